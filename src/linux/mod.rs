@@ -1,0 +1,8 @@
+//! What Linux tells and does: `/proc`, pidfds, memory locking, the clock. Reads and does, decides nothing.
+
+pub mod clock;
+pub mod memlock;
+pub mod pidfd;
+pub mod proc;
+pub mod stat;
+pub mod status;

@@ -1,0 +1,209 @@
+//! `/proc`, or a tree that looks like it.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use procfs::{FromRead, Meminfo, MemoryPressure};
+use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
+use rustix::io::{Errno, read};
+
+use super::stat::Stat;
+use super::status::Status;
+use crate::model::guest::Stall;
+use crate::model::{Bytes, Guest, Pid, Pressure};
+
+/// Command lines are read up to here; what identifies a program stands at the start.
+const CMDLINE_LEN: usize = 16 * 1024;
+
+/// `stat` and `status` files stay well below this (the longest seen has 1.6 KiB).
+const SMALL_FILE_LEN: usize = 8 * 1024;
+
+/// Something under `/proc` could not be read though its process lives.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {source}", path.display())]
+pub struct ReadError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// What a process is: read once, and again after an exec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its executable (`/proc/PID/exe`); `None` where we may not see it.
+    pub exe: Option<PathBuf>,
+    /// Its arguments; empty where it has none or we may not see them.
+    pub argv: Vec<OsString>,
+}
+
+/// Reads a `/proc` tree. Owns its buffers: a tick reads hundreds of files and allocates for none of them.
+#[derive(Debug)]
+pub struct Proc {
+    root: PathBuf,
+    dir: OwnedFd,
+    buffer: Box<[u8; SMALL_FILE_LEN]>,
+}
+
+impl Proc {
+    /// Opens the tree at `root`, `/proc` as a rule.
+    ///
+    /// # Errors
+    /// Where `root` is no directory that we may read.
+    pub fn open(root: &Path) -> Result<Self, ReadError> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let dir = openat(CWD, root, flags, Mode::empty())
+            .map_err(|e| ReadError { path: root.to_owned(), source: e.into() })?;
+        Ok(Self { root: root.to_owned(), dir, buffer: Box::new([0; SMALL_FILE_LEN]) })
+    }
+
+    /// Every process there is, in the kernel's order.
+    ///
+    /// # Errors
+    /// Where the directory itself cannot be read.
+    pub fn pids(&self, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+        pids.clear();
+        let entries = Dir::read_from(&self.dir).map_err(|e| self.error("", e))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| self.error("", e))?;
+            let name = entry.file_name().to_str().ok();
+            pids.extend(name.and_then(|n| n.parse().ok()).and_then(Pid::new));
+        }
+        Ok(())
+    }
+
+    /// Name, state, parent and start of one process, from `stat`. `Ok(None)`: it is gone.
+    ///
+    /// # Errors
+    /// Where it lives and cannot be read.
+    pub fn stat(&mut self, pid: Pid) -> Result<Option<Stat>, ReadError> {
+        let Some(text) = self.small_file(pid, "stat")? else { return Ok(None) };
+        Ok(Stat::parse(text))
+    }
+
+    /// Owner and memory of one process, from `status`. `Ok(None)`: it is gone.
+    ///
+    /// # Errors
+    /// Where it lives and cannot be read.
+    pub fn status(&mut self, pid: Pid) -> Result<Option<Status>, ReadError> {
+        let Some(text) = self.small_file(pid, "status")? else { return Ok(None) };
+        Ok(Status::parse(text))
+    }
+
+    /// Executable and arguments of one process. `Ok(None)`: it is gone. What we may not see is left empty.
+    ///
+    /// # Errors
+    /// Where it lives and cannot be read for another reason than permission.
+    pub fn identity(&self, pid: Pid) -> Result<Option<Identity>, ReadError> {
+        let exe = match self.link(pid, "exe") {
+            Ok(exe) => exe,
+            Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
+            Err(e) => return Err(self.error(&format!("{pid}/exe"), e)),
+        };
+        let argv = match self.cmdline(pid) {
+            Ok(argv) => argv,
+            Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
+            Err(Errno::ACCESS | Errno::PERM) => Vec::new(),
+            Err(e) => return Err(self.error(&format!("{pid}/cmdline"), e)),
+        };
+        Ok(Some(Identity { exe, argv }))
+    }
+
+    /// Working directory of one process; `None` where it is gone or hidden from us.
+    #[must_use]
+    pub fn cwd(&self, pid: Pid) -> Option<PathBuf> {
+        self.link(pid, "cwd").ok().flatten()
+    }
+
+    /// Memory of the guest, from `meminfo`.
+    ///
+    /// # Errors
+    /// Where it is missing or is no meminfo.
+    pub fn guest(&self) -> Result<Guest, ReadError> {
+        let path = self.root.join("meminfo");
+        let info = Meminfo::from_file(&path).map_err(|e| ReadError { path, source: io::Error::other(e) })?;
+        Ok(Guest {
+            mem_total: Bytes::new(info.mem_total),
+            // Missing before Linux 3.14 only.
+            mem_available: Bytes::new(info.mem_available.unwrap_or(info.mem_free)),
+            swap_total: Bytes::new(info.swap_total),
+            swap_free: Bytes::new(info.swap_free),
+            shmem: Bytes::new(info.shmem.unwrap_or(u64::MAX)),
+        })
+    }
+
+    /// Memory pressure, from `pressure/memory`; `None` where the kernel keeps none.
+    #[must_use]
+    pub fn pressure(&self) -> Option<Pressure> {
+        let read = MemoryPressure::from_file(self.root.join("pressure/memory")).ok()?;
+        let stall = |r: procfs::PressureRecord| Stall {
+            avg10: r.avg10,
+            avg60: r.avg60,
+            avg300: r.avg300,
+            total_usec: r.total,
+        };
+        Some(Pressure { some: stall(read.some), full: stall(read.full) })
+    }
+
+    fn small_file(&mut self, pid: Pid, name: &str) -> Result<Option<&[u8]>, ReadError> {
+        match self.fill(pid, name) {
+            Ok(len) => Ok(Some(&self.buffer[..len])),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+            Err(e) => Err(self.error(&format!("{pid}/{name}"), e)),
+        }
+    }
+
+    fn fill(&mut self, pid: Pid, name: &str) -> Result<usize, Errno> {
+        read_file(&self.dir, pid, name, &mut self.buffer[..])
+    }
+
+    fn link(&self, pid: Pid, name: &str) -> Result<Option<PathBuf>, Errno> {
+        match readlinkat(&self.dir, format!("{pid}/{name}"), Vec::new()) {
+            Ok(target) => Ok(Some(PathBuf::from(OsString::from_vec(target.into_bytes())))),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn cmdline(&self, pid: Pid) -> Result<Vec<OsString>, Errno> {
+        let mut text = vec![0; CMDLINE_LEN];
+        let len = read_file(&self.dir, pid, "cmdline", &mut text)?;
+        text.truncate(len);
+        // Each argument ends in NUL; a rewritten title may pad with more of them.
+        let mut argv: Vec<OsString> =
+            text.split(|&b| b == 0).map(|arg| OsString::from_vec(arg.to_vec())).collect();
+        while argv.last().is_some_and(|arg| arg.is_empty()) {
+            argv.pop();
+        }
+        Ok(argv)
+    }
+
+    fn error(&self, name: &str, errno: Errno) -> ReadError {
+        ReadError { path: self.root.join(name), source: errno.into() }
+    }
+}
+
+/// Fills `buffer` from `PID/name` under `dir`; allocates nothing.
+///
+/// # Errors
+/// As `openat(2)` and `read(2)`.
+pub(super) fn read_file(dir: &OwnedFd, pid: Pid, name: &str, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let mut path = [0u8; 32];
+    let mut rest = &mut path[..];
+    io::Write::write_fmt(&mut rest, format_args!("{pid}/{name}\0")).map_err(|_| Errno::NAMETOOLONG)?;
+    let path = std::ffi::CStr::from_bytes_until_nul(&path).map_err(|_| Errno::NAMETOOLONG)?;
+    let file = openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut len = 0;
+    while len < buffer.len() {
+        match read(&file, &mut buffer[len..]) {
+            Ok(0) => break,
+            Ok(n) => len += n,
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(len)
+}

@@ -1,0 +1,71 @@
+//! The lines of `/proc/PID/status` that we use, from bytes: the `Name:` line may be no UTF-8.
+
+use crate::model::{Bytes, Charge, Uid};
+
+/// What one `status` file says (`proc_pid_status(5)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Real user id.
+    pub uid: Uid,
+    /// `RssAnon`, `RssShmem`, `VmSwap`; `None` for a kernel thread or a process that has given its memory back.
+    pub charge: Option<Charge>,
+}
+
+impl Status {
+    /// Reads the text of a `status` file; `None` where it is not one.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (mut uid, mut anon, mut shmem, mut swap) = (None, None, None, None);
+        // The kernel escapes a newline within a name, so each line is the kernel's own.
+        for line in text.split(|&b| b == b'\n') {
+            let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
+            let (key, value) = (&line[..colon], &line[colon + 1..]);
+            match key {
+                b"Uid" => uid = first_number(value).and_then(|n| u32::try_from(n).ok()).map(Uid::new),
+                b"RssAnon" => anon = first_number(value).map(Bytes::kib),
+                b"RssShmem" => shmem = first_number(value).map(Bytes::kib),
+                b"VmSwap" => swap = first_number(value).map(Bytes::kib),
+                _ => {}
+            }
+        }
+        let charge = anon.map(|anon| Charge {
+            anon,
+            shmem: shmem.unwrap_or_default(),
+            swap: swap.unwrap_or_default(),
+        });
+        Some(Self { uid: uid?, charge })
+    }
+}
+
+fn first_number(value: &[u8]) -> Option<u64> {
+    let digits = value.trim_ascii_start().split(|b| !b.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_and_owner_are_read_whatever_the_name_is() {
+        let mut text = b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1000\t0\t0\t0\n".to_vec();
+        text.extend(b"VmRSS:\t  300 kB\nRssAnon:\t     120 kB\nRssFile:\t  60 kB\nRssShmem:\t  40 kB\nVmSwap:\t  7 kB\n");
+        let status = Status::parse(&text).unwrap();
+        assert_eq!(status.uid, Uid::new(1000));
+        let charge = status.charge.unwrap();
+        assert_eq!((charge.anon, charge.shmem, charge.swap), (Bytes::kib(120), Bytes::kib(40), Bytes::kib(7)));
+    }
+
+    #[test]
+    fn a_kernel_thread_has_no_charge() {
+        assert_eq!(Status::parse(b"Name:\tkthreadd\nUid:\t0\t0\t0\t0\n").unwrap().charge, None);
+        assert_eq!(Status::parse(b""), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+            let _ = Status::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Who an agent is.
+
+use std::fmt;
+
+use super::{ProcessKey, Uid};
+
+/// An agent's name for people and programs: its rule and the pid of its root, like `claude-1234`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentId(String);
+
+impl AgentId {
+    /// The name of the agent that `rule` recognised in the process `root`.
+    #[must_use]
+    pub fn new(rule: &str, root: ProcessKey) -> Self {
+        Self(format!("{rule}-{}", root.pid))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AgentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What identifies an agent in a report after the agent itself may be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentRef {
+    /// Its name.
+    pub id: AgentId,
+    /// The rule that recognised it.
+    pub rule: String,
+    /// Its root process.
+    pub root: ProcessKey,
+    /// Its owner.
+    pub uid: Uid,
+}

@@ -1,0 +1,45 @@
+//! What a process or an agent costs.
+
+use std::iter::Sum;
+use std::ops::Add;
+
+use super::Bytes;
+
+/// Memory that only ends with its process: never page cache, which the kernel takes back by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Private anonymous memory (`RssAnon`).
+    pub anon: Bytes,
+    /// Mapped shared memory: shmem, memfd, shared anonymous maps (`RssShmem`).
+    pub shmem: Bytes,
+    /// Private memory swapped out (`VmSwap`): it counts, because resident memory stands still while swap fills.
+    pub swap: Bytes,
+}
+
+impl Charge {
+    /// All of it.
+    #[must_use]
+    pub fn total(self) -> Bytes {
+        self.anon + self.shmem + self.swap
+    }
+
+    /// The same charge with its shared part cut to what the whole guest has of shared memory: two members that
+    /// map one segment are not charged for two.
+    #[must_use]
+    pub fn shmem_at_most(self, guest_shmem: Bytes) -> Self {
+        Self { shmem: self.shmem.min(guest_shmem), ..self }
+    }
+}
+
+impl Add for Charge {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { anon: self.anon + other.anon, shmem: self.shmem + other.shmem, swap: self.swap + other.swap }
+    }
+}
+
+impl Sum for Charge {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Add::add)
+    }
+}

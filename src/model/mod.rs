@@ -1,0 +1,25 @@
+//! Plain values that every other room speaks in. No I/O, no clock, no async.
+
+pub mod agent;
+pub mod bytes;
+pub mod census;
+pub mod charge;
+pub mod event;
+pub mod guest;
+pub mod lines;
+pub mod process;
+pub mod size;
+pub mod snapshot;
+pub mod status;
+pub mod time;
+
+pub use agent::{AgentId, AgentRef};
+pub use bytes::{Bytes, BytesPerSecond};
+pub use charge::Charge;
+pub use event::{Event, Signal};
+pub use guest::{Guest, Pressure};
+pub use lines::Lines;
+pub use process::{Pid, ProcessKey, Uid};
+pub use size::{Size, SizeError};
+pub use snapshot::{AgentSample, Member, Snapshot};
+pub use time::Boottime;

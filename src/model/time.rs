@@ -1,0 +1,37 @@
+//! Time inside the supervisor.
+
+use std::ops::Add;
+use std::time::Duration;
+
+/// A moment since the guest booted, suspended time included (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
+///
+/// The wall clock jumps when a snapshot is reverted; this one does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Boottime(Duration);
+
+impl Boottime {
+    /// That long after boot.
+    #[must_use]
+    pub const fn new(since_boot: Duration) -> Self {
+        Self(since_boot)
+    }
+
+    /// How long after `earlier` this is; zero where it is not later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// How long after boot this is.
+    #[must_use]
+    pub const fn since_boot(self) -> Duration {
+        self.0
+    }
+}
+
+impl Add<Duration> for Boottime {
+    type Output = Self;
+    fn add(self, after: Duration) -> Self {
+        Self(self.0.saturating_add(after))
+    }
+}

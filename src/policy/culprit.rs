@@ -1,0 +1,100 @@
+//! Whom to end: the smallest part of an agent that covers what must be freed.
+
+use std::collections::HashMap;
+
+use crate::model::event::Culprit;
+use crate::model::{AgentSample, Bytes, Charge, Member, ProcessKey};
+
+/// What is to be ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The guilty subtree; `None`: the whole agent.
+    pub culprit: Option<Culprit>,
+    /// Its processes, the topmost first.
+    pub targets: Vec<ProcessKey>,
+}
+
+/// A subtree of an agent: one of its processes with all that it started.
+#[derive(Clone, Copy, Debug)]
+pub struct Subtree<'a> {
+    /// Its topmost process.
+    pub top: &'a Member,
+    /// What it costs.
+    pub charge: Bytes,
+    /// How many processes it has.
+    pub processes: usize,
+    /// Whether it may be ended on its own: nothing in it is protected or holds another agent.
+    pub expendable: bool,
+}
+
+/// Chooses what of an agent to end so that `shortfall` is freed: the smallest subtree that covers it, else the
+/// whole agent. The targets are empty where all of it is protected.
+#[must_use]
+pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
+    let smallest = subtrees(agent)
+        .into_iter()
+        .filter(|s| s.expendable && s.top.key != agent.agent.root && s.charge >= shortfall)
+        .min_by_key(|s| (s.charge, s.processes));
+    match smallest {
+        Some(subtree) => Choice {
+            culprit: Some(Culprit {
+                top: subtree.top.key,
+                name: subtree.top.name.clone(),
+                charge: subtree.charge,
+                processes: subtree.processes,
+            }),
+            targets: agent
+                .members
+                .iter()
+                .filter(|m| m.key == subtree.top.key || m.lineage.contains(&subtree.top.key))
+                .map(|m| m.key)
+                .collect(),
+        },
+        None => Choice { culprit: None, targets: touchable(agent).map(|m| m.key).collect() },
+    }
+}
+
+/// The members that may be signalled when the whole agent is ended: neither protected nor below one that is, like
+/// the panes of a terminal multiplexer that the agent started.
+pub fn touchable(agent: &AgentSample) -> impl Iterator<Item = &Member> {
+    let protected: Vec<ProcessKey> = agent.members.iter().filter(|m| m.protected).map(|m| m.key).collect();
+    agent.members.iter().filter(move |m| !m.protected && !m.lineage.iter().any(|key| protected.contains(key)))
+}
+
+/// Every subtree of an agent, in the order of its members.
+#[must_use]
+pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
+    let index: HashMap<ProcessKey, usize> = agent.members.iter().enumerate().map(|(i, m)| (m.key, i)).collect();
+    let mut charges = vec![Charge::default(); agent.members.len()];
+    let mut subtrees: Vec<Subtree<'_>> =
+        agent.members.iter().map(|top| Subtree { top, charge: Bytes::ZERO, processes: 0, expendable: true }).collect();
+    for member in &agent.members {
+        let within = std::iter::once(&member.key).chain(&member.lineage);
+        for &at in within.filter_map(|key| index.get(key)) {
+            charges[at] = charges[at] + member.charge;
+            subtrees[at].processes += 1;
+            subtrees[at].expendable &= !member.protected && !member.carries_agent;
+        }
+    }
+    for (subtree, charge) in subtrees.iter_mut().zip(charges) {
+        subtree.charge = charge.shmem_at_most(agent.charge.shmem).total();
+    }
+    subtrees
+}
+
+/// The subtrees that explain an agent's charge, largest first, at most `most`: one that owes nearly all of its
+/// charge to a part of it is left out for that part.
+#[must_use]
+pub fn largest(agent: &AgentSample, most: usize) -> Vec<Subtree<'_>> {
+    let all = subtrees(agent);
+    let explained = |outer: &Subtree<'_>| {
+        all.iter().any(|inner| {
+            inner.top.lineage.contains(&outer.top.key) && inner.charge >= outer.charge.share(9, 10)
+        })
+    };
+    let mut largest: Vec<Subtree<'_>> =
+        all.iter().filter(|s| s.top.key != agent.agent.root && !explained(s)).copied().collect();
+    largest.sort_by_key(|s| std::cmp::Reverse(s.charge));
+    largest.truncate(most);
+    largest
+}

@@ -1,0 +1,305 @@
+//! The policy as a table of worlds: what is seen, tick by tick, and what is done about it.
+
+use std::time::Duration;
+
+use super::{Act, Engine, Step, protected};
+use crate::model::event::What;
+use crate::model::status::AgentLevel;
+use crate::model::{
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Snapshot, Uid,
+};
+
+const TICK: Duration = Duration::from_millis(100);
+
+/// Agents and their processes, and an engine that watches them.
+struct World {
+    engine: Engine,
+    snapshot: Snapshot,
+}
+
+fn key(pid: i32) -> ProcessKey {
+    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+}
+
+fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Member {
+    Member {
+        key: key(pid),
+        lineage,
+        charge: Charge { anon: charge, ..Charge::default() },
+        name: name.to_owned(),
+        protected: protected::is_protected(name),
+        carries_agent: false,
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        Self::acting(Act { dry_run: false, grace: Duration::from_secs(10) })
+    }
+
+    fn acting(act: Act) -> Self {
+        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        let guest = Guest {
+            mem_total: Bytes::gib(64),
+            mem_available: Bytes::gib(60),
+            shmem: Bytes::gib(64),
+            ..Guest::default()
+        };
+        let snapshot = Snapshot { guest, ..Snapshot::default() };
+        Self { engine: Engine::new(lines, act), snapshot }
+    }
+
+    fn agent(mut self, pid: i32, charge: Bytes) -> Self {
+        let agent = AgentRef {
+            id: AgentId::new("claude", key(pid)),
+            rule: "claude".to_owned(),
+            root: key(pid),
+            uid: Uid::new(1000),
+        };
+        let members = vec![member(pid, Vec::new(), "claude", charge)];
+        let sample = AgentSample { agent, parent: None, root_alive: true, members, charge: Charge::default() };
+        self.snapshot.agents.push(sample);
+        self
+    }
+
+    fn child(mut self, of: i32, pid: i32, name: &str, charge: Bytes) -> Self {
+        self.start(of, pid, name, charge);
+        self
+    }
+
+    fn start(&mut self, of: i32, pid: i32, name: &str, charge: Bytes) {
+        let agent = self.snapshot.agents.iter_mut().find(|a| a.members.iter().any(|m| m.key == key(of))).unwrap();
+        let above = agent.members.iter().find(|m| m.key == key(of)).unwrap().lineage.clone();
+        let lineage = std::iter::once(key(of)).chain(above).collect();
+        agent.members.push(member(pid, lineage, name, charge));
+    }
+
+    fn member(&mut self, pid: i32) -> &mut Member {
+        self.snapshot.agents.iter_mut().flat_map(|a| &mut a.members).find(|m| m.key == key(pid)).unwrap()
+    }
+
+    fn grow(&mut self, pid: i32, charge: Bytes) {
+        self.member(pid).charge.anon = charge;
+    }
+
+    fn end(&mut self, pid: i32) {
+        for agent in &mut self.snapshot.agents {
+            agent.members.retain(|m| m.key != key(pid));
+            agent.root_alive &= agent.agent.root != key(pid);
+        }
+        self.snapshot.agents.retain(|a| !a.members.is_empty());
+    }
+
+    fn step(&mut self) -> Step {
+        self.after(TICK)
+    }
+
+    fn after(&mut self, time: Duration) -> Step {
+        self.snapshot.at = self.snapshot.at + time;
+        let mut used = Bytes::gib(4);
+        for agent in &mut self.snapshot.agents {
+            agent.charge = agent.members.iter().map(|m| m.charge).sum();
+            used += agent.charge.total();
+        }
+        self.snapshot.guest.mem_available = self.snapshot.guest.mem_total.saturating_sub(used);
+        self.engine.step(&self.snapshot)
+    }
+
+    fn level(&self, pid: i32) -> AgentLevel {
+        self.engine.level(key(pid))
+    }
+}
+
+/// `TERM 101 102` for a wave, then a word for each event.
+fn told(step: &Step) -> Vec<String> {
+    let wave = step.wave.iter().map(|w| {
+        let pids: Vec<String> = w.targets.iter().map(|t| t.pid.to_string()).collect();
+        format!("{} {}", w.signal.name(), pids.join(" "))
+    });
+    let events = step.events.iter().map(|e| match &e.what {
+        What::Found => "found".to_owned(),
+        What::Gone => "gone".to_owned(),
+        What::Warned { .. } => "warned".to_owned(),
+        What::Recovered { .. } => "recovered".to_owned(),
+        What::Acted(d) => {
+            d.culprit.as_ref().map_or("act on the agent".to_owned(), |c| format!("act on {} {}", c.name, c.top.pid))
+        }
+        What::Killed { remaining, .. } => format!("{remaining} to kill"),
+        What::Signalled { .. } => "signalled".to_owned(),
+        What::Ended { freed, back, .. } => format!("ended, {freed} freed{}", if *back { "" } else { ", not back" }),
+        What::Failed { why, .. } => format!("failed: {why:?}"),
+    });
+    wave.chain(events).collect()
+}
+
+#[test]
+fn a_leaking_child_dies_and_its_agent_lives() {
+    let mut world = World::new()
+        .agent(100, Bytes::mib(240))
+        .child(100, 101, "bash", Bytes::mib(4))
+        .child(101, 102, "node", Bytes::gib(2))
+        .child(100, 103, "mcp", Bytes::mib(100))
+        .agent(200, Bytes::mib(500));
+    assert_eq!(told(&world.step()), ["found", "found"]);
+    world.grow(102, Bytes::gib(8));
+    assert_eq!(told(&world.step()), ["warned"]);
+    assert!(told(&world.step()).is_empty(), "one warning a crossing");
+    world.grow(102, Bytes::gib(13));
+    assert_eq!(told(&world.step()), ["TERM 102", "act on node 102"]);
+    assert_eq!(world.level(100), AgentLevel::Acting);
+    assert!(told(&world.step()).is_empty(), "it has its grace");
+    world.end(102);
+    assert_eq!(told(&world.step()), ["ended, 13G freed", "recovered"]);
+    assert_eq!((world.level(100), world.level(200)), (AgentLevel::Ok, AgentLevel::Ok));
+}
+
+#[test]
+fn a_leaking_root_ends_with_its_whole_tree() {
+    let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
+    world.start(101, 102, "setsid-child", Bytes::mib(100));
+    assert_eq!(told(&world.step()), ["TERM 100 101 102", "found", "warned", "act on the agent"]);
+    world.end(100);
+    assert!(told(&world.step()).is_empty(), "survivors have the same grace");
+    let step = world.after(Duration::from_secs(10));
+    assert_eq!(told(&step), ["KILL 101 102", "2 to kill"]);
+    world.end(101);
+    world.end(102);
+    assert_eq!(told(&world.step()), ["ended, 14.1G freed", "gone"]);
+}
+
+#[test]
+fn who_ignores_term_is_killed_after_the_grace_and_what_it_forks_too() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    assert_eq!(told(&world.step())[0], "TERM 101");
+    assert!(told(&world.after(Duration::from_secs(9))).is_empty());
+    assert_eq!(told(&world.after(Duration::from_secs(1))), ["KILL 101", "1 to kill"]);
+    assert!(told(&world.step()).is_empty(), "a kill takes its time");
+    world.start(101, 102, "node", Bytes::ZERO);
+    assert_eq!(told(&world.step()), ["KILL 101 102"], "a fork is followed at once");
+    world.end(101);
+    assert_eq!(told(&world.after(Duration::from_secs(1))), ["KILL 102"], "and so is who is left");
+    for _ in 0..8 {
+        world.after(Duration::from_secs(1));
+    }
+    assert_eq!(told(&world.step()).len(), 0, "then it is left alone, said once");
+    world.grow(100, Bytes::gib(14));
+    assert!(world.step().wave.is_none(), "for a while");
+    world.after(Duration::from_secs(30));
+    assert!(world.step().wave.is_some());
+}
+
+#[test]
+fn the_grace_is_only_as_long_as_the_guest_has_room() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.step();
+    // 40 GiB in a second: what is left holds for less than another.
+    world.grow(101, Bytes::gib(53));
+    assert_eq!(told(&world.after(Duration::from_secs(1))), Vec::<String>::new());
+    world.grow(101, Bytes::gib(57));
+    assert_eq!(told(&world.step()), ["KILL 101", "1 to kill"]);
+}
+
+#[test]
+fn an_agent_under_its_line_is_not_touched() {
+    let mut world = World::new().agent(100, Bytes::gib(7)).agent(200, Bytes::gib(12));
+    assert_eq!(told(&world.step()), ["found", "found", "warned"]);
+    for _ in 0..100 {
+        assert!(told(&world.step()).is_empty());
+    }
+}
+
+#[test]
+fn a_swing_around_the_line_is_one_crossing() {
+    let mut world = World::new().agent(100, Bytes::gib(8));
+    assert_eq!(told(&world.step()), ["found", "warned"]);
+    for charge in [Bytes::mib(7800), Bytes::mib(8300), Bytes::mib(7400)] {
+        world.grow(100, charge);
+        assert!(told(&world.step()).is_empty());
+    }
+    world.grow(100, Bytes::gib(7));
+    assert_eq!(told(&world.step()), ["recovered"]);
+    world.grow(100, Bytes::gib(8));
+    assert_eq!(told(&world.step()), ["warned"], "told again at the next crossing");
+}
+
+#[test]
+fn a_dry_run_says_it_once_a_crossing_and_sends_nothing() {
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::from_secs(10) })
+        .agent(100, Bytes::mib(240))
+        .child(100, 101, "node", Bytes::gib(13));
+    let step = world.step();
+    assert_eq!(told(&step), ["found", "warned", "act on node 101"]);
+    for _ in 0..50 {
+        let step = world.after(Duration::from_secs(1));
+        assert!(told(&step).is_empty());
+        assert_eq!(step.next, Duration::from_secs(1), "and it does not wait at the line");
+    }
+    world.grow(101, Bytes::gib(5));
+    assert_eq!(told(&world.step()), ["recovered"]);
+    world.grow(101, Bytes::gib(13));
+    assert_eq!(told(&world.step()), ["warned", "act on node 101"]);
+}
+
+#[test]
+fn what_holds_other_work_is_never_signalled() {
+    let mut world = World::new()
+        .agent(100, Bytes::gib(14))
+        .child(100, 101, "tmux", Bytes::mib(10))
+        .child(101, 102, "vim", Bytes::mib(30))
+        .child(100, 103, "bash", Bytes::mib(4));
+    assert_eq!(told(&world.step())[0], "TERM 100 103", "nor what lives in its panes");
+    // A leak within a pane is still the guilty part.
+    let mut world = World::new()
+        .agent(100, Bytes::mib(240))
+        .child(100, 101, "tmux", Bytes::mib(10))
+        .child(101, 102, "node", Bytes::gib(14));
+    assert_eq!(told(&world.step())[0], "TERM 102");
+}
+
+#[test]
+fn a_subtree_that_holds_another_agent_is_no_culprit() {
+    let mut world = World::new()
+        .agent(100, Bytes::mib(240))
+        .child(100, 101, "bash", Bytes::gib(7))
+        .child(101, 102, "node", Bytes::gib(7));
+    world.member(101).carries_agent = true;
+    assert_eq!(told(&world.step())[0], "TERM 102");
+}
+
+#[test]
+fn one_action_at_a_time_and_the_next_on_fresh_figures() {
+    let mut world = World::new()
+        .agent(100, Bytes::mib(240))
+        .child(100, 101, "node", Bytes::gib(13))
+        .agent(200, Bytes::mib(240))
+        .child(200, 201, "node", Bytes::gib(14));
+    assert_eq!(world.step().wave.unwrap().targets, [key(201)], "the worst first");
+    assert!(world.step().wave.is_none());
+    world.end(201);
+    assert!(world.step().wave.is_none(), "it has only just gone");
+    assert_eq!(world.step().wave.unwrap().targets, [key(101)]);
+}
+
+#[test]
+fn the_eye_quickens_near_the_line() {
+    let mut world = World::new().agent(100, Bytes::gib(2));
+    assert_eq!(world.step().next, Duration::from_secs(1));
+    world.grow(100, Bytes::gib(10));
+    assert_eq!(world.step().next, Duration::from_millis(500), "3 GiB at 6 GiB/s");
+    world.grow(100, Bytes::mib(13 * 1024 - 10));
+    assert_eq!(world.step().next, TICK);
+}
+
+#[test]
+fn the_same_history_gives_the_same_steps() {
+    let run = || {
+        let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(1));
+        let mut all = Vec::new();
+        for gib in 1..20 {
+            world.grow(101, Bytes::gib(gib));
+            all.extend(told(&world.step()));
+        }
+        (all, Boottime::default())
+    };
+    assert_eq!(run(), run());
+}
