@@ -1,9 +1,14 @@
 //! A memory supervisor for AI coding agents.
 //!
 //! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy` and `agents` are pure;
-//! `linux` and `systemd` touch the system; `daemon` and `cli` join them.
+//! `linux`, `systemd`, `ipc` and `config` touch the system; `daemon` and `cli` join them.
 
 pub mod agents;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod ipc;
 pub mod linux;
 pub mod model;
 pub mod policy;
+pub mod systemd;

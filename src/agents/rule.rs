@@ -35,7 +35,9 @@ impl Rule {
 
 fn ends_with(path: &Path, pattern: &str) -> bool {
     let mut components = path.iter().rev();
-    pattern.rsplit('/').all(|wanted| components.next().is_some_and(|c| component(c.as_bytes(), wanted.as_bytes())))
+    pattern
+        .rsplit('/')
+        .all(|wanted| components.next().is_some_and(|c| component(c.as_bytes(), wanted.as_bytes())))
 }
 
 /// Whether one component fits a pattern with at most one `*`.

@@ -63,7 +63,7 @@ impl Stat {
         let close = text.iter().rposition(|&b| b == b')')?;
         let pid = number(text.get(..open)?.trim_ascii())?;
         let comm = Comm::new(text.get(open + 1..close)?);
-        let mut fields = text.get(close + 1..)?.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty());
+        let mut fields = text.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
         let state = *fields.next()?.first()?;
         let parent = Pid::new(number(fields.next()?)?);
         let mut field = |skip| fields.nth(skip);

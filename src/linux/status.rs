@@ -48,12 +48,17 @@ mod tests {
 
     #[test]
     fn memory_and_owner_are_read_whatever_the_name_is() {
-        let mut text = b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1000\t0\t0\t0\n".to_vec();
+        let mut text =
+            b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1000\t0\t0\t0\n"
+                .to_vec();
         text.extend(b"VmRSS:\t  300 kB\nRssAnon:\t     120 kB\nRssFile:\t  60 kB\nRssShmem:\t  40 kB\nVmSwap:\t  7 kB\n");
         let status = Status::parse(&text).unwrap();
         assert_eq!(status.uid, Uid::new(1000));
         let charge = status.charge.unwrap();
-        assert_eq!((charge.anon, charge.shmem, charge.swap), (Bytes::kib(120), Bytes::kib(40), Bytes::kib(7)));
+        assert_eq!(
+            (charge.anon, charge.shmem, charge.swap),
+            (Bytes::kib(120), Bytes::kib(40), Bytes::kib(7))
+        );
     }
 
     #[test]

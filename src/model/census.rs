@@ -103,8 +103,12 @@ impl Census {
             .collect();
         roots.sort_by_key(|(s, _)| s.key.start_ticks);
         for (process, rule) in &roots {
-            let agent =
-                AgentRef { id: AgentId::new(rule, process.key), rule: (*rule).clone(), root: process.key, uid: process.uid };
+            let agent = AgentRef {
+                id: AgentId::new(rule, process.key),
+                rule: (*rule).clone(),
+                root: process.key,
+                uid: process.uid,
+            };
             let before = self.members.get(&process.key).copied();
             self.split_off(process.key);
             let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
@@ -165,7 +169,9 @@ impl Census {
             }
             // A parent is never younger than its child: where it is, its pid was reused while we looked.
             let parent = current.parent.and_then(|pid| live.get(&pid)).copied();
-            let Some(parent) = parent.filter(|p| p.key.start_ticks <= current.key.start_ticks) else { break None };
+            let Some(parent) = parent.filter(|p| p.key.start_ticks <= current.key.start_ticks) else {
+                break None;
+            };
             path.push((current.key, parent.key));
             current = parent;
         };
@@ -219,7 +225,8 @@ impl Census {
             let key = process.key;
             let agent = if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) };
             if let Some(&at) = agent.and_then(|agent| index.get(&agent)) {
-                let member = TreeMember { key, lineage: self.lineage(key), carries_agent: carriers.contains(&key) };
+                let member =
+                    TreeMember { key, lineage: self.lineage(key), carries_agent: carriers.contains(&key) };
                 trees[at].members.push(member);
             }
         }

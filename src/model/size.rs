@@ -16,7 +16,9 @@ pub enum Size {
 
 /// Why a text is no size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no size: write a number of bytes, K, M, G or T for powers of 1024 (\"8G\"), or a share of the guest (\"55%\")")]
+#[error(
+    "`{text}` is no size: write a number of bytes, K, M, G or T for powers of 1024 (\"8G\"), or a share of the guest (\"55%\")"
+)]
 pub struct SizeError {
     text: String,
 }
@@ -105,7 +107,9 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused_with_the_text() {
-        for text in ["", "G", "8X", "-1", "8GB", "101%", "%", "1e9", "0x10", "1_000", "8 G G", "99999999999999999999"] {
+        for text in
+            ["", "G", "8X", "-1", "8GB", "101%", "%", "1e9", "0x10", "1_000", "8 G G", "99999999999999999999"]
+        {
             let error = text.parse::<Size>().expect_err(text);
             assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
         }

@@ -64,10 +64,14 @@ pub fn touchable(agent: &AgentSample) -> impl Iterator<Item = &Member> {
 /// Every subtree of an agent, in the order of its members.
 #[must_use]
 pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
-    let index: HashMap<ProcessKey, usize> = agent.members.iter().enumerate().map(|(i, m)| (m.key, i)).collect();
+    let index: HashMap<ProcessKey, usize> =
+        agent.members.iter().enumerate().map(|(i, m)| (m.key, i)).collect();
     let mut charges = vec![Charge::default(); agent.members.len()];
-    let mut subtrees: Vec<Subtree<'_>> =
-        agent.members.iter().map(|top| Subtree { top, charge: Bytes::ZERO, processes: 0, expendable: true }).collect();
+    let mut subtrees: Vec<Subtree<'_>> = agent
+        .members
+        .iter()
+        .map(|top| Subtree { top, charge: Bytes::ZERO, processes: 0, expendable: true })
+        .collect();
     for member in &agent.members {
         let within = std::iter::once(&member.key).chain(&member.lineage);
         for &at in within.filter_map(|key| index.get(key)) {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::model::event::{Decision, Failure, What};
 use crate::model::status::AgentLevel;
-use crate::model::{AgentSample, Boottime, Bytes, BytesPerSecond, Event, Lines, ProcessKey, Signal, Snapshot};
+use crate::model::{
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Lines, ProcessKey, Signal, Snapshot,
+};
 
 use super::culprit::choose;
 use super::ladder::{Ladder, Progress};
@@ -79,6 +81,12 @@ impl Engine {
             Some(watch) if watch.warned => AgentLevel::Warned,
             _ => AgentLevel::Ok,
         }
+    }
+
+    /// The agent whose action is under way.
+    #[must_use]
+    pub fn acting_on(&self) -> Option<&AgentRef> {
+        self.ladder.as_ref().map(|l| &l.agent)
     }
 
     /// How fast the guest loses room, whoever takes it.

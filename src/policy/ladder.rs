@@ -52,7 +52,14 @@ pub(super) enum Progress {
 }
 
 impl Ladder {
-    pub(super) fn begin(action: u64, at: Boottime, agent: &AgentSample, guest: &Guest, choice: &Choice, grace: Duration) -> Self {
+    pub(super) fn begin(
+        action: u64,
+        at: Boottime,
+        agent: &AgentSample,
+        guest: &Guest,
+        choice: &Choice,
+        grace: Duration,
+    ) -> Self {
         Self {
             action,
             agent: agent.agent.clone(),
@@ -71,7 +78,13 @@ impl Ladder {
     }
 
     /// Takes in what a tick saw of the agent; `None` where nothing of it is left.
-    pub(super) fn advance(&mut self, at: Boottime, agent: Option<&AgentSample>, guest: &Guest, rate: BytesPerSecond) -> Progress {
+    pub(super) fn advance(
+        &mut self,
+        at: Boottime,
+        agent: Option<&AgentSample>,
+        guest: &Guest,
+        rate: BytesPerSecond,
+    ) -> Progress {
         self.least_room = self.least_room.min(guest.room());
         let living = agent.map(|a| self.living(a)).unwrap_or_default();
         if let Some(agent) = agent.filter(|_| !living.is_empty()) {
@@ -88,21 +101,27 @@ impl Ladder {
         }
         match &mut self.phase {
             Phase::Grace { until } => {
-                *until = (*until).min(at + grace(Duration::MAX, guest, rate));
-                // Past it before we look again is past it.
-                if at + QUICKEST < *until {
+                let filled = grace(Duration::MAX, guest, rate);
+                *until = (*until).min(at + filled);
+                // A guest that is full before we look again is full now.
+                if at < *until && filled > QUICKEST {
                     return Progress::Waiting;
                 }
                 self.phase = Phase::Killing { first: at, last: at, reached: living.len() };
-                let what =
-                    What::Killed { action: self.action, remaining: living.len(), after: at.since(self.decided) };
+                let what = What::Killed {
+                    action: self.action,
+                    remaining: living.len(),
+                    after: at.since(self.decided),
+                };
                 Progress::Send(self.wave(Signal::Kill, living), what)
             }
             Phase::Killing { first, .. } if at.since(*first) >= LONGEST_KILLING => {
                 Progress::Failed(Failure::Survivors(living.len()))
             }
             // More than were reached: something of it forked meanwhile.
-            Phase::Killing { last, reached, .. } if at.since(*last) >= BETWEEN_KILLS || living.len() > *reached => {
+            Phase::Killing { last, reached, .. }
+                if at.since(*last) >= BETWEEN_KILLS || living.len() > *reached =>
+            {
                 (*last, *reached) = (at, living.len());
                 Progress::Again(self.wave(Signal::Kill, living))
             }

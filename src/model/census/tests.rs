@@ -59,13 +59,20 @@ impl World {
 
 #[test]
 fn descendants_belong_to_the_nearest_agent_above() {
-    let mut world = World::default().process(1, 0).process(5, 1).agent(10, 5).process(11, 10).process(12, 11).process(20, 5);
+    let mut world = World::default()
+        .process(1, 0)
+        .process(5, 1)
+        .agent(10, 5)
+        .process(11, 10)
+        .process(12, 11)
+        .process(20, 5);
     assert_eq!(world.trees(), ["claude-10: 10 11 12"]);
 }
 
 #[test]
 fn a_member_stays_when_it_reparents() {
-    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(13, 12);
+    let mut world =
+        World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(13, 12);
     world.trees();
     world.end(11);
     assert_eq!(world.trees(), ["claude-10: 10 12 13"]);
@@ -96,7 +103,8 @@ fn an_agent_started_by_an_agent_is_its_own() {
 
 #[test]
 fn a_shell_that_becomes_an_agent_takes_its_children_along() {
-    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(14, 10);
+    let mut world =
+        World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(14, 10);
     world.trees();
     world.exec(11, Some("claude"));
     assert_eq!(world.trees(), ["claude-10: 10* 14", "claude-11 of claude-10: 11 12"]);

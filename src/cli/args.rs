@@ -1,0 +1,104 @@
+//! The command line as clap knows it; help, man pages and completions come from here.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Names that the binary may be called by, and the command each stands for.
+const LINKS: [(&str, &str); 1] = [("vm-health-check", "health")];
+
+/// A memory supervisor for AI coding agents.
+#[derive(Debug, Parser)]
+#[command(name = "claude-watchdog", version, about, after_help = "Example: claude-watchdog daemon --dry-run")]
+pub(super) struct Arguments {
+    /// Socket of the supervisor [default: the system's, for `health` else the user's own]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Supervise: warn of agents that grow, end what would take the guest down
+    #[command(after_help = "Example: claude-watchdog daemon --dry-run")]
+    Daemon(Daemon),
+    /// How the guest and its agents are; also called vm-health-check
+    #[command(after_help = HEALTH_HELP)]
+    Health(Health),
+}
+
+const HEALTH_HELP: &str = "\
+Exit status: 0 all is well, 1 warning, 2 critical, 3 no supervisor answers.
+
+Example: vm-health-check --json | jq '.agents[] | {id, charge, level}'";
+
+/// Options of `daemon`.
+#[derive(Args, Debug)]
+pub(super) struct Daemon {
+    /// Configuration [default: /etc/claude-watchdog/config.toml, for others than root ~/.config/…]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where to read processes from; signals always go to the real ones
+    #[arg(long, value_name = "DIR", default_value = "/proc")]
+    pub(super) proc: PathBuf,
+    /// Where state is kept; nothing is kept yet
+    #[arg(long, value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+    /// Where to read cgroups from; nothing is read there yet
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/cgroup")]
+    pub(super) cgroup: PathBuf,
+    /// Say what would be done, send no signal
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Options of `health`.
+#[derive(Args, Debug)]
+pub(super) struct Health {
+    /// Print everything as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No colour, whatever the terminal can do (so does `NO_COLOR`)
+    #[arg(long)]
+    pub(super) no_color: bool,
+}
+
+/// The arguments with the command that the name they start with stands for: `vm-health-check --json` becomes
+/// `claude-watchdog health --json`.
+pub(super) fn by_name(mut arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let name = arguments.next().unwrap_or_default();
+    let called = Path::new(&name).file_name();
+    let command =
+        LINKS.iter().find(|(link, _)| called.is_some_and(|c| c == *link)).map(|(_, command)| command);
+    let front = std::iter::once(OsString::from("claude-watchdog")).chain(command.map(OsString::from));
+    front.chain(arguments).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_link_selects_its_command() {
+        let of = |line: &str| by_name(line.split(' ').map(OsString::from)).join(" ".as_ref());
+        assert_eq!(of("/usr/bin/vm-health-check --json"), "claude-watchdog health --json");
+        assert_eq!(of("/usr/bin/claude-watchdog daemon"), "claude-watchdog daemon");
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example: "), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Exit codes, in one place.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; for `health`: all is well |
+//! | 1 | it failed, and standard error says why; for `health`: a warning |
+//! | 2 | the arguments are wrong (`sysexits` aside, what every GNU tool uses); for `health`: critical |
+//! | 3 | for `health`: unknown, no supervisor answers |
+//! | 78 | the configuration is wrong (`EX_CONFIG` of `sysexits.h`); nothing was started |
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// The configuration is wrong.
+pub(super) const CONFIG: u8 = 78;
+
+/// Says why on standard error and gives the code.
+pub(super) fn fail(error: &dyn Display, code: u8) -> ExitCode {
+    eprintln!("claude-watchdog: {error}");
+    ExitCode::from(code)
+}
+
+/// What clap has to say: help and version on standard output with 0, everything else on standard error with 2.
+pub(super) fn from_clap(error: &clap::Error) -> ExitCode {
+    // Whoever closed our output does not want the text.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}

@@ -1,0 +1,105 @@
+//! `vm-health-check`: how the guest and its agents stand, for people and for scripts.
+
+mod actions;
+mod agents;
+mod command;
+mod output;
+mod page;
+mod style;
+mod summary;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::guest::Pressure;
+use crate::model::status::{GuestInfo, StatusInfo, Verdict};
+use page::Page;
+use style::Paint;
+
+pub(super) use command::run;
+pub use output::print;
+pub use style::Style;
+pub use text::shown;
+
+/// Where the values of the guest begin.
+const VALUES: usize = 10;
+
+/// The exit code that scripts branch on.
+#[must_use]
+pub fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Ok => 0,
+        Verdict::Warning => 1,
+        Verdict::Critical => 2,
+        Verdict::Unknown => 3,
+    }
+}
+
+/// One JSON object on one line, with the fields of [`StatusInfo`] in their order.
+///
+/// # Errors
+/// When a value cannot be put into JSON; no status is known that could not.
+pub fn render_json(status: &StatusInfo) -> serde_json::Result<String> {
+    serde_json::to_string(status).map(|mut text| {
+        text.push('\n');
+        text
+    })
+}
+
+/// The page for people: at most 80 columns, and nothing in it that a terminal would obey but the colours of `style`.
+#[must_use]
+pub fn render_plain(status: &StatusInfo, style: &Style) -> String {
+    let mut page = Page::new(*style);
+    let (word, paint) = match status.verdict {
+        Verdict::Ok => ("OK", Paint::Good),
+        Verdict::Warning => ("WARNING", Paint::Warning),
+        Verdict::Critical => ("CRITICAL", Paint::Alarm),
+        Verdict::Unknown => ("UNKNOWN", Paint::Warning),
+    };
+    page.paint(paint, word).to(VALUES);
+    page.wrapped(VALUES, &summary::of(status));
+    // Without a supervisor the notes say why, and that comes first.
+    if status.verdict == Verdict::Unknown {
+        for note in &status.notes {
+            page.to(VALUES).wrapped(VALUES, note);
+        }
+    }
+    page.end();
+    guest(&mut page, &status.guest);
+    agents::table(&mut page, &status.agents);
+    actions::list(&mut page, &status.actions);
+    if status.verdict != Verdict::Unknown && !status.notes.is_empty() {
+        page.end().paint(Paint::Heading, "Notes").end();
+        for note in &status.notes {
+            page.put("-").to(2).wrapped(2, note);
+        }
+    }
+    page.finish()
+}
+
+fn guest(page: &mut Page, guest: &GuestInfo) {
+    page.put("Memory").to(VALUES);
+    page.put(&format!("{} of {} available", guest.mem_available, guest.mem_total)).end();
+    page.put("Swap").to(VALUES);
+    if guest.swap_total.get() == 0 {
+        page.put("none").end();
+    } else {
+        page.put(&format!("{} of {} free", guest.swap_free, guest.swap_total)).end();
+    }
+    page.put("Pressure").to(VALUES);
+    match &guest.pressure {
+        Some(pressure) => page.put(&pressed(pressure)).end(),
+        None => page.put("not kept by this kernel").end(),
+    };
+}
+
+fn pressed(pressure: &Pressure) -> String {
+    let (some, full) = (percent(pressure.some.avg10), percent(pressure.full.avg10));
+    format!("some {some}, full {full} (time spent waiting for memory, last 10 s)")
+}
+
+/// Pressure is a share of time; what is no number or out of range did not come from a kernel.
+fn percent(share: f32) -> String {
+    if (0.0..=100.0).contains(&share) { format!("{share:.1}%") } else { "-".to_owned() }
+}

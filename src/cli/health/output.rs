@@ -1,0 +1,31 @@
+//! Writing to standard output.
+
+use std::io::{self, ErrorKind, Write, stdout};
+
+/// Prints `text`. A reader that has seen enough (`| head -1`) is no error.
+///
+/// # Errors
+/// Any other failure to write, a full disk for one.
+pub fn print(text: &str) -> io::Result<()> {
+    write(&mut stdout().lock(), text)
+}
+
+fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_disk_is() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        drop(reader);
+        assert!(write(&mut writer, "text").is_ok());
+        assert!(write(&mut [0_u8; 2].as_mut_slice(), "text").is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! The page: the one place through which text reaches the terminal, so that none does unescaped or too wide.
+
+use super::style::{Paint, Style};
+use super::text::{cut, shown, width, wrap};
+
+/// Columns of a page.
+pub(super) const WIDTH: usize = 80;
+
+/// A page that is being written, line by line.
+#[derive(Debug)]
+pub(super) struct Page {
+    style: Style,
+    text: String,
+    /// Columns of the current line that are used.
+    column: usize,
+    /// Spaces that come before the next text; a line does not end in them.
+    spaces: usize,
+}
+
+impl Page {
+    pub(super) fn new(style: Style) -> Self {
+        Self { style, text: String::new(), column: 0, spaces: 0 }
+    }
+
+    /// Columns left for text.
+    pub(super) fn room(&self) -> usize {
+        WIDTH.saturating_sub(self.column + self.spaces)
+    }
+
+    /// The next text begins at `column`, or one space on where that is passed.
+    pub(super) fn to(&mut self, column: usize) -> &mut Self {
+        let least = usize::from(self.column > 0);
+        self.spaces = column.saturating_sub(self.column).max(least);
+        self
+    }
+
+    /// `text` in plain.
+    pub(super) fn put(&mut self, text: &str) -> &mut Self {
+        self.write(None, text)
+    }
+
+    /// `text` in colour.
+    pub(super) fn paint(&mut self, paint: Paint, text: &str) -> &mut Self {
+        self.write(Some(paint), text)
+    }
+
+    /// `text` so that it ends before column `end`.
+    pub(super) fn right(&mut self, end: usize, text: &str) -> &mut Self {
+        self.to(end.saturating_sub(width(&shown(text)))).put(text)
+    }
+
+    /// A sentence from here on, its further lines indented, and the line ended.
+    pub(super) fn wrapped(&mut self, indent: usize, text: &str) -> &mut Self {
+        for line in wrap(&shown(text), self.room().min(WIDTH.saturating_sub(indent))) {
+            self.to(indent).put(&line).end();
+        }
+        if self.column > 0 {
+            self.end();
+        }
+        self
+    }
+
+    /// Ends the line.
+    pub(super) fn end(&mut self) -> &mut Self {
+        self.text.push('\n');
+        (self.column, self.spaces) = (0, 0);
+        self
+    }
+
+    /// The whole page.
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    fn write(&mut self, paint: Option<Paint>, text: &str) -> &mut Self {
+        let whole = cut(&shown(text), self.room());
+        let text = whole.trim_end_matches(' ');
+        if !text.is_empty() {
+            self.text.extend(std::iter::repeat_n(' ', self.spaces));
+            self.column += self.spaces + width(text);
+            self.spaces = 0;
+            match paint {
+                Some(paint) => self.text.push_str(&self.style.paint(paint, text)),
+                None => self.text.push_str(text),
+            }
+        }
+        self.spaces += whole.len() - text.len();
+        self
+    }
+}

@@ -1,0 +1,41 @@
+//! The verdict in one sentence.
+
+use crate::model::status::{AgentInfo, AgentLevel, StatusInfo, Verdict};
+
+/// Why the verdict is what it is.
+pub(super) fn of(status: &StatusInfo) -> String {
+    match status.verdict {
+        Verdict::Ok => match status.agents.len() {
+            0 => "no agent is running".to_owned(),
+            1 => "1 agent, below its warn line".to_owned(),
+            count => format!("{count} agents, all below their warn lines"),
+        },
+        Verdict::Warning => warning(&status.agents),
+        Verdict::Critical => critical(&status.agents),
+        Verdict::Unknown => "no word from a supervisor; here is what /proc tells".to_owned(),
+    }
+}
+
+fn warning(agents: &[AgentInfo]) -> String {
+    let warned: Vec<_> = agents.iter().filter(|agent| agent.level != AgentLevel::Ok).collect();
+    match warned.as_slice() {
+        [] => "the guest is short of memory".to_owned(),
+        [one] if one.charge >= one.warn_line => {
+            format!("{} is over its warn line: {} of {}", one.id, one.charge, one.warn_line)
+        }
+        [one] => format!("{} was over its warn line and is not clearly back", one.id),
+        many => format!("{} agents are over their warn lines", many.len()),
+    }
+}
+
+fn critical(agents: &[AgentInfo]) -> String {
+    let acting: Vec<_> = agents.iter().filter(|agent| agent.level == AgentLevel::Acting).collect();
+    let over: Vec<_> = agents.iter().filter(|agent| agent.charge >= agent.kill_line).collect();
+    match (acting.as_slice(), over.as_slice()) {
+        ([one], _) => format!("{} is being acted upon", one.id),
+        ([], [one]) => format!("{} is over its kill line: {} of {}", one.id, one.charge, one.kill_line),
+        ([], []) => "the guest is out of room".to_owned(),
+        ([], many) => format!("{} agents are over their kill lines", many.len()),
+        (many, _) => format!("{} agents are being acted upon", many.len()),
+    }
+}

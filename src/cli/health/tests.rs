@@ -1,0 +1,209 @@
+//! What the page looks like, and what it never does.
+
+mod arbitrary;
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::page::WIDTH;
+use super::{Style, exit_code, render_json, render_plain, shown};
+use crate::model::guest::{Pressure, Stall};
+use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
+use crate::model::{Bytes, Pid, Uid};
+
+fn calm() -> StatusInfo {
+    let stall = |avg10| Stall { avg10, ..Stall::default() };
+    StatusInfo {
+        version: StatusInfo::VERSION,
+        verdict: Verdict::Ok,
+        guest: GuestInfo {
+            mem_total: Bytes::mib(15_974),
+            mem_available: Bytes::mib(11_900),
+            swap_total: Bytes::gib(2),
+            swap_free: Bytes::mib(1946),
+            pressure: Some(Pressure { some: stall(0.31), full: stall(0.0) }),
+            forecast: None,
+        },
+        agents: vec![agent("claude", 1234, Bytes::mib(2300)), agent("codex", 77, Bytes::mib(240))],
+        actions: vec![],
+        notes: vec![],
+    }
+}
+
+fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
+    let pid = Pid::new(pid).unwrap();
+    AgentInfo {
+        id: format!("{rule}-{pid}"),
+        parent: None,
+        rule: rule.to_owned(),
+        pid,
+        uid: Uid::new(1000),
+        cwd: Some(format!("/home/alice/work/{rule}")),
+        command: Some(rule.to_owned()),
+        charge,
+        anon: charge,
+        shmem: Bytes::ZERO,
+        swap: Bytes::ZERO,
+        processes: 14,
+        root_alive: true,
+        warn_line: Bytes::gib(8),
+        kill_line: Bytes::gib(13),
+        level: AgentLevel::Ok,
+        scope: None,
+        limit: None,
+        forecast: None,
+        culprits: vec![CulpritInfo {
+            pid: Pid::new(1250).unwrap(),
+            charge: charge.share(3, 4),
+            command: Some(
+                "node /home/alice/work/node_modules/.bin/tsserver --max-old-space-size=16384".into(),
+            ),
+        }],
+    }
+}
+
+fn grown(charge: Bytes, level: AgentLevel, verdict: Verdict) -> StatusInfo {
+    let mut status = calm();
+    status.verdict = verdict;
+    status.agents[0] = AgentInfo { level, ..agent("claude", 1234, charge) };
+    status
+}
+
+fn action() -> ActionInfo {
+    let AgentInfo { id, rule, pid, uid, culprits, .. } = agent("claude", 1234, Bytes::mib(13_400));
+    ActionInfo {
+        id: "7".into(),
+        time: "2026-11-23T14:02:05Z".into(),
+        kind: "act".into(),
+        agent: id,
+        rule,
+        pid,
+        uid,
+        charge: Bytes::mib(13_400),
+        line: Bytes::gib(13),
+        culprit: culprits.into_iter().next(),
+        signals: vec!["TERM".into(), "KILL".into()],
+        dry_run: false,
+        outcome: "it ended within 3.2 s, 9.8G came back, and claude-1234 goes on without it".into(),
+        resume: None,
+    }
+}
+
+fn plain(status: &StatusInfo) -> String {
+    render_plain(status, &Style::plain())
+}
+
+#[test]
+fn ok() {
+    assert_snapshot!(plain(&calm()));
+}
+
+#[test]
+fn no_agents() {
+    let mut status = StatusInfo { agents: vec![], ..calm() };
+    status.guest.swap_total = Bytes::ZERO;
+    status.guest.pressure = None;
+    assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn warned() {
+    let mut status = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
+    status.agents[1].parent = Some("claude-1234".into());
+    status.agents[1].scope = Some("agent-codex-1.scope".into());
+    status.agents[1].limit = Some(Bytes::gib(4));
+    status.notes = vec![
+        "The kill line of 16G is more than 85 % of this guest; it is taken as 13.2G, or it would never be reached."
+            .into(),
+    ];
+    assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn acting() {
+    let status = grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical);
+    assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn after_an_action() {
+    let mut status = calm();
+    let resume = "cd '/home/alice/my work' && claude --resume 0b1f6c1e-4a53-4c39-9f0e-5d2c8a7b1e22";
+    let whole = ActionInfo {
+        culprit: None,
+        signals: vec!["TERM".into()],
+        outcome: "it ended within 0.8 s and 13.1G came back".into(),
+        resume: Some(resume.into()),
+        ..action()
+    };
+    let killed = ActionInfo { kind: "kernel_oom".into(), signals: vec![], culprit: None, ..whole.clone() };
+    let dry = ActionInfo { dry_run: true, signals: vec![], outcome: String::new(), ..action() };
+    status.actions = vec![action(), whole, killed, dry];
+    assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn no_daemon() {
+    let mut status = StatusInfo { verdict: Verdict::Unknown, ..calm() };
+    for agent in &mut status.agents {
+        (agent.warn_line, agent.kill_line) = (Bytes::ZERO, Bytes::ZERO);
+    }
+    status.notes = vec![
+        "no supervisor answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
+         claude-watchdog`, or without root with `claude-watchdog daemon`"
+            .into(),
+    ];
+    assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn another_users_agents() {
+    let mut status = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
+    status.actions = vec![ActionInfo { resume: Some("claude --continue".into()), ..action() }];
+    status.agents[0].root_alive = false;
+    assert_snapshot!(plain(&status.seen_by(Uid::new(1001))));
+}
+
+#[test]
+fn hostile_text_and_wide_text() {
+    let mut status = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
+    status.agents[0].cwd = Some("/home/アリス/仕事/とても長いディレクトリの名前/プロジェクト".into());
+    status.agents[0].culprits[0].command =
+        Some("sh -c \"\x1b]0;owned\x07\x1b[2J\nOK  all is well\" \u{202e}".into());
+    status.agents[1].id = "a-rule-with-a-rather-long-name-77".into();
+    assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let mut status = grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical);
+    status.actions = vec![action()];
+    let coloured = render_plain(&status, &Style::coloured());
+    assert!(coloured.starts_with("\x1b[1;31mCRITICAL\x1b[0m"), "{coloured}");
+    let codes = ["1", "2", "32", "33", "1;31", "0"].map(|code| format!("\x1b[{code}m"));
+    let stripped = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
+    assert_eq!(stripped, plain(&status));
+}
+
+#[test]
+fn scripts_get_one_line_of_json_and_an_exit_code() {
+    let text = render_json(&calm()).unwrap();
+    assert!(text.ends_with("}\n") && text.lines().count() == 1);
+    assert_eq!(serde_json::from_str::<StatusInfo>(&text).unwrap(), calm());
+    let verdicts = [Verdict::Ok, Verdict::Warning, Verdict::Critical, Verdict::Unknown];
+    assert_eq!(verdicts.map(exit_code), [0, 1, 2, 3]);
+}
+
+proptest! {
+    #[test]
+    fn no_page_is_wider_than_a_terminal_or_commands_it(status in arbitrary::status()) {
+        let page = plain(&status);
+        for line in page.lines() {
+            prop_assert!(super::text::width(line) <= WIDTH, "{line:?}");
+            prop_assert!(line.chars().count() <= WIDTH, "{line:?}");
+            prop_assert_eq!(line, shown(line));
+            prop_assert!(!line.ends_with(' '), "{:?}", line);
+        }
+        prop_assert!(page.ends_with('\n'));
+    }
+}

@@ -1,0 +1,133 @@
+//! Any status at all, likely or not.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::model::guest::{Pressure, Stall};
+use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
+use crate::model::{Bytes, Pid, Uid};
+
+pub(super) fn status() -> impl Strategy<Value = StatusInfo> {
+    let verdict =
+        prop::sample::select(vec![Verdict::Ok, Verdict::Warning, Verdict::Critical, Verdict::Unknown]);
+    (verdict, guest(), vec(agent(), 0..4), vec(action(), 0..8), vec(text(), 0..3)).prop_map(
+        |(verdict, guest, agents, actions, notes)| StatusInfo {
+            version: StatusInfo::VERSION,
+            verdict,
+            guest,
+            agents,
+            actions,
+            notes,
+        },
+    )
+}
+
+/// Words, long words, control characters, quotes, wide characters.
+fn text() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        "[a-z/'\" \\\\-]{0,100}".boxed(),
+        vec(any::<char>(), 0..60).prop_map(String::from_iter).boxed(),
+        "[日本語한국🦀 ]{0,60}".boxed(),
+    ];
+    vec(word, 0..4).prop_map(|words| words.join(" "))
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop_oneof![any::<u64>(), 0..1_u64 << 36].prop_map(Bytes::new)
+}
+
+fn pid() -> impl Strategy<Value = Pid> {
+    (1..i32::MAX).prop_map(|pid| Pid::new(pid).unwrap())
+}
+
+fn uid() -> impl Strategy<Value = Uid> {
+    any::<u32>().prop_map(Uid::new)
+}
+
+fn guest() -> impl Strategy<Value = GuestInfo> {
+    let stall =
+        || any::<[f32; 3]>().prop_map(|[avg10, avg60, avg300]| Stall { avg10, avg60, avg300, total_usec: 0 });
+    let pressure = (stall(), stall()).prop_map(|(some, full)| Pressure { some, full });
+    (bytes(), bytes(), bytes(), bytes(), option::of(pressure)).prop_map(
+        |(mem_total, mem_available, swap_total, swap_free, pressure)| GuestInfo {
+            mem_total,
+            mem_available,
+            swap_total,
+            swap_free,
+            pressure,
+            forecast: None,
+        },
+    )
+}
+
+fn agent() -> impl Strategy<Value = AgentInfo> {
+    let level = prop::sample::select(vec![AgentLevel::Ok, AgentLevel::Warned, AgentLevel::Acting]);
+    let names = (text(), option::of(text()), option::of(text()), option::of(text()));
+    let numbers = (pid(), uid(), bytes(), bytes(), bytes(), option::of(bytes()));
+    (names, numbers, level, any::<(usize, bool)>(), vec(culprit(), 0..3)).prop_map(
+        |(
+            (id, parent, cwd, scope),
+            (pid, uid, charge, warn_line, kill_line, limit),
+            level,
+            rest,
+            culprits,
+        )| {
+            AgentInfo {
+                id,
+                parent,
+                rule: "claude".into(),
+                pid,
+                uid,
+                cwd,
+                command: None,
+                charge,
+                anon: charge,
+                shmem: Bytes::ZERO,
+                swap: Bytes::ZERO,
+                processes: rest.0,
+                root_alive: rest.1,
+                warn_line,
+                kill_line,
+                level,
+                scope,
+                limit,
+                forecast: None,
+                culprits,
+            }
+        },
+    )
+}
+
+fn culprit() -> impl Strategy<Value = CulpritInfo> {
+    (pid(), bytes(), option::of(text())).prop_map(|(pid, charge, command)| CulpritInfo {
+        pid,
+        charge,
+        command,
+    })
+}
+
+fn action() -> impl Strategy<Value = ActionInfo> {
+    let kind = prop_oneof!["act", "died", "kernel_oom", text()];
+    let texts = (text(), kind, text(), text(), option::of(text()));
+    (texts, pid(), uid(), bytes(), bytes(), option::of(culprit()), vec(text(), 0..3), any::<bool>()).prop_map(
+        |((time, kind, agent, outcome, resume), pid, uid, charge, line, culprit, signals, dry_run)| {
+            ActionInfo {
+                id: "1".into(),
+                time,
+                kind,
+                agent,
+                rule: "claude".into(),
+                pid,
+                uid,
+                charge,
+                line,
+                culprit,
+                signals,
+                dry_run,
+                outcome,
+                resume,
+            }
+        },
+    )
+}

@@ -1,0 +1,27 @@
+//! The command line: one file a command.
+
+mod args;
+mod daemon;
+mod exit;
+pub mod health;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+/// Runs the command that the arguments ask for.
+#[must_use]
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args::by_name(arguments)) {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::from_clap(&error),
+    };
+    let socket = arguments.socket.as_deref();
+    match arguments.command {
+        Command::Daemon(options) => daemon::run(options, socket),
+        Command::Health(options) => health::run(&options, socket),
+    }
+}

@@ -1,0 +1,177 @@
+//! What can be wrong with a configuration, each said in one sentence that can be acted upon.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Origin, Smallest};
+use crate::model::Bytes;
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub path: PathBuf,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+impl Spot {
+    /// The place of the byte at `offset` of `text`, which is the content of `path`.
+    pub(super) fn of(path: &Path, text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
+        Self {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[start_of_line..].chars().count() + 1,
+        }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
+    }
+}
+
+/// Why there is no configuration. `Display` is the whole message, its cause included.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that was asked for by name.
+    #[error("{path} does not exist; create it, or name another file")]
+    Missing {
+        /// As it was named.
+        path: PathBuf,
+    },
+
+    /// A symbolic link at the place of a file.
+    #[error("{path} is a link that leads to nothing; mend it or remove it")]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+    },
+
+    /// The system refused.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// A directory, a pipe, a socket or a disk at the place of a file.
+    #[error("{path} is {found}, but a file is wanted")]
+    NotAFile {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+
+    /// More than anybody writes.
+    #[error("{path} is larger than {limit}; this is not a configuration file")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What is accepted.
+        limit: Bytes,
+    },
+
+    /// Binary, or text in another encoding.
+    #[error("{spot}: this is not UTF-8 text; save the file as UTF-8")]
+    NotUtf8 {
+        /// The first byte that is not.
+        spot: Spot,
+    },
+
+    /// Not TOML.
+    #[error("{spot}: {problem}, in the line `{line}`")]
+    Syntax {
+        /// Where reading stopped.
+        spot: Spot,
+        /// What is wrong there.
+        problem: String,
+        /// The line, shortened.
+        line: String,
+    },
+
+    /// A key that nobody reads.
+    #[error("{spot}: unknown key `{key}`; the nearest known key is `{nearest}`")]
+    UnknownKey {
+        /// Where it is.
+        spot: Spot,
+        /// With the tables it stands in, dotted.
+        key: String,
+        /// The known key that is spelled most alike.
+        nearest: String,
+    },
+
+    /// A value of the wrong type or outside its limits.
+    #[error("{spot}: `{key}` is {found}, but it takes {wanted}")]
+    Value {
+        /// Where the value is.
+        spot: Spot,
+        /// With the tables it stands in, dotted.
+        key: String,
+        /// The value as written, shortened.
+        found: String,
+        /// What would be right.
+        wanted: String,
+    },
+
+    /// An environment variable that says nothing sensible.
+    #[error("the environment variable {variable} is {found}, but it takes {wanted}")]
+    Variable {
+        /// Its name.
+        variable: &'static str,
+        /// Its value, in quotes, shortened.
+        found: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+
+    /// Both lines were set, and no guest is large or small enough for them.
+    #[error(
+        "`lines.warn` is {warn} ({warn_origin}), which is not below `lines.kill` = {kill} ({kill_origin}); \
+         lower the one or raise the other"
+    )]
+    WarnNotBelowKill {
+        /// The warn line as set.
+        warn: Box<Smallest>,
+        /// Where.
+        warn_origin: Origin,
+        /// The kill line as set.
+        kill: Box<Smallest>,
+        /// Where.
+        kill_origin: Origin,
+    },
+
+    /// Each layer is right by itself, all together are not.
+    #[error("the configuration does not fit together: {problem}")]
+    Together {
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// What a message shows of a text from outside: its first line, and not more than a line holds.
+pub(super) fn clip(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    let start: String = line.chars().take(LONGEST).flat_map(clean).collect();
+    if line.len() < text.trim_end().len() || line.chars().nth(LONGEST).is_some() {
+        return start + "…";
+    }
+    start
+}
+
+/// A terminal must not be steered by what a file says.
+fn clean(c: char) -> impl Iterator<Item = char> {
+    let escaped = c.is_control().then(|| c.escape_debug());
+    let plain = escaped.is_none().then_some(c);
+    escaped.into_iter().flatten().chain(plain)
+}

@@ -1,0 +1,32 @@
+//! What the user has set: the schema, the layers it is read from, and sentences for what is wrong with it.
+//!
+//! Layers, each replacing single keys of those before it: built-in defaults, the file, its drop-ins
+//! (`FILE.d/*.toml` in order of their names), the environment, flags. Nothing here reads the process: paths and the
+//! environment come in through [`Sources`].
+
+mod effective;
+mod environment;
+mod error;
+mod files;
+mod flag;
+mod grace;
+mod keys;
+mod layer;
+mod load;
+mod merged;
+mod origin;
+mod settings;
+mod smallest;
+mod sources;
+mod spelling;
+
+#[cfg(test)]
+mod tests;
+
+pub use effective::EffectiveLines;
+pub use error::{ConfigError, Spot};
+pub use load::load;
+pub use origin::{Origin, Origins};
+pub use settings::{Act, Config, LineSizes, key};
+pub use smallest::Smallest;
+pub use sources::{Overrides, Place, Sources};

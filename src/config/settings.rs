@@ -1,0 +1,73 @@
+//! The settings. `config/claude-watchdog.toml` shows every one of them with its default.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Origins, Smallest, flag, grace};
+use crate::model::{Bytes, Size};
+
+/// The names of the keys, as messages and [`Origins`] have them.
+pub mod key {
+    /// Where an agent is warned of.
+    pub const WARN: &str = "lines.warn";
+    /// Where an agent is acted upon.
+    pub const KILL: &str = "lines.kill";
+    /// Say it, do not do it.
+    pub const DRY_RUN: &str = "act.dry_run";
+    /// From the polite signal to the other one.
+    pub const GRACE: &str = "act.grace";
+}
+
+/// Everything that can be set. `Default` is what is built in.
+///
+/// The known keys are read off the serialized default, so a key that is optional must not be left out there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The lines, as set; [`super::EffectiveLines`] are those that count.
+    pub lines: LineSizes,
+    /// What is done at the kill line.
+    pub act: Act,
+    /// Where each value came from.
+    #[serde(skip)]
+    pub origins: Origins,
+}
+
+/// `[lines]`: thresholds on what one agent costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LineSizes {
+    /// From here an agent is warned of.
+    pub warn: Smallest,
+    /// From here an agent is acted upon.
+    pub kill: Smallest,
+}
+
+/// `[act]`: how an agent is acted upon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Act {
+    /// Say what would be done, signal nobody.
+    #[serde(deserialize_with = "flag::deserialize")]
+    pub dry_run: bool,
+    /// The longest time between SIGTERM and SIGKILL; at most 10 minutes.
+    #[serde(with = "grace")]
+    pub grace: Duration,
+}
+
+impl Default for LineSizes {
+    fn default() -> Self {
+        // The shares are for clones of 8 and 12 GB, where 13 GB would never be reached.
+        Self {
+            warn: Smallest::of_these(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
+            kill: Smallest::of_these(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),
+        }
+    }
+}
+
+impl Default for Act {
+    fn default() -> Self {
+        Self { dry_run: false, grace: Duration::from_secs(10) }
+    }
+}

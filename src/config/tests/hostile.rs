@@ -1,0 +1,112 @@
+//! Files as they should not be.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use proptest::prelude::*;
+
+use super::world::{World, gib};
+use crate::config::{Config, key, layer};
+
+#[test]
+fn harmless_oddities_are_read() {
+    for text in ["", "\n\n", "# only a comment", "[lines]", "\u{feff}", "\u{feff}[act]\r\n"] {
+        assert_eq!(World::new().file(text).load().expect(text), Config::default(), "{text:?}");
+    }
+    let world = World::new().file("\u{feff}[lines]\r\nkill = '9G'\r\n");
+    assert_eq!(world.load().expect("loaded").lines.kill, gib(9));
+    assert_eq!(world.origin(key::KILL), "/etc/config.toml:2");
+    insta::assert_snapshot!(World::new().file("\u{feff}kil = 1\r\n").error(), @"/etc/config.toml:1:1: unknown key `kil`; the nearest known key is `lines.kill`");
+    let masked = World::new().drop_in("1.toml", "act.dry_run = true").link("2.toml", "/dev/null");
+    assert!(masked.load().expect("loaded").act.dry_run);
+}
+
+#[test]
+fn what_is_no_text_file_is_refused() {
+    insta::assert_snapshot!(World::new().file(b"[lines]\n# gr\xfc\xdfe").error(), @"/etc/config.toml:2:5: this is not UTF-8 text; save the file as UTF-8");
+    insta::assert_snapshot!(World::new().file(b"\xff\xfe[\0").error(), @"/etc/config.toml:1:1: this is not UTF-8 text; save the file as UTF-8");
+    insta::assert_snapshot!(World::new().file(vec![b'#'; 10 << 20]).error(), @"/etc/config.toml is larger than 1M; this is not a configuration file");
+    assert!(World::new().file(vec![b'#'; 1 << 20]).load().is_ok());
+    assert!(World::new().file(vec![b'#'; (1 << 20) + 1]).load().is_err());
+    insta::assert_snapshot!(World::new().link("1.toml", "/dev/zero").error(), @"/etc/config.toml.d/1.toml is larger than 1M; this is not a configuration file");
+    insta::assert_snapshot!(World::new().link("1.toml", ".").error(), @"/etc/config.toml.d/1.toml is a directory, but a file is wanted");
+    insta::assert_snapshot!(World::new().link("1.toml", "/nowhere/at/all").error(), @"/etc/config.toml.d/1.toml is a link that leads to nothing; mend it or remove it");
+    insta::assert_snapshot!(World::new().link("1.toml", "1.toml").error(), @"/etc/config.toml.d/1.toml cannot be read: Too many levels of symbolic links (os error 40)");
+    insta::assert_snapshot!(World::new().drop_in("1.toml", "").drop_in("2.toml", "x").error(), @"/etc/config.toml.d/2.toml:1:2: key with no value, expected `=`, in the line `x`");
+}
+
+#[test]
+fn a_pipe_does_not_make_the_reader_wait() {
+    let world = World::new();
+    let path = world.drop_in_path("1.toml");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml.d/1.toml is a pipe, but a file is wanted");
+}
+
+#[test]
+fn a_directory_and_a_dangling_link_are_no_file() {
+    let world = World::new();
+    fs::create_dir(world.path("config.toml")).expect("a directory");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml is a directory, but a file is wanted");
+    let world = World::new();
+    symlink("elsewhere.toml", world.path("config.toml")).expect("linked");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml is a link that leads to nothing; mend it or remove it");
+    let world = World::new();
+    fs::write(world.path("config.toml.d"), "").expect("written");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml.d cannot be read: Not a directory (os error 20)");
+}
+
+#[test]
+fn a_named_file_has_to_be_there() {
+    insta::assert_snapshot!(World::new().named().error(), @"/etc/config.toml does not exist; create it, or name another file");
+    let world = World::new().file("").drop_in("1.toml", "act.dry_run = true").named();
+    assert!(world.load().expect("loaded").act.dry_run);
+}
+
+/// Pieces of a configuration, divided by middle dots, to be put together well and badly.
+const PIECES: &str = "[lines]·[act]·[[lines]]·[·]·{·}·=· = ·.·,·\n·\r\n·\r·\
+    #·\"·'·'''·warn·kill·lines·act·dry_run·grace·true·\"8G\"·'55%'·13·\
+    -1·1e400·9223372036854775808·0x·nan·1979-05-27·\u{feff}·ü·\\·\\u0000·\0·\t· ";
+
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(PIECES.split('·').collect::<Vec<_>>());
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// Whatever the text, there is a layer with lines that exist, or a message of one line.
+fn never_panics(text: &str) {
+    match layer::read("x.toml".as_ref(), text) {
+        Ok(layer) => assert!(layer.keys.iter().all(|(_, line)| *line <= text.lines().count())),
+        Err(error) => assert_eq!(error.to_string().lines().count(), 1, "{error}"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in any::<String>()) {
+        never_panics(&text);
+    }
+
+    #[test]
+    fn no_pieces_make_the_reader_panic(text in pieces()) {
+        never_panics(&text);
+    }
+
+    #[test]
+    fn no_value_makes_the_reader_panic(key in prop::sample::select(vec!["lines.warn", "act.grace"]), text in any::<String>()) {
+        never_panics(&format!("{key} = {text:?}"));
+        never_panics(&format!("{key} = {text}"));
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused_and_not_followed_down() {
+    for text in [
+        "[".repeat(100_000),
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}", "{a=".repeat(100_000)),
+    ] {
+        World::new().file(text).error();
+    }
+    World::new().file(format!("{}b = 1", "a.".repeat(100_000))).error();
+}

@@ -1,0 +1,76 @@
+//! Which layer has the last word, and where a value came from.
+
+use std::time::Duration;
+
+use super::world::{World, gib};
+use crate::config::{Act, Config, Overrides, Place, Sources, key, load};
+
+#[test]
+fn without_any_file_the_defaults_hold() {
+    assert_eq!(World::new().load().expect("loaded"), Config::default());
+    let nowhere = Sources { place: Place::Nowhere, environment: &|_| None, overrides: Overrides::default() };
+    assert_eq!(load(&nowhere).expect("loaded"), Config::default());
+}
+
+#[test]
+fn a_later_layer_replaces_single_keys() {
+    let world = World::new()
+        .file("[lines]\nwarn = \"3G\"\nkill = \"9G\"\n[act]\ngrace = \"20s\"")
+        .drop_in("60.toml", "lines.kill = '11G'")
+        .drop_in("50.toml", "lines.kill = '10G'\nact.grace = '1m'")
+        .drop_in("70.toml.bak", "broken")
+        .drop_in(".#80.toml", "broken")
+        .drop_in("README", "broken");
+    let config = world.load().expect("loaded");
+    assert_eq!((config.lines.warn, config.lines.kill), (gib(3), gib(11)));
+    assert_eq!(config.act, Act { dry_run: false, grace: Duration::from_secs(60) });
+    assert_eq!(world.origin(key::WARN), "/etc/config.toml:2");
+    assert_eq!(world.origin(key::KILL), "/etc/config.toml.d/60.toml:1");
+    assert_eq!(world.origin(key::GRACE), "/etc/config.toml.d/50.toml:2");
+    assert_eq!(world.origin(key::DRY_RUN), "built in");
+}
+
+#[test]
+fn drop_ins_apply_in_order_of_their_names() {
+    let names = ["b", "10", "e", "90", "a", "5", "d", "0", "c", "B"];
+    for last in 1..names.len() {
+        let world = names[..=last]
+            .iter()
+            .fold(World::new(), |world, name| world.drop_in(&format!("{name}.toml"), "act.dry_run = true"));
+        let expected = names[..=last].iter().max().expect("one");
+        assert_eq!(world.origin(key::DRY_RUN), format!("/etc/config.toml.d/{expected}.toml:1"));
+    }
+}
+
+#[test]
+fn the_environment_is_over_files_and_flags_are_over_all() {
+    let world = World::new()
+        .file("lines.warn = '3G'\nlines.kill = '9G'\nact.dry_run = false")
+        .variable("WATCHDOG_WARN_MB", " 4096 ")
+        .variable("WATCHDOG_KILL_MB", "")
+        .dry_run();
+    let config = world.load().expect("loaded");
+    assert_eq!((config.lines.warn, config.lines.kill), (gib(4), gib(9)));
+    assert!(config.act.dry_run);
+    assert_eq!(world.origin(key::WARN), "WATCHDOG_WARN_MB");
+    assert_eq!(world.origin(key::DRY_RUN), "--dry-run");
+}
+
+#[test]
+fn lines_the_wrong_way_round_are_refused_with_both_places() {
+    let world = World::new().file("[lines]\nwarn = '9G'\nkill = '8G'");
+    insta::assert_snapshot!(world.error(), @"`lines.warn` is 9G (/etc/config.toml:2), which is not below `lines.kill` = 8G (/etc/config.toml:3); lower the one or raise the other");
+    let world =
+        World::new().drop_in("5.toml", "lines.kill = ['8G', '50%']").variable("WATCHDOG_WARN_MB", "8192");
+    insta::assert_snapshot!(world.error(), @r#"`lines.warn` is 8G (WATCHDOG_WARN_MB), which is not below `lines.kill` = ["8G", "50%"] (/etc/config.toml.d/5.toml:1); lower the one or raise the other"#);
+}
+
+#[test]
+fn who_sets_one_line_is_not_refused_for_the_shipped_other() {
+    let shipped = include_str!("../../../config/claude-watchdog.toml");
+    assert!(World::new().file(shipped).variable("WATCHDOG_KILL_MB", "4000").load().is_ok());
+    assert!(World::new().file(shipped).variable("WATCHDOG_WARN_MB", "14000").load().is_ok());
+    assert!(World::new().file(shipped).drop_in("1.toml", "lines.kill = ['4G', '40%']").load().is_ok());
+    assert!(World::new().file(shipped).drop_in("1.toml", "lines.warn = ['14G', '90%']").load().is_ok());
+    assert!(World::new().file("lines.warn = '8G'\nlines.kill = '60%'").load().is_ok());
+}

@@ -1,0 +1,5 @@
+mod hostile;
+mod layers;
+mod messages;
+mod shipped;
+mod world;

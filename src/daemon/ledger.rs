@@ -1,0 +1,113 @@
+//! What was done of late, for those who ask.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::message::{Message, seconds};
+use crate::agents;
+use crate::model::event::What;
+use crate::model::status::{ActionInfo, CulpritInfo};
+use crate::model::{Event, ProcessKey, Signal};
+
+/// How many actions are remembered.
+const KEPT: usize = 16;
+
+/// The last actions, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    actions: VecDeque<(u64, ActionInfo)>,
+}
+
+impl Ledger {
+    /// Takes in an event. `command` and `cwd` tell of the processes as they were last seen: they may be gone.
+    pub(super) fn record(
+        &mut self,
+        event: &Event,
+        command: impl Fn(ProcessKey) -> String,
+        cwd: impl Fn() -> Option<String>,
+    ) {
+        match &event.what {
+            What::Acted(decision) => {
+                let culprit = decision.culprit.as_ref().map(|c| CulpritInfo {
+                    pid: c.top.pid,
+                    charge: c.charge,
+                    command: Some(command(c.top)),
+                });
+                let resume = decision.culprit.is_none().then(|| resume(&event.agent.rule, cwd())).flatten();
+                let time = Timestamp::now();
+                let info = ActionInfo {
+                    id: format!("{}-{}", time.as_second(), decision.action),
+                    time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+                    kind: "act".to_owned(),
+                    agent: event.agent.id.to_string(),
+                    rule: event.agent.rule.clone(),
+                    pid: event.agent.root.pid,
+                    uid: event.agent.uid,
+                    charge: event.charge,
+                    line: decision.line,
+                    culprit,
+                    signals: Vec::new(),
+                    dry_run: decision.dry_run,
+                    outcome: Message::of(event).text,
+                    resume,
+                };
+                self.actions.push_front((decision.action, info));
+                self.actions.truncate(KEPT);
+            }
+            What::Signalled { action, signal, .. } => self.update(*action, |info| {
+                // Each once: who is left is killed again and again, and that says nothing new.
+                if info.signals.last().is_none_or(|last| last != signal.name()) {
+                    info.signals.push(signal.name().to_owned());
+                }
+            }),
+            What::Ended { action, freed, after, .. } => self.update(*action, |info| {
+                let how =
+                    if info.signals.iter().any(|s| s == Signal::Kill.name()) { "killed" } else { "ended" };
+                info.outcome = format!("{how}, {freed} freed {} after the decision", seconds(*after));
+            }),
+            What::Failed { action, .. } => {
+                self.update(*action, |info| info.outcome = Message::of(event).text)
+            }
+            _ => {}
+        }
+    }
+
+    /// The actions, newest first.
+    pub(super) fn actions(&self) -> Vec<ActionInfo> {
+        self.actions.iter().map(|(_, info)| info.clone()).collect()
+    }
+
+    fn update(&mut self, action: u64, change: impl FnOnce(&mut ActionInfo)) {
+        if let Some((_, info)) = self.actions.iter_mut().find(|(number, _)| *number == action) {
+            change(info);
+        }
+    }
+}
+
+fn resume(rule: &str, cwd: Option<String>) -> Option<String> {
+    let command = agents::resume(rule)?;
+    Some(match cwd {
+        Some(cwd) => format!("cd {} && {command}", quoted(&cwd)),
+        None => command.to_owned(),
+    })
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resume_command_can_be_pasted() {
+        let of = |cwd: &str| resume("claude", Some(cwd.to_owned())).unwrap();
+        assert_eq!(of("/home/u/work"), "cd /home/u/work && claude --continue");
+        assert_eq!(of("/home/u/it's; rm x"), r"cd '/home/u/it'\''s; rm x' && claude --continue");
+        assert_eq!(resume("limited", None), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! An event as the journal has it: a sentence, a stable id, and fields to search by.
+
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::agents;
+use crate::model::Event;
+use crate::model::event::{Decision, Failure, What};
+
+/// One entry of the journal. Field names are upper-cased there; those that are `None` are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) level: Level,
+    /// Stable through all versions (`journalctl MESSAGE_ID=…`); listed in `docs/journal.md`.
+    pub(super) id: &'static str,
+    pub(super) action: &'static str,
+    pub(super) text: String,
+    pub(super) line: Option<u64>,
+    pub(super) culprit_pid: Option<i32>,
+    pub(super) culprit_charge: Option<u64>,
+    pub(super) signal: Option<&'static str>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) action_id: Option<u64>,
+}
+
+impl Message {
+    /// Says what happened.
+    pub(super) fn of(event: &Event) -> Self {
+        let (agent, charge) = (&event.agent, event.charge);
+        let root = agent.root.pid;
+        let plain = |level, id, action, text| Self {
+            level,
+            id,
+            action,
+            text,
+            line: None,
+            culprit_pid: None,
+            culprit_charge: None,
+            signal: None,
+            dry_run: None,
+            action_id: None,
+        };
+        match &event.what {
+            What::Found => {
+                let text = format!("found {} (pid {root}, uid {}), at {charge}", agent.id, agent.uid);
+                plain(Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found", text)
+            }
+            What::Gone => plain(
+                Level::INFO,
+                "a2a951cad12d40768354ace4cd38c6d7",
+                "gone",
+                format!("{} has ended", agent.id),
+            ),
+            What::Warned { line } => Self {
+                line: Some(line.get()),
+                ..plain(
+                    Level::WARN,
+                    "372f45dc95714e6eb15277480a4f0e2f",
+                    "warn",
+                    format!("{} is at {charge}, over its warn line of {line}", agent.id),
+                )
+            },
+            What::Recovered { line } => Self {
+                line: Some(line.get()),
+                ..plain(
+                    Level::INFO,
+                    "8b9fc8f14b944deaa8a3294ec029a5d6",
+                    "recovered",
+                    format!("{} is at {charge}, back under its warn line of {line}", agent.id),
+                )
+            },
+            What::Acted(decision) => Self {
+                line: Some(decision.line.get()),
+                culprit_pid: decision.culprit.as_ref().map(|c| c.top.pid.get()),
+                culprit_charge: decision.culprit.as_ref().map(|c| c.charge.get()),
+                dry_run: Some(decision.dry_run),
+                action_id: Some(decision.action),
+                ..plain(Level::WARN, "19c62cb129aa40019a7afa752ad4d7e3", "act", decided(event, decision))
+            },
+            What::Signalled { action, signal, delivered, gone, refused } => Self {
+                signal: Some(signal.name()),
+                action_id: Some(*action),
+                ..plain(
+                    if *refused > 0 { Level::ERROR } else { Level::INFO },
+                    "417aa8b793654922a1c0491312fb45ef",
+                    "signal",
+                    signalled(&agent.id.to_string(), signal.name(), *delivered, *gone, *refused),
+                )
+            },
+            What::Killed { action, remaining, after } => Self {
+                signal: Some("KILL"),
+                action_id: Some(*action),
+                ..plain(
+                    Level::WARN,
+                    "8a849a86ed664e15a00b3c8f372fbfa7",
+                    "kill",
+                    format!(
+                        "{} of {} still there {} after TERM: killing",
+                        processes(*remaining),
+                        agent.id,
+                        seconds(*after)
+                    ),
+                )
+            },
+            What::Ended { action, freed, peak, after, back } => Self {
+                action_id: Some(*action),
+                ..plain(
+                    Level::WARN,
+                    "ffb634b6587d43c691d55e341dfb1df7",
+                    "acted",
+                    format!(
+                        "{}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
+                        agent.id,
+                        seconds(*after),
+                        if *back {
+                            ""
+                        } else {
+                            "; the guest does not show the memory yet, something else took it"
+                        }
+                    ),
+                )
+            },
+            What::Failed { action, why } => Self {
+                action_id: Some(*action),
+                ..plain(
+                    Level::ERROR,
+                    "c9cf556beb994c8e90caa02e8c3fc55a",
+                    "failed",
+                    failed(&agent.id.to_string(), *why),
+                )
+            },
+        }
+    }
+}
+
+fn decided(event: &Event, decision: &Decision) -> String {
+    let agent = &event.agent;
+    let end = if decision.dry_run { "dry run: would end" } else { "ending" };
+    let whom = match &decision.culprit {
+        Some(culprit) => format!(
+            "{} (pid {}, {} in {}); the agent goes on",
+            culprit.name,
+            culprit.top.pid,
+            culprit.charge,
+            processes(culprit.processes)
+        ),
+        None => {
+            let resume = agents::resume(&agent.rule)
+                .map(|command| format!("; take up its work with `{command}` in its directory"))
+                .unwrap_or_default();
+            format!(
+                "it whole ({}), no part of it alone frees {}{resume}",
+                processes(decision.processes),
+                decision.shortfall
+            )
+        }
+    };
+    format!(
+        "{} is at {}, over its kill line of {}: {end} {whom}; grace {}",
+        agent.id,
+        event.charge,
+        decision.line,
+        seconds(decision.grace)
+    )
+}
+
+fn signalled(agent: &str, signal: &str, delivered: usize, gone: usize, refused: usize) -> String {
+    let mut text = format!("{agent}: sent {signal} to {}", processes(delivered));
+    if gone > 0 {
+        text += &format!(", {gone} had ended before");
+    }
+    if refused > 0 {
+        text +=
+            &format!(", {refused} not permitted: run the supervisor as root to reach other users' processes");
+    }
+    text
+}
+
+fn failed(agent: &str, why: Failure) -> String {
+    match why {
+        Failure::Protected => format!(
+            "{agent} is over its kill line, but all of it is protected (a terminal multiplexer, a login or the desktop): \
+             nothing was done; end it by hand"
+        ),
+        Failure::Survivors(count) => {
+            format!(
+                "{agent}: {} outlived KILL, stuck in the kernel or beyond our rights; left alone for a while",
+                processes(count)
+            )
+        }
+    }
+}
+
+/// `1 process`, `3 processes`.
+pub(super) fn processes(count: usize) -> String {
+    if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
+}
+
+/// `0.4s`, `12s`.
+pub(super) fn seconds(time: Duration) -> String {
+    if time < Duration::from_secs(10) {
+        format!("{:.1}s", time.as_secs_f64())
+    } else {
+        format!("{}s", time.as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests;

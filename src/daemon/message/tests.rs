@@ -1,0 +1,84 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::model::event::Culprit;
+use crate::model::{AgentId, AgentRef, Bytes, Pid, ProcessKey, Signal, Uid};
+
+fn key(pid: i32) -> ProcessKey {
+    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+}
+
+fn event(charge: Bytes, what: What) -> Event {
+    let root = key(1234);
+    let agent =
+        AgentRef { id: AgentId::new("claude", root), rule: "claude".into(), root, uid: Uid::new(1000) };
+    Event { agent, charge, what }
+}
+
+fn decision(culprit: Option<Culprit>, dry_run: bool) -> What {
+    What::Acted(Decision {
+        action: 1,
+        line: Bytes::gib(13),
+        shortfall: Bytes::mib(5300),
+        culprit,
+        processes: 4,
+        grace: Duration::from_secs(10),
+        dry_run,
+    })
+}
+
+fn all() -> Vec<Event> {
+    let culprit = Culprit { top: key(4321), name: "node".into(), charge: Bytes::mib(12_700), processes: 1 };
+    vec![
+        event(Bytes::mib(240), What::Found),
+        event(Bytes::mib(8300), What::Warned { line: Bytes::gib(8) }),
+        event(Bytes::mib(13_400), decision(Some(culprit.clone()), false)),
+        event(Bytes::mib(13_400), decision(Some(culprit), true)),
+        event(Bytes::mib(13_400), decision(None, false)),
+        event(
+            Bytes::mib(13_400),
+            What::Signalled { action: 1, signal: Signal::Term, delivered: 3, gone: 1, refused: 0 },
+        ),
+        event(
+            Bytes::mib(13_400),
+            What::Signalled { action: 1, signal: Signal::Term, delivered: 0, gone: 0, refused: 2 },
+        ),
+        event(Bytes::gib(14), What::Killed { action: 1, remaining: 1, after: Duration::from_secs(10) }),
+        event(
+            Bytes::mib(700),
+            What::Ended {
+                action: 1,
+                freed: Bytes::mib(13_700),
+                peak: Bytes::gib(14),
+                after: Duration::from_millis(1240),
+                back: true,
+            },
+        ),
+        event(Bytes::mib(700), What::Recovered { line: Bytes::gib(8) }),
+        event(Bytes::gib(14), What::Failed { action: 2, why: Failure::Protected }),
+        event(Bytes::gib(14), What::Failed { action: 2, why: Failure::Survivors(2) }),
+        event(Bytes::ZERO, What::Gone),
+    ]
+}
+
+#[test]
+fn each_says_what_happened_and_why() {
+    let told: Vec<String> =
+        all().iter().map(Message::of).map(|m| format!("{:5} {:9} {}", m.level, m.action, m.text)).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn ids_are_stable_and_one_to_each_kind() {
+    let by_action: HashSet<(&str, &str)> = all().iter().map(Message::of).map(|m| (m.action, m.id)).collect();
+    let ids: HashSet<&str> = by_action.iter().map(|(_, id)| *id).collect();
+    assert_eq!(by_action.len(), 9);
+    assert_eq!(ids.len(), 9);
+    let documented = include_str!("../../../docs/journal.md");
+    for (action, id) in by_action {
+        assert!(
+            documented.lines().any(|l| l.contains(id) && l.contains(&format!("`{action}`"))),
+            "{action} {id}"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! The supervisor: sampler, engine, executor, and who is told. Wiring only; decisions are made in `policy`.
+
+mod error;
+mod executor;
+mod ledger;
+mod log;
+mod message;
+mod publish;
+mod reporter;
+mod sampler;
+mod signals;
+mod supervisor;
+
+pub use error::DaemonError;
+pub use publish::one_look;
+pub use supervisor::{Options, run};

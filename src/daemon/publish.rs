@@ -1,0 +1,127 @@
+//! A snapshot as others see it.
+
+use std::path::Path;
+
+use super::ledger::Ledger;
+use super::sampler::Sampler;
+use crate::config::{Config, EffectiveLines};
+use crate::linux::proc::{Proc, ReadError};
+use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
+use crate::model::{AgentSample, Bytes, Lines, Snapshot, Uid};
+use crate::policy::culprit::largest;
+use crate::policy::{Act, Engine};
+
+/// How many subtrees of an agent are shown.
+const CULPRITS: usize = 3;
+
+/// Everything that there is to say.
+pub(super) fn status(
+    snapshot: &Snapshot,
+    engine: &Engine,
+    sampler: &Sampler,
+    ledger: &Ledger,
+    lines: Lines,
+    notes: &[String],
+) -> StatusInfo {
+    let agents: Vec<AgentInfo> = snapshot.agents.iter().map(|a| agent(a, engine, sampler, lines)).collect();
+    StatusInfo {
+        version: StatusInfo::VERSION,
+        verdict: verdict(snapshot, &agents),
+        guest: GuestInfo {
+            mem_total: snapshot.guest.mem_total,
+            mem_available: snapshot.guest.mem_available,
+            swap_total: snapshot.guest.swap_total,
+            swap_free: snapshot.guest.swap_free,
+            pressure: snapshot.pressure,
+            forecast: None,
+        },
+        agents,
+        actions: ledger.actions(),
+        notes: notes.to_vec(),
+    }
+}
+
+fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines) -> AgentInfo {
+    let root = sample.agent.root;
+    let culprits = largest(sample, CULPRITS).into_iter().map(|subtree| CulpritInfo {
+        pid: subtree.top.key.pid,
+        charge: subtree.charge,
+        command: Some(sampler.command(subtree.top.key).to_owned()),
+    });
+    AgentInfo {
+        id: sample.agent.id.to_string(),
+        parent: sample.parent.as_ref().map(|p| p.id.to_string()),
+        rule: sample.agent.rule.clone(),
+        pid: root.pid,
+        uid: sample.agent.uid,
+        cwd: sampler.cwd(root).map(|path| path.to_string_lossy().into_owned()),
+        command: sample.root_alive.then(|| sampler.command(root).to_owned()),
+        charge: sample.charge.total(),
+        anon: sample.charge.anon,
+        shmem: sample.charge.shmem,
+        swap: sample.charge.swap,
+        processes: sample.members.len(),
+        root_alive: sample.root_alive,
+        warn_line: lines.warn,
+        kill_line: lines.kill,
+        level: engine.level(root),
+        scope: None,
+        limit: None,
+        forecast: None,
+        culprits: culprits.collect(),
+    }
+}
+
+fn verdict(snapshot: &Snapshot, agents: &[AgentInfo]) -> Verdict {
+    let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_line;
+    if snapshot.guest.room() == Bytes::ZERO || agents.iter().any(critical) {
+        Verdict::Critical
+    } else if agents.iter().any(|a| a.level == AgentLevel::Warned) {
+        Verdict::Warning
+    } else {
+        Verdict::Ok
+    }
+}
+
+/// The line that `systemctl status` shows: how many agents, the largest and its lines, what the guest has left.
+pub(super) fn line(status: &StatusInfo) -> String {
+    let guest = format!("{} of {} available", status.guest.mem_available, status.guest.mem_total);
+    let Some(largest) = status.agents.iter().max_by_key(|a| a.charge) else {
+        return format!("no agents; {guest}");
+    };
+    let count = match status.agents.len() {
+        1 => "1 agent".to_owned(),
+        n => format!("{n} agents"),
+    };
+    let state = match largest.level {
+        AgentLevel::Acting => ", being acted on",
+        AgentLevel::Warned => ", warned",
+        AgentLevel::Ok => "",
+    };
+    let last = status.actions.first().map(last_action).unwrap_or_default();
+    format!(
+        "{count}, largest {} at {} (warn {}, kill {}{state}); {guest}{last}",
+        largest.id, largest.charge, largest.warn_line, largest.kill_line
+    )
+}
+
+fn last_action(action: &ActionInfo) -> String {
+    let what = action.culprit.as_ref().map_or("whole".to_owned(), |c| format!("pid {}", c.pid));
+    let dry = if action.dry_run { " (dry run)" } else { "" };
+    format!("; last action {} on {}, {what}{dry}", action.time, action.agent)
+}
+
+/// What `/proc` alone can tell, for when no supervisor answers: the verdict is unknown, since nobody watches.
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
+    let mut sampler = Sampler::new(Proc::open(proc)?, only);
+    let snapshot = sampler.sample()?;
+    let config = Config::default();
+    let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);
+    let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace });
+    engine.step(&snapshot);
+    let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
+    Ok(StatusInfo { verdict: Verdict::Unknown, ..status })
+}

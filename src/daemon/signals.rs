@@ -1,0 +1,30 @@
+//! The signals that end us.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Waits for a request to end: `SIGTERM` from the service manager, `SIGINT` or `SIGHUP` from a terminal.
+pub(super) struct Ending {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Ending {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    pub(super) async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+            _ = self.hup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The loop: sample, decide, signal, publish, tell.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tracing::Level;
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::error::DaemonError;
+use super::executor::Executor;
+use super::ledger::Ledger;
+use super::log::Relay;
+use super::publish;
+use super::reporter::{Report, Reporter};
+use super::sampler::Sampler;
+use super::signals::Ending;
+use crate::config::{self, Config, EffectiveLines, Overrides, Place, Sources};
+use crate::ipc;
+use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
+use crate::linux::memlock;
+use crate::linux::proc::Proc;
+use crate::model::event::What;
+use crate::model::status::StatusInfo;
+use crate::model::{AgentRef, Event, Lines, Snapshot, Uid};
+use crate::policy::{Act, Engine, Step};
+use crate::systemd::notify::Notifier;
+
+/// After a tick that failed: long enough not to spin, short enough not to miss much.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What the supervisor is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file; `None`: the usual one, where it is.
+    pub config: Option<PathBuf>,
+    /// The socket; `None`: the usual one.
+    pub socket: Option<PathBuf>,
+    /// Where `/proc` is.
+    pub proc: PathBuf,
+    /// Say all, send nothing.
+    pub dry_run: bool,
+}
+
+/// Supervises until a signal asks it to end.
+///
+/// # Errors
+/// Where it cannot start.
+pub fn run(options: &Options) -> Result<(), DaemonError> {
+    let uid = Uid::new(rustix::process::geteuid().as_raw());
+    let config = config::load(&sources(options, uid))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (reporter, told) = Reporter::start()?;
+    // Set once, here: a test that runs two supervisors in a process keeps the first.
+    let _ =
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
+    let result = runtime.block_on(supervise(options, uid, &config, &reporter));
+    // With a full queue the journal is stuck, and waiting for it would only delay the end.
+    if reporter.close() && told.join().is_err() {
+        return Err(std::io::Error::other("the reporter failed").into());
+    }
+    result
+}
+
+fn sources(options: &Options, uid: Uid) -> Sources<'static> {
+    let environment = &|name: &str| std::env::var_os(name);
+    let place = match &options.config {
+        Some(path) => Place::Named(path.clone()),
+        None if uid == Uid::ROOT => Place::system(),
+        None => Place::user(environment),
+    };
+    Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } }
+}
+
+async fn supervise(
+    options: &Options,
+    uid: Uid,
+    config: &Config,
+    reporter: &Reporter,
+) -> Result<(), DaemonError> {
+    let mut ending = Ending::listen()?;
+    let mut supervisor = Supervisor::new(options, uid, config, reporter.clone())?;
+    let service = Rc::new(Service(supervisor.updates.subscribe()));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async {
+        // Also where the sender is dropped: either way it is over.
+        let _ = stopped.await;
+    };
+    let socket = supervisor.bind(options.socket.as_deref(), uid)?;
+    let serve = async {
+        match socket {
+            Some((listener, file)) => {
+                ipc::serve(listener, service, ipc::Limits::default(), stopped).await;
+                drop(file);
+            }
+            None => stopped.await,
+        }
+    };
+    let tick = async {
+        supervisor.until(ending.requested()).await;
+        drop(stop);
+    };
+    tokio::join!(serve, tick);
+    Ok(())
+}
+
+/// Hands the newest status to the socket.
+struct Service(watch::Receiver<Arc<StatusInfo>>);
+
+impl ipc::Service for Service {
+    fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
+        self.0.clone()
+    }
+}
+
+struct Supervisor {
+    sampler: Sampler,
+    engine: Engine,
+    executor: Executor,
+    ledger: Ledger,
+    reporter: Reporter,
+    notifier: Notifier,
+    updates: watch::Sender<Arc<StatusInfo>>,
+    lines: Lines,
+    notes: Vec<String>,
+    failing: bool,
+}
+
+impl Supervisor {
+    fn new(options: &Options, uid: Uid, config: &Config, reporter: Reporter) -> Result<Self, DaemonError> {
+        let log = |level, text| reporter.tell(Report::Log(level, text));
+        if let Err(error) = memlock::lock_on_fault() {
+            log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
+        }
+        let proc = Proc::open(&options.proc)?;
+        let total = proc.guest()?.mem_total;
+        let EffectiveLines { lines, mut notes } = EffectiveLines::of(config, total);
+        if config.act.dry_run {
+            notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
+        }
+        let only = (uid != Uid::ROOT).then_some(uid);
+        let whose =
+            if only.is_some() { "your own agents only, not being root" } else { "the agents of all users" };
+        log(
+            Level::INFO,
+            format!(
+                "supervising {whose}, in a guest of {total}: warn line {}, kill line {}, grace {}",
+                lines.warn,
+                lines.kill,
+                humantime::format_duration(config.act.grace)
+            ),
+        );
+        for note in &notes {
+            log(Level::WARN, note.clone());
+        }
+        let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
+        let mut sampler = Sampler::new(proc, only);
+        let engine = Engine::new(lines, act);
+        let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
+        Ok(Self {
+            sampler,
+            engine,
+            executor: Executor::open()?,
+            ledger: Ledger::default(),
+            reporter,
+            notifier: Notifier::from_environment(),
+            updates: watch::Sender::new(Arc::new(first)),
+            lines,
+            notes,
+            failing: false,
+        })
+    }
+
+    fn bind(
+        &self,
+        socket: Option<&Path>,
+        uid: Uid,
+    ) -> Result<Option<(tokio::net::UnixListener, ipc::SocketFile)>, DaemonError> {
+        let usual = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
+        let Some(path) = socket.map(Path::to_owned).or_else(usual) else {
+            let text = "XDG_RUNTIME_DIR is not set: nobody can ask us over a socket; name one with --socket";
+            self.reporter.tell(Report::Log(Level::WARN, text.to_owned()));
+            return Ok(None);
+        };
+        let (listener, file) = ipc::bind(&path)?;
+        Ok(Some((tokio::net::UnixListener::from_std(listener)?, file)))
+    }
+
+    async fn until(&mut self, end: impl Future<Output = ()>) {
+        tokio::pin!(end);
+        let mut ready = false;
+        loop {
+            let begun = Instant::now();
+            let next = self.tick();
+            if !ready && !self.failing {
+                self.notifier.ready();
+                ready = true;
+            }
+            tokio::select! {
+                () = sleep_until(begun + next) => {}
+                () = &mut end => break,
+            }
+        }
+        self.notifier.stopping();
+        self.reporter.tell(Report::Log(Level::INFO, "stopping".to_owned()));
+    }
+
+    /// One tick; how long after its beginning the next one is due.
+    fn tick(&mut self) -> Duration {
+        match self.sampler.sample() {
+            Ok(snapshot) => {
+                let next = self.decide(&snapshot);
+                self.failing = false;
+                self.notifier.tick_done();
+                next
+            }
+            Err(error) => {
+                // Once for a row of failures. The unit's watchdog restarts us when they last.
+                if !std::mem::replace(&mut self.failing, true) {
+                    self.reporter
+                        .tell(Report::Log(Level::ERROR, format!("nothing seen in this tick: {error}")));
+                }
+                AFTER_FAILURE
+            }
+        }
+    }
+
+    fn decide(&mut self, snapshot: &Snapshot) -> Duration {
+        let Step { wave, events, next } = self.engine.step(snapshot);
+        // Nothing stands between the decision and its signals.
+        let sent = wave.as_ref().map(|wave| self.executor.send(wave));
+        let events =
+            with_signals(events, sent, snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+        for event in &events {
+            self.record(event);
+        }
+        let status =
+            publish::status(snapshot, &self.engine, &self.sampler, &self.ledger, self.lines, &self.notes);
+        let line = publish::line(&status);
+        self.updates.send_replace(Arc::new(status));
+        self.notifier.status(&line);
+        self.reporter.tell(Report::Screen(line));
+        for event in events {
+            self.reporter.tell(Report::Event(event));
+        }
+        next
+    }
+
+    fn record(&mut self, event: &Event) {
+        let last = Arc::clone(&self.updates.borrow());
+        let cwd = || last.agents.iter().find(|a| a.pid == event.agent.root.pid).and_then(|a| a.cwd.clone());
+        self.ledger.record(event, |key| self.sampler.command(key).to_owned(), cwd);
+    }
+}
+
+/// The events in the order in which they happened: what was decided, then how its signals went, then the rest.
+fn with_signals(
+    mut events: Vec<Event>,
+    sent: Option<What>,
+    snapshot: &Snapshot,
+    agent: Option<AgentRef>,
+) -> Vec<Event> {
+    let (Some(what), Some(agent)) = (sent, agent) else { return events };
+    let sample = snapshot.agents.iter().find(|a| a.agent.root == agent.root);
+    let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
+    let decided = events.iter().position(|e| matches!(e.what, What::Acted(_) | What::Killed { .. }));
+    let at = decided.map_or(events.len(), |at| at + 1);
+    events.insert(at, Event { agent, charge, what });
+    events
+}

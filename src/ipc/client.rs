@@ -1,0 +1,221 @@
+//! The client: blocking, because a command that asks once needs no runtime.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::sockopt::socket_peercred;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::codec::{Call, Frames, RawReply, encode};
+use super::dial::dial;
+use super::{Fault, INTERFACE};
+use crate::model::Uid;
+use crate::model::status::StatusInfo;
+
+/// How long connecting, writing a call and reading its reply may take, each.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest reply taken. A status of a hundred agents with long command lines has well under 1 MiB.
+const REPLY_CAP: usize = 8 << 20;
+
+/// Why there is no answer. Every message names the socket and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No supervisor listens anywhere.
+    #[error(
+        "no supervisor answers at {}; start it with `systemctl start claude-watchdog`, or without root with `claude-watchdog daemon`",
+        list(tried)
+    )]
+    Absent {
+        /// The sockets that were tried.
+        tried: Vec<PathBuf>,
+    },
+    /// There is a socket, but no way to it.
+    #[error("{}: cannot connect: {source}; check the rights of the socket and its directory", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Neither root nor the caller listens there, so nothing that it says is believed.
+    #[error("{}: user {owner} listens here, and only root and yourself are trusted; see who put the socket there, or name another one with --socket", path.display())]
+    Untrusted {
+        /// The socket.
+        path: PathBuf,
+        /// Who listens.
+        owner: Uid,
+    },
+    /// The supervisor is there but says nothing.
+    #[error("{}: no answer within {} s; see `systemctl status claude-watchdog`", path.display(), PATIENCE.as_secs())]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The supervisor went away in the middle.
+    #[error("{}: the supervisor closed the connection; try again, or see `journalctl -u claude-watchdog`", path.display())]
+    Closed {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// What came back is no reply that this program can read.
+    #[error("{}: the answer cannot be read ({reason}); are the supervisor and this command of the same version?", path.display())]
+    Unreadable {
+        /// The socket.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The supervisor refused the call.
+    #[error("{}: the supervisor refused: {fault}", path.display())]
+    Refused {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        fault: Fault,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    shown.join(" or ")
+}
+
+/// A connection to a supervisor that may be trusted.
+#[derive(Debug)]
+pub struct Client {
+    path: PathBuf,
+    stream: UnixStream,
+    frames: Frames,
+}
+
+impl Client {
+    /// Connects to the first of `candidates` where somebody listens; see [`candidates`](super::paths::candidates).
+    ///
+    /// # Errors
+    /// [`ClientError::Absent`] where nobody listens at all, [`ClientError::Untrusted`] where a stranger does.
+    pub fn connect(candidates: &[PathBuf]) -> Result<Self, ClientError> {
+        for path in candidates {
+            match dial(path, PATIENCE) {
+                Ok(stream) => return Self::trusting(path, stream),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED) => {}
+                Err(Errno::AGAIN) => return Err(ClientError::Silent { path: path.clone() }),
+                Err(error) => return Err(ClientError::Connect { path: path.clone(), source: error.into() }),
+            }
+        }
+        Err(ClientError::Absent { tried: candidates.to_vec() })
+    }
+
+    fn trusting(path: &Path, stream: UnixStream) -> Result<Self, ClientError> {
+        let peer = socket_peercred(&stream)
+            .map_err(|error| ClientError::Connect { path: path.to_owned(), source: error.into() })?;
+        let owner = Uid::new(peer.uid.as_raw());
+        if !is_trusted(owner, Uid::new(rustix::process::geteuid().as_raw())) {
+            return Err(ClientError::Untrusted { path: path.to_owned(), owner });
+        }
+        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(REPLY_CAP) })
+    }
+
+    /// The socket that answered.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How things stand.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path.
+    pub fn status(&mut self) -> Result<StatusInfo, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            status: StatusInfo,
+        }
+        self.call::<Answer>("Status").map(|answer| answer.status)
+    }
+
+    fn call<T: DeserializeOwned>(&mut self, method: &str) -> Result<T, ClientError> {
+        let bytes =
+            encode(&Call::of(format!("{INTERFACE}.{method}"))).map_err(|error| self.unreadable(&error))?;
+        match self.stream.write_all(&bytes) {
+            // A supervisor with too many connections says so and closes: what it said is still to be read.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(self.failed(error)),
+            _ => {}
+        }
+        let message = self.receive()?;
+        let reply: RawReply = serde_json::from_slice(&message).map_err(|error| self.unreadable(&error))?;
+        if let Some(error) = reply.error {
+            return Err(match serde_json::from_slice(&message) {
+                Ok(fault) => ClientError::Refused { path: self.path.clone(), fault },
+                Err(_) => self.unreadable(&format!("unknown error {error:?}")),
+            });
+        }
+        let parameters = reply.parameters.ok_or_else(|| self.unreadable(&"no parameters"))?;
+        serde_json::from_str(parameters.get()).map_err(|error| self.unreadable(&error))
+    }
+
+    /// The next message. The time is for all of it: a peer that drips is not waited for without end.
+    fn receive(&mut self) -> Result<Vec<u8>, ClientError> {
+        let until = Instant::now() + PATIENCE;
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let next = self.frames.next_message().map_err(|error| self.unreadable(&error))?;
+            if let Some(message) = next {
+                return Ok(message);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ClientError::Silent { path: self.path.clone() });
+            }
+            let read = self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(&mut chunk));
+            match read {
+                Ok(0) => return Err(ClientError::Closed { path: self.path.clone() }),
+                Ok(count) => self.frames.buffer().extend(chunk.iter().take(count)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> ClientError {
+        let path = self.path.clone();
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Silent { path },
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => ClientError::Closed { path },
+            _ => ClientError::Connect { path, source: error },
+        }
+    }
+
+    fn unreadable(&self, reason: &impl ToString) -> ClientError {
+        ClientError::Unreadable { path: self.path.clone(), reason: reason.to_string() }
+    }
+}
+
+/// Whether what `owner` listens with may tell things to `caller`: a stranger's socket could show a calm that is not.
+fn is_trusted(owner: Uid, caller: Uid) -> bool {
+    owner == Uid::ROOT || owner == caller
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_and_the_caller_are_trusted() {
+        let (alice, bob) = (Uid::new(1000), Uid::new(1001));
+        assert!(is_trusted(Uid::ROOT, alice) && is_trusted(alice, alice));
+        assert!(!is_trusted(bob, alice) && !is_trusted(alice, Uid::ROOT));
+    }
+
+    #[test]
+    fn an_absent_supervisor_is_told_with_where_it_was_sought_and_what_to_do() {
+        let error =
+            Client::connect(&["/nowhere/a".into(), "/nowhere/b".into()]).expect_err("nobody is there");
+        let text = error.to_string();
+        assert!(text.contains("/nowhere/a or /nowhere/b") && text.contains("systemctl start"), "{text}");
+    }
+}

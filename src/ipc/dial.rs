@@ -1,0 +1,19 @@
+//! Connecting without waiting for ever.
+
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+/// Connects to the socket at `path`. A listener that does not accept and whose queue is full makes a plain
+/// `connect` wait without end (unix(7)); with a send timeout it fails with EAGAIN when that is over.
+pub(crate) fn dial(path: &Path, patience: Duration) -> Result<UnixStream, Errno> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    connect(&socket, &address)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,56 @@
+//! The errors that go over the socket.
+
+use serde::{Deserialize, Serialize};
+
+/// A call that was not answered, under the name that Varlink gives to the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "error", content = "parameters")]
+pub enum Fault {
+    /// Nothing here knows the interface.
+    #[error("the interface `{interface}` is not known to it")]
+    #[serde(rename = "org.varlink.service.InterfaceNotFound")]
+    InterfaceNotFound {
+        /// The interface asked for.
+        interface: String,
+    },
+    /// The interface has no such method.
+    #[error("the method `{method}` is not known to it")]
+    #[serde(rename = "org.varlink.service.MethodNotFound")]
+    MethodNotFound {
+        /// The method in full, as it was called.
+        method: String,
+    },
+    /// The method is not to be had in the way it was called.
+    #[error("the method `{method}` cannot be called in this way")]
+    #[serde(rename = "org.varlink.service.MethodNotImplemented")]
+    MethodNotImplemented {
+        /// The method in full, as it was called.
+        method: String,
+    },
+    /// A parameter is missing, unknown or of the wrong type.
+    #[error("the parameter `{parameter}` is missing, unknown or of another type")]
+    #[serde(rename = "org.varlink.service.InvalidParameter")]
+    InvalidParameter {
+        /// Its name.
+        parameter: String,
+    },
+    /// Too many connections, in all or of this user.
+    #[error("it has too many connections; close some or try again in a moment")]
+    #[serde(rename = "io.moltdown.Watchdog.Busy")]
+    Busy {},
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_a_varlink_error_reply() {
+        let fault = Fault::MethodNotFound { method: "a.B".to_owned() };
+        let text = serde_json::to_string(&fault).unwrap();
+        assert_eq!(text, r#"{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"a.B"}}"#);
+        assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault);
+        let busy = serde_json::to_string(&Fault::Busy {}).unwrap();
+        assert_eq!(busy, r#"{"error":"io.moltdown.Watchdog.Busy","parameters":{}}"#);
+    }
+}

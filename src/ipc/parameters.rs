@@ -1,0 +1,66 @@
+//! The parameters of a call, read one by one so that a refusal can name the one it is about.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::Fault;
+
+/// What is left of a call's parameters. A method takes those it knows and then calls [`finish`](Self::finish).
+#[derive(Debug, Default)]
+pub struct Parameters(BTreeMap<String, Box<RawValue>>);
+
+impl Parameters {
+    /// The parameters of a call; none at all is the same as an empty object.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidParameter`] where they are no object.
+    pub fn of(raw: Option<&RawValue>) -> Result<Self, Fault> {
+        match raw {
+            None => Ok(Self::default()),
+            Some(raw) => serde_json::from_str(raw.get()).map(Self).map_err(|_| invalid("parameters")),
+        }
+    }
+
+    /// The parameter `name`, which must be there.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidParameter`] with its name where it is missing or of another type.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Fault> {
+        let raw = self.0.remove(name).ok_or_else(|| invalid(name))?;
+        serde_json::from_str(raw.get()).map_err(|_| invalid(name))
+    }
+
+    /// Refuses what nobody took: a misspelt parameter must not pass for a missing one.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidParameter`] with the name of one that is left.
+    pub fn finish(self) -> Result<(), Fault> {
+        self.0.into_keys().next().map_or(Ok(()), |name| Err(invalid(&name)))
+    }
+}
+
+fn invalid(parameter: &str) -> Fault {
+    Fault::InvalidParameter { parameter: parameter.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(json: &str) -> Result<Parameters, Fault> {
+        Parameters::of(Some(&RawValue::from_string(json.to_owned()).unwrap()))
+    }
+
+    #[test]
+    fn a_refusal_names_the_parameter() {
+        assert_eq!(parameters("[1]").unwrap_err(), invalid("parameters"));
+        assert_eq!(parameters("{}").unwrap().take::<i32>("pid"), Err(invalid("pid")));
+        assert_eq!(parameters(r#"{"pid":"7"}"#).unwrap().take::<i32>("pid"), Err(invalid("pid")));
+        let mut misspelt = parameters(r#"{"pid":7,"pd":8}"#).unwrap();
+        assert_eq!(misspelt.take("pid"), Ok(7));
+        assert_eq!(misspelt.finish(), Err(invalid("pd")));
+        assert_eq!(Parameters::of(None).unwrap().finish(), Ok(()));
+    }
+}

@@ -1,0 +1,171 @@
+//! One client from its first byte to its last.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::dispatch::{Answer, StatusReply, dispatch};
+use super::{Limits, Service};
+use crate::ipc::codec::{Call, Frames, Reply, encode};
+use crate::model::Uid;
+use crate::model::status::StatusInfo;
+
+/// The longest call taken.
+const CALL_CAP: usize = 64 << 10;
+
+/// So much is read at once.
+const CHUNK: usize = 4 << 10;
+
+/// How often a client that has closed its sending half is looked at. It may still read, so it keeps its stream;
+/// that it went altogether shows in the socket's state only, and nothing wakes us for that.
+const HALF_CLOSED_CHECK: Duration = Duration::from_secs(1);
+
+/// A client and what it sent.
+pub(super) struct Connection {
+    stream: UnixStream,
+    peer: Uid,
+    limits: Limits,
+    frames: Frames,
+    /// The client has sent its last byte.
+    ended: bool,
+    /// Start of the current second, and the calls answered in it.
+    second: (Instant, u32),
+}
+
+impl Connection {
+    pub(super) fn new(stream: UnixStream, peer: Uid, limits: Limits) -> Self {
+        Self {
+            stream,
+            peer,
+            limits,
+            frames: Frames::new(CALL_CAP),
+            ended: false,
+            second: (Instant::now(), 0),
+        }
+    }
+
+    /// Answers every call, in order, until the client leaves or misbehaves.
+    pub(super) async fn talk(&mut self, service: &impl Service) -> io::Result<()> {
+        while let Some(message) = self.receive().await? {
+            // What is not Varlink gets no answer: there may be nobody there who would understand one.
+            let call: Call = serde_json::from_slice(&message)?;
+            let answer = dispatch(service, &call);
+            match answer {
+                _ if call.oneway => {}
+                Err(fault) => self.send(&fault).await?,
+                Ok(Answer::Info(info)) => self.reply(info).await?,
+                Ok(Answer::Description(description)) => self.reply(description).await?,
+                Ok(Answer::Status(updates)) if call.more => self.stream(updates).await?,
+                Ok(Answer::Status(updates)) => {
+                    let newest = Arc::clone(&updates.borrow());
+                    self.reply(self.view(&newest)).await?;
+                }
+            }
+            self.pace().await;
+        }
+        Ok(())
+    }
+
+    /// The status now and after every change. A reader that lags finds the newest next, never a queue of old ones.
+    async fn stream(&mut self, mut updates: watch::Receiver<Arc<StatusInfo>>) -> io::Result<()> {
+        loop {
+            // A clone, not the loan: whoever publishes waits until a loan is given back.
+            let newest = Arc::clone(&updates.borrow_and_update());
+            self.send(&Reply { parameters: self.view(&newest), continues: true }).await?;
+            loop {
+                tokio::select! {
+                    changed = updates.changed() => {
+                        if changed.is_ok() {
+                            break;
+                        }
+                        // Nobody publishes any more: the last reply is the one that does not continue.
+                        return self.reply(self.view(&newest)).await;
+                    }
+                    read = self.fill(), if !self.ended => {
+                        read?;
+                        // Calls may wait behind a stream, but not without bound.
+                        if self.frames.is_over_cap() {
+                            return Err(ErrorKind::InvalidData.into());
+                        }
+                        if self.ended && self.is_gone().await {
+                            return Err(ErrorKind::ConnectionReset.into());
+                        }
+                    }
+                    () = sleep(HALF_CLOSED_CHECK), if self.ended => if self.is_gone().await {
+                        return Err(ErrorKind::ConnectionReset.into());
+                    },
+                }
+            }
+        }
+    }
+
+    /// The status as this client may see it.
+    fn view(&self, status: &StatusInfo) -> StatusReply {
+        StatusReply { status: status.clone().seen_by(self.peer) }
+    }
+
+    async fn reply<P: Serialize>(&mut self, parameters: P) -> io::Result<()> {
+        self.send(&Reply { parameters, continues: false }).await
+    }
+
+    async fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+        let bytes = encode(message)?;
+        timeout(self.limits.write, self.stream.write_all(&bytes)).await?
+    }
+
+    /// The next message; `None` when the client has sent its last.
+    async fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        // One deadline for the whole message: a byte now and then does not keep a connection.
+        let deadline = Instant::now() + self.limits.idle;
+        loop {
+            let next =
+                self.frames.next_message().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            if next.is_some() || self.ended {
+                return Ok(next);
+            }
+            tokio::time::timeout_at(deadline, self.fill()).await??;
+        }
+    }
+
+    /// Reads what has come in. Cancelling it loses nothing.
+    async fn fill(&mut self) -> io::Result<()> {
+        loop {
+            self.stream.readable().await?;
+            let buffer = self.frames.buffer();
+            buffer.reserve(CHUNK);
+            match self.stream.try_read_buf(buffer) {
+                Ok(count) => {
+                    self.ended = count == 0;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether both directions are closed (EPOLLHUP); a client that only stopped sending still reads.
+    async fn is_gone(&self) -> bool {
+        // Asks for the state as it is known now, and waits for nothing.
+        let ready = timeout(Duration::ZERO, self.stream.ready(Interest::WRITABLE)).await;
+        matches!(ready, Ok(Ok(state)) if state.is_write_closed())
+    }
+
+    /// Lets everybody else have a turn, and a client that floods wait for the next second.
+    async fn pace(&mut self) {
+        let (start, calls) = self.second;
+        let end = start + Duration::from_secs(1);
+        let now = Instant::now();
+        self.second = if now >= end { (now, 1) } else { (start, calls + 1) };
+        if self.second.1 > self.limits.calls_per_second {
+            sleep_until(end).await;
+        }
+        tokio::task::yield_now().await;
+    }
+}

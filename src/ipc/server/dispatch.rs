@@ -1,0 +1,83 @@
+//! From a call to its answer.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::Service;
+use crate::ipc::codec::Call;
+use crate::ipc::parameters::Parameters;
+use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
+use crate::model::status::StatusInfo;
+
+/// What a call is answered with.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Who we are.
+    Info(Info),
+    /// An interface's text.
+    Description(Description),
+    /// The status; again and again where `more` was asked for.
+    Status(watch::Receiver<Arc<StatusInfo>>),
+}
+
+/// Reply of `org.varlink.service.GetInfo`.
+#[derive(Debug, Serialize)]
+pub(super) struct Info {
+    vendor: &'static str,
+    product: &'static str,
+    version: &'static str,
+    url: &'static str,
+    interfaces: [&'static str; 2],
+}
+
+/// Reply of `org.varlink.service.GetInterfaceDescription`.
+#[derive(Debug, Serialize)]
+pub(super) struct Description {
+    description: &'static str,
+}
+
+/// Reply of `Status`.
+#[derive(Debug, Serialize)]
+pub(super) struct StatusReply {
+    pub(super) status: StatusInfo,
+}
+
+/// Finds out what `call` asks for.
+pub(super) fn dispatch(service: &impl Service, call: &Call) -> Result<Answer, Fault> {
+    let method = || call.method.clone();
+    let (interface, name) =
+        call.method.rsplit_once('.').ok_or_else(|| Fault::MethodNotFound { method: method() })?;
+    let mut parameters = Parameters::of(call.parameters.as_deref())?;
+    let answer = match (interface, name) {
+        (VARLINK, "GetInfo") => Answer::Info(info()),
+        (VARLINK, "GetInterfaceDescription") => Answer::Description(describe(parameters.take("interface")?)?),
+        (INTERFACE, "Status") => Answer::Status(service.status()),
+        (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),
+        _ => return Err(Fault::InterfaceNotFound { interface: interface.to_owned() }),
+    };
+    parameters.finish()?;
+    if call.upgrade {
+        return Err(Fault::MethodNotImplemented { method: method() });
+    }
+    Ok(answer)
+}
+
+fn info() -> Info {
+    Info {
+        vendor: "moltdown",
+        product: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        url: env!("CARGO_PKG_REPOSITORY"),
+        interfaces: [VARLINK, INTERFACE],
+    }
+}
+
+fn describe(interface: String) -> Result<Description, Fault> {
+    match interface.as_str() {
+        VARLINK => Ok(Description { description: VARLINK_DESCRIPTION }),
+        INTERFACE => Ok(Description { description: DESCRIPTION }),
+        _ => Err(Fault::InterfaceNotFound { interface }),
+    }
+}

@@ -1,0 +1,97 @@
+//! The server: many clients, none of which can delay another or the supervisor.
+
+mod connection;
+mod dispatch;
+mod limits;
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::Fault;
+use super::codec::encode;
+use crate::model::Uid;
+use crate::model::status::StatusInfo;
+use connection::Connection;
+use limits::{Slot, Slots};
+
+pub use limits::Limits;
+
+/// Pause after a failed accept. EMFILE lasts until somebody closes something, and accept(2) fails at once until then.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the server asks of the supervisor.
+pub trait Service {
+    /// The newest status, and word of every newer one. It is unfiltered: each reader's view is cut here.
+    fn status(&self) -> watch::Receiver<Arc<StatusInfo>>;
+}
+
+/// Answers on `listener` until `shutdown` completes; then every connection is closed. It never ends before, whatever
+/// the clients do. It runs on the current thread and brings its own [`LocalSet`].
+pub async fn serve<S: Service + 'static>(
+    listener: UnixListener,
+    service: Rc<S>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let accepting = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = accept(&listener, service, limits) => {}
+        }
+    };
+    LocalSet::new().run_until(accepting).await;
+}
+
+async fn accept<S: Service + 'static>(listener: &UnixListener, service: Rc<S>, limits: Limits) {
+    let slots = Rc::new(Slots::new(limits));
+    let mut talks = JoinSet::new();
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = talks.join_next() => continue,
+        };
+        match accepted.and_then(|(stream, _)| admit(stream, &slots)) {
+            Ok(Some((stream, peer, slot))) => {
+                talks.spawn_local(talk(stream, peer, slot, Rc::clone(&service), limits));
+            }
+            Ok(None) => tokio::task::yield_now().await,
+            Err(error) => {
+                // Once for a row of failures: ten lines a second help nobody.
+                if !failing {
+                    tracing::warn!(%error, "cannot accept connections on the socket");
+                }
+                failing = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        }
+        failing = false;
+    }
+}
+
+/// The connection with its peer and its place; `None` where there is no place and the peer was told so.
+fn admit(stream: UnixStream, slots: &Rc<Slots>) -> io::Result<Option<(UnixStream, Uid, Slot)>> {
+    let peer = Uid::new(stream.peer_cred()?.uid());
+    if let Some(slot) = Slots::take(slots, peer) {
+        return Ok(Some((stream, peer, slot)));
+    }
+    tracing::debug!(%peer, "a connection too many");
+    // The buffer of a fresh socket has room for one line; nobody waits should it not.
+    let _ = stream.try_write(&encode(&Fault::Busy {})?);
+    Ok(None)
+}
+
+async fn talk<S: Service>(stream: UnixStream, peer: Uid, slot: Slot, service: Rc<S>, limits: Limits) {
+    // Garbage, a stall and a vanished client all end here, and the connection with them.
+    if let Err(error) = Connection::new(stream, peer, limits).talk(&*service).await {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+    drop(slot);
+}

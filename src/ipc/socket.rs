@@ -1,0 +1,153 @@
+//! The socket as a file: who creates it, who takes it over, who removes it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+
+use super::dial::dial;
+
+/// Everybody may ask; what they may see and do is decided by who they are.
+const MODE: u32 = 0o666;
+
+/// How long a listener whose queue is full is given before it counts as one that lives but does not answer.
+const PROBE: Duration = Duration::from_millis(200);
+
+/// Why there is no socket to listen on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another supervisor listens there.
+    #[error("{}: another supervisor answers here; stop it first, or give this one another --socket", path.display())]
+    Alive {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something else has that name.
+    #[error("{}: this is no socket, and it is not replaced; give another --socket", path.display())]
+    NoSocket {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("{}: cannot listen here: {source}", path.display())]
+    System {
+        /// The socket.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// A socket's file. Dropping it removes the file if it is still the one we made.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: by then another supervisor may have put its own in the same place.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Under the lock nobody replaces the file between the look and the removal.
+        let _lock = lock(&self.path);
+        let ours =
+            fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        if ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "the socket stays behind");
+        }
+    }
+}
+
+/// Listens at `path` with a socket that everybody may connect to. It makes the directory where that is missing,
+/// takes over what a dead supervisor left behind and refuses where a living one answers. The listener does not block.
+///
+/// # Errors
+/// [`BindError`], with the path.
+pub fn bind(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
+    let system = |source| BindError::System { path: path.to_owned(), source };
+    make_directory(path).map_err(system)?;
+    let _lock = lock(path).map_err(system)?;
+    refuse_to_displace(path)?;
+    // Under its own name the socket appears with its final mode or not at all.
+    let fresh = beside(path, "new");
+    let listener = listen(&fresh).map_err(system)?;
+    let made = fs::symlink_metadata(&fresh).map_err(system)?;
+    fs::rename(&fresh, path).map_err(system)?;
+    Ok((listener, SocketFile { path: path.to_owned(), identity: (made.dev(), made.ino()) }))
+}
+
+fn listen(fresh: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(fresh)?;
+    fs::set_permissions(fresh, Permissions::from_mode(MODE))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    match DirBuilder::new().mode(0o755).create(directory) {
+        // The umask has had its say; others must be able to reach the socket.
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn refuse_to_displace(path: &Path) -> Result<(), BindError> {
+    let system = |source| BindError::System { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(system(error)),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(BindError::NoSocket { path: path.to_owned() });
+        }
+        Ok(_) => {}
+    }
+    match dial(path, PROBE) {
+        Ok(_) | Err(Errno::AGAIN) => Err(BindError::Alive { path: path.to_owned() }),
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(()),
+        Err(error) => Err(system(error.into())),
+    }
+}
+
+/// One supervisor at a time looks at what is there and replaces it. The lock is a file that only we may open: a
+/// lock on the directory could be held by everybody who can read it.
+fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(beside(path, "lock"))?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}
+
+/// `/run/x/name` and `new` to `/run/x/.name.new`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}

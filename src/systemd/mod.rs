@@ -1,0 +1,3 @@
+//! The service manager.
+
+pub mod notify;

@@ -1,0 +1,158 @@
+//! What is asked and what comes back.
+
+use std::io::Read;
+use std::net::Shutdown;
+use std::thread;
+use std::time::Duration;
+
+use claude_watchdog::ipc::{Client, DESCRIPTION};
+use claude_watchdog::model::{Bytes, Uid};
+use serde_json::{Value, json};
+
+use super::world::{FOLLOW, STATUS, Server, available, large, status};
+
+fn fault(name: &str, key: &str, value: &str) -> Value {
+    json!({ "error": format!("org.varlink.service.{name}"), "parameters": { key: value } })
+}
+
+#[test]
+fn a_status_arrives_as_it_was_published() {
+    let server = Server::start();
+    server.publish(status(7));
+    let seen = Client::connect(&[server.path()]).unwrap().status().unwrap();
+    assert_eq!(seen.guest.mem_available, Bytes::new(7));
+    let me = Uid::new(rustix::process::geteuid().as_raw());
+    assert_eq!(seen, status(7).seen_by(me));
+}
+
+#[test]
+fn a_reply_keeps_the_order_of_its_fields() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.send(STATUS).0.shutdown(Shutdown::Write).unwrap();
+    let mut text = String::new();
+    peer.0.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with(r#"{"parameters":{"status":{"version":1,"verdict":"ok","guest":{"#), "{text}");
+}
+
+#[test]
+fn a_stream_begins_at_once_goes_on_with_changes_and_ends_with_the_supervisor() {
+    let mut server = Server::start();
+    let mut peer = server.connect();
+    let first = peer.ask(FOLLOW);
+    assert_eq!((available(&first), &first["continues"]), (1, &json!(true)));
+    server.publish(status(2));
+    let second = peer.reply().unwrap();
+    assert_eq!((available(&second), &second["continues"]), (2, &json!(true)));
+    server.published = None;
+    let last = peer.reply().unwrap();
+    assert_eq!((available(&last), last.get("continues")), (2, None));
+}
+
+#[test]
+fn a_reader_that_lags_gets_the_newest_and_no_queue() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.ask(FOLLOW);
+    for turn in 2..200 {
+        server.publish(large(turn));
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut replies = 0;
+    let last = loop {
+        let reply = peer.reply().unwrap();
+        replies += 1;
+        if available(&reply) == 199 {
+            break replies;
+        }
+    };
+    assert!(last < 100, "{last} of 198 updates were kept for a reader that did not read");
+}
+
+#[test]
+fn a_wrong_call_is_refused_by_name() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    let call = |method: &str, rest: &str| format!(r#"{{"method":"{method}"{rest}}}"#);
+    let describe = "org.varlink.service.GetInterfaceDescription";
+    for (message, expected) in [
+        (
+            call("io.moltdown.Watchdog.Nothing", r#","parameters":{}"#),
+            fault("MethodNotFound", "method", "io.moltdown.Watchdog.Nothing"),
+        ),
+        (call("Status", ""), fault("MethodNotFound", "method", "Status")),
+        (call("io.else.Where.Status", ""), fault("InterfaceNotFound", "interface", "io.else.Where")),
+        (
+            call("io.moltdown.Watchdog.Status", r#","parameters":{"pid":1}"#),
+            fault("InvalidParameter", "parameter", "pid"),
+        ),
+        (
+            call("io.moltdown.Watchdog.Status", r#","parameters":[]"#),
+            fault("InvalidParameter", "parameter", "parameters"),
+        ),
+        (
+            call("io.moltdown.Watchdog.Status", r#","upgrade":true"#),
+            fault("MethodNotImplemented", "method", "io.moltdown.Watchdog.Status"),
+        ),
+        (call(describe, ""), fault("InvalidParameter", "parameter", "interface")),
+        (
+            call(describe, r#","parameters":{"interface":7}"#),
+            fault("InvalidParameter", "parameter", "interface"),
+        ),
+        (
+            call(describe, r#","parameters":{"interface":"io.else.Where"}"#),
+            fault("InterfaceNotFound", "interface", "io.else.Where"),
+        ),
+    ] {
+        assert_eq!(peer.ask(&message), expected, "{message}");
+    }
+    assert_eq!(available(&peer.ask(STATUS)), 1, "the connection lives on");
+}
+
+#[test]
+fn calls_may_be_sent_ahead_and_are_answered_in_order() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    let oneway = r#"{"method":"io.moltdown.Watchdog.Status","oneway":true,"more":true}"#;
+    let unheard = r#"{"method":"no.such.Method","oneway":true}"#;
+    let info = r#"{"method":"org.varlink.service.GetInfo","parameters":null,"more":true}"#;
+    peer.send(STATUS).send(oneway).send(unheard).send(info).send(STATUS);
+    assert_eq!(available(&peer.reply().unwrap()), 1);
+    let reply = peer.reply().unwrap();
+    assert_eq!(reply["parameters"]["product"], "claude-watchdog");
+    assert_eq!(reply["parameters"]["interfaces"], json!(["org.varlink.service", "io.moltdown.Watchdog"]));
+    assert_eq!(available(&peer.reply().unwrap()), 1);
+}
+
+#[test]
+fn another_implementation_is_a_client_too() {
+    use zlink::varlink_service::Proxy;
+    let server = Server::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = zlink::tokio::unix::connect(server.path()).await.unwrap();
+        let info = connection.get_info().await.unwrap().unwrap();
+        assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
+        for interface in ["io.moltdown.Watchdog", "org.varlink.service"] {
+            let reply =
+                connection.get_interface_description(interface.try_into().unwrap()).await.unwrap().unwrap();
+            assert_eq!(reply.parse().unwrap().name().as_str(), interface);
+        }
+    });
+    let text = r#"{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.moltdown.Watchdog"}}"#;
+    assert_eq!(server.connect().ask(text)["parameters"]["description"], DESCRIPTION);
+}
+
+#[test]
+fn others_see_totals_and_owners_and_root_see_all() {
+    let full = status(1);
+    assert_eq!(full.clone().seen_by(Uid::ROOT), full);
+    assert_eq!(full.clone().seen_by(Uid::new(1000)), full);
+    let stranger = full.clone().seen_by(Uid::new(1001));
+    let text = serde_json::to_string(&stranger).unwrap();
+    for secret in ["/home/alice", "node", "--resume"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert_eq!(stranger.agents[0].charge, full.agents[0].charge);
+    assert_eq!(stranger.agents[0].culprits[0].charge, full.agents[0].culprits[0].charge);
+}

@@ -1,0 +1,177 @@
+//! Clients that are slow, silent, flooding, malformed, too many or gone: nobody else may notice.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use claude_watchdog::ipc::{Client, ClientError, Fault, Limits, bind};
+use tokio::sync::watch;
+
+use super::world::{FOLLOW, GUARD, Peer, STATUS, Server, available, large, run, socket_in, status};
+
+#[test]
+fn a_flood_of_calls_waits_its_turn() {
+    let server = Server::with(Limits { calls_per_second: 5, ..Limits::default() });
+    let mut peer = server.connect();
+    for _ in 0..7 {
+        peer.send(STATUS);
+    }
+    server.answers_others();
+    for _ in 0..7 {
+        assert_eq!(available(&peer.reply().unwrap()), 1);
+    }
+}
+
+#[test]
+fn clients_that_say_nothing_or_half_a_call_delay_nobody_and_are_dropped() {
+    let server = Server::with(Limits { idle: Duration::from_millis(300), ..Limits::default() });
+    let silent = server.connect();
+    let mut halfway = server.connect();
+    halfway.0.write_all(&STATUS.as_bytes()[..10]).unwrap();
+    server.answers_others();
+    server.wait_until_held(0);
+    drop((silent, halfway));
+}
+
+#[test]
+fn a_client_that_never_reads_delays_nobody_and_is_dropped() {
+    let server = Server::with(Limits { write: Duration::from_millis(300), ..Limits::default() });
+    server.publish(large(1));
+    let mut deaf: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    for peer in &mut deaf {
+        peer.send(FOLLOW);
+    }
+    server.answers_others();
+    server.wait_until_held(0);
+    server.answers_others();
+}
+
+#[test]
+fn garbage_closes_the_connection() {
+    let server = Server::start();
+    for garbage in ["GET / HTTP/1.1\r\n\r\n", "{}", "[]", "{\"method\":7}", "\u{1b}[2J", ""] {
+        assert_eq!(server.connect().send(garbage).reply(), None, "{garbage:?}");
+    }
+    let deep = format!(r#"{{"method":"a.B","parameters":{}"#, "[".repeat(60_000));
+    assert_eq!(server.connect().send(&deep).reply(), None);
+    server.answers_others();
+    server.wait_until_held(0);
+}
+
+#[test]
+fn a_megabyte_without_an_end_is_not_kept() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    // The server closes long before the end, so the rest cannot be written.
+    let _ = peer.0.write_all(&vec![b'x'; 1 << 20]);
+    assert_eq!(peer.reply(), None);
+    let mut following = server.connect();
+    following.ask(FOLLOW);
+    let _ = following.0.write_all(&vec![b'x'; 1 << 20]);
+    assert_eq!(following.reply(), None);
+    server.answers_others();
+    server.wait_until_held(0);
+}
+
+#[test]
+fn two_hundred_clients_at_once_are_all_answered() {
+    let server = Server::start();
+    let mut peers: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    for peer in &mut peers {
+        peer.send(FOLLOW);
+    }
+    server.publish(status(2));
+    for peer in &mut peers {
+        while available(&peer.reply().unwrap()) != 2 {}
+    }
+    server.answers_others();
+    drop(peers);
+    server.wait_until_held(0);
+}
+
+#[test]
+fn a_full_house_says_so_and_has_room_again_when_somebody_leaves() {
+    let server = Server::with(Limits { connections: 4, kept_for_root: 0, per_user: 4, ..Limits::default() });
+    let mut peers: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    for peer in &mut peers {
+        peer.ask(FOLLOW);
+    }
+    for _ in 0..196 {
+        assert_eq!(server.connect().reply().unwrap()["error"], "io.moltdown.Watchdog.Busy");
+    }
+    let refused = Client::connect(&[server.path()]).unwrap().status().unwrap_err();
+    assert!(matches!(refused, ClientError::Refused { fault: Fault::Busy {}, .. }), "{refused}");
+    drop(peers);
+    server.wait_until_held(0);
+    server.answers_others();
+}
+
+#[test]
+fn a_client_gone_in_the_middle_of_a_stream_is_let_go_at_once() {
+    let server = Server::start();
+    let mut peers: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    for peer in &mut peers {
+        peer.ask(FOLLOW);
+    }
+    assert_eq!(server.held(), 20);
+    drop(peers);
+    // Nothing is published: the server has to notice by itself.
+    server.wait_until_held(0);
+}
+
+#[test]
+fn a_client_that_closed_its_sending_half_keeps_its_stream_until_it_leaves() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.send(FOLLOW).0.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(available(&peer.reply().unwrap()), 1);
+    server.publish(status(2));
+    assert_eq!(available(&peer.reply().unwrap()), 2);
+    drop(peer);
+    server.wait_until_held(0);
+}
+
+/// Set for the second life of the test below, in a process whose limit it may lower.
+const FD_LIMIT_SOCKET: &str = "IPC_TEST_FD_LIMIT_SOCKET";
+
+#[test]
+fn the_fd_limit_does_not_end_the_server() {
+    if let Some(path) = std::env::var_os(FD_LIMIT_SOCKET) {
+        return serve_with_few_fds(Path::new(&path));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = socket_in(&directory);
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "hostile::the_fd_limit_does_not_end_the_server"])
+        .env(FD_LIMIT_SOCKET, &path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !path.exists() {
+        assert!(start.elapsed() < GUARD, "the server did not start");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let mut peers: Vec<_> = (0..40).map(|_| Peer::connect(&path)).collect();
+    peers[0].ask(STATUS);
+    drop(peers);
+    let answer = Client::connect(std::slice::from_ref(&path)).unwrap().status();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    answer.unwrap();
+}
+
+fn serve_with_few_fds(path: &Path) {
+    use rustix::process::{Resource, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+    set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
+    let (listener, _file) = bind(path).unwrap();
+    let limit = rustix::process::Rlimit { current: Some(24), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let (_published, receiver) = watch::channel(Arc::new(status(1)));
+    let limits = Limits { connections: 1000, per_user: 1000, ..Limits::default() };
+    run(listener, receiver, limits, std::future::pending());
+}

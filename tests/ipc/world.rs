@@ -1,0 +1,181 @@
+//! A server to test against, and a client that sends what it likes.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use claude_watchdog::ipc::{Client, Limits, Service, bind, serve};
+use claude_watchdog::model::status::StatusInfo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::{oneshot, watch};
+
+/// Only keeps a broken test from hanging; nothing is measured by it.
+pub(super) const GUARD: Duration = Duration::from_secs(60);
+
+pub(super) const STATUS: &str = r#"{"method":"io.moltdown.Watchdog.Status"}"#;
+pub(super) const FOLLOW: &str = r#"{"method":"io.moltdown.Watchdog.Status","more":true}"#;
+
+pub(super) fn status(available: u64) -> StatusInfo {
+    serde_json::from_value(json!({
+        "version": 1,
+        "verdict": "ok",
+        "guest": { "mem_total": 16, "mem_available": available, "swap_total": 0, "swap_free": 0 },
+        "agents": [{
+            "id": "claude-1", "rule": "claude", "pid": 1, "uid": 1000, "cwd": "/home/alice", "command": "claude",
+            "charge": 3, "anon": 3, "shmem": 0, "swap": 0, "processes": 2, "root_alive": true,
+            "warn_line": 8, "kill_line": 13, "level": "ok",
+            "culprits": [{ "pid": 2, "charge": 2, "command": "node" }],
+        }],
+        "actions": [{
+            "id": "1", "time": "2026-11-23T14:02:05Z", "kind": "act", "agent": "claude-1", "rule": "claude",
+            "pid": 1, "uid": 1000, "charge": 13, "line": 13, "signals": ["TERM"], "dry_run": false,
+            "culprit": { "pid": 2, "charge": 2, "command": "node" },
+            "outcome": "memory is back", "resume": "claude --resume 1",
+        }],
+    }))
+    .unwrap()
+}
+
+/// A status that no socket buffer holds a second time.
+pub(super) fn large(available: u64) -> StatusInfo {
+    StatusInfo { notes: vec!["x".repeat(1 << 20)], ..status(available) }
+}
+
+struct Published(watch::Receiver<Arc<StatusInfo>>);
+
+impl Service for Published {
+    fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
+        self.0.clone()
+    }
+}
+
+/// A server on a thread of its own, stopped when dropped.
+pub(super) struct Server {
+    pub(super) directory: TempDir,
+    pub(super) published: Option<watch::Sender<Arc<StatusInfo>>>,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    pub(super) fn start() -> Self {
+        Self::with(Limits { connections: 1000, per_user: 1000, ..Limits::default() })
+    }
+
+    pub(super) fn with(limits: Limits) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (published, receiver) = watch::channel(Arc::new(status(1)));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (listener, file) = bind(&socket_in(&directory)).unwrap();
+        let thread = thread::spawn(move || {
+            run(listener, receiver, limits, async {
+                let _ = stopped.await;
+            });
+            drop(file);
+        });
+        Self { directory, published: Some(published), stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub(super) fn publish(&self, status: StatusInfo) {
+        self.published.as_ref().unwrap().send(Arc::new(status)).unwrap();
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        socket_in(&self.directory)
+    }
+
+    pub(super) fn connect(&self) -> Peer {
+        Peer::connect(&self.path())
+    }
+
+    /// Connections that the server still holds: the kernel lists both their state and our directory's name.
+    pub(super) fn held(&self) -> usize {
+        let directory = self.directory.path().to_str().unwrap().to_owned();
+        let table = fs::read_to_string("/proc/net/unix").unwrap();
+        table.lines().filter(|line| line.contains(&directory) && line.split(' ').nth(5) == Some("03")).count()
+    }
+
+    pub(super) fn wait_until_held(&self, count: usize) {
+        let start = Instant::now();
+        while self.held() != count {
+            assert!(start.elapsed() < GUARD, "{} connections are held, not {count}", self.held());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub(super) fn answers_others(&self) {
+        let mut client = Client::connect(&[self.path()]).unwrap();
+        client.status().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+pub(super) fn run(
+    listener: std::os::unix::net::UnixListener,
+    receiver: watch::Receiver<Arc<StatusInfo>>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+        serve(listener, Rc::new(Published(receiver)), limits, shutdown).await;
+    });
+}
+
+pub(super) fn socket_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("run").join("io.moltdown.Watchdog")
+}
+
+/// A client that sends what it likes.
+pub(super) struct Peer(pub(super) UnixStream);
+
+impl Peer {
+    pub(super) fn connect(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(GUARD)).unwrap();
+        stream.set_write_timeout(Some(GUARD)).unwrap();
+        Self(stream)
+    }
+
+    pub(super) fn send(&mut self, message: &str) -> &mut Self {
+        self.0.write_all(message.as_bytes()).unwrap();
+        self.0.write_all(&[0]).unwrap();
+        self
+    }
+
+    /// The next reply; `None` when the server has closed.
+    pub(super) fn reply(&mut self) -> Option<Value> {
+        let mut bytes = Vec::new();
+        let mut byte = [0];
+        loop {
+            match self.0.read(&mut byte) {
+                Ok(0) => return None,
+                Ok(_) if byte == [0] => return Some(serde_json::from_slice(&bytes).unwrap()),
+                Ok(_) => bytes.extend(byte),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, message: &str) -> Value {
+        self.send(message).reply().expect("a reply")
+    }
+}
+
+pub(super) fn available(reply: &Value) -> u64 {
+    reply["parameters"]["status"]["guest"]["mem_available"].as_u64().unwrap()
+}

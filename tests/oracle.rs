@@ -1,0 +1,86 @@
+//! Our readers against the `procfs` crate on this machine's own `/proc`.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is the message")]
+
+use std::path::Path;
+
+use claude_watchdog::linux::proc::Proc;
+use claude_watchdog::model::{Bytes, Pid};
+use procfs::process::{Process, all_processes};
+
+/// Kernel threads have longer names than a process may have, and no executable.
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// Our view of every process, with procfs's view taken just before and just after: where the two differ the
+/// process has changed in between, and nothing can be compared.
+fn compared<T: PartialEq + std::fmt::Debug>(
+    theirs: impl Fn(&Process) -> Option<T>,
+    mut ours: impl FnMut(Pid) -> Option<T>,
+) -> usize {
+    let mut compared = 0;
+    let user = |p: &Process| p.stat().is_ok_and(|s| s.flags & PF_KTHREAD == 0);
+    for process in all_processes().unwrap().flatten().filter(user) {
+        let pid = Pid::new(process.pid).unwrap();
+        let (before, mine, after) = (theirs(&process), ours(pid), theirs(&process));
+        if before.is_some() && before == after {
+            assert_eq!(mine, before, "process {pid}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn stat_says_what_procfs_says() {
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let count = compared(
+        |p| p.stat().ok().map(|s| (s.comm, s.state, s.ppid, s.starttime, s.num_threads, s.flags)),
+        |pid| {
+            proc.stat(pid).unwrap().map(|s| {
+                let comm = String::from_utf8_lossy(s.comm.as_bytes()).into_owned();
+                let ppid = s.parent.map_or(0, Pid::get);
+                (comm, char::from(s.state), ppid, s.key.start_ticks, i64::from(s.threads), s.flags)
+            })
+        },
+    );
+    assert!(count > 0);
+}
+
+#[test]
+fn status_says_what_procfs_says() {
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let count = compared(
+        |p| {
+            let s = p.status().ok()?;
+            Some((s.ruid, s.rssanon.map(|anon| (anon, s.rssshmem.unwrap_or(0), s.vmswap.unwrap_or(0)))))
+        },
+        |pid| {
+            let s = proc.status(pid).unwrap()?;
+            let kib = |b: Bytes| b.get() / 1024;
+            Some((s.uid.get(), s.charge.map(|c| (kib(c.anon), kib(c.shmem), kib(c.swap)))))
+        },
+    );
+    assert!(count > 0);
+}
+
+#[test]
+fn arguments_are_what_procfs_says() {
+    let proc = Proc::open(Path::new("/proc")).unwrap();
+    let count = compared(
+        |p| p.cmdline().ok().map(|argv| argv.join("\0").trim_end_matches('\0').to_owned()),
+        |pid| {
+            let argv = proc.identity(pid).unwrap()?.argv;
+            Some(argv.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join("\0"))
+        },
+    );
+    assert!(count > 0);
+}
+
+/// Why `status` and `stat` are not read with procfs: a process that calls itself something that is no UTF-8 would
+/// have no charge. Should this fail one day, procfs has learned it and our parsers can go.
+#[test]
+fn procfs_refuses_a_name_that_is_no_utf8() {
+    use procfs::FromRead;
+    let text: &[u8] = b"Name:\t\xff\xfe\nUmask:\t0022\nState:\tS (sleeping)\n";
+    assert!(procfs::process::Status::from_read(text).is_err());
+}
