@@ -76,6 +76,16 @@ fn arguments_are_what_procfs_says() {
     assert!(count > 0);
 }
 
+#[test]
+fn meminfo_says_what_procfs_says() {
+    use procfs::Current;
+    let proc = Proc::open(Path::new("/proc")).unwrap();
+    let (theirs, ours) = (procfs::Meminfo::current().unwrap(), proc.guest().unwrap());
+    assert_eq!((ours.mem_total.get(), ours.swap_total.get()), (theirs.mem_total, theirs.swap_total));
+    let within = |a: u64, b: u64| a.abs_diff(b) < theirs.mem_total / 4;
+    assert!(within(ours.mem_available.get(), theirs.mem_available.unwrap()));
+}
+
 /// Why `status` and `stat` are not read with procfs: a process that calls itself something that is no UTF-8 would
 /// have no charge. Should this fail one day, procfs has learned it and our parsers can go.
 #[test]

@@ -67,7 +67,7 @@ impl Ledger {
                 info.outcome = format!("{how}, {freed} freed {} after the decision", seconds(*after));
             }),
             What::Failed { action, .. } => {
-                self.update(*action, |info| info.outcome = Message::of(event).text)
+                self.update(*action, |info| info.outcome = Message::of(event).text);
             }
             _ => {}
         }

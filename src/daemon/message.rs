@@ -5,8 +5,8 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::agents;
-use crate::model::Event;
 use crate::model::event::{Decision, Failure, What};
+use crate::model::{AgentId, Event};
 
 /// One entry of the journal. Field names are upper-cased there; those that are `None` are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +27,12 @@ pub(super) struct Message {
 impl Message {
     /// Says what happened.
     pub(super) fn of(event: &Event) -> Self {
-        let (agent, charge) = (&event.agent, event.charge);
-        let root = agent.root.pid;
-        let plain = |level, id, action, text| Self {
+        let (level, id, action) = kind(&event.what);
+        let plain = Self {
             level,
             id,
             action,
-            text,
+            text: text(event),
             line: None,
             culprit_pid: None,
             culprit_charge: None,
@@ -42,95 +41,63 @@ impl Message {
             action_id: None,
         };
         match &event.what {
-            What::Found => {
-                let text = format!("found {} (pid {root}, uid {}), at {charge}", agent.id, agent.uid);
-                plain(Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found", text)
-            }
-            What::Gone => plain(
-                Level::INFO,
-                "a2a951cad12d40768354ace4cd38c6d7",
-                "gone",
-                format!("{} has ended", agent.id),
-            ),
-            What::Warned { line } => Self {
-                line: Some(line.get()),
-                ..plain(
-                    Level::WARN,
-                    "372f45dc95714e6eb15277480a4f0e2f",
-                    "warn",
-                    format!("{} is at {charge}, over its warn line of {line}", agent.id),
-                )
-            },
-            What::Recovered { line } => Self {
-                line: Some(line.get()),
-                ..plain(
-                    Level::INFO,
-                    "8b9fc8f14b944deaa8a3294ec029a5d6",
-                    "recovered",
-                    format!("{} is at {charge}, back under its warn line of {line}", agent.id),
-                )
-            },
+            What::Found | What::Gone => plain,
+            What::Warned { line } | What::Recovered { line } => Self { line: Some(line.get()), ..plain },
             What::Acted(decision) => Self {
                 line: Some(decision.line.get()),
                 culprit_pid: decision.culprit.as_ref().map(|c| c.top.pid.get()),
                 culprit_charge: decision.culprit.as_ref().map(|c| c.charge.get()),
                 dry_run: Some(decision.dry_run),
                 action_id: Some(decision.action),
-                ..plain(Level::WARN, "19c62cb129aa40019a7afa752ad4d7e3", "act", decided(event, decision))
+                ..plain
             },
-            What::Signalled { action, signal, delivered, gone, refused } => Self {
-                signal: Some(signal.name()),
-                action_id: Some(*action),
-                ..plain(
-                    if *refused > 0 { Level::ERROR } else { Level::INFO },
-                    "417aa8b793654922a1c0491312fb45ef",
-                    "signal",
-                    signalled(&agent.id.to_string(), signal.name(), *delivered, *gone, *refused),
-                )
-            },
-            What::Killed { action, remaining, after } => Self {
-                signal: Some("KILL"),
-                action_id: Some(*action),
-                ..plain(
-                    Level::WARN,
-                    "8a849a86ed664e15a00b3c8f372fbfa7",
-                    "kill",
-                    format!(
-                        "{} of {} still there {} after TERM: killing",
-                        processes(*remaining),
-                        agent.id,
-                        seconds(*after)
-                    ),
-                )
-            },
-            What::Ended { action, freed, peak, after, back } => Self {
-                action_id: Some(*action),
-                ..plain(
-                    Level::WARN,
-                    "ffb634b6587d43c691d55e341dfb1df7",
-                    "acted",
-                    format!(
-                        "{}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
-                        agent.id,
-                        seconds(*after),
-                        if *back {
-                            ""
-                        } else {
-                            "; the guest does not show the memory yet, something else took it"
-                        }
-                    ),
-                )
-            },
-            What::Failed { action, why } => Self {
-                action_id: Some(*action),
-                ..plain(
-                    Level::ERROR,
-                    "c9cf556beb994c8e90caa02e8c3fc55a",
-                    "failed",
-                    failed(&agent.id.to_string(), *why),
-                )
-            },
+            What::Signalled { action, signal, .. } => {
+                Self { signal: Some(signal.name()), action_id: Some(*action), ..plain }
+            }
+            What::Killed { action, .. } | What::Ended { action, .. } | What::Failed { action, .. } => {
+                Self { action_id: Some(*action), ..plain }
+            }
         }
+    }
+}
+
+fn kind(what: &What) -> (Level, &'static str, &'static str) {
+    match what {
+        What::Found => (Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found"),
+        What::Gone => (Level::INFO, "a2a951cad12d40768354ace4cd38c6d7", "gone"),
+        What::Warned { .. } => (Level::WARN, "372f45dc95714e6eb15277480a4f0e2f", "warn"),
+        What::Recovered { .. } => (Level::INFO, "8b9fc8f14b944deaa8a3294ec029a5d6", "recovered"),
+        What::Acted(_) => (Level::WARN, "19c62cb129aa40019a7afa752ad4d7e3", "act"),
+        What::Signalled { refused: 0, .. } => (Level::INFO, "417aa8b793654922a1c0491312fb45ef", "signal"),
+        What::Signalled { .. } => (Level::ERROR, "417aa8b793654922a1c0491312fb45ef", "signal"),
+        What::Killed { .. } => (Level::WARN, "8a849a86ed664e15a00b3c8f372fbfa7", "kill"),
+        What::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
+        What::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
+    }
+}
+
+fn text(event: &Event) -> String {
+    let (id, charge) = (&event.agent.id, event.charge);
+    match &event.what {
+        What::Found => {
+            format!("found {id} (pid {}, uid {}), at {charge}", event.agent.root.pid, event.agent.uid)
+        }
+        What::Gone => format!("{id} has ended"),
+        What::Warned { line } => format!("{id} is at {charge}, over its warn line of {line}"),
+        What::Recovered { line } => format!("{id} is at {charge}, back under its warn line of {line}"),
+        What::Acted(decision) => decided(event, decision),
+        What::Signalled { signal, delivered, gone, refused, .. } => {
+            signalled(id, signal.name(), *delivered, *gone, *refused)
+        }
+        What::Killed { remaining, after, .. } => {
+            format!("{id}: {} still there {} after TERM, killing", processes(*remaining), seconds(*after))
+        }
+        What::Ended { freed, peak, after, back, .. } => format!(
+            "{id}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
+            seconds(*after),
+            if *back { "" } else { "; the guest does not show the memory yet, something else took it" }
+        ),
+        What::Failed { why, .. } => failed(id, *why),
     }
 }
 
@@ -165,7 +132,7 @@ fn decided(event: &Event, decision: &Decision) -> String {
     )
 }
 
-fn signalled(agent: &str, signal: &str, delivered: usize, gone: usize, refused: usize) -> String {
+fn signalled(agent: &AgentId, signal: &str, delivered: usize, gone: usize, refused: usize) -> String {
     let mut text = format!("{agent}: sent {signal} to {}", processes(delivered));
     if gone > 0 {
         text += &format!(", {gone} had ended before");
@@ -177,7 +144,7 @@ fn signalled(agent: &str, signal: &str, delivered: usize, gone: usize, refused: 
     text
 }
 
-fn failed(agent: &str, why: Failure) -> String {
+fn failed(agent: &AgentId, why: Failure) -> String {
     match why {
         Failure::Protected => format!(
             "{agent} is over its kill line, but all of it is protected (a terminal multiplexer, a login or the desktop): \

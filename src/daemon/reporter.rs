@@ -46,7 +46,7 @@ impl Reporter {
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
         let thread = thread::Builder::new().name("reporter".to_owned()).spawn(move || {
-            tracing::subscriber::with_default(subscriber(), || tell_all(&reports, &counted))
+            tracing::subscriber::with_default(subscriber(), || tell_all(&reports, &counted));
         })?;
         Ok((Self { queue, dropped }, thread))
     }
@@ -76,7 +76,7 @@ fn tell_all(reports: &Receiver<Report>, dropped: &AtomicU64) {
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             screen.beside(|| {
-                tracing::error!("{lost} messages were dropped while the journal did not take them")
+                tracing::error!("{lost} messages were dropped while the journal did not take them");
             });
         }
     }

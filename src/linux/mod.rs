@@ -1,6 +1,8 @@
 //! What Linux tells and does: `/proc`, pidfds, memory locking, the clock. Reads and does, decides nothing.
 
 pub mod clock;
+mod keyed;
+pub mod meminfo;
 pub mod memlock;
 pub mod pidfd;
 pub mod proc;

@@ -6,14 +6,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use procfs::{FromRead, Meminfo, MemoryPressure};
+use procfs::{FromRead, MemoryPressure};
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
 use rustix::io::{Errno, read};
 
+use super::meminfo;
 use super::stat::Stat;
 use super::status::Status;
 use crate::model::guest::Stall;
-use crate::model::{Bytes, Guest, Pid, Pressure};
+use crate::model::{Guest, Pid, Pressure};
 
 /// Command lines are read up to here; what identifies a program stands at the start.
 const CMDLINE_LEN: usize = 16 * 1024;
@@ -124,15 +125,11 @@ impl Proc {
     /// Where it is missing or is no meminfo.
     pub fn guest(&self) -> Result<Guest, ReadError> {
         let path = self.root.join("meminfo");
-        let info = Meminfo::from_file(&path).map_err(|e| ReadError { path, source: io::Error::other(e) })?;
-        Ok(Guest {
-            mem_total: Bytes::new(info.mem_total),
-            // Missing before Linux 3.14 only.
-            mem_available: Bytes::new(info.mem_available.unwrap_or(info.mem_free)),
-            swap_total: Bytes::new(info.swap_total),
-            swap_free: Bytes::new(info.swap_free),
-            shmem: Bytes::new(info.shmem.unwrap_or(u64::MAX)),
-        })
+        let read = std::fs::read(&path).and_then(|text| {
+            meminfo::parse(&text)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is no meminfo"))
+        });
+        read.map_err(|source| ReadError { path, source })
     }
 
     /// Memory pressure, from `pressure/memory`; `None` where the kernel keeps none.

@@ -1,5 +1,6 @@
 //! The lines of `/proc/PID/status` that we use, from bytes: the `Name:` line may be no UTF-8.
 
+use super::keyed;
 use crate::model::{Bytes, Charge, Uid};
 
 /// What one `status` file says (`proc_pid_status(5)`).
@@ -17,14 +18,12 @@ impl Status {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (mut uid, mut anon, mut shmem, mut swap) = (None, None, None, None);
         // The kernel escapes a newline within a name, so each line is the kernel's own.
-        for line in text.split(|&b| b == b'\n') {
-            let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
-            let (key, value) = (&line[..colon], &line[colon + 1..]);
+        for (key, number) in keyed::numbers(text) {
             match key {
-                b"Uid" => uid = first_number(value).and_then(|n| u32::try_from(n).ok()).map(Uid::new),
-                b"RssAnon" => anon = first_number(value).map(Bytes::kib),
-                b"RssShmem" => shmem = first_number(value).map(Bytes::kib),
-                b"VmSwap" => swap = first_number(value).map(Bytes::kib),
+                b"Uid" => uid = u32::try_from(number).ok().map(Uid::new),
+                b"RssAnon" => anon = Some(Bytes::kib(number)),
+                b"RssShmem" => shmem = Some(Bytes::kib(number)),
+                b"VmSwap" => swap = Some(Bytes::kib(number)),
                 _ => {}
             }
         }
@@ -35,11 +34,6 @@ impl Status {
         });
         Some(Self { uid: uid?, charge })
     }
-}
-
-fn first_number(value: &[u8]) -> Option<u64> {
-    let digits = value.trim_ascii_start().split(|b| !b.is_ascii_digit()).next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

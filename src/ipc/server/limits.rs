@@ -31,7 +31,7 @@ impl Default for Limits {
             kept_for_root: 8,
             per_user: 16,
             calls_per_second: 64,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             write: Duration::from_secs(5),
         }
     }

@@ -1,0 +1,233 @@
+//! The binary as its users call it.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is the message")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use claude_watchdog::ipc::{Client, INTERFACE};
+use claude_watchdog::model::status::{AgentLevel, StatusInfo, Verdict};
+use tempfile::TempDir;
+
+/// Runs the binary under the name `name`, as a link would.
+fn called(name: &str, arguments: &[&str]) -> Command {
+    use std::os::unix::process::CommandExt;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_claude-watchdog"));
+    command.arg0(name).args(arguments).env_remove("CLAUDE_WATCHDOG_SOCKET").env("NO_COLOR", "1");
+    command
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    called(name, arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A supervisor over a `/proc` of files, in a directory of its own.
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: TempDir::new().unwrap() };
+        fs::create_dir(world.path("proc")).unwrap();
+        let meminfo = "MemTotal: 33554432 kB\nMemFree: 8388608 kB\nMemAvailable: 16777216 kB\n";
+        fs::write(world.path("proc/meminfo"), meminfo).unwrap();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A Claude Code of that size, as a process that is none: its pid is beyond any kernel's.
+    fn claude(self, pid: i32, mib: u64) -> Self {
+        let dir = self.path(&format!("proc/{pid}"));
+        fs::create_dir(&dir).unwrap();
+        let stat = format!("{pid} (claude) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0 0 1 1\n");
+        let uid = rustix::process::geteuid().as_raw();
+        let status =
+            format!("Name:\tclaude\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nRssAnon:\t{} kB\n", mib * 1024);
+        fs::write(dir.join("stat"), stat).unwrap();
+        fs::write(dir.join("status"), status).unwrap();
+        fs::write(dir.join("cmdline"), "claude\0--model\0opus\0").unwrap();
+        std::os::unix::fs::symlink("/x/@anthropic-ai/claude-code/bin/claude.exe", dir.join("exe")).unwrap();
+        self
+    }
+
+    fn daemon(&self, arguments: &[&str]) -> Daemon {
+        let socket = self.path(INTERFACE);
+        let proc = self.path("proc");
+        let config = self.path("config.toml");
+        if !config.exists() {
+            fs::write(&config, "").unwrap();
+        }
+        let places = ["daemon", "--proc", proc.to_str().unwrap(), "--config", config.to_str().unwrap()];
+        let child = called("claude-watchdog", &places)
+            .arg("--socket")
+            .arg(&socket)
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Daemon { child, socket }
+    }
+}
+
+struct Daemon {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    /// What it says on standard error, up to the first line that holds `wanted`.
+    fn says(&mut self, wanted: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        for line in BufReader::new(self.child.stderr.as_mut().unwrap()).lines() {
+            said.push(line.unwrap());
+            if said.last().unwrap().contains(wanted) {
+                return said;
+            }
+        }
+        panic!("it never said {wanted:?}, but {said:?}");
+    }
+
+    fn status(&self) -> StatusInfo {
+        let until = std::time::Instant::now() + std::time::Duration::from_mins(1);
+        loop {
+            match Client::connect(&[self.socket.clone()]).and_then(|mut c| c.status()) {
+                Ok(status) => return status,
+                Err(e) if std::time::Instant::now() > until => panic!("{e}"),
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        }
+    }
+
+    fn health(&self, arguments: &[&str]) -> Output {
+        self.status();
+        let socket = self.socket.to_str().unwrap();
+        called("vm-health-check", arguments).args(["--socket", socket]).output().unwrap()
+    }
+
+    fn end(mut self) -> std::process::ExitStatus {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_quiet_guest_is_ok() {
+    let world = World::new().claude(2_000_000_001, 240);
+    let daemon = world.daemon(&[]);
+    let output = daemon.health(&["--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let status: StatusInfo = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((status.version, status.verdict), (1, Verdict::Ok));
+    assert_eq!(status.agents.len(), 1);
+    let agent = &status.agents[0];
+    assert_eq!((agent.rule.as_str(), agent.level), ("claude", AgentLevel::Ok));
+    assert_eq!(agent.command.as_deref(), Some("claude --model opus"));
+    assert_eq!((agent.warn_line.get() >> 30, agent.kill_line.get() >> 30), (8, 13));
+    assert!(!daemon.socket.with_extension("gone").exists());
+    let socket = daemon.socket.clone();
+    assert_eq!(daemon.end().code(), Some(0));
+    assert!(!socket.exists(), "it takes its socket along");
+}
+
+#[test]
+fn a_crossing_shows_in_the_exit_code() {
+    let world = World::new().claude(2_000_000_001, 9 * 1024);
+    let output = world.daemon(&[]).health(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("WARNING"), "{}", text(&output.stdout));
+    let world = World::new().claude(2_000_000_001, 14 * 1024);
+    let mut daemon = world.daemon(&["--dry-run"]);
+    let said = daemon.says("dry run: would end");
+    assert!(said.iter().any(|l| l.contains("over its warn line")), "{said:?}");
+    let output = daemon.health(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stdout).contains("dry run"), "{}", text(&output.stdout));
+}
+
+/// The tree says 14G, the kernel has no such process: nothing can be hit, and that is said.
+#[test]
+fn signals_go_to_real_processes_only() {
+    let world = World::new().claude(2_000_000_001, 14 * 1024);
+    let said = world.daemon(&[]).says("sent TERM");
+    assert!(said.last().unwrap().contains("sent TERM to 0 processes, 1 had ended before"), "{said:?}");
+}
+
+#[test]
+fn the_configuration_counts_and_its_mistakes_are_named() {
+    let world = World::new().claude(2_000_000_001, 240);
+    fs::write(world.path("config.toml"), "[lines]\nwarn = \"200M\"\n").unwrap();
+    let daemon = world.daemon(&[]);
+    let agent = &daemon.status().agents[0];
+    assert_eq!(agent.warn_line.get(), 200 << 20);
+    drop(daemon);
+    fs::write(world.path("config.toml"), "[lines]\nwurn = \"200M\"\n").unwrap();
+    let mut daemon = world.daemon(&[]);
+    let said = daemon.says("wurn");
+    assert!(said.last().unwrap().contains("config.toml:2"), "{said:?}");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(78));
+}
+
+#[test]
+fn a_second_supervisor_is_refused_the_socket() {
+    let world = World::new();
+    let first = world.daemon(&[]);
+    first.status();
+    let mut second = world.daemon(&[]);
+    let said = second.says(INTERFACE);
+    assert_eq!(second.child.wait().unwrap().code(), Some(1), "{said:?}");
+    first.status();
+}
+
+#[test]
+fn without_a_supervisor_proc_is_asked() {
+    let nowhere = Path::new("/nonexistent/socket");
+    let socket = ["--socket", nowhere.to_str().unwrap()];
+    let output = run("vm-health-check", &[&socket[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    let status: StatusInfo = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(status.verdict, Verdict::Unknown);
+    assert!(status.guest.mem_total.get() > 0);
+    assert!(status.notes[0].contains("/nonexistent/socket"), "{:?}", status.notes);
+    let output = run("vm-health-check", &socket);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).starts_with("UNKNOWN"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn the_name_selects_the_command() {
+    for (name, arguments) in
+        [("vm-health-check", ["--help"].as_slice()), ("claude-watchdog", &["health", "--help"])]
+    {
+        let output = run(name, arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("--json"), "{name}");
+    }
+    assert_eq!(run("claude-watchdog", &["nonsense"]).status.code(), Some(2));
+    assert_eq!(run("claude-watchdog", &["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child = called("vm-health-check", &["--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(3), "unknown, not a failure to write");
+}
