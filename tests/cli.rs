@@ -100,7 +100,7 @@ impl Daemon {
     fn status(&self) -> StatusInfo {
         let until = std::time::Instant::now() + std::time::Duration::from_mins(1);
         loop {
-            match Client::connect(&[self.socket.clone()]).and_then(|mut c| c.status()) {
+            match Client::connect(std::slice::from_ref(&self.socket)).and_then(|mut c| c.status()) {
                 Ok(status) => return status,
                 Err(e) if std::time::Instant::now() > until => panic!("{e}"),
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),

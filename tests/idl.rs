@@ -112,7 +112,9 @@ impl<'a> Idl<'a> {
             (Type::Float, Value::Number(number)) => assert!(number.is_f64(), "{at} is no float"),
             (Type::Array(inner), Value::Array(items)) => {
                 assert!(!items.is_empty(), "{at} is not filled");
-                items.iter().for_each(|item| self.check(item, inner, &format!("{at}[]")));
+                for item in items {
+                    self.check(item, inner, &format!("{at}[]"));
+                }
             }
             (Type::Custom(name), value) => match self.custom(name.as_str()) {
                 CustomType::Enum(_) => {

@@ -8,7 +8,7 @@ use claude_watchdog::linux::proc::Proc;
 use claude_watchdog::model::{Bytes, Pid};
 use procfs::process::{Process, all_processes};
 
-/// Kernel threads have longer names than a process may have, and no executable.
+/// Kernel threads have longer names than a process may have, and no executable; nor has a zombie.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
 /// Our view of every process, with procfs's view taken just before and just after: where the two differ the
@@ -18,7 +18,7 @@ fn compared<T: PartialEq + std::fmt::Debug>(
     mut ours: impl FnMut(Pid) -> Option<T>,
 ) -> usize {
     let mut compared = 0;
-    let user = |p: &Process| p.stat().is_ok_and(|s| s.flags & PF_KTHREAD == 0);
+    let user = |p: &Process| p.stat().is_ok_and(|s| s.flags & PF_KTHREAD == 0 && s.state != 'Z');
     for process in all_processes().unwrap().flatten().filter(user) {
         let pid = Pid::new(process.pid).unwrap();
         let (before, mine, after) = (theirs(&process), ours(pid), theirs(&process));

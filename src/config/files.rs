@@ -1,9 +1,11 @@
 //! The files on disk: what is there, in which order, and as text.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, open};
 
 use super::error::{ConfigError, Spot};
 use super::{Place, Sources};
@@ -54,8 +56,10 @@ fn drop_ins(file: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 fn text(path: &Path) -> Result<Option<String>, ConfigError> {
     let refused = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     // Without O_NONBLOCK the open of a named pipe waits for its writer, and the daemon would never start.
-    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
-        Ok(file) => file,
+    let file = match open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+        .map_err(io::Error::from)
+    {
+        Ok(file) => File::from(file),
         Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
             return Err(ConfigError::Dangling { path: path.to_owned() });
         }

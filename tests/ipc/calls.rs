@@ -1,7 +1,6 @@
 //! What is asked and what comes back.
 
 use std::io::Read;
-use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
@@ -29,7 +28,7 @@ fn a_status_arrives_as_it_was_published() {
 fn a_reply_keeps_the_order_of_its_fields() {
     let server = Server::start();
     let mut peer = server.connect();
-    peer.send(STATUS).0.shutdown(Shutdown::Write).unwrap();
+    peer.send(STATUS).finish();
     let mut text = String::new();
     peer.0.read_to_string(&mut text).unwrap();
     assert!(text.starts_with(r#"{"parameters":{"status":{"version":1,"verdict":"ok","guest":{"#), "{text}");
@@ -59,14 +58,14 @@ fn a_reader_that_lags_gets_the_newest_and_no_queue() {
         thread::sleep(Duration::from_millis(1));
     }
     let mut replies = 0;
-    let last = loop {
+    let kept = loop {
         let reply = peer.reply().unwrap();
         replies += 1;
         if available(&reply) == 199 {
             break replies;
         }
     };
-    assert!(last < 100, "{last} of 198 updates were kept for a reader that did not read");
+    assert!(kept < 100, "{kept} of 198 updates were kept for a reader that did not read");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A server to test against, and a client that sends what it likes.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -17,6 +18,16 @@ use tokio::sync::{oneshot, watch};
 
 /// Only keeps a broken test from hanging; nothing is measured by it.
 pub(super) const GUARD: Duration = Duration::from_mins(1);
+
+/// Limits that no test meets by accident, however slow the machine.
+pub(super) const GENEROUS: Limits = Limits {
+    connections: 1000,
+    kept_for_root: 0,
+    per_user: 1000,
+    calls_per_second: 1000,
+    idle: GUARD,
+    write: GUARD,
+};
 
 pub(super) const STATUS: &str = r#"{"method":"io.moltdown.Watchdog.Status"}"#;
 pub(super) const FOLLOW: &str = r#"{"method":"io.moltdown.Watchdog.Status","more":true}"#;
@@ -65,7 +76,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start() -> Self {
-        Self::with(Limits { connections: 1000, per_user: 1000, ..Limits::default() })
+        Self::with(GENEROUS)
     }
 
     pub(super) fn with(limits: Limits) -> Self {
@@ -140,34 +151,39 @@ pub(super) fn socket_in(directory: &TempDir) -> PathBuf {
 }
 
 /// A client that sends what it likes.
-pub(super) struct Peer(pub(super) UnixStream);
+pub(super) struct Peer(pub(super) BufReader<UnixStream>);
 
 impl Peer {
     pub(super) fn connect(path: &Path) -> Self {
         let stream = UnixStream::connect(path).unwrap();
         stream.set_read_timeout(Some(GUARD)).unwrap();
         stream.set_write_timeout(Some(GUARD)).unwrap();
-        Self(stream)
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends these bytes, as they are; the server may have closed before the last.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> &mut Self {
+        let _ = self.0.get_mut().write_all(bytes);
+        self
     }
 
     pub(super) fn send(&mut self, message: &str) -> &mut Self {
-        self.0.write_all(message.as_bytes()).unwrap();
-        self.0.write_all(&[0]).unwrap();
-        self
+        self.write(message.as_bytes()).write(&[0])
+    }
+
+    /// Sends nothing more, but still reads.
+    pub(super) fn finish(&mut self) {
+        self.0.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
     /// The next reply; `None` when the server has closed.
     pub(super) fn reply(&mut self) -> Option<Value> {
         let mut bytes = Vec::new();
-        let mut byte = [0];
-        loop {
-            match self.0.read(&mut byte) {
-                Ok(0) => return None,
-                Ok(_) if byte == [0] => return Some(serde_json::from_slice(&bytes).unwrap()),
-                Ok(_) => bytes.extend(byte),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("{error}"),
-            }
+        match self.0.read_until(0, &mut bytes) {
+            Ok(_) if bytes.pop() == Some(0) => Some(serde_json::from_slice(&bytes).unwrap()),
+            Ok(_) => None,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("{error}"),
         }
     }
 

@@ -1,0 +1,96 @@
+//! What one tick costs, piece by piece.
+//!
+//! The pure pieces run on a made world of 300 processes and 5 agents; `scan` reads this machine's own `/proc`.
+
+#![allow(clippy::unwrap_used, reason = "a bench that cannot start should say so")]
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use claude_watchdog::agents::{Facts, recognise};
+use claude_watchdog::linux::proc::Proc;
+use claude_watchdog::model::census::{Census, Seen, Tree};
+use claude_watchdog::model::{
+    AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Snapshot, Uid,
+};
+use claude_watchdog::policy::{Act, Engine};
+use divan::Bencher;
+
+fn main() {
+    divan::main();
+}
+
+/// 300 processes; every 60th is an agent, and the others are chains of 10 below the one before.
+fn processes() -> Vec<Seen> {
+    let process = |pid: i32| Seen {
+        key: ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: u64::try_from(pid).unwrap() },
+        parent: Pid::new(if pid % 10 == 0 { pid / 60 * 60 } else { pid - 1 }),
+        uid: Uid::new(1000),
+        rule: (pid % 60 == 0).then(|| "claude".to_owned()),
+    };
+    (1..=300).map(process).collect()
+}
+
+fn sample(tree: Tree) -> AgentSample {
+    let member = |m: claude_watchdog::model::census::TreeMember| Member {
+        key: m.key,
+        lineage: m.lineage,
+        charge: Charge { anon: Bytes::mib(100), ..Charge::default() },
+        name: "node".to_owned(),
+        protected: false,
+        carries_agent: m.carries_agent,
+    };
+    let members: Vec<Member> = tree.members.into_iter().map(member).collect();
+    let charge = members.iter().map(|m| m.charge).sum();
+    AgentSample { agent: tree.agent, parent: tree.parent, root_alive: tree.root_alive, members, charge }
+}
+
+fn snapshot() -> Snapshot {
+    let agents = Census::default().update(&processes()).into_iter().map(sample).collect();
+    let guest = Guest { mem_total: Bytes::gib(64), mem_available: Bytes::gib(32), ..Guest::default() };
+    Snapshot { at: Boottime::new(Duration::from_secs(1)), guest, pressure: None, agents }
+}
+
+#[divan::bench]
+fn census_of_300_processes(bencher: Bencher) {
+    let (processes, mut census) = (processes(), Census::default());
+    bencher.bench_local(|| census.update(&processes));
+}
+
+#[divan::bench]
+fn step_with_nothing_to_do(bencher: Bencher) {
+    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    let mut engine = Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) });
+    let snapshot = snapshot();
+    bencher.bench_local(|| engine.step(&snapshot));
+}
+
+#[divan::bench]
+fn step_that_decides(bencher: Bencher) {
+    let lines = Lines { warn: Bytes::mib(500), kill: Bytes::gib(1) };
+    let snapshot = snapshot();
+    bencher
+        .with_inputs(|| Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) }))
+        .bench_local_values(|mut engine| engine.step(&snapshot));
+}
+
+#[divan::bench]
+fn recognise_a_stranger() -> Option<&'static str> {
+    let argv = [OsString::from("node"), OsString::from("--inspect"), OsString::from("/srv/app/server.js")];
+    recognise(Facts { exe: Some(divan::black_box(Path::new("/usr/bin/node"))), argv: &argv })
+}
+
+#[divan::bench]
+fn read_stat_of_one_process(bencher: Bencher) {
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let own = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
+    bencher.bench_local(|| proc.stat(own).unwrap());
+}
+
+#[divan::bench]
+fn read_status_of_one_process(bencher: Bencher) {
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let own = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
+    bencher.bench_local(|| proc.status(own).unwrap());
+}

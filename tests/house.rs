@@ -1,0 +1,82 @@
+//! The rooms of the house import `model` and not one another; the core is pure.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is the message")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All sources of a room, tests aside: those may build a world from anywhere.
+fn sources(room: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{room} has no sources");
+    found
+}
+
+/// The code of a file above its tests, without comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn refuse(room: &str, words: &[&str]) {
+    for path in sources(room) {
+        let code = code(&path);
+        for word in words {
+            assert!(!code.contains(word), "{} says `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn rooms_import_the_model_and_not_one_another() {
+    const ROOMS: [&str; 8] = ["agents", "policy", "config", "linux", "systemd", "ipc", "daemon", "cli"];
+    for room in ["model", "agents", "policy", "config", "linux", "systemd", "ipc"] {
+        for other in ROOMS.iter().filter(|other| **other != room) {
+            refuse(room, &[&format!("crate::{other}")]);
+        }
+    }
+    refuse("daemon", &["crate::cli"]);
+}
+
+#[test]
+fn the_core_has_no_io_no_clock_and_no_async() {
+    let impure = [
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "Instant",
+        "SystemTime",
+        "async ",
+        "tokio",
+        "rustix",
+    ];
+    for room in ["model", "agents", "policy"] {
+        refuse(room, &impure);
+    }
+}
+
+#[test]
+fn only_the_executor_signals() {
+    for room in ["model", "agents", "policy", "config", "systemd", "ipc", "daemon", "cli"] {
+        for path in sources(room).iter().filter(|path| !path.ends_with("daemon/executor.rs")) {
+            let code = code(path);
+            for word in ["Signaller", "pidfd_send_signal", "kill_process", "cgroup.kill"] {
+                assert!(!code.contains(word), "{} says `{word}`", path.display());
+            }
+        }
+    }
+}
