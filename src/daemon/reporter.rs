@@ -37,6 +37,7 @@ pub(super) enum Report {
 pub(super) struct Reporter {
     queue: SyncSender<Report>,
     dropped: Arc<AtomicU64>,
+    has_screen: bool,
 }
 
 impl Reporter {
@@ -48,13 +49,20 @@ impl Reporter {
         let thread = thread::Builder::new().name("reporter".to_owned()).spawn(move || {
             tracing::subscriber::with_default(subscriber(), || tell_all(&reports, &counted));
         })?;
-        Ok((Self { queue, dropped }, thread))
+        Ok((Self { queue, dropped, has_screen: io::stderr().is_terminal() }, thread))
     }
 
     /// Hands over something to tell; never waits.
     pub(super) fn tell(&self, report: Report) {
         if self.queue.try_send(report).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Replaces the last line of the terminal, where there is one.
+    pub(super) fn show(&self, line: String) {
+        if self.has_screen {
+            self.tell(Report::Screen(line));
         }
     }
 
@@ -184,7 +192,14 @@ impl Screen {
     fn draw(&self, line: &str) {
         if self.on {
             // A terminal that is gone is no reason to stop supervising.
-            let _ = write!(io::stderr(), "\r\x1b[K{line}");
+            let shown: String = line.chars().take(Self::width()).collect();
+            let _ = write!(io::stderr(), "\r\x1b[K{shown}");
         }
+    }
+
+    /// A line that wraps could not be drawn over.
+    fn width() -> usize {
+        let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
+        usize::from(if columns == 0 { 80 } else { columns }).saturating_sub(1)
     }
 }

@@ -241,8 +241,8 @@ impl Supervisor {
             publish::status(snapshot, &self.engine, &self.sampler, &self.ledger, self.lines, &self.notes);
         let line = publish::line(&status);
         self.updates.send_replace(Arc::new(status));
-        self.notifier.status(&line);
-        self.reporter.tell(Report::Screen(line));
+        self.notifier.status(&line, !events.is_empty());
+        self.reporter.show(line);
         for event in events {
             self.reporter.tell(Report::Event(event));
         }

@@ -4,10 +4,14 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+/// Free memory moves at every tick, and each line costs the manager a signal on the bus.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
 /// Tells the service manager how we are. Dropped messages are not errors: the watchdog of the unit notices.
 #[derive(Debug)]
 pub struct Notifier {
     status: String,
+    told: Option<Instant>,
     /// How often the manager wants to hear from us: a quarter of its `WatchdogSec=`.
     every: Option<Duration>,
     fed: Option<Instant>,
@@ -17,7 +21,12 @@ impl Notifier {
     /// Reads from the environment what the manager expects.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self { status: String::new(), every: sd_notify::watchdog_enabled().map(|d| d / 4), fed: None }
+        Self {
+            status: String::new(),
+            told: None,
+            every: sd_notify::watchdog_enabled().map(|d| d / 4),
+            fed: None,
+        }
     }
 
     /// Supervision has begun: the first tick is complete.
@@ -25,10 +34,12 @@ impl Notifier {
         send(&[NotifyState::Ready]);
     }
 
-    /// The line that `systemctl status` shows; sent when it changed.
-    pub fn status(&mut self, status: &str) {
-        if self.status != status {
+    /// The line that `systemctl status` shows; sent when it changed, at once where something happened.
+    pub fn status(&mut self, status: &str, happened: bool) {
+        let due = happened || self.told.is_none_or(|told| told.elapsed() >= STATUS_EVERY);
+        if due && self.status != status {
             status.clone_into(&mut self.status);
+            self.told = Some(Instant::now());
             send(&[NotifyState::Status(status)]);
         }
     }
