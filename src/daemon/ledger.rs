@@ -29,12 +29,9 @@ impl Ledger {
     ) {
         match &event.what {
             What::Acted(decision) => {
-                let culprit = decision.culprit.as_ref().map(|c| CulpritInfo {
-                    pid: c.top.pid,
-                    charge: c.charge,
-                    command: Some(command(c.top)),
-                });
-                let resume = decision.culprit.is_none().then(|| resume(&event.agent.rule, cwd())).flatten();
+                let c = &decision.culprit;
+                let culprit = CulpritInfo { pid: c.top.pid, charge: c.charge, command: Some(command(c.top)) };
+                let resume = decision.whole.then(|| resume(&event.agent.rule, cwd())).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
@@ -46,7 +43,7 @@ impl Ledger {
                     uid: event.agent.uid,
                     charge: event.charge,
                     line: decision.line,
-                    culprit,
+                    culprit: Some(culprit),
                     signals: Vec::new(),
                     dry_run: decision.dry_run,
                     outcome: Message::of(event).text,

@@ -6,7 +6,7 @@ use tracing::Level;
 
 use crate::agents;
 use crate::model::event::{Decision, Failure, What};
-use crate::model::{AgentId, Event};
+use crate::model::{AgentId, Event, Signal};
 
 /// One entry of the journal. Field names are upper-cased there; those that are `None` are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,9 @@ impl Message {
             What::Warned { line } | What::Recovered { line } => Self { line: Some(line.get()), ..plain },
             What::Acted(decision) => Self {
                 line: Some(decision.line.get()),
-                culprit_pid: decision.culprit.as_ref().map(|c| c.top.pid.get()),
-                culprit_charge: decision.culprit.as_ref().map(|c| c.charge.get()),
+                culprit_pid: Some(decision.culprit.top.pid.get()),
+                culprit_charge: Some(decision.culprit.charge.get()),
+                signal: (!decision.dry_run).then(|| Signal::Term.name()),
                 dry_run: Some(decision.dry_run),
                 action_id: Some(decision.action),
                 ..plain
@@ -104,24 +105,21 @@ fn text(event: &Event) -> String {
 fn decided(event: &Event, decision: &Decision) -> String {
     let agent = &event.agent;
     let end = if decision.dry_run { "dry run: would end" } else { "ending" };
-    let whom = match &decision.culprit {
-        Some(culprit) => format!(
+    let culprit = &decision.culprit;
+    let whom = if decision.whole {
+        let resume = agents::resume(&agent.rule)
+            .map(|command| format!("; take up its work with `{command}` in its directory"))
+            .unwrap_or_default();
+        let shortfall = decision.shortfall;
+        format!("it whole ({}), no part of it alone frees {shortfall}{resume}", processes(decision.processes))
+    } else {
+        format!(
             "{} (pid {}, {} in {}); the agent goes on",
             culprit.name,
             culprit.top.pid,
             culprit.charge,
             processes(culprit.processes)
-        ),
-        None => {
-            let resume = agents::resume(&agent.rule)
-                .map(|command| format!("; take up its work with `{command}` in its directory"))
-                .unwrap_or_default();
-            format!(
-                "it whole ({}), no part of it alone frees {}{resume}",
-                processes(decision.processes),
-                decision.shortfall
-            )
-        }
+        )
     };
     format!(
         "{} is at {}, over its kill line of {}: {end} {whom}; grace {}",

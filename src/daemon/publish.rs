@@ -106,7 +106,8 @@ pub(super) fn line(status: &StatusInfo) -> String {
 }
 
 fn last_action(action: &ActionInfo) -> String {
-    let what = action.culprit.as_ref().map_or("whole".to_owned(), |c| format!("pid {}", c.pid));
+    let part = action.culprit.as_ref().filter(|c| c.pid != action.pid);
+    let what = part.map_or("whole".to_owned(), |c| format!("pid {}", c.pid));
     let dry = if action.dry_run { " (dry run)" } else { "" };
     format!("; last action {} on {}, {what}{dry}", action.time, action.agent)
 }

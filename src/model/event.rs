@@ -87,8 +87,10 @@ pub struct Decision {
     pub line: Bytes,
     /// What must be freed to be back under the warn line.
     pub shortfall: Bytes,
-    /// The guilty subtree; `None` where only the whole agent covers the shortfall.
-    pub culprit: Option<Culprit>,
+    /// The guilty subtree: the agent's root with all below it where no smaller one covers the shortfall.
+    pub culprit: Culprit,
+    /// Whether that is the whole agent.
+    pub whole: bool,
     /// How many processes are to be ended.
     pub processes: usize,
     /// How long they get between `TERM` and `KILL`, at most.

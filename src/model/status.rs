@@ -148,7 +148,7 @@ pub struct ActionInfo {
     pub charge: Bytes,
     /// The line it was over.
     pub line: Bytes,
-    /// What was ended; null when it was the whole agent.
+    /// What was ended, by its topmost process: the agent's root when it was the whole agent.
     pub culprit: Option<CulpritInfo>,
     /// The signals sent, in order: `TERM`, `KILL`.
     pub signals: Vec<String>,

@@ -8,8 +8,10 @@ use crate::model::{AgentSample, Bytes, Charge, Member, ProcessKey};
 /// What is to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The guilty subtree; `None`: the whole agent.
-    pub culprit: Option<Culprit>,
+    /// The guilty subtree.
+    pub culprit: Culprit,
+    /// Whether that is the whole agent.
+    pub whole: bool,
     /// Its processes, the topmost first.
     pub targets: Vec<ProcessKey>,
 }
@@ -35,22 +37,32 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
         .into_iter()
         .filter(|s| s.expendable && s.top.key != agent.agent.root && s.charge >= shortfall)
         .min_by_key(|s| (s.charge, s.processes));
-    match smallest {
-        Some(subtree) => Choice {
-            culprit: Some(Culprit {
-                top: subtree.top.key,
-                name: subtree.top.name.clone(),
-                charge: subtree.charge,
-                processes: subtree.processes,
-            }),
-            targets: agent
-                .members
-                .iter()
-                .filter(|m| m.key == subtree.top.key || m.lineage.contains(&subtree.top.key))
-                .map(|m| m.key)
-                .collect(),
+    let Some(subtree) = smallest else {
+        let targets: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
+        let root = agent.member(agent.agent.root);
+        let culprit = Culprit {
+            top: agent.agent.root,
+            name: root.map_or_else(|| agent.agent.rule.clone(), |m| m.name.clone()),
+            charge: agent.charge.total(),
+            processes: targets.len(),
+        };
+        return Choice { culprit, whole: true, targets };
+    };
+    let top = subtree.top;
+    Choice {
+        culprit: Culprit {
+            top: top.key,
+            name: top.name.clone(),
+            charge: subtree.charge,
+            processes: subtree.processes,
         },
-        None => Choice { culprit: None, targets: touchable(agent).map(|m| m.key).collect() },
+        whole: false,
+        targets: agent
+            .members
+            .iter()
+            .filter(|m| m.key == top.key || m.lineage.contains(&top.key))
+            .map(|m| m.key)
+            .collect(),
     }
 }
 

@@ -77,7 +77,7 @@ impl Engine {
         let acting = self.ladder.as_ref().is_some_and(|l| l.agent.root == root);
         match self.watches.get(&root) {
             _ if acting => AgentLevel::Acting,
-            Some(Watch { cooldown: Some(Cooldown::Freed(_)), .. }) => AgentLevel::Acting,
+            Some(watch) if watch.is_settling() => AgentLevel::Acting,
             Some(watch) if watch.warned => AgentLevel::Warned,
             _ => AgentLevel::Ok,
         }
@@ -116,8 +116,8 @@ impl Engine {
         for sample in &snapshot.agents {
             let root = sample.agent.root;
             let Some(watch) = self.watches.get_mut(&root) else { continue };
-            // Nor does an agent recover while its action is under way: that is told first, when it has ended.
-            if watch.warned == up || (!up && acting == Some(root)) {
+            // Nor does an agent recover before its action is told to have ended.
+            if watch.warned == up || (!up && (acting == Some(root) || watch.is_settling())) {
                 continue;
             }
             match watch.crossing(self.lines) {
@@ -151,6 +151,7 @@ impl Engine {
                 shortfall,
                 processes: choice.targets.len(),
                 culprit: choice.culprit,
+                whole: choice.whole,
                 grace,
                 dry_run: self.act.dry_run,
             }),
@@ -231,8 +232,7 @@ impl Engine {
     }
 
     fn pace(&self, snapshot: &Snapshot) -> Duration {
-        let cooling = |w: &Watch| matches!(w.cooldown, Some(Cooldown::Freed(_)));
-        if self.ladder.is_some() || self.watches.values().any(cooling) {
+        if self.ladder.is_some() || self.watches.values().any(Watch::is_settling) {
             return pace::QUICKEST;
         }
         pace::interval(snapshot, self.lines, |a| !self.may_act(a) && a.charge.total() >= self.lines.kill)

@@ -64,7 +64,7 @@ impl Ladder {
             action,
             agent: agent.agent.clone(),
             targets: choice.targets.clone(),
-            whole: choice.culprit.is_none(),
+            whole: choice.whole,
             decided: at,
             peak: agent.charge.total(),
             least_room: guest.room(),

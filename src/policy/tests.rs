@@ -16,6 +16,8 @@ const TICK: Duration = Duration::from_millis(100);
 struct World {
     engine: Engine,
     snapshot: Snapshot,
+    /// What others than agents use, beside 4 GiB.
+    elsewhere: Bytes,
 }
 
 fn key(pid: i32) -> ProcessKey {
@@ -47,7 +49,7 @@ impl World {
             ..Guest::default()
         };
         let snapshot = Snapshot { guest, ..Snapshot::default() };
-        Self { engine: Engine::new(lines, act), snapshot }
+        Self { engine: Engine::new(lines, act), snapshot, elsewhere: Bytes::ZERO }
     }
 
     fn agent(mut self, pid: i32, charge: Bytes) -> Self {
@@ -99,7 +101,7 @@ impl World {
 
     fn after(&mut self, time: Duration) -> Step {
         self.snapshot.at = self.snapshot.at + time;
-        let mut used = Bytes::gib(4);
+        let mut used = Bytes::gib(4) + self.elsewhere;
         for agent in &mut self.snapshot.agents {
             agent.charge = agent.members.iter().map(|m| m.charge).sum();
             used += agent.charge.total();
@@ -124,10 +126,8 @@ fn told(step: &Step) -> Vec<String> {
         What::Gone => "gone".to_owned(),
         What::Warned { .. } => "warned".to_owned(),
         What::Recovered { .. } => "recovered".to_owned(),
-        What::Acted(d) => d
-            .culprit
-            .as_ref()
-            .map_or("act on the agent".to_owned(), |c| format!("act on {} {}", c.name, c.top.pid)),
+        What::Acted(d) if d.whole => "act on the agent".to_owned(),
+        What::Acted(d) => format!("act on {} {}", d.culprit.name, d.culprit.top.pid),
         What::Killed { remaining, .. } => format!("{remaining} to kill"),
         What::Signalled { .. } => "signalled".to_owned(),
         What::Ended { freed, back, .. } => {
@@ -288,6 +288,26 @@ fn one_action_at_a_time_and_the_next_on_fresh_figures() {
     world.end(201);
     assert!(world.step().wave.is_none(), "it has only just gone");
     assert_eq!(world.step().wave.unwrap().targets, [key(101)]);
+}
+
+#[test]
+fn an_end_is_told_when_the_memory_is_back_and_before_the_recovery() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.step();
+    world.end(101);
+    // Something else takes what was freed.
+    world.elsewhere = Bytes::gib(12);
+    assert!(told(&world.step()).is_empty());
+    assert_eq!(world.level(100), AgentLevel::Acting);
+    world.elsewhere = Bytes::ZERO;
+    assert_eq!(told(&world.step()), ["ended, 13G freed", "recovered"]);
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.step();
+    world.end(101);
+    world.elsewhere = Bytes::gib(12);
+    world.step();
+    let step = world.after(Duration::from_secs(10));
+    assert_eq!(told(&step), ["ended, 13G freed, not back", "recovered"], "it is not waited for for ever");
 }
 
 #[test]

@@ -93,6 +93,11 @@ impl Watch {
         None
     }
 
+    /// Its action has come to an end, and the memory is not back yet.
+    pub(super) fn is_settling(&self) -> bool {
+        matches!(self.cooldown, Some(Cooldown::Freed(_)))
+    }
+
     pub(super) fn fail(&mut self, at: Boottime) {
         self.cooldown = Some(Cooldown::Failed { until: at + AFTER_FAILURE });
     }

@@ -53,7 +53,7 @@ fn why(action: &ActionInfo) -> String {
 }
 
 fn done(action: &ActionInfo) -> Option<String> {
-    let whom = match &action.culprit {
+    let whom = match action.culprit.as_ref().filter(|culprit| culprit.pid != action.pid) {
         None => "the whole agent".to_owned(),
         Some(culprit) => {
             let command =

@@ -15,12 +15,13 @@ fn event(charge: Bytes, what: What) -> Event {
     Event { agent, charge, what }
 }
 
-fn decision(culprit: Option<Culprit>, dry_run: bool) -> What {
+fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> What {
     What::Acted(Decision {
         action: 1,
         line: Bytes::gib(13),
         shortfall: Bytes::mib(5300),
         culprit,
+        whole,
         processes: 4,
         grace: Duration::from_secs(10),
         dry_run,
@@ -32,9 +33,9 @@ fn all() -> Vec<Event> {
     vec![
         event(Bytes::mib(240), What::Found),
         event(Bytes::mib(8300), What::Warned { line: Bytes::gib(8) }),
-        event(Bytes::mib(13_400), decision(Some(culprit.clone()), false)),
-        event(Bytes::mib(13_400), decision(Some(culprit), true)),
-        event(Bytes::mib(13_400), decision(None, false)),
+        event(Bytes::mib(13_400), decision(culprit.clone(), false, false)),
+        event(Bytes::mib(13_400), decision(culprit.clone(), false, true)),
+        event(Bytes::mib(13_400), decision(culprit, true, false)),
         event(
             Bytes::mib(13_400),
             What::Signalled { action: 1, signal: Signal::Term, delivered: 3, gone: 1, refused: 0 },
