@@ -1,0 +1,26 @@
+# An agent that leaks by itself is ended with everything it started, in other sessions too; its user's shell lives.
+# timeout: 180
+
+lines 300M 600M
+ooms=$(oom_kills)
+stand_in alpha
+stand_in beta
+wait_for 30 "knows $(id_of alpha)"
+type_in alpha 'tool sleep 1001'
+type_in alpha 'child sleep 1002'
+wait_for 30 'pgrep --full --exact "sleep 1001" && pgrep --full --exact "sleep 1002"'
+tool=$(pgrep --full --exact 'sleep 1001') child=$(pgrep --full --exact 'sleep 1002')
+expect_not 'the tool has its own session' test "$(ps -o sid= -p "$tool")" = "$(ps -o sid= -p "$child")"
+shell=$(shell_of alpha) tmux=$(tmux_of alpha) tool_shell=$(parent "$tool")
+
+type_in alpha 'grow 900M 60M'
+wait_for 90 "gone $(pid_of alpha)"
+wait_for 30 "[[ \$(count acted) == 1 ]]"
+wait_for 30 "gone $tool $child $tool_shell"
+expect 'shell, terminal and neighbour live' alive "$shell" "$tmux" "$(pid_of beta)"
+expect_is 'the agent is the culprit' "$(field act CULPRIT_PID)" "$(pid_of alpha)"
+wait_for 30 "[[ \$(count gone AGENT_ID=$(id_of alpha)) == 1 ]]"
+expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+type_in alpha 'echo still $((6 * 7))'
+wait_for 20 'screen alpha | grep -x "still 42"'
+figure overshoot "$(mib $(($(field act CHARGE_BYTES) - (600 << 20))))"

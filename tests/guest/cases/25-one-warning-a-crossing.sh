@@ -1,0 +1,22 @@
+# Crossing the warn line is told once, falling back once, and the next crossing again.
+# timeout: 180
+
+lines 300M 1200M
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+
+type_in alpha 'grow 400M'
+wait_for 60 '[[ $(count warn) == 1 ]]'
+expect_is 'the level' "$(health '.agents[0].level')" warned
+hold_for 8 '[[ $(count warn) == 1 ]]'
+
+type_in alpha 'grow 50M'
+wait_for 60 '[[ $(count recovered) == 1 ]]'
+wait_for 30 '[[ $(health ".agents[0].level") == ok ]]'
+
+type_in alpha 'grow 400M'
+wait_for 60 '[[ $(count warn) == 2 ]]'
+hold_for 5 '[[ $(count warn) == 2 && $(count recovered) == 1 ]]'
+expect_like 'in this order' "$(actions_of "$alpha")" '^found warn recovered warn$'
+expect_is 'with the line' "$(field warn LINE_BYTES)" $((300 << 20))

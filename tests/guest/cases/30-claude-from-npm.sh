@@ -1,0 +1,18 @@
+# Claude Code as npm installs it, at its prompt, is one agent with its own process as root.
+# timeout: 300
+
+terminal claude
+type_in claude "$CLAUDE_ENVIRONMENT /opt/npm/claude/bin/claude"
+program=/opt/npm/claude/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe
+wait_for 60 "running $program"
+pid=$(running "$program")
+wait_for 60 "knows claude-$pid"
+wait_for 180 'screen claude | grep -q "❯"'
+
+expect 'it stays' alive "$pid"
+expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid) \(.uid)"] | join(", ")')" "claude $pid 1000"
+charge=$(charge_of "claude-$pid")
+expect 'less than its resident set, which is mostly its program' test "$charge" -lt $(($(ps -o rss= -p "$pid") * 1024))
+expect 'not less than its own memory' test "$charge" -gt $(($(anonymous "$pid") * 8 / 10))
+figure charge "$(mib "$charge")"
+figure rss "$(mib $(($(ps -o rss= -p "$pid") * 1024)))"

@@ -1,0 +1,13 @@
+# Claude Code before it was a binary: a script under node that overwrites its command line.
+# timeout: 300
+
+terminal claude
+type_in claude "$CLAUDE_ENVIRONMENT /opt/npm/claude-js/bin/claude"
+wait_for 60 'pgrep --uid agent --full "^(node .*)?claude"'
+wait_for 150 'screen claude | grep -q "❯"'
+pid=$(pgrep --uid agent --oldest --full '^(node .*)?claude')
+expect_is 'run by node' "$(basename "$(readlink "/proc/$pid/exe")")" node
+wait_for 60 "knows claude-$pid"
+expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid)"] | join(", ")')" "claude $pid"
+figure arguments "$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-40)"
+figure charge "$(mib "$(charge_of "claude-$pid")")"

@@ -1,0 +1,20 @@
+# A user reads the own agents in full, and of other users' agents totals only.
+
+stand_in alpha agent
+wait_for 30 "knows $(id_of alpha)"
+stand_in theirs other
+wait_for 30 "knows $(id_of theirs)"
+
+sees() { # sees USER NAME FIELD
+  as "$1" vm-health-check --json | jq -r ".agents[] | select(.pid == $(pid_of "$2")) | .$3 // empty"
+}
+for user in agent root; do
+  expect_like "$user sees the command" "$(sees "$user" alpha command)" 'claude'
+  expect_is "$user sees the directory" "$(sees "$user" alpha cwd)" /home/agent/work
+done
+expect_is 'another user does not see the command' "$(sees other alpha command)" ''
+expect_is 'another user does not see the directory' "$(sees other alpha cwd)" ''
+expect 'another user sees the total' test "$(sees other alpha charge)" -gt 0
+expect_is 'but the own agent in full' "$(sees other theirs cwd)" /home/other/work
+as other vm-health-check --json >"$CASE/seen"
+expect_not 'nowhere else either' grep -q -e /home/agent -e /opt/agents/alpha "$CASE/seen"

@@ -1,0 +1,37 @@
+# Clients that connect and say nothing, or never read, delay neither other clients nor the watch.
+# timeout: 180
+
+lines 300M 600M
+socket=/run/claude-watchdog/io.moltdown.Watchdog
+stand_in alpha
+wait_for 30 "knows $(id_of alpha)"
+before=$(daemon_pid)
+cat >/tmp/silent.py <<'PYTHON'
+import socket, sys, time
+held = []
+call = b'{"method":"io.moltdown.Watchdog.Status","parameters":{}}\0'
+for number in range(300):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.setblocking(False)
+    try:
+        peer.connect(sys.argv[1])
+        peer.send(call * 200 if number % 2 else b"{")
+    except OSError:
+        pass
+    held.append(peer)
+print("held", flush=True)
+time.sleep(1000)
+PYTHON
+as other python3 /tmp/silent.py "$socket" >"$CASE/silent" 2>&1 &
+wait_for 60 "grep -q held $CASE/silent"
+
+type_in alpha 'tool hog --rate 60M --until 900M; sleep 1000'
+wait_for 30 leaks
+leak=$(leaks)
+wait_for 90 "gone $leak"
+wait_for 30 '[[ $(count acted) == 1 ]]'
+expect 'the agent lives' alive "$(pid_of alpha)"
+expect 'others are served' vm-health-check
+expect_is 'it never had to start anew' "$(daemon_pid)" "$before"
+expect 'its memory is bounded' test "$(anonymous "$before")" -lt $((32 << 20))
+figure anonymous "$(($(anonymous "$before") >> 10))K"

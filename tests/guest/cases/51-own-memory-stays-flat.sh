@@ -1,0 +1,27 @@
+# Hundreds of agents that come and go leave nothing behind in the watchdog's memory.
+# timeout: 400
+
+crowd() { # crowd ROUNDS: twenty short-lived agents a round
+  local round number
+  for ((round = 0; round < $1; round++)); do
+    for ((number = 0; number < 20; number++)); do
+      (sleep 5 | as agent "$(program_of crowd)" --prompt) &
+    done
+    wait
+  done
+}
+install -D /usr/local/bin/hog "$(program_of crowd)"
+crowd 2
+wait_for 30 '[[ $(health ".agents | length") == 0 ]]'
+before=$(anonymous "$(daemon_pid)")
+found=$(count found)
+crowd 10
+wait_for 30 '[[ $(health ".agents | length") == 0 ]]'
+after=$(anonymous "$(daemon_pid)")
+
+expect 'most of them were seen' test $(($(count found) - found)) -ge 100
+expect 'every one found is gone' test "$(count gone)" = "$(count found)"
+expect 'no growth that follows their number' test "$after" -le $((before * 13 / 10 + (512 << 10)))
+figure before "$((before >> 10))K"
+figure after "$((after >> 10))K"
+figure agents "$(count found)"

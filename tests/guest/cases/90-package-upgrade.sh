@@ -1,0 +1,17 @@
+# An upgrade keeps what the administrator wrote and what the service remembers, and leaves it running anew.
+
+echo '# mine' >>/etc/claude-watchdog/config.toml
+printf '[lines]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
+install -D /dev/null /var/lib/claude-watchdog/case-kept
+before=$(daemon_pid)
+dpkg -i "$payload/claude-watchdog.deb" </dev/null
+
+expect 'the edit is there' grep -qx '# mine' /etc/claude-watchdog/config.toml
+expect 'the drop-in is there' test -e /etc/claude-watchdog/config.toml.d/50-case.toml
+expect 'the state is there' test -e /var/lib/claude-watchdog/case-kept
+rm /var/lib/claude-watchdog/case-kept
+wait_for 30 'systemctl is-active --quiet claude-watchdog.service'
+expect_not 'the new program runs' test "$(daemon_pid)" = "$before"
+stand_in alpha
+wait_for 30 "knows $(id_of alpha)"
+expect_is 'with the drop-in' "$(health '.agents[0].warn_line')" $((333 << 20))

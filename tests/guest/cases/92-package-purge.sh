@@ -1,0 +1,15 @@
+# Purging leaves no trace: no file, no link, no unit, no user's process.
+
+install -D /dev/null /var/lib/claude-watchdog/case
+printf '[lines]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
+dpkg --purge claude-watchdog
+
+traces=$(find / -xdev \( -path /mnt -o -path /proc -o -path /run/guest -o -path /sys \) -prune -o \
+  \( -name '*claude-watchdog*' -o -name vm-health-check -o -name run-claude-limited -o -name agent-session \
+  -o -name agents.slice -o -name claude-memory-watchdog \) -print)
+runtime=$(find /run -name '*claude-watchdog*' -not -path '/run/guest/*' -not -path '/run/log/*')
+expect_is 'no file' "$traces$runtime" ''
+expect_is 'no unit' "$(systemctl list-units --all --no-legend '*claude-watchdog*')" ''
+expect_is 'no unit file' "$(systemctl list-unit-files --no-legend '*claude-watchdog*')" ''
+expect_is 'no process' "$(pgrep --full /usr/bin/claude-watchdog)" ''
+expect_not 'dpkg forgot it' dpkg-query --show claude-watchdog

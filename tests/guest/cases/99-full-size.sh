@@ -1,0 +1,35 @@
+# At full size and with the default lines: a real node leak is warned of at 8 GB and ended at 13 GB, its agent lives.
+# guest: memory=16896M releases=trixie
+# timeout: 600
+
+ooms=$(oom_kills)
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 60 "knows $alpha"
+expect_is 'the lines' "$(health '.agents[0] | "\(.warn_line) \(.kill_line)"')" "$((8 << 30)) $((13 << 30))"
+
+cat >/home/agent/work/leak.js <<'JAVASCRIPT'
+const kept = [];
+setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 50);
+JAVASCRIPT
+type_in alpha 'tool node leak.js; echo $? >code; sleep 1000'
+wait_for 30 'pgrep --full --exact "node leak.js"'
+leak=$(pgrep --full --exact 'node leak.js')
+wait_for 240 '[[ $(count warn) == 1 ]]'
+wait_for 240 '[[ $(count act) == 1 ]]'
+wait_for 60 "gone $leak"
+wait_for 60 '[[ $(count acted) == 1 ]]'
+
+warned=$(field warn CHARGE_BYTES) charged=$(field act CHARGE_BYTES)
+expect_is 'warned at 8 GB' "$(field warn LINE_BYTES)" $((8 << 30))
+expect_is 'acted at 13 GB' "$(field act LINE_BYTES)" $((13 << 30))
+expect 'not before' test "$warned" -ge $((8 << 30)) -a "$charged" -ge $((13 << 30))
+expect 'within a twentieth' test "$warned" -le $((8 * 1075 << 20)) -a "$charged" -le $((13 * 1075 << 20))
+expect_is 'the leak was asked' "$(cat /home/agent/work/code)" 143
+expect_is 'it was the culprit' "$(field act CULPRIT_PID)" "$leak"
+expect 'agent and shell live' alive "$(pid_of alpha)" "$(shell_of alpha)"
+expect_is 'one warning' "$(count warn)" 1
+expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+figure warned "$(mib "$warned")"
+figure acted "$(mib "$charged")"
+figure overshoot "$(mib $((charged - (13 << 30))))"

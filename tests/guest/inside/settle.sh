@@ -1,0 +1,65 @@
+# The state in which every case begins: package installed as shipped, service active, nobody's processes.
+
+readonly PRISTINE=/run/guest/pristine
+
+# Installs the package for the first time and remembers its configuration.
+settle_first() {
+  install_package && service_is_active || return
+  mkdir -p "$PRISTINE"
+  cp -a /etc/claude-watchdog "$PRISTINE/"
+  if [[ -e /etc/default/claude-watchdog ]]; then cp -a /etc/default/claude-watchdog "$PRISTINE/default"; fi
+}
+
+install_package() { DEBIAN_FRONTEND=noninteractive dpkg -i "$payload/claude-watchdog.deb" </dev/null; }
+
+service_is_active() (wait_for 30 'systemctl is-active --quiet claude-watchdog.service')
+
+# Undoes what a case did. Fails, with the reason as the last line, when that does not work.
+settle() {
+  local user
+  for user in agent other; do end_processes_of "$user"; done
+  rm -rf /opt/agents /tmp/case /home/agent/work /home/other/work
+  install -d -o agent -g agent /home/agent/work
+  install -d -o other -g other /home/other/work
+
+  if ! dpkg-query --show --showformat='${db:Status-Status}' claude-watchdog 2>/dev/null | grep -qx installed; then
+    install_package || { echo "the package could not be installed again"; return 1; }
+  fi
+  if config_restore || ! systemctl is-active --quiet claude-watchdog.service; then
+    systemctl reset-failed claude-watchdog.service
+    systemctl restart claude-watchdog.service
+  fi
+  service_is_active || { echo "claude-watchdog.service is not active"; return 1; }
+}
+
+# Puts the shipped configuration back; succeeds when there was something to put back.
+config_restore() {
+  if config_is_pristine; then return 1; fi
+  rm -rf /etc/claude-watchdog /etc/default/claude-watchdog
+  cp -a "$PRISTINE/claude-watchdog" /etc/claude-watchdog
+  if [[ -e $PRISTINE/default ]]; then cp -a "$PRISTINE/default" /etc/default/claude-watchdog; fi
+}
+
+config_is_pristine() {
+  diff -r /etc/claude-watchdog "$PRISTINE/claude-watchdog" >/dev/null 2>&1 || return
+  if [[ -e $PRISTINE/default ]]; then
+    cmp -s /etc/default/claude-watchdog "$PRISTINE/default"
+  else
+    [[ ! -e /etc/default/claude-watchdog ]]
+  fi
+}
+
+# Ends every process of USER but the user manager and its bus.
+end_processes_of() {
+  local user=$1 pid round
+  for round in 1 2 3 4 5; do
+    local left=()
+    for pid in $(pgrep --uid "$user"); do
+      grep -q -e '/init\.scope$' -e '/dbus\.service$' "/proc/$pid/cgroup" 2>/dev/null || left+=("$pid")
+    done
+    ((${#left[@]})) || return 0
+    kill -KILL "${left[@]}" 2>/dev/null
+    sleep "0.$round"
+  done
+  echo "processes of $user that do not end: ${left[*]}"
+}

@@ -1,0 +1,102 @@
+# People at terminals, and the agents they run.
+
+# as USER COMMAND…: in that user's home and own environment.
+as() {
+  local user=$1 uid home
+  uid=$(id -u "$user")
+  home=$(getent passwd "$user" | cut -d: -f6)
+  shift
+  (cd "$home" && exec setpriv --reuid "$user" --regid "$user" --init-groups env -i HOME="$home" USER="$user" \
+    LOGNAME="$user" SHELL=/bin/bash LANG=C.UTF-8 TERM=xterm-256color \
+    PATH="$home/.local/bin:/usr/local/bin:/usr/bin:/bin" \
+    XDG_RUNTIME_DIR="/run/user/$uid" DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$uid/bus" "$@")
+}
+
+# terminal NAME [USER]: a tmux session of that name with a shell in USER's work directory. tmux runs as a service of
+# the user's own manager, as it does for a person.
+terminal() {
+  local name=$1 user=${2-agent}
+  echo "$user" >"$CASE/$name.user"
+  if ! as "$user" tmux has-session 2>/dev/null; then
+    as "$user" systemd-run --user --quiet --collect --property=Type=forking --setenv=TERM=xterm-256color \
+      --setenv=PATH="/home/$user/.local/bin:/usr/local/bin:/usr/bin:/bin" \
+      tmux new-session -d -s keeper -c "/home/$user/work"
+  fi
+  as "$user" tmux new-session -d -s "$name" -x 160 -y 40 -c "/home/$user/work"
+}
+
+# owner TERMINAL
+owner() { echo "$(<"$CASE/$1.user")"; }
+
+# type_in TERMINAL TEXT: and Enter.
+type_in() {
+  as "$(owner "$1")" tmux send-keys -t "$1" -l "$2"
+  as "$(owner "$1")" tmux send-keys -t "$1" Enter
+}
+
+# What a person sees in TERMINAL.
+screen() { as "$(owner "$1")" tmux capture-pane -p -t "$1" | sed '/^$/d'; }
+
+# The shell of TERMINAL.
+shell_of() { as "$(owner "$1")" tmux list-panes -t "$1" -F '#{pane_pid}'; }
+
+# The tmux server behind TERMINAL.
+tmux_of() { as "$(owner "$1")" tmux display-message -p -t "$1" '#{pid}'; }
+
+# stand_in NAME [USER]: an idle agent in a terminal of that name, a hog where Claude Code's program would be. It obeys
+# what is typed (see hog.rs): `tool`, `child`, `grow`.
+stand_in() {
+  local name=$1 user=${2-agent} path
+  path=$(program_of "$name")
+  install -D /usr/local/bin/hog "$path"
+  terminal "$name" "$user"
+  type_in "$name" "$path --prompt"
+  wait_for 30 "running $path >$CASE/$name.pid"
+}
+
+program_of() { echo "/opt/agents/$1/node_modules/@anthropic-ai/claude-code/bin/claude.exe"; }
+
+# pid_of NAME: the stand-in's process, also when it has ended.
+pid_of() { echo "$(<"$CASE/$1.pid")"; }
+
+# id_of NAME: what the service calls the stand-in.
+id_of() { echo "claude-$(pid_of "$1")"; }
+
+# running PROGRAM: the oldest process that runs this file; fails when there is none.
+running() {
+  local found
+  # find complains of every process that ends while it looks.
+  found=$(find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$1" -printf '%h\n' 2>/dev/null || true)
+  [[ -n $found ]] && sort -t/ -k3n <<<"$found" | sed -n '1s,.*/,,p'
+}
+
+# alive PID…: every one of them runs and is no zombie.
+alive() {
+  local pid
+  for pid; do
+    [[ $(ps -o stat= -p "$pid") == [!ZX]* ]] || return 1
+  done
+}
+
+# gone PID…: none of them runs.
+gone() {
+  local pid
+  for pid; do
+    if alive "$pid"; then return 1; fi
+  done
+}
+
+# leaks: the processes of /usr/local/bin/hog, oldest first.
+leaks() { pgrep --exact hog; }
+
+# The parent of a process.
+parent() { ps -o ppid= -p "$1" | tr -d ' '; }
+
+# Anonymous memory of a process in bytes, from /proc/PID/status.
+anonymous() { awk '$1 == "RssAnon:" { print $2 * 1024 }' "/proc/$1/status"; }
+
+# How many processes the kernel's OOM killer has ended since boot.
+oom_kills() { awk '$1 == "oom_kill" { print $2 }' /proc/vmstat; }
+
+# What a real Claude Code needs to stay at its prompt without a network, before its command.
+readonly CLAUDE_ENVIRONMENT='ANTHROPIC_API_KEY=sk-dummy ANTHROPIC_BASE_URL=http://127.0.0.1:9 DISABLE_AUTOUPDATER=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1'

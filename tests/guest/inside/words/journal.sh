@@ -1,0 +1,23 @@
+# What the service told the journal since the case began. By time, because journalctl's --after-cursor loses the first
+# entry when there are matches, too.
+
+# events [ACTION] [FIELD=VALUE…]: as JSON, one a line, oldest first.
+events() {
+  local action=${1-}
+  if (($#)); then shift; fi
+  journalctl --quiet --no-pager --output=json --since="$CASE_SINCE" \
+    _SYSTEMD_UNIT=claude-watchdog.service ${action:+"ACTION=$action"} "$@"
+}
+
+# count [ACTION] [FIELD=VALUE…]
+count() { events "$@" | grep -c . || true; }
+
+# field ACTION FIELD [FIELD=VALUE…]: of the first such event; empty when there is none.
+field() {
+  local action=$1 field=$2
+  shift 2
+  events "$action" "$@" | jq -rs --arg field "$field" '.[0][$field] // empty'
+}
+
+# The actions of one agent in their order, as `found warn act acted`.
+actions_of() { events '' "AGENT_ID=$1" | jq -rs '[.[].ACTION | select(. != null)] | join(" ")'; }

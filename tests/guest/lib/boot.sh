@@ -1,0 +1,50 @@
+# One guest from power-on to power-off. A boot is a directory:
+#   console   what the kernel and systemd said     report   what the runner inside said (lib/report.sh)
+#   payload/  and payload.img, handed over          pid      qemu's
+#   shell     a socket to a root shell, with --keep
+
+# The accelerator that works on this machine: kvm or tcg.
+# A /dev/kvm may be there and yet not run a stock kernel, so one is asked to say its first words.
+boot_accelerator() {
+  local image=$1 words pid accelerator=tcg deadline=$((SECONDS + 8))
+  [[ -w /dev/kvm ]] || { echo tcg; return; }
+  words=$(mktemp)
+  qemu-system-x86_64 -accel kvm -cpu host -m 512 -nic none -display none -monitor none -no-reboot -serial stdio \
+    -kernel "$image/vmlinuz" -append 'console=ttyS0 earlyprintk=serial panic=-1' </dev/null >"$words" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do
+    if grep -q 'Linux version' "$words"; then accelerator=kvm; break; fi
+    if grep -q 'KVM internal error' "$words"; then break; fi
+    sleep 0.2
+  done
+  kill "$pid" 2>/dev/null
+  wait "$pid" 2>/dev/null
+  rm -f "$words"
+  echo "$accelerator"
+}
+
+# Starts a guest of RELEASE with MEMORY in DIRECTORY; it runs its payload and powers off.
+boot_start() {
+  local release=$1 memory=$2 dir=$3 image cpu=max keep=()
+  image=$(image_of "$release")
+  mke2fs -q -t ext4 -L payload -d "$dir/payload" -F "$dir/payload.img" 64M >/dev/null
+  : >"$dir/report"
+  if [[ $accelerator == kvm ]]; then cpu=host; fi
+  if [[ -n $option_keep ]]; then keep=(-serial "unix:$dir/shell,server=on,wait=off"); fi
+
+  qemu-system-x86_64 -accel "$accelerator" -cpu "$cpu" -smp 2 -m "$memory" \
+    -kernel "$image/vmlinuz" -initrd "$image/initrd" \
+    -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 systemd.show_status=0 mitigations=off" \
+    -drive "file=$image/disk.img,if=virtio,format=raw,snapshot=on" \
+    -drive "file=$dir/payload.img,if=virtio,format=raw,readonly=on" \
+    -nic none -display none -monitor none -no-reboot \
+    -serial "file:$dir/console" -serial "file:$dir/report" ${keep[@]+"${keep[@]}"} \
+    </dev/null >"$dir/qemu.log" 2>&1 &
+  echo $! >"$dir/pid"
+}
+
+boot_stop() {
+  local dir=$1
+  kill -KILL "$(<"$dir/pid")" 2>/dev/null
+  wait "$(<"$dir/pid")" 2>/dev/null
+}

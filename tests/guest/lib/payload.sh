@@ -1,0 +1,54 @@
+# What a boot is to run: the cases of one release and memory size, and everything they need.
+
+readonly ORDINARY_MEMORY=3584M
+readonly ORDINARY_TIMEOUT=120
+
+# The value of KEY in the `# guest: KEY=VALUE…` line at the top of a case.
+case_need() {
+  local file=$1 key=$2
+  sed -n "s/^# guest:.*\b$key=\([^ ]*\).*/\1/p" "$file" | head -n 1
+}
+
+# The seconds that a case may take, from its `# timeout: SECONDS` line.
+case_timeout() {
+  local seconds
+  seconds=$(sed -n 's/^# timeout: *\([0-9]*\).*/\1/p' "$1" | head -n 1)
+  echo "${seconds:-$ORDINARY_TIMEOUT}"
+}
+
+# The cases that the patterns on the command line select, as `MEMORY NAME`, for RELEASE.
+cases_of() {
+  local release=$1 file name releases memory
+  for file in "$here"/cases/*.sh; do
+    name=$(basename "$file" .sh)
+    case_selected "$name" || continue
+    releases=$(case_need "$file" releases)
+    [[ -z $releases || ",$releases," == *",$release,"* ]] || continue
+    memory=$(case_need "$file" memory)
+    echo "${memory:-$ORDINARY_MEMORY} $name"
+  done
+}
+
+case_selected() {
+  local name=$1 pattern
+  ((${#option_patterns[@]})) || return 0
+  for pattern in "${option_patterns[@]}"; do
+    if [[ $name == *"$pattern"* ]]; then return 0; fi
+  done
+  return 1
+}
+
+# Fills DIRECTORY/payload for the cases named after it.
+payload_make() {
+  local dir=$1 name
+  shift
+  mkdir -p "$dir/payload/cases"
+  cp -r "$here/inside" "$dir/payload/"
+  install -m 755 "$option_hog" "$dir/payload/hog"
+  cp "$option_deb" "$dir/payload/claude-watchdog.deb"
+  for name; do
+    cp "$here/cases/$name.sh" "$dir/payload/cases/"
+    echo "$name $(case_timeout "$here/cases/$name.sh")"
+  done >"$dir/payload/cases.list"
+  if [[ -n $option_keep ]]; then touch "$dir/payload/keep"; fi
+}
