@@ -5,7 +5,6 @@ use std::os::linux::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::{env, thread};
 
 use tracing::{Level, Subscriber};
@@ -41,15 +40,17 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// Starts the thread. It ends when it is closed and everything is told.
-    pub(super) fn start() -> io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread. When it is closed and everything is told, the receiver disconnects.
+    pub(super) fn start() -> io::Result<(Self, Receiver<()>)> {
         let (queue, reports) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
-        let thread = thread::Builder::new().name("reporter".to_owned()).spawn(move || {
+        let (done, told) = sync_channel(0);
+        thread::Builder::new().name("reporter".to_owned()).spawn(move || {
             tracing::subscriber::with_default(subscriber(), || tell_all(&reports, &counted));
+            drop(done);
         })?;
-        Ok((Self { queue, dropped, has_screen: io::stderr().is_terminal() }, thread))
+        Ok((Self { queue, dropped, has_screen: io::stderr().is_terminal() }, told))
     }
 
     /// Hands over something to tell; never waits.

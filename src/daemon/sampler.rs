@@ -124,7 +124,7 @@ impl Sampler {
 
     fn weigh(&mut self, tree: Tree, guest: &Guest) -> AgentSample {
         let members: Vec<Member> = tree.members.into_iter().map(|m| self.member(m)).collect();
-        let charge = members.iter().map(|m| m.charge).sum::<Charge>().shmem_at_most(guest.shmem);
+        let charge = members.iter().map(|m| m.charge).sum::<Charge>().at_most(guest.held);
         AgentSample { agent: tree.agent, parent: tree.parent, root_alive: tree.root_alive, members, charge }
     }
 
@@ -162,6 +162,7 @@ fn command(identity: &Identity) -> String {
     let mut command = words.join(" ");
     let end = command.floor_char_boundary(COMMAND_LEN);
     command.truncate(end);
+    command.shrink_to_fit();
     command
 }
 

@@ -32,6 +32,9 @@ use crate::systemd::notify::Notifier;
 /// After a tick that failed: long enough not to spin, short enough not to miss much.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// How long the last reports may take when we leave.
+const LAST_REPORT: Duration = Duration::from_secs(1);
+
 /// What the supervisor is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -58,9 +61,9 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
     let _ =
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
     let result = runtime.block_on(supervise(options, uid, &config, &reporter));
-    // With a full queue the journal is stuck, and waiting for it would only delay the end.
-    if reporter.close() && told.join().is_err() {
-        return Err(std::io::Error::other("the reporter failed").into());
+    // A journal that is stuck is not waited for.
+    if reporter.close() {
+        let _ = told.recv_timeout(LAST_REPORT);
     }
     result
 }
@@ -166,7 +169,7 @@ impl Supervisor {
             executor: Executor::open()?,
             ledger: Ledger::default(),
             reporter,
-            notifier: Notifier::from_environment(),
+            notifier: Notifier::start()?,
             updates: watch::Sender::new(Arc::new(first)),
             lines,
             notes,
@@ -185,8 +188,16 @@ impl Supervisor {
             self.reporter.tell(Report::Log(Level::WARN, text.to_owned()));
             return Ok(None);
         };
-        let (listener, file) = ipc::bind(&path)?;
-        Ok(Some((tokio::net::UnixListener::from_std(listener)?, file)))
+        match ipc::bind(&path) {
+            Ok((listener, file)) => Ok(Some((tokio::net::UnixListener::from_std(listener)?, file))),
+            // A full or missing directory is no reason to leave the guest alone, unless that very socket was asked for.
+            Err(error @ ipc::BindError::System { .. }) if socket.is_none() => {
+                self.reporter
+                    .tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn until(&mut self, end: impl Future<Output = ()>) {
@@ -200,7 +211,8 @@ impl Supervisor {
                 ready = true;
             }
             tokio::select! {
-                () = sleep_until(begun + next) => {}
+                // At least as long idle as busy: a guest with thousands of processes keeps its processor.
+                () = sleep_until((begun + next).max(Instant::now() + begun.elapsed())) => {}
                 () = &mut end => break,
             }
         }

@@ -2,12 +2,13 @@
 //! the procfs crate takes for an error of the whole file.
 
 use super::keyed;
-use crate::model::{Bytes, Guest};
+use crate::model::{Bytes, Charge, Guest};
 
 /// Reads the text of a `meminfo` file (`proc_meminfo(5)`); `None` where it names no total.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Guest> {
-    let (mut total, mut free, mut available, mut shmem) = (None, None, None, None);
+    let (mut total, mut free, mut available) = (None, None, None);
+    let (mut anon, mut shmem, mut mapped) = (None, None, None);
     let (mut swap_total, mut swap_free) = (Bytes::ZERO, Bytes::ZERO);
     for (key, number) in keyed::numbers(text) {
         let bytes = Bytes::kib(number);
@@ -17,18 +18,27 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
             b"MemAvailable" => available = Some(bytes),
             b"SwapTotal" => swap_total = bytes,
             b"SwapFree" => swap_free = bytes,
+            b"AnonPages" => anon = Some(bytes),
             b"Shmem" => shmem = Some(bytes),
+            b"Mapped" => mapped = Some(bytes),
             _ => {}
         }
     }
     let mem_total = total.filter(|t| *t > Bytes::ZERO)?;
+    let swap_free = swap_free.min(swap_total);
+    // Unknown is no bound.
+    let known = |bytes: Option<Bytes>| bytes.unwrap_or(Bytes::new(u64::MAX));
     Some(Guest {
         mem_total,
         mem_available: available.or(free)?.min(mem_total),
         swap_total,
-        swap_free: swap_free.min(swap_total),
-        // Unknown is no bound on what is shared.
-        shmem: shmem.unwrap_or(Bytes::new(u64::MAX)),
+        swap_free,
+        held: Charge {
+            anon: known(anon),
+            // A file in a tmpfs is shmem that nobody needs to map.
+            shmem: known(shmem).min(known(mapped)),
+            swap: swap_total.saturating_sub(swap_free),
+        },
     })
 }
 
@@ -42,7 +52,8 @@ mod tests {
         let guest = parse(text).unwrap();
         assert_eq!((guest.mem_total, guest.mem_available), (Bytes::mib(16), Bytes::mib(8)));
         assert_eq!((guest.swap_total, guest.swap_free), (Bytes::kib(4), Bytes::kib(3)));
-        assert_eq!(guest.shmem, Bytes::new(u64::MAX));
+        assert_eq!(guest.held.shmem, Bytes::new(u64::MAX), "no bound");
+        assert_eq!(guest.held.swap, Bytes::kib(1));
     }
 
     #[test]

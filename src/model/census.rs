@@ -69,6 +69,10 @@ struct Membership {
 /// A chain of parents longer than this is a loop in a broken tree, not a family.
 const DEEPEST: usize = 4096;
 
+/// A member knows so many of those that it descends from: a script that calls itself a thousand times over would
+/// otherwise cost the square of its depth.
+const LINEAGE: usize = 64;
+
 impl Census {
     /// Takes in all live processes and tells who belongs to whom.
     pub fn update(&mut self, seen: &[Seen]) -> Vec<Tree> {
@@ -243,7 +247,11 @@ impl Census {
         let mut current = self.members.get(&key);
         while let Some(membership) = current {
             lineage.push(membership.started_by);
-            if membership.started_by == membership.agent || lineage.len() > DEEPEST {
+            if membership.started_by == membership.agent {
+                break;
+            }
+            if lineage.len() == LINEAGE {
+                lineage.push(membership.agent);
                 break;
             }
             current = self.members.get(&membership.started_by);

@@ -23,11 +23,15 @@ impl Charge {
         self.anon + self.shmem + self.swap
     }
 
-    /// The same charge with its shared part cut to what the whole guest has of shared memory: two members that
-    /// map one segment are not charged for two.
+    /// The same charge with each part cut to what the whole guest holds of it. A page that several processes share,
+    /// after a fork or in a segment, counts once there and once for each of them in their sum.
     #[must_use]
-    pub fn shmem_at_most(self, guest_shmem: Bytes) -> Self {
-        Self { shmem: self.shmem.min(guest_shmem), ..self }
+    pub fn at_most(self, held: Self) -> Self {
+        Self {
+            anon: self.anon.min(held.anon),
+            shmem: self.shmem.min(held.shmem),
+            swap: self.swap.min(held.swap),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Bytes;
+use super::{Bytes, Charge};
 
 /// Memory of the guest, from `/proc/meminfo`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub struct Guest {
     pub swap_total: Bytes,
     /// `SwapFree`.
     pub swap_free: Bytes,
-    /// `Shmem`: all shared memory and tmpfs of the guest.
-    pub shmem: Bytes,
+    /// Bounds of what any set of its processes can hold.
+    pub held: Charge,
 }
 
 impl Guest {

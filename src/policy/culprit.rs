@@ -25,20 +25,26 @@ pub struct Subtree<'a> {
     pub charge: Bytes,
     /// How many processes it has.
     pub processes: usize,
-    /// Whether it may be ended on its own: nothing in it is protected or holds another agent.
-    pub expendable: bool,
+    /// Whether something in it is never signalled.
+    pub protected: bool,
+    /// Whether another agent descends from it, and would be left without what started it.
+    pub carries_agent: bool,
 }
 
 /// Chooses what of an agent to end so that `shortfall` is freed: the smallest subtree that covers it, else the
-/// whole agent. The targets are empty where all of it is protected.
+/// whole agent. The targets are empty where what may be signalled does not cover it.
 #[must_use]
 pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
     let smallest = subtrees(agent)
         .into_iter()
-        .filter(|s| s.expendable && s.top.key != agent.agent.root && s.charge >= shortfall)
-        .min_by_key(|s| (s.charge, s.processes));
+        .filter(|s| !s.protected && s.top.key != agent.agent.root && s.charge >= shortfall)
+        // One that started another agent only where no other does: better than the whole agent, which holds it too.
+        .min_by_key(|s| (s.carries_agent, s.charge, s.processes));
     let Some(subtree) = smallest else {
-        let targets: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
+        let within_reach: Charge = touchable(agent).map(|m| m.charge).sum();
+        // Where protected parts hold the memory the agent would be ended in vain.
+        let in_vain = within_reach.at_most(agent.charge).total() < shortfall;
+        let targets: Vec<ProcessKey> = touchable(agent).filter(|_| !in_vain).map(|m| m.key).collect();
         let root = agent.member(agent.agent.root);
         let culprit = Culprit {
             top: agent.agent.root,
@@ -82,18 +88,19 @@ pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
     let mut subtrees: Vec<Subtree<'_>> = agent
         .members
         .iter()
-        .map(|top| Subtree { top, charge: Bytes::ZERO, processes: 0, expendable: true })
+        .map(|top| Subtree { top, charge: Bytes::ZERO, processes: 0, protected: false, carries_agent: false })
         .collect();
     for member in &agent.members {
         let within = std::iter::once(&member.key).chain(&member.lineage);
         for &at in within.filter_map(|key| index.get(key)) {
             charges[at] = charges[at] + member.charge;
             subtrees[at].processes += 1;
-            subtrees[at].expendable &= !member.protected && !member.carries_agent;
+            subtrees[at].protected |= member.protected;
+            subtrees[at].carries_agent |= member.carries_agent;
         }
     }
     for (subtree, charge) in subtrees.iter_mut().zip(charges) {
-        subtree.charge = charge.shmem_at_most(agent.charge.shmem).total();
+        subtree.charge = charge.at_most(agent.charge).total();
     }
     subtrees
 }
@@ -103,10 +110,15 @@ pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
 #[must_use]
 pub fn largest(agent: &AgentSample, most: usize) -> Vec<Subtree<'_>> {
     let all = subtrees(agent);
+    let mut best_within: HashMap<ProcessKey, Bytes> = HashMap::new();
+    for inner in &all {
+        for outer in &inner.top.lineage {
+            let best = best_within.entry(*outer).or_default();
+            *best = (*best).max(inner.charge);
+        }
+    }
     let explained = |outer: &Subtree<'_>| {
-        all.iter().any(|inner| {
-            inner.top.lineage.contains(&outer.top.key) && inner.charge >= outer.charge.share(9, 10)
-        })
+        best_within.get(&outer.top.key).is_some_and(|best| *best >= outer.charge.share(9, 10))
     };
     let mut largest: Vec<Subtree<'_>> =
         all.iter().filter(|s| s.top.key != agent.agent.root && !explained(s)).copied().collect();

@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 use super::culprit::choose;
-use super::ladder::{Ladder, Progress};
+use super::ladder::{self, Ladder, Progress};
 use super::watch::{Cooldown, Crossing, Freed, Watch};
 use super::{Act, pace};
 
@@ -141,8 +141,9 @@ impl Engine {
             step.events.push(event(agent, What::Failed { action: self.actions, why: Failure::Protected }));
             return;
         }
-        let grace = self.act.grace_now(&snapshot.guest, watch.rate.max(drain));
-        let ladder = Ladder::begin(self.actions, snapshot.at, agent, &snapshot.guest, &choice, grace);
+        let grace = ladder::grace(self.act.grace, &snapshot.guest, watch.rate.max(drain));
+        let ladder =
+            Ladder::begin(self.actions, snapshot.at, agent, &snapshot.guest, &choice, self.act.grace);
         step.events.push(event(
             agent,
             What::Acted(Decision {

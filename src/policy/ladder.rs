@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::model::event::{Failure, What};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, ProcessKey, Signal};
 
+use super::Wave;
 use super::culprit::{Choice, touchable};
 use super::pace::QUICKEST;
 use super::watch::Freed;
-use super::{Act, Wave};
 
 /// How long a `KILL` may take to show: a process of 8 GiB takes a second to give its pages back.
 const BETWEEN_KILLS: Duration = Duration::from_secs(1);
@@ -101,10 +101,9 @@ impl Ladder {
         }
         match &mut self.phase {
             Phase::Grace { until } => {
-                let filled = grace(Duration::MAX, guest, rate);
-                *until = (*until).min(at + filled);
-                // A guest that is full before we look again is full now.
-                if at < *until && filled > QUICKEST {
+                // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we
+                // look again is full now.
+                if at < *until && grace(Duration::MAX, guest, rate) > QUICKEST {
                     return Progress::Waiting;
                 }
                 self.phase = Phase::Killing { first: at, last: at, reached: living.len() };
@@ -140,7 +139,7 @@ impl Ladder {
         if self.whole {
             return touchable(agent).map(|m| m.key).collect();
         }
-        agent.members.iter().filter(|m| doomed(&m.key, &m.lineage)).map(|m| m.key).collect()
+        touchable(agent).filter(|m| doomed(&m.key, &m.lineage)).map(|m| m.key).collect()
     }
 
     fn wave(&self, signal: Signal, targets: Vec<ProcessKey>) -> Wave {
@@ -148,14 +147,10 @@ impl Ladder {
     }
 }
 
-/// How long the targets get: the configured grace, less where the guest will be full before.
+/// How long the targets get: the configured grace, less where the guest will be full before, nothing where it is.
 pub(super) fn grace(longest: Duration, guest: &Guest, rate: BytesPerSecond) -> Duration {
-    rate.time_to_fill(guest.room()).map_or(longest, |time| time.min(longest))
-}
-
-impl Act {
-    /// The grace that an action starts with.
-    pub(super) fn grace_now(&self, guest: &Guest, rate: BytesPerSecond) -> Duration {
-        grace(self.grace, guest, rate)
+    if guest.room() == Bytes::ZERO {
+        return Duration::ZERO;
     }
+    rate.time_to_fill(guest.room()).map_or(longest, |time| time.min(longest))
 }

@@ -45,7 +45,7 @@ impl World {
         let guest = Guest {
             mem_total: Bytes::gib(64),
             mem_available: Bytes::gib(60),
-            shmem: Bytes::gib(64),
+            held: Charge { anon: Bytes::gib(64), shmem: Bytes::gib(64), swap: Bytes::ZERO },
             ..Guest::default()
         };
         let snapshot = Snapshot { guest, ..Snapshot::default() };
@@ -274,6 +274,59 @@ fn a_subtree_that_holds_another_agent_is_no_culprit() {
     );
     world.member(101).carries_agent = true;
     assert_eq!(told(&world.step())[0], "TERM 102");
+}
+
+#[test]
+fn what_started_another_agent_goes_before_the_whole_agent() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bash", Bytes::mib(4)).child(
+        101,
+        102,
+        "node",
+        Bytes::gib(13),
+    );
+    world.member(101).carries_agent = true;
+    world.member(102).carries_agent = true;
+    assert_eq!(told(&world.step())[0], "TERM 102");
+}
+
+#[test]
+fn an_agent_is_not_ended_in_vain() {
+    let mut world = World::new().agent(100, Bytes::mib(300)).child(100, 101, "tmux", Bytes::mib(10));
+    for pid in [102, 103, 104] {
+        world.start(101, pid, "node", Bytes::mib(4700));
+    }
+    let step = world.step();
+    assert_eq!(told(&step), ["found", "warned", "failed: Protected"]);
+}
+
+#[test]
+fn what_a_culprit_starts_in_its_grace_is_killed_unless_it_is_protected() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.step();
+    world.start(101, 102, "tmux", Bytes::mib(5));
+    world.start(102, 103, "vim", Bytes::mib(5));
+    world.start(101, 104, "sh", Bytes::mib(5));
+    assert_eq!(told(&world.after(Duration::from_secs(10)))[0], "KILL 101 104");
+}
+
+#[test]
+fn a_burst_that_has_ended_does_not_shorten_the_grace() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.step();
+    // At this rate the room would be gone in less than a second.
+    world.grow(101, Bytes::gib(18));
+    assert!(told(&world.step()).is_empty());
+    for _ in 0..20 {
+        assert!(told(&world.step()).is_empty(), "then it stands still");
+    }
+}
+
+#[test]
+fn a_guest_without_room_waits_for_nobody() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.elsewhere = Bytes::gib(47);
+    assert_eq!(told(&world.step())[0], "TERM 101");
+    assert_eq!(told(&world.step())[0], "KILL 101", "though nothing grows");
 }
 
 #[test]

@@ -17,8 +17,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let world = Self { dir: TempDir::new().unwrap() };
-        let meminfo =
-            "MemTotal: 16384000 kB\nMemFree: 8000000 kB\nMemAvailable: 12000000 kB\nShmem: 300000 kB\n";
+        let meminfo = "MemTotal: 16384000 kB\nMemFree: 8000000 kB\nMemAvailable: 12000000 kB\nAnonPages: 2000000 kB\nShmem: 300000 kB\nMapped: 900000 kB\n\
+                       SwapTotal: 100 kB\nSwapFree: 60 kB\n";
         fs::write(world.dir.path().join("meminfo"), meminfo).unwrap();
         world.process(1, 0, "systemd", "/usr/lib/systemd/systemd", &["/sbin/init"], 4)
     }
@@ -176,7 +176,18 @@ fn shared_memory_is_not_counted_beyond_what_the_guest_has() {
     }
     let sample = world.sampler().sample().unwrap();
     let charge = sample.agents[0].charge;
-    assert_eq!((charge.shmem, charge.swap), (Bytes::kib(300_000), Bytes::kib(48)));
+    assert_eq!((charge.shmem, charge.swap), (Bytes::kib(300_000), Bytes::kib(40)));
+}
+
+/// Until one side writes, a fork costs nothing; the guest knows, the processes do not.
+#[test]
+fn a_fork_is_not_counted_beyond_what_the_guest_has() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node", "x"], 1700)
+        .process(102, 101, "node", "/usr/bin/node", &["node", "x"], 1700);
+    let charge = world.sampler().sample().unwrap().agents[0].charge;
+    assert_eq!(charge.anon, Bytes::kib(2_000_000));
 }
 
 #[test]
