@@ -27,6 +27,8 @@ pub(super) struct Sampler {
     proc: Proc,
     census: Census,
     known: HashMap<ProcessKey, Known>,
+    /// Where the stack of each process starts, from this look and the one before.
+    stacks: HashMap<Pid, u64>,
     pids: Vec<Pid>,
     /// Only this user's agents are supervised; `None`: everybody's.
     only: Option<Uid>,
@@ -37,10 +39,12 @@ pub(super) struct Sampler {
 #[derive(Debug)]
 struct Known {
     comm: Comm,
-    start_code: u64,
+    start_stack: u64,
     uid: Uid,
     exe: Option<PathBuf>,
     rule: Option<&'static str>,
+    /// Its parent's copy, forked and nothing else yet: whatever it looks like, it is no agent of its own.
+    copy: bool,
     name: String,
     command: String,
     looked: Boottime,
@@ -49,7 +53,15 @@ struct Known {
 impl Sampler {
     pub(super) fn new(proc: Proc, only: Option<Uid>) -> Self {
         let own = i32::try_from(std::process::id()).ok().and_then(Pid::new);
-        Self { proc, census: Census::default(), known: HashMap::new(), pids: Vec::new(), only, own }
+        Self {
+            proc,
+            census: Census::default(),
+            known: HashMap::new(),
+            stacks: HashMap::new(),
+            pids: Vec::new(),
+            only,
+            own,
+        }
     }
 
     /// Sees the guest as it is now.
@@ -76,6 +88,8 @@ impl Sampler {
     fn look(&mut self, at: Boottime) -> Result<Vec<Seen>, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
         self.proc.pids(&mut pids)?;
+        // Oldest first, as a rule: a parent is known before its child is asked about.
+        pids.sort_unstable();
         let mut seen = Vec::with_capacity(pids.len());
         let mut known = HashMap::with_capacity(pids.len());
         for &pid in &pids {
@@ -84,12 +98,14 @@ impl Sampler {
             if stat.is_dead() || stat.is_kernel_thread() {
                 continue;
             }
+            self.stacks.insert(pid, stat.start_stack);
             let before = self.known.remove(&stat.key);
             let Some(now) = self.identify(at, &stat, before) else { continue };
             let rule = now.rule.filter(|_| self.only.is_none_or(|uid| uid == now.uid)).map(str::to_owned);
             seen.push(Seen { key: stat.key, parent: stat.parent, uid: now.uid, rule });
             known.insert(stat.key, now);
         }
+        self.stacks.retain(|pid, _| pids.binary_search(pid).is_ok());
         self.known = known;
         self.pids = pids;
         Ok(seen)
@@ -102,17 +118,18 @@ impl Sampler {
             before => {
                 let status = self.proc.status(stat.key.pid).ok()??;
                 let identity = self.proc.identity(stat.key.pid).ok()??;
-                let mut rule =
-                    agents::recognise(Facts { exe: identity.exe.as_deref(), argv: &identity.argv });
+                let rule = agents::recognise(Facts { exe: identity.exe.as_deref(), argv: &identity.argv });
+                let same =
+                    before.filter(|known| known.exe == identity.exe && known.start_stack == stat.start_stack);
+                let copy = same.as_ref().is_some_and(|known| known.copy) || self.is_copy_of_its_parent(stat);
                 // A program that rewrites its title stays what it was: only an exec makes it something else.
-                if let Some(known) = before.filter(|known| known.exe == identity.exe) {
-                    rule = rule.or(known.rule);
-                }
+                let rule = rule.or(same.and_then(|known| known.rule)).filter(|_| !copy);
                 Some(Known {
                     comm: stat.comm,
-                    start_code: stat.start_code,
+                    start_stack: stat.start_stack,
                     uid: status.uid,
                     rule,
+                    copy,
                     name: name(&identity, &stat.comm),
                     command: command(&identity),
                     exe: identity.exe,
@@ -120,6 +137,11 @@ impl Sampler {
                 })
             }
         }
+    }
+
+    fn is_copy_of_its_parent(&self, stat: &Stat) -> bool {
+        let parents = stat.parent.and_then(|pid| self.stacks.get(&pid));
+        stat.start_stack != 0 && parents == Some(&stat.start_stack)
     }
 
     fn weigh(&mut self, tree: Tree, guest: &Guest) -> AgentSample {
@@ -146,7 +168,7 @@ impl Sampler {
 fn may_have_changed(at: Boottime, stat: &Stat, known: &Known) -> bool {
     let young = at.since(clock::from_ticks(stat.key.start_ticks)) < SETTLING;
     stat.comm != known.comm
-        || stat.start_code != known.start_code
+        || stat.start_stack != known.start_stack
         || (known.rule.is_none() && young && at.since(known.looked) >= LOOK_AGAIN)
 }
 

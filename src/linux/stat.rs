@@ -26,8 +26,10 @@ pub struct Stat {
     pub flags: u32,
     /// Field 20: a zombie that still counts threads is a main thread that left before the others.
     pub threads: u32,
-    /// Field 26: where the program text starts. Changes with an exec; 0 or 1 where we may not see it.
-    pub start_code: u64,
+    /// Field 28: where the stack starts. The kernel chooses it anew at each exec and a fork keeps it, while the start
+    /// of the code (field 26) is the same for every run of a program that is not position-independent, as node and
+    /// claude are. 0 where we may not see it.
+    pub start_stack: u64,
 }
 
 /// A command name, without an allocation.
@@ -70,7 +72,7 @@ impl Stat {
         let flags = number(field(4)?)?; // 9, after 5 to 8
         let threads = number(field(10)?)?; // 20, after 10 to 19
         let start_ticks = number(field(1)?)?; // 22, after 21
-        let start_code = field(3).and_then(number).unwrap_or(0); // 26, after 23 to 25
+        let start_stack = field(5).and_then(number).unwrap_or(0); // 28, after 23 to 27
         Some(Self {
             key: ProcessKey { pid: Pid::new(pid)?, start_ticks },
             comm,
@@ -78,7 +80,7 @@ impl Stat {
             parent,
             flags,
             threads,
-            start_code,
+            start_stack,
         })
     }
 
@@ -117,7 +119,7 @@ mod tests {
         assert_eq!(stat.key, ProcessKey { pid: Pid::new(1234).unwrap(), start_ticks: 4242 });
         assert_eq!(stat.comm.as_bytes(), b"claude");
         assert_eq!((stat.state, stat.parent, stat.threads), (b'S', Pid::new(77), 9));
-        assert_eq!((stat.flags, stat.start_code), (4_194_304, 94_000_000));
+        assert_eq!((stat.flags, stat.start_stack), (4_194_304, 140_000_000));
     }
 
     #[test]

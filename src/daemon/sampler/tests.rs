@@ -33,7 +33,7 @@ impl World {
         let mut stat = format!("{pid} (").into_bytes();
         stat.extend(comm);
         stat.extend(
-            format!(") S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 {pid}\n").into_bytes(),
+            format!(") S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 1 1 {pid}\n").into_bytes(),
         );
         fs::write(dir.join("stat"), stat).unwrap();
         let mut status = b"Name:\t".to_vec();
@@ -119,8 +119,52 @@ fn an_exec_is_noticed_by_name_or_by_code() {
         symlink(CLAUDE, world.file(100, "exe")).unwrap();
         fs::write(world.file(100, "stat"), stat).unwrap();
     };
-    become_claude("100 (bash) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 77777\n");
+    become_claude("100 (bash) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 77777\n");
     assert_eq!(seen(&mut sampler), ["claude-100 5M: claude.exe"]);
+}
+
+/// Between its fork and its exec a child looks like its parent in everything.
+#[test]
+fn a_forked_copy_is_a_member_until_it_execs() {
+    let stat = |stack: u64| {
+        format!("101 (claude) S 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 {stack}\n")
+    };
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 200).process(
+        101,
+        100,
+        "claude",
+        CLAUDE,
+        &["claude"],
+        1,
+    );
+    fs::write(world.file(101, "stat"), stat(100)).unwrap();
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 201M: claude.exe claude.exe"]);
+    fs::write(world.file(101, "stat"), stat(101)).unwrap();
+    assert_eq!(
+        seen(&mut sampler),
+        ["claude-100 200M: claude.exe", "claude-101 1M: claude.exe"],
+        "it has exec'd"
+    );
+}
+
+#[test]
+fn the_child_of_a_script_agent_is_what_its_own_script_is() {
+    let world = World::new().process(100, 1, "claude", "/usr/bin/node", &["claude"], 200).process(
+        101,
+        100,
+        "claude",
+        "/usr/bin/node",
+        &["claude"],
+        1,
+    );
+    let stat =
+        |stack: u64| format!("101 (node) S 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 {stack}\n");
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler).len(), 2);
+    fs::write(world.file(101, "cmdline"), "node\0mcp-server.js\0").unwrap();
+    fs::write(world.file(101, "stat"), stat(102)).unwrap();
+    assert_eq!(seen(&mut sampler), ["claude-100 201M: node node"]);
 }
 
 #[test]
@@ -138,7 +182,7 @@ fn a_new_title_changes_nothing() {
     fs::write(world.file(100, "cmdline"), "my project: thinking").unwrap();
     fs::write(
         world.file(100, "stat"),
-        "100 (my project) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 100\n",
+        "100 (my project) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 100\n",
     )
     .unwrap();
     assert_eq!(seen(&mut sampler), ["claude-100 5M: node"]);
