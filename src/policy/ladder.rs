@@ -139,7 +139,15 @@ impl Ladder {
         if self.whole {
             return touchable(agent).map(|m| m.key).collect();
         }
-        touchable(agent).filter(|m| doomed(&m.key, &m.lineage)).map(|m| m.key).collect()
+        // What is protected below the culprit is spared with all in it; what is above it, as its pane's, is not asked.
+        let doomed: Vec<_> = agent.members.iter().filter(|m| doomed(&m.key, &m.lineage)).collect();
+        let spared: Vec<ProcessKey> = doomed.iter().filter(|m| m.protected).map(|m| m.key).collect();
+        let is_spared = |key: &ProcessKey| spared.contains(key);
+        doomed
+            .iter()
+            .filter(|m| !is_spared(&m.key) && !m.lineage.iter().any(is_spared))
+            .map(|m| m.key)
+            .collect()
     }
 
     fn wave(&self, signal: Signal, targets: Vec<ProcessKey>) -> Wave {

@@ -262,6 +262,8 @@ fn what_holds_other_work_is_never_signalled() {
         Bytes::gib(14),
     );
     assert_eq!(told(&world.step())[0], "TERM 102");
+    assert!(told(&world.step()).is_empty(), "with its grace");
+    assert_eq!(told(&world.after(Duration::from_secs(10)))[0], "KILL 102");
 }
 
 #[test]
