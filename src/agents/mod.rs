@@ -9,6 +9,8 @@ use std::path::Path;
 
 use rule::Rule;
 
+use crate::model::{Recognised, Role};
+
 /// The rules that are built in, in the order in which they are tried.
 const RULES: [&Rule; 1] = [&claude::RULE];
 
@@ -21,15 +23,21 @@ pub struct Facts<'a> {
     pub argv: &'a [OsString],
 }
 
-/// The name of the rule that recognises an agent in these facts.
+/// What a rule recognises in these facts.
 ///
 /// Looks at the executable's path, then at an interpreter's script, then at `argv[0]`; never at the command name
 /// (Node 24 calls every program `MainThread`) nor at the joined command line (each shell that Claude starts has
 /// `.claude/shell-snapshots/` in it). A script that no rule knows ends the search.
 #[must_use]
-pub fn recognise(facts: Facts<'_>) -> Option<&'static str> {
+pub fn recognise(facts: Facts<'_>) -> Option<Recognised> {
     let program = facts.exe.map(without_deleted);
-    let by = |matches: &dyn Fn(&Rule) -> bool| RULES.iter().find(|r| matches(r)).map(|r| r.name);
+    let by = |matches: &dyn Fn(&Rule) -> bool| {
+        RULES.iter().find(|r| matches(r)).map(|r| Recognised {
+            rule: r.name.to_owned(),
+            role: Role::Agent,
+            resume: r.resume.map(str::to_owned),
+        })
+    };
     if let Some(exe) = &program
         && let Some(name) = by(&|rule| rule.matches_exe(exe))
     {
@@ -44,12 +52,6 @@ pub fn recognise(facts: Facts<'_>) -> Option<&'static str> {
     by(&|rule| rule.matches_argv0(argv0))
 }
 
-/// The command that takes up the work of an agent that was ended whole; `None` where its kind has none.
-#[must_use]
-pub fn resume(rule: &str) -> Option<&'static str> {
-    RULES.iter().find(|r| r.name == rule).and_then(|r| r.resume)
-}
-
 /// The path of an executable that may have been replaced under its process: agents update themselves while they run.
 fn without_deleted(exe: &Path) -> std::path::PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -62,9 +64,9 @@ fn without_deleted(exe: &Path) -> std::path::PathBuf {
 mod tests {
     use super::*;
 
-    fn recognised(exe: &str, argv: &[&str]) -> Option<&'static str> {
+    fn recognised(exe: &str, argv: &[&str]) -> Option<String> {
         let argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
-        recognise(Facts { exe: (!exe.is_empty()).then(|| Path::new(exe)), argv: &argv })
+        recognise(Facts { exe: (!exe.is_empty()).then(|| Path::new(exe)), argv: &argv }).map(|r| r.rule)
     }
 
     #[test]
@@ -87,7 +89,7 @@ mod tests {
             ("a copy under its own name", "/opt/tools/claude", &["claude"]),
         ];
         for (what, exe, argv) in cases {
-            assert_eq!(recognised(exe, argv), Some("claude"), "{what}");
+            assert_eq!(recognised(exe, argv).as_deref(), Some("claude"), "{what}");
         }
     }
 
@@ -112,11 +114,5 @@ mod tests {
         for (exe, argv) in cases {
             assert_eq!(recognised(exe, argv), None, "{argv:?}");
         }
-    }
-
-    #[test]
-    fn only_the_kind_knows_how_it_resumes() {
-        assert_eq!(resume("claude"), Some("claude --continue"));
-        assert_eq!(resume("limited"), None);
     }
 }

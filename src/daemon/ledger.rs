@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::message::{Message, seconds};
-use crate::agents;
 use crate::model::event::What;
 use crate::model::status::{ActionInfo, CulpritInfo};
 use crate::model::{Event, ProcessKey, Signal};
@@ -31,7 +30,7 @@ impl Ledger {
             What::Acted(decision) => {
                 let c = &decision.culprit;
                 let culprit = CulpritInfo { pid: c.top.pid, charge: c.charge, command: Some(command(c.top)) };
-                let resume = decision.whole.then(|| resume(&event.agent.rule, cwd())).flatten();
+                let resume = decision.whole.then(|| resume(event.agent.resume.as_deref(), cwd())).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
@@ -82,8 +81,8 @@ impl Ledger {
     }
 }
 
-fn resume(rule: &str, cwd: Option<String>) -> Option<String> {
-    let command = agents::resume(rule)?;
+fn resume(command: Option<&str>, cwd: Option<String>) -> Option<String> {
+    let command = command?;
     Some(match cwd {
         Some(cwd) => format!("cd {} && {command}", quoted(&cwd)),
         None => command.to_owned(),
@@ -102,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_resume_command_can_be_pasted() {
-        let of = |cwd: &str| resume("claude", Some(cwd.to_owned())).unwrap();
+        let of = |cwd: &str| resume(Some("claude --continue"), Some(cwd.to_owned())).unwrap();
         assert_eq!(of("/home/u/work"), "cd /home/u/work && claude --continue");
         assert_eq!(of("/home/u/it's; rm x"), r"cd '/home/u/it'\''s; rm x' && claude --continue");
-        assert_eq!(resume("limited", None), None);
+        assert_eq!(resume(None, None), None);
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use crate::agents;
 use crate::model::event::{Decision, Failure, What};
 use crate::model::{AgentId, Event, Signal};
 
@@ -107,7 +106,9 @@ fn decided(event: &Event, decision: &Decision) -> String {
     let end = if decision.dry_run { "dry run: would end" } else { "ending" };
     let culprit = &decision.culprit;
     let whom = if decision.whole {
-        let resume = agents::resume(&agent.rule)
+        let resume = agent
+            .resume
+            .as_ref()
             .map(|command| format!("; take up its work with `{command}` in its directory"))
             .unwrap_or_default();
         let shortfall = decision.shortfall;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agents::{self, Facts};
@@ -9,7 +10,9 @@ use crate::linux::clock;
 use crate::linux::proc::{Identity, Proc, ReadError};
 use crate::linux::stat::{Comm, Stat};
 use crate::model::census::{Census, Seen, Tree, TreeMember};
-use crate::model::{AgentSample, Boottime, Charge, Guest, Member, Pid, ProcessKey, Snapshot, Uid};
+use crate::model::{
+    AgentSample, Boottime, Charge, Guest, Member, Pid, ProcessKey, Recognised, Snapshot, Uid,
+};
 use crate::policy::protected::is_protected;
 
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
@@ -42,7 +45,7 @@ struct Known {
     start_stack: u64,
     uid: Uid,
     exe: Option<PathBuf>,
-    rule: Option<&'static str>,
+    rule: Option<Arc<Recognised>>,
     /// Its parent's copy, forked and nothing else yet: whatever it looks like, it is no agent of its own.
     copy: bool,
     name: String,
@@ -101,7 +104,7 @@ impl Sampler {
             self.stacks.insert(pid, stat.start_stack);
             let before = self.known.remove(&stat.key);
             let Some(now) = self.identify(at, &stat, before) else { continue };
-            let rule = now.rule.filter(|_| self.only.is_none_or(|uid| uid == now.uid)).map(str::to_owned);
+            let rule = now.rule.clone().filter(|_| self.only.is_none_or(|uid| uid == now.uid));
             seen.push(Seen { key: stat.key, parent: stat.parent, uid: now.uid, rule });
             known.insert(stat.key, now);
         }
@@ -118,7 +121,8 @@ impl Sampler {
             before => {
                 let status = self.proc.status(stat.key.pid).ok()??;
                 let identity = self.proc.identity(stat.key.pid).ok()??;
-                let rule = agents::recognise(Facts { exe: identity.exe.as_deref(), argv: &identity.argv });
+                let rule = agents::recognise(Facts { exe: identity.exe.as_deref(), argv: &identity.argv })
+                    .map(Arc::new);
                 let same =
                     before.filter(|known| known.exe == identity.exe && known.start_stack == stat.start_stack);
                 let copy = same.as_ref().is_some_and(|known| known.copy) || self.is_copy_of_its_parent(stat);

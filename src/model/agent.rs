@@ -28,6 +28,29 @@ impl fmt::Display for AgentId {
     }
 }
 
+/// What a rule says of a process that it matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recognised {
+    /// The rule.
+    pub rule: String,
+    /// What the process is to its agent.
+    pub role: Role,
+    /// The command that takes up the work again; `None` where the rule knows none.
+    pub resume: Option<String>,
+}
+
+/// What a recognised process is to its agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The agent itself.
+    Agent,
+    /// It starts the agent as its direct child, which the same rule matches: the two are one agent.
+    Launcher,
+    /// A background program that several agents of its user share. It belongs to none of them, whoever started it,
+    /// and all processes of one user that its rule matches are one entity.
+    Service,
+}
+
 /// What identifies an agent in a report after the agent itself may be gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentRef {
@@ -39,4 +62,6 @@ pub struct AgentRef {
     pub root: ProcessKey,
     /// Its owner.
     pub uid: Uid,
+    /// The command that takes up its work after it was ended whole; `None` where its rule knows none.
+    pub resume: Option<String>,
 }

@@ -4,8 +4,9 @@
 //! it was seen, by (pid, start time), so a member stays a member wherever it moves.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::{AgentId, AgentRef, Pid, ProcessKey, Uid};
+use super::{AgentId, AgentRef, Pid, ProcessKey, Recognised, Uid};
 
 /// A live process as the census is told of it.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct Seen {
     /// Its owner.
     pub uid: Uid,
     /// The rule that recognises an agent in it.
-    pub rule: Option<String>,
+    pub rule: Option<Arc<Recognised>>,
 }
 
 /// One agent and its processes.
@@ -100,18 +101,19 @@ impl Census {
 
     /// Makes an agent of each process that a rule recognised, the oldest first.
     fn recognise(&mut self, seen: &[Seen], live: &HashMap<Pid, &Seen>) {
-        let mut roots: Vec<(&Seen, &String)> = seen
+        let mut roots: Vec<(&Seen, &Recognised)> = seen
             .iter()
-            .filter_map(|s| s.rule.as_ref().map(|rule| (s, rule)))
+            .filter_map(|s| s.rule.as_deref().map(|rule| (s, rule)))
             .filter(|(s, _)| !self.is_root(s.key))
             .collect();
         roots.sort_by_key(|(s, _)| s.key.start_ticks);
         for (process, rule) in &roots {
             let agent = AgentRef {
-                id: AgentId::new(rule, process.key),
-                rule: (*rule).clone(),
+                id: AgentId::new(&rule.rule, process.key),
+                rule: rule.rule.clone(),
                 root: process.key,
                 uid: process.uid,
+                resume: rule.resume.clone(),
             };
             let before = self.members.get(&process.key).copied();
             self.split_off(process.key);

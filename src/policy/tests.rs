@@ -58,6 +58,7 @@ impl World {
             rule: "claude".to_owned(),
             root: key(pid),
             uid: Uid::new(1000),
+            resume: None,
         };
         let members = vec![member(pid, Vec::new(), "claude", charge)];
         let sample =

@@ -10,8 +10,13 @@ fn key(pid: i32) -> ProcessKey {
 
 fn event(charge: Bytes, what: What) -> Event {
     let root = key(1234);
-    let agent =
-        AgentRef { id: AgentId::new("claude", root), rule: "claude".into(), root, uid: Uid::new(1000) };
+    let agent = AgentRef {
+        id: AgentId::new("claude", root),
+        rule: "claude".into(),
+        root,
+        uid: Uid::new(1000),
+        resume: Some("claude --continue".into()),
+    };
     Event { agent, charge, what }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Role;
 
 /// A world of processes: pid, start and parent, and which of them a rule recognises.
 #[derive(Default)]
@@ -30,7 +31,8 @@ impl World {
 
     fn exec(&mut self, pid: i32, rule: Option<&str>) {
         let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
-        process.rule = rule.map(str::to_owned);
+        process.rule =
+            rule.map(|rule| Arc::new(Recognised { rule: rule.to_owned(), role: Role::Agent, resume: None }));
     }
 
     /// Ends a process; its children become those of process 1.
