@@ -11,7 +11,7 @@ use crate::linux::proc::{Identity, Proc, ReadError};
 use crate::linux::stat::{Comm, Stat};
 use crate::model::census::{Census, Seen, Tree, TreeMember};
 use crate::model::{
-    AgentSample, Boottime, Charge, Guest, Member, Pid, ProcessKey, Recognised, Snapshot, Uid,
+    AgentSample, Boottime, Bytes, Charge, Guest, Member, Pid, ProcessKey, Recognised, Snapshot, Uid,
 };
 use crate::policy::protected::is_protected;
 
@@ -151,7 +151,15 @@ impl Sampler {
     fn weigh(&mut self, tree: Tree, guest: &Guest) -> AgentSample {
         let members: Vec<Member> = tree.members.into_iter().map(|m| self.member(m)).collect();
         let charge = members.iter().map(|m| m.charge).sum::<Charge>().at_most(guest.held);
-        AgentSample { agent: tree.agent, parent: tree.parent, root_alive: tree.root_alive, members, charge }
+        AgentSample {
+            agent: tree.agent,
+            parent: tree.parent,
+            root_alive: tree.root_alive,
+            members,
+            charge,
+            unproven: Bytes::ZERO,
+            cgroup: None,
+        }
     }
 
     fn member(&mut self, member: TreeMember) -> Member {
@@ -163,6 +171,7 @@ impl Sampler {
             key: member.key,
             lineage: member.lineage,
             carries_agent: member.carries_agent,
+            joined: member.joined,
             charge,
             name,
         }

@@ -1,10 +1,12 @@
 //! What Linux tells and does: `/proc`, pidfds, memory locking, the clock. Reads and does, decides nothing.
 
+pub mod cgroup;
 pub mod clock;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;
 pub mod pidfd;
 pub mod proc;
+pub mod rollup;
 pub mod stat;
 pub mod status;

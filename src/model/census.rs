@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::snapshot::Joined;
 use super::{AgentId, AgentRef, Pid, ProcessKey, Recognised, Uid};
 
 /// A live process as the census is told of it.
@@ -43,6 +44,8 @@ pub struct TreeMember {
     pub lineage: Vec<ProcessKey>,
     /// Whether another agent's root descends from it.
     pub carries_agent: bool,
+    /// How it came to be a member.
+    pub joined: Joined,
 }
 
 /// Remembers agents and their members from one tick to the next.
@@ -231,8 +234,12 @@ impl Census {
             let key = process.key;
             let agent = if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) };
             if let Some(&at) = agent.and_then(|agent| index.get(&agent)) {
-                let member =
-                    TreeMember { key, lineage: self.lineage(key), carries_agent: carriers.contains(&key) };
+                let member = TreeMember {
+                    key,
+                    lineage: self.lineage(key),
+                    carries_agent: carriers.contains(&key),
+                    joined: if agent == Some(key) { Joined::Root } else { Joined::Child },
+                };
                 trees[at].members.push(member);
             }
         }

@@ -21,5 +21,5 @@ pub use guest::{Guest, Pressure};
 pub use lines::Lines;
 pub use process::{Pid, ProcessKey, Uid};
 pub use size::{Size, SizeError};
-pub use snapshot::{AgentSample, Member, Snapshot};
+pub use snapshot::{AgentSample, CgroupMemory, Joined, Member, Snapshot};
 pub use time::Boottime;

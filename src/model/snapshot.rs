@@ -1,6 +1,8 @@
 //! What one tick saw: all that a decision may rest on.
 
-use super::{AgentRef, Boottime, Charge, Guest, Pressure, ProcessKey};
+use std::path::PathBuf;
+
+use super::{AgentRef, Boottime, Bytes, Charge, Guest, Pressure, ProcessKey};
 
 /// The guest and its agents at one moment.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +28,40 @@ pub struct AgentSample {
     pub root_alive: bool,
     /// Its processes, the root first where it lives. Sub-agents and theirs are not among them.
     pub members: Vec<Member>,
-    /// What it costs: the sum over its members, shared memory bounded by the guest's.
+    /// What it costs: the sum over its members, what they share counted once, or what its own cgroup costs where
+    /// that is more.
     pub charge: Charge,
+    /// Of the charge: what a closer look, that is under way, may find to be counted twice.
+    pub unproven: Bytes,
+    /// Its cgroup; `None` where it shares one with others.
+    pub cgroup: Option<CgroupMemory>,
+}
+
+/// What a cgroup costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupMemory {
+    /// Which one, from the root of the tree.
+    pub path: PathBuf,
+    /// `anon` and `shmem` of `memory.stat`, `memory.swap.current`.
+    pub charge: Charge,
+    /// `memory.current`: shown, never decided by, since page cache is in it.
+    pub current: Bytes,
+    /// Of that: page cache.
+    pub cache: Bytes,
+    /// `memory.max`; `None`: no limit.
+    pub max: Option<Bytes>,
+}
+
+/// How a process came to belong to an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Joined {
+    /// It is the root.
+    Root,
+    /// A member started it.
+    #[default]
+    Child,
+    /// Its environment says so: its parent died before we saw either.
+    Environment,
 }
 
 /// One process of an agent.
@@ -37,7 +71,9 @@ pub struct Member {
     pub key: ProcessKey,
     /// All that the agent's tree knows above it, nearest first, dead ones included.
     pub lineage: Vec<ProcessKey>,
-    /// What it costs.
+    /// How it came to be a member.
+    pub joined: Joined,
+    /// What it costs, its share of what it shares.
     pub charge: Charge,
     /// Base name of its executable, for reports; command lines are their owner's.
     pub name: String,

@@ -28,6 +28,7 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
     Member {
         key: key(pid),
         lineage,
+        joined: crate::model::Joined::Child,
         charge: Charge { anon: charge, ..Charge::default() },
         name: name.to_owned(),
         protected: protected::is_protected(name),
@@ -61,8 +62,15 @@ impl World {
             resume: None,
         };
         let members = vec![member(pid, Vec::new(), "claude", charge)];
-        let sample =
-            AgentSample { agent, parent: None, root_alive: true, members, charge: Charge::default() };
+        let sample = AgentSample {
+            agent,
+            parent: None,
+            root_alive: true,
+            members,
+            charge: Charge::default(),
+            unproven: Bytes::ZERO,
+            cgroup: None,
+        };
         self.snapshot.agents.push(sample);
         self
     }

@@ -1,0 +1,157 @@
+//! cgroup v2: where a process is, who else is there, and what they cost together.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::snapshot::CgroupMemory;
+use crate::model::{Bytes, Charge, Pid};
+
+/// A hierarchy deeper than this is not walked: one cgroup a directory, and systemd makes six.
+const DEEPEST: usize = 16;
+
+/// Reads a cgroup v2 tree, or a folder that looks like one.
+#[derive(Clone, Debug)]
+pub struct Cgroups {
+    root: PathBuf,
+}
+
+impl Cgroups {
+    /// The tree at `root`, `/sys/fs/cgroup` as a rule; `None` where it is no cgroup v2: in a hybrid, on v1, on none.
+    #[must_use]
+    pub fn open(root: &Path) -> Option<Self> {
+        root.join("cgroup.controllers").exists().then(|| Self { root: root.to_owned() })
+    }
+
+    /// Every process in the cgroup at `path` and those below it. Incomplete where one vanishes meanwhile, `None`
+    /// where `path` itself has, or holds processes that our pid namespace does not show.
+    #[must_use]
+    pub fn pids(&self, path: &Path) -> Option<Vec<Pid>> {
+        let mut pids = Vec::new();
+        collect(&self.folder(path)?, DEEPEST, &mut pids)?;
+        Some(pids)
+    }
+
+    /// What the cgroup at `path` costs, those below it included; `None` where it has no memory controller.
+    #[must_use]
+    pub fn memory(&self, path: &Path) -> Option<CgroupMemory> {
+        let folder = self.folder(path)?;
+        let stat = fs::read(folder.join("memory.stat")).ok()?;
+        let value = |key: &str| {
+            let line =
+                stat.split(|&b| b == b'\n').find_map(|l| l.strip_prefix(key.as_bytes())?.strip_prefix(b" "));
+            line.and_then(number).unwrap_or_default()
+        };
+        let single = |name: &str| fs::read(folder.join(name)).ok().and_then(|text| number(&text));
+        let shmem = value("shmem");
+        Some(CgroupMemory {
+            path: path.to_owned(),
+            charge: Charge {
+                anon: value("anon"),
+                shmem,
+                // Without swap in the kernel the file is missing, and nothing is swapped.
+                swap: single("memory.swap.current").unwrap_or_default(),
+            },
+            current: single("memory.current").unwrap_or_default(),
+            // `file` counts shmem too.
+            cache: value("file").saturating_sub(shmem),
+            max: single("memory.max"),
+        })
+    }
+
+    /// The root cgroup belongs to nobody, and a path from elsewhere must not lead out of the tree.
+    fn folder(&self, path: &Path) -> Option<PathBuf> {
+        let below = path.strip_prefix("/").ok().filter(|below| *below != Path::new(""))?;
+        let leads_out = below.components().any(|c| !matches!(c, std::path::Component::Normal(_)));
+        (!leads_out).then(|| self.root.join(below))
+    }
+}
+
+/// The cgroup v2 path in the text of `/proc/PID/cgroup` (`cgroups(7)`: the line that starts with `0::`).
+#[must_use]
+pub fn path_of(text: &[u8]) -> Option<PathBuf> {
+    let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"0::"))?;
+    // A cgroup that was removed while its last process is still there.
+    let path = line.strip_suffix(b" (deleted)").unwrap_or(line);
+    path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path)))
+}
+
+fn collect(folder: &Path, deep: usize, pids: &mut Vec<Pid>) -> Option<()> {
+    // A threaded cgroup refuses to list processes; its domain above lists them all.
+    let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for line in text.lines() {
+        // 0 is a process that our pid namespace does not show.
+        pids.push(line.parse().ok().and_then(Pid::new)?);
+    }
+    if deep > 0 {
+        for entry in fs::read_dir(folder).ok()?.flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                // One that vanishes meanwhile held nobody.
+                let _ = collect(&entry.path(), deep - 1, pids);
+            }
+        }
+    }
+    Some(())
+}
+
+/// A number of bytes; `None` for `max` and for garbage.
+fn number(text: &[u8]) -> Option<Bytes> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().map(Bytes::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Cgroups) {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("agents.slice/a.scope/below");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+        let scope = root.path().join("agents.slice/a.scope");
+        fs::write(scope.join("cgroup.procs"), "12\n13\n").unwrap();
+        fs::write(inner.join("cgroup.procs"), "14\n").unwrap();
+        fs::write(scope.join("memory.stat"), "anon 1000\nfile 700\nanon_thp 5\nshmem 300\n").unwrap();
+        fs::write(scope.join("memory.swap.current"), "50\n").unwrap();
+        fs::write(scope.join("memory.current"), "2000\n").unwrap();
+        fs::write(scope.join("memory.max"), "max\n").unwrap();
+        let cgroups = Cgroups::open(root.path()).unwrap();
+        (root, cgroups)
+    }
+
+    #[test]
+    fn a_cgroup_and_all_below_it() {
+        let (_root, cgroups) = tree();
+        let pids = cgroups.pids(Path::new("/agents.slice/a.scope")).unwrap();
+        assert_eq!(pids.iter().map(|p| p.get()).collect::<Vec<_>>(), [12, 13, 14]);
+        let memory = cgroups.memory(Path::new("/agents.slice/a.scope")).unwrap();
+        assert_eq!(memory.charge.total(), Bytes::new(1350));
+        assert_eq!((memory.current, memory.cache, memory.max), (Bytes::new(2000), Bytes::new(400), None));
+    }
+
+    #[test]
+    fn nothing_is_read_outside_the_tree() {
+        let (_root, cgroups) = tree();
+        for path in ["/", "", "/../x", "agents.slice/a.scope", "/gone.scope"] {
+            assert_eq!(cgroups.pids(Path::new(path)), None, "{path}");
+            assert_eq!(cgroups.memory(Path::new(path)), None, "{path}");
+        }
+        assert!(Cgroups::open(Path::new("/nowhere")).is_none());
+    }
+
+    #[test]
+    fn a_process_that_is_hidden_from_us_makes_a_cgroup_unknown() {
+        let (root, cgroups) = tree();
+        fs::write(root.path().join("agents.slice/a.scope/cgroup.procs"), "12\n0\n").unwrap();
+        assert_eq!(cgroups.pids(Path::new("/agents.slice/a.scope")), None);
+    }
+
+    #[test]
+    fn the_path_is_that_of_version_two() {
+        assert_eq!(path_of(b"5:memory:/x\n0::/a b/c.scope\n").unwrap(), Path::new("/a b/c.scope"));
+        assert_eq!(path_of(b"0::/a (deleted)\n").unwrap(), Path::new("/a"));
+        assert_eq!(path_of(b"0::\n"), None);
+        assert_eq!(path_of(b"1:name=systemd:/x\n"), None);
+    }
+}
