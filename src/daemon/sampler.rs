@@ -105,7 +105,7 @@ impl Sampler {
             let before = self.known.remove(&stat.key);
             let Some(now) = self.identify(at, &stat, before) else { continue };
             let rule = now.rule.clone().filter(|_| self.only.is_none_or(|uid| uid == now.uid));
-            seen.push(Seen { key: stat.key, parent: stat.parent, uid: now.uid, rule });
+            seen.push(Seen { key: stat.key, parent: stat.parent, uid: now.uid, rule, origin: None });
             known.insert(stat.key, now);
         }
         self.stacks.retain(|pid, _| pids.binary_search(pid).is_ok());

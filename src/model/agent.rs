@@ -1,6 +1,7 @@
 //! Who an agent is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{ProcessKey, Uid};
 
@@ -49,6 +50,17 @@ pub enum Role {
     /// A background program that several agents of its user share. It belongs to none of them, whoever started it,
     /// and all processes of one user that its rule matches are one entity.
     Service,
+}
+
+/// What the environment of a process says of where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The rule of the agent that started it.
+    pub rule: String,
+    /// That agent's session; `None` where its kind tells none.
+    pub session: Option<Arc<str>>,
+    /// The command that takes up that session.
+    pub resume: Option<String>,
 }
 
 /// What identifies an agent in a report after the agent itself may be gone.

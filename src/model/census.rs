@@ -6,8 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::snapshot::Joined;
-use super::{AgentId, AgentRef, Pid, ProcessKey, Recognised, Uid};
+use super::{AgentRef, Joined, Origin, Pid, ProcessKey, Recognised, Role, Uid};
 
 /// A live process as the census is told of it.
 #[derive(Clone, Debug)]
@@ -18,8 +17,10 @@ pub struct Seen {
     pub parent: Option<Pid>,
     /// Its owner.
     pub uid: Uid,
-    /// The rule that recognises an agent in it.
+    /// What a rule recognises in it.
     pub rule: Option<Arc<Recognised>>,
+    /// What its environment says of where it came from; `None` where it says nothing or was not asked.
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// One agent and its processes.
@@ -29,7 +30,8 @@ pub struct Tree {
     pub agent: AgentRef,
     /// The agent that started it.
     pub parent: Option<AgentRef>,
-    /// Whether its root still lives.
+    /// Whether its root still lives. Never so for processes that only their environment tells to belong together:
+    /// the first of them stands for the root that is gone.
     pub root_alive: bool,
     /// Its live processes, the root first.
     pub members: Vec<TreeMember>,
@@ -59,15 +61,21 @@ pub struct Census {
 #[derive(Debug)]
 struct Entry {
     agent: AgentRef,
+    role: Role,
     parent: Option<AgentRef>,
     /// The member of the parent agent that started this one.
     started_by: Option<ProcessKey>,
+    /// The session of which its members' environments speak.
+    session: Option<Arc<str>>,
+    /// Its root was gone before we saw it; the first of its orphans stands for it.
+    rootless: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Membership {
     agent: ProcessKey,
     started_by: ProcessKey,
+    joined: Joined,
 }
 
 /// A chain of parents longer than this is a loop in a broken tree, not a family.
@@ -77,93 +85,34 @@ const DEEPEST: usize = 4096;
 /// otherwise cost the square of its depth.
 const LINEAGE: usize = 64;
 
+/// The live processes of one tick.
+type Live<'a> = HashMap<Pid, &'a Seen>;
+
 impl Census {
     /// Takes in all live processes and tells who belongs to whom.
     pub fn update(&mut self, seen: &[Seen]) -> Vec<Tree> {
-        let live: HashMap<Pid, &Seen> = seen.iter().map(|s| (s.key.pid, s)).collect();
+        let live: Live<'_> = seen.iter().map(|s| (s.key.pid, s)).collect();
         let alive = |key: ProcessKey| live.get(&key.pid).is_some_and(|s| s.key == key);
         self.retire(&live);
+        self.succeed(seen, &alive);
         self.recognise(seen, &live);
-        let mut outside = HashSet::new();
-        for process in seen {
-            self.adopt(process, &live, &mut outside);
+        self.adopt_all(seen, &live);
+        if self.adopt_by_environment(seen, &live) {
+            self.adopt_all(seen, &live);
         }
         self.forget(&alive);
         self.trees(seen, &alive)
     }
 
-    /// Drops agents whose root became something else; their members are looked at afresh.
-    fn retire(&mut self, live: &HashMap<Pid, &Seen>) {
-        let retired = |entry: &Entry| {
-            live.get(&entry.agent.root.pid).is_some_and(|s| s.key == entry.agent.root && s.rule.is_none())
-        };
-        for root in self.agents.extract_if(.., |e| retired(e)).map(|e| e.agent.root) {
-            self.members.retain(|_, m| m.agent != root);
-        }
-    }
-
-    /// Makes an agent of each process that a rule recognised, the oldest first.
-    fn recognise(&mut self, seen: &[Seen], live: &HashMap<Pid, &Seen>) {
-        let mut roots: Vec<(&Seen, &Recognised)> = seen
-            .iter()
-            .filter_map(|s| s.rule.as_deref().map(|rule| (s, rule)))
-            .filter(|(s, _)| !self.is_root(s.key))
-            .collect();
-        roots.sort_by_key(|(s, _)| s.key.start_ticks);
-        for (process, rule) in &roots {
-            let agent = AgentRef {
-                id: AgentId::new(&rule.rule, process.key),
-                rule: rule.rule.clone(),
-                root: process.key,
-                uid: process.uid,
-                resume: rule.resume.clone(),
-            };
-            let before = self.members.get(&process.key).copied();
-            self.split_off(process.key);
-            let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
-            self.agents.push(Entry { agent, parent, started_by: before.map(|m| m.started_by) });
-        }
-        for (process, _) in roots {
-            self.find_parent_agent(process, live);
-        }
-        self.agents.sort_by_key(|e| e.agent.root.start_ticks);
-    }
-
-    /// A member that became an agent by exec takes along what it has started so far.
-    fn split_off(&mut self, root: ProcessKey) {
-        let moved: Vec<ProcessKey> =
-            self.members.keys().copied().filter(|key| self.lineage(*key).contains(&root)).collect();
-        self.members.remove(&root);
-        for key in moved {
-            if let Some(membership) = self.members.get_mut(&key) {
-                membership.agent = root;
-            }
-        }
-    }
-
-    fn find_parent_agent(&mut self, root: &Seen, live: &HashMap<Pid, &Seen>) {
-        if self.entry(root.key).is_none_or(|e| e.parent.is_some()) {
-            return;
-        }
-        let Some(parent) = root.parent.and_then(|pid| live.get(&pid)) else { return };
-        if parent.key.start_ticks > root.key.start_ticks {
-            return;
-        }
-        self.adopt(parent, live, &mut HashSet::new());
-        let owner = if self.is_root(parent.key) {
-            Some(parent.key)
-        } else {
-            self.members.get(&parent.key).map(|m| m.agent)
-        };
-        let owner = owner.and_then(|key| self.entry(key)).map(|e| e.agent.clone());
-        if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == root.key) {
-            entry.started_by = owner.is_some().then_some(parent.key);
-            entry.parent = owner;
+    fn adopt_all(&mut self, seen: &[Seen], live: &Live<'_>) {
+        let mut outside = HashSet::new();
+        for process in seen {
+            self.adopt(process, live, &mut outside);
         }
     }
 
     /// Finds the agent above a process that belongs to none yet, and makes all between them members.
-    fn adopt(&mut self, process: &Seen, live: &HashMap<Pid, &Seen>, outside: &mut HashSet<ProcessKey>) {
+    fn adopt(&mut self, process: &Seen, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
         let mut path: Vec<(ProcessKey, ProcessKey)> = Vec::new();
         let mut current = process;
         let agent = loop {
@@ -185,9 +134,10 @@ impl Census {
             current = parent;
         };
         match agent {
-            Some(agent) => self
-                .members
-                .extend(path.into_iter().map(|(key, started_by)| (key, Membership { agent, started_by }))),
+            Some(agent) => self.members.extend(
+                path.into_iter()
+                    .map(|(key, started_by)| (key, Membership { agent, started_by, joined: Joined::Child })),
+            ),
             None => outside.extend(path.into_iter().map(|(key, _)| key).chain([process.key])),
         }
     }
@@ -224,7 +174,7 @@ impl Census {
             .map(|e| Tree {
                 agent: e.agent.clone(),
                 parent: e.parent.clone(),
-                root_alive: alive(e.agent.root),
+                root_alive: alive(e.agent.root) && !e.rootless,
                 members: Vec::new(),
             })
             .collect();
@@ -238,7 +188,7 @@ impl Census {
                     key,
                     lineage: self.lineage(key),
                     carries_agent: carriers.contains(&key),
-                    joined: if agent == Some(key) { Joined::Root } else { Joined::Child },
+                    joined: self.joined(key),
                 };
                 trees[at].members.push(member);
             }
@@ -268,6 +218,14 @@ impl Census {
         lineage
     }
 
+    fn joined(&self, key: ProcessKey) -> Joined {
+        match (self.entry(key), self.members.get(&key)) {
+            (Some(entry), _) if entry.rootless => Joined::Environment,
+            (Some(_), _) => Joined::Root,
+            (None, membership) => membership.map_or(Joined::Child, |m| m.joined),
+        }
+    }
+
     fn entry(&self, root: ProcessKey) -> Option<&Entry> {
         self.agents.iter().find(|e| e.agent.root == root)
     }
@@ -276,6 +234,9 @@ impl Census {
         self.entry(key).is_some()
     }
 }
+
+mod environment;
+mod roots;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ pub mod snapshot;
 pub mod status;
 pub mod time;
 
-pub use agent::{AgentId, AgentRef, Recognised, Role};
+pub use agent::{AgentId, AgentRef, Origin, Recognised, Role};
 pub use bytes::{Bytes, BytesPerSecond};
 pub use charge::Charge;
 pub use event::{Event, Signal};

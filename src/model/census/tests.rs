@@ -26,7 +26,13 @@ impl World {
 
     fn start(&mut self, pid: i32, parent: i32) {
         let key = key(pid, u64::try_from(pid).unwrap());
-        self.processes.push(Seen { key, parent: Pid::new(parent), uid: Uid::new(1000), rule: None });
+        self.processes.push(Seen {
+            key,
+            parent: Pid::new(parent),
+            uid: Uid::new(1000),
+            rule: None,
+            origin: None,
+        });
     }
 
     fn exec(&mut self, pid: i32, rule: Option<&str>) {
@@ -125,10 +131,22 @@ fn a_reused_pid_is_no_member() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.trees();
     world.end(11);
-    world.processes.push(Seen { key: key(11, 900), parent: Pid::new(1), uid: Uid::ROOT, rule: None });
+    world.processes.push(Seen {
+        key: key(11, 900),
+        parent: Pid::new(1),
+        uid: Uid::ROOT,
+        rule: None,
+        origin: None,
+    });
     assert_eq!(world.trees(), ["claude-10: 10"]);
     // A child that names a parent younger than itself: the parent's pid was reused between two reads.
-    world.processes.push(Seen { key: key(50, 5), parent: Pid::new(10), uid: Uid::ROOT, rule: None });
+    world.processes.push(Seen {
+        key: key(50, 5),
+        parent: Pid::new(10),
+        uid: Uid::ROOT,
+        rule: None,
+        origin: None,
+    });
     assert_eq!(world.trees(), ["claude-10: 10"]);
 }
 
@@ -136,8 +154,154 @@ fn a_reused_pid_is_no_member() {
 fn a_loop_of_parents_ends() {
     let mut world = World::default();
     for (pid, parent) in [(10, 11), (11, 10)] {
-        let process = Seen { key: key(pid, 7), parent: Pid::new(parent), uid: Uid::ROOT, rule: None };
+        let process =
+            Seen { key: key(pid, 7), parent: Pid::new(parent), uid: Uid::ROOT, rule: None, origin: None };
         world.processes.push(process);
     }
     assert!(world.trees().is_empty());
+}
+
+impl World {
+    fn recognised(&mut self, pid: i32, rule: &str, role: Role) {
+        let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
+        process.rule = Some(Arc::new(Recognised { rule: rule.to_owned(), role, resume: None }));
+    }
+
+    /// Gives a process an environment that speaks of a session of claude's.
+    fn origin(&mut self, pid: i32, session: &str) {
+        let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
+        let resume = Some(format!("claude --resume {session}"));
+        let session = Some(session.into());
+        process.origin = Some(Arc::new(Origin { rule: "claude".to_owned(), session, resume }));
+    }
+}
+
+#[test]
+fn a_launcher_and_what_it_launches_are_one_agent() {
+    let mut world =
+        World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11).process(13, 12);
+    world.recognised(10, "gemini", Role::Launcher);
+    world.recognised(11, "gemini", Role::Launcher);
+    // Its tool's shell has exec'd another one: an agent of its own, with its own launched child.
+    world.recognised(12, "gemini", Role::Launcher);
+    world.recognised(13, "gemini", Role::Launcher);
+    assert_eq!(world.trees(), ["gemini-10: 10* 11*", "gemini-12 of gemini-10: 12 13"]);
+}
+
+#[test]
+fn a_launcher_found_after_what_it_launched_is_one_with_it() {
+    let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11);
+    world.recognised(11, "codex", Role::Agent);
+    assert_eq!(world.trees(), ["codex-11: 11 12"]);
+    world.recognised(10, "codex", Role::Launcher);
+    assert_eq!(world.trees(), ["codex-10: 10 11 12"]);
+    assert_eq!(world.census.lineage(key(12, 12)), [key(11, 11), key(10, 10)]);
+}
+
+#[test]
+fn a_launcher_that_execs_in_place_is_the_agent() {
+    let mut world = World::default().process(1, 0).process(10, 1).process(11, 10);
+    world.recognised(10, "codex", Role::Launcher);
+    assert_eq!(world.trees(), ["codex-10: 10 11"]);
+    world.recognised(10, "codex", Role::Agent);
+    world.recognised(11, "codex", Role::Agent);
+    // The one below was started by a tool, not launched.
+    assert_eq!(world.trees(), ["codex-10: 10*", "codex-11 of codex-10: 11"]);
+}
+
+#[test]
+fn a_service_is_an_entity_of_its_own_whoever_started_it() {
+    let mut world =
+        World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(13, 1);
+    assert_eq!(world.trees(), ["claude-10: 10 11 12"]);
+    world.recognised(11, "codex-app-server", Role::Service);
+    world.recognised(13, "codex-app-server", Role::Service);
+    assert_eq!(world.trees(), ["claude-10: 10", "codex-app-server-11: 11 12 13"]);
+    // It outlives its first process, and is no orphan then.
+    world.end(11);
+    assert_eq!(world.trees(), ["claude-10: 10", "codex-app-server-13: 13 12"]);
+    world.end(13);
+    assert_eq!(world.trees(), ["claude-10: 10", "codex-app-server-13 (dead): 12"]);
+}
+
+#[test]
+fn a_service_of_another_user_is_another() {
+    let mut world = World::default().process(1, 0).process(10, 1).process(11, 1);
+    world.recognised(10, "codex-app-server", Role::Service);
+    world.recognised(11, "codex-app-server", Role::Service);
+    world.processes[2].uid = Uid::new(1001);
+    assert_eq!(world.trees(), ["codex-app-server-10: 10", "codex-app-server-11: 11"]);
+}
+
+#[test]
+fn a_root_that_another_rule_matches_now_is_another_agent() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
+    world.trees();
+    world.exec(10, Some("codex"));
+    assert_eq!(world.trees(), ["codex-10: 10 11"]);
+}
+
+#[test]
+fn a_stray_is_found_again_by_the_session_of_its_siblings() {
+    let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 1).process(21, 20);
+    let mut world = {
+        world.start(30, 1);
+        world.start(31, 30);
+        world
+    };
+    assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20 21"]);
+    world.origin(21, "b");
+    world.origin(30, "b");
+    assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20 21 30 31"]);
+    let trees = world.census.update(&world.processes);
+    let joined: Vec<Joined> = trees[1].members.iter().map(|m| m.joined).collect();
+    assert_eq!(joined, [Joined::Root, Joined::Child, Joined::Environment, Joined::Child]);
+    assert_eq!(trees[1].agent.resume.as_deref(), Some("claude --resume b"));
+}
+
+#[test]
+fn a_stray_of_an_unknown_session_belongs_to_the_only_agent_that_can_have_started_it() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(30, 1).agent(40, 1);
+    world.origin(30, "a");
+    assert_eq!(world.trees(), ["claude-10: 10 30", "claude-40: 40"], "40 is younger");
+    // It turns out that 10 has another session: what is left over is an entity of its own.
+    world.start(41, 10);
+    world.origin(41, "b");
+    assert_eq!(world.trees(), ["claude-10: 10 41", "claude-30 (dead): 30", "claude-40: 40"]);
+}
+
+#[test]
+fn a_stray_that_two_can_have_started_is_charged_to_neither() {
+    let mut world = World::default()
+        .process(1, 0)
+        .agent(10, 1)
+        .agent(20, 1)
+        .process(30, 1)
+        .process(31, 30)
+        .process(32, 1);
+    world.origin(30, "a");
+    world.origin(32, "a");
+    assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20", "claude-30 (dead): 30 31 32"]);
+    // Once one of the two is known to have that session, it is its.
+    world.start(40, 20);
+    world.origin(40, "a");
+    assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20 30 31 32 40"]);
+}
+
+#[test]
+fn the_session_that_a_root_was_born_into_is_not_its_own() {
+    // 20 was started by a tool of 10, and its helper 21 has inherited 10's session.
+    let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 10).process(21, 20).process(30, 1);
+    for pid in [20, 21, 30] {
+        world.origin(pid, "a");
+    }
+    assert_eq!(world.trees(), ["claude-10: 10* 30", "claude-20 of claude-10: 20 21"]);
+}
+
+#[test]
+fn another_users_stray_is_not_ours() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(30, 1);
+    world.origin(30, "a");
+    world.processes[2].uid = Uid::new(1001);
+    assert_eq!(world.trees(), ["claude-10: 10", "claude-30 (dead): 30"]);
 }

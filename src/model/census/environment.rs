@@ -1,0 +1,141 @@
+//! Processes whose parent died before we saw either: their environment tells whose they are.
+//!
+//! Claude runs its tools in sessions of their own and gives them the id of the conversation. A tool whose shell has
+//! ended hangs below process 1, and no lineage leads back from there.
+
+use std::sync::Arc;
+
+use super::{Census, Entry, Live, Membership, Seen};
+use crate::model::{AgentId, AgentRef, Joined, Origin, ProcessKey, Role};
+
+impl Census {
+    /// Adopts what no lineage explains; whether anything was.
+    pub(super) fn adopt_by_environment(&mut self, seen: &[Seen], live: &Live<'_>) -> bool {
+        self.learn_sessions(seen, live);
+        self.reconsider(seen);
+        let mut strays: Vec<(&Seen, &Origin)> = seen
+            .iter()
+            .filter(|s| s.rule.is_none() && !self.members.contains_key(&s.key) && !self.is_root(s.key))
+            .filter_map(|s| s.origin.as_deref().map(|origin| (s, origin)))
+            .collect();
+        strays.sort_by_key(|(s, _)| s.key.start_ticks);
+        for (stray, origin) in &strays {
+            let live_agent =
+                self.by_session(origin, stray).or_else(|| self.only_candidate(origin, stray, live));
+            let joined = Joined::Environment;
+            match live_agent {
+                Some(agent) => {
+                    self.members.insert(stray.key, Membership { agent, started_by: agent, joined });
+                }
+                None => self.begin_rootless(stray, origin),
+            }
+        }
+        self.agents.sort_by_key(|e| e.agent.root.start_ticks);
+        !strays.is_empty()
+    }
+
+    /// An agent's own process does not carry its session, those that it starts do. What the root itself carries is
+    /// the session of the agent that started it.
+    fn learn_sessions(&mut self, seen: &[Seen], live: &Live<'_>) {
+        for process in seen {
+            let Some(origin) = process.origin.as_deref() else { continue };
+            let Some(membership) = self.members.get(&process.key).filter(|m| m.joined == Joined::Child)
+            else {
+                continue;
+            };
+            let root_carries = carries(live, membership.agent, origin);
+            let agent = membership.agent;
+            let Some(entry) =
+                self.agents.iter_mut().find(|e| e.agent.root == agent && e.agent.rule == origin.rule)
+            else {
+                continue;
+            };
+            if entry.session.is_none() && !root_carries {
+                entry.session.clone_from(&origin.session);
+                entry.agent.resume = origin.resume.clone().or(entry.agent.resume.take());
+            }
+        }
+    }
+
+    /// Gives up adoptions that what was learned since shows to be wrong.
+    fn reconsider(&mut self, seen: &[Seen]) {
+        let known = |agents: &[Entry], session: &Option<Arc<str>>| {
+            session.is_some() && agents.iter().any(|e| !e.rootless && e.session == *session)
+        };
+        for process in seen {
+            let Some(origin) = process.origin.as_deref() else { continue };
+            if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, &origin.session) {
+                // The agent itself was found after its orphans.
+                self.agents.retain(|e| e.agent.root != process.key);
+                self.members.retain(|_, m| m.agent != process.key);
+            }
+            let Some(membership) = self.members.get(&process.key) else { continue };
+            let session = self.entry(membership.agent).and_then(|e| e.session.clone());
+            let another = session.is_some() && origin.session.is_some() && session != origin.session;
+            if membership.joined == Joined::Environment && another {
+                let below: Vec<ProcessKey> = self
+                    .members
+                    .keys()
+                    .copied()
+                    .filter(|k| self.lineage(*k).contains(&process.key))
+                    .collect();
+                self.members.retain(|key, _| *key != process.key && !below.contains(key));
+            }
+        }
+    }
+
+    fn by_session(&self, origin: &Origin, stray: &Seen) -> Option<ProcessKey> {
+        let same = |e: &&Entry| {
+            e.session.is_some()
+                && e.session == origin.session
+                && e.agent.rule == origin.rule
+                && e.agent.uid == stray.uid
+        };
+        self.agents.iter().find(same).map(|e| e.agent.root)
+    }
+
+    /// The one live agent that can have started the stray: of its user and kind, older, and of no known session.
+    fn only_candidate(&self, origin: &Origin, stray: &Seen, live: &Live<'_>) -> Option<ProcessKey> {
+        let possible = |e: &&Entry| {
+            !e.rootless
+                && e.session.is_none()
+                && e.role != Role::Service
+                && e.agent.rule == origin.rule
+                && e.agent.uid == stray.uid
+                && e.agent.root.start_ticks <= stray.key.start_ticks
+                && live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root)
+                && !carries(live, e.agent.root, origin)
+        };
+        let mut candidates = self.agents.iter().filter(possible);
+        candidates.next().filter(|_| candidates.next().is_none()).map(|e| e.agent.root)
+    }
+
+    /// What a dead agent left behind is an entity of its own: nobody else is charged for it, and it is not forgotten.
+    fn begin_rootless(&mut self, stray: &Seen, origin: &Origin) {
+        if origin.session.is_none() {
+            return;
+        }
+        let agent = AgentRef {
+            id: AgentId::new(&origin.rule, stray.key),
+            rule: origin.rule.clone(),
+            root: stray.key,
+            uid: stray.uid,
+            resume: origin.resume.clone(),
+        };
+        let session = origin.session.clone();
+        self.agents.push(Entry {
+            agent,
+            role: Role::Agent,
+            parent: None,
+            started_by: None,
+            session,
+            rootless: true,
+        });
+    }
+}
+
+/// Whether the environment of the process `key` names the same session.
+fn carries(live: &Live<'_>, key: ProcessKey, origin: &Origin) -> bool {
+    let root = live.get(&key.pid).filter(|s| s.key == key);
+    root.and_then(|s| s.origin.as_deref()).is_some_and(|own| own.session == origin.session)
+}
