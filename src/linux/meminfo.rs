@@ -9,6 +9,7 @@ use crate::model::{Bytes, Charge, Guest};
 pub fn parse(text: &[u8]) -> Option<Guest> {
     let (mut total, mut free, mut available) = (None, None, None);
     let (mut anon, mut shmem, mut mapped) = (None, None, None);
+    let mut huge = Bytes::ZERO;
     let (mut swap_total, mut swap_free) = (Bytes::ZERO, Bytes::ZERO);
     for (key, number) in keyed::numbers(text) {
         let bytes = Bytes::kib(number);
@@ -19,6 +20,7 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
             b"SwapTotal" => swap_total = bytes,
             b"SwapFree" => swap_free = bytes,
             b"AnonPages" => anon = Some(bytes),
+            b"Hugetlb" => huge = bytes,
             b"Shmem" => shmem = Some(bytes),
             b"Mapped" => mapped = Some(bytes),
             _ => {}
@@ -34,7 +36,7 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
         swap_total,
         swap_free,
         held: Charge {
-            anon: known(anon),
+            anon: known(anon) + huge,
             // A file in a tmpfs is shmem that nobody needs to map.
             shmem: known(shmem).min(known(mapped)),
             swap: swap_total.saturating_sub(swap_free),

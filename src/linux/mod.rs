@@ -1,5 +1,6 @@
 //! What Linux tells and does: `/proc`, pidfds, memory locking, the clock. Reads and does, decides nothing.
 
+pub mod capability;
 pub mod cgroup;
 pub mod clock;
 mod keyed;
@@ -8,5 +9,6 @@ pub mod memlock;
 pub mod pidfd;
 pub mod proc;
 pub mod rollup;
+pub mod slow;
 pub mod stat;
 pub mod status;

@@ -22,6 +22,9 @@ const CMDLINE_LEN: usize = 16 * 1024;
 /// `stat` and `status` files stay well below this (the longest seen has 1.6 KiB).
 const SMALL_FILE_LEN: usize = 8 * 1024;
 
+/// An environment may be as long as the arguments of an exec: 2 MiB, unless the stack limit was raised.
+const LONGEST_FILE: u64 = 2 << 20;
+
 /// Something under `/proc` could not be read though its process lives.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {source}", path.display())]
@@ -94,17 +97,95 @@ impl Proc {
         Ok(Status::parse(text))
     }
 
-    /// Executable and arguments of one process. `Ok(None)`: it is gone. What we may not see is left empty.
+    /// Owner and memory of a process whose main thread has left before the others, by one of those. `None`: it is
+    /// gone, or none of them holds memory any more.
+    pub fn status_of_threads(&mut self, pid: Pid) -> Option<Status> {
+        self.threads(pid).into_iter().find_map(|thread| {
+            let len = self.fill(pid, &format!("task/{thread}/status")).ok()?;
+            Status::parse(&self.buffer[..len]).filter(|status| status.charge.is_some())
+        })
+    }
+
+    fn threads(&self, pid: Pid) -> Vec<Pid> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let Ok(dir) = openat(&self.dir, format!("{pid}/task"), flags, Mode::empty()) else {
+            return Vec::new();
+        };
+        let Ok(entries) = Dir::new(dir) else { return Vec::new() };
+        let ids =
+            entries.flatten().filter_map(|e| e.file_name().to_str().ok()?.parse().ok().and_then(Pid::new));
+        ids.filter(|thread| *thread != pid).collect()
+    }
+
+    /// The executable of one process; `Ok(None)`: it is hidden from us.
+    ///
+    /// # Errors
+    /// `NOENT` and `SRCH`: it is gone, or its main thread is.
+    pub fn exe(&self, pid: Pid) -> Result<Option<PathBuf>, Errno> {
+        match self.link(pid, "exe") {
+            Err(Errno::NOENT) => {
+                let threads = self.threads(pid);
+                let mut found = threads.iter().filter_map(|t| self.link(pid, &format!("task/{t}/exe")).ok());
+                found.next().ok_or(Errno::NOENT)
+            }
+            exe => exe,
+        }
+    }
+
+    /// The arguments of one process. May block: see [`super::slow`].
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn arguments(&self, pid: Pid) -> Result<Vec<OsString>, Errno> {
+        let argv = self.cmdline(pid, "cmdline")?;
+        if !argv.is_empty() {
+            return Ok(argv);
+        }
+        let threads = self.threads(pid);
+        let mut found = threads.iter().filter_map(|t| self.cmdline(pid, &format!("task/{t}/cmdline")).ok());
+        Ok(found.find(|argv| !argv.is_empty()).unwrap_or_default())
+    }
+
+    /// The values of the variables `names` in the environment that one process was started with; `None` where it has
+    /// none of them. Nothing else of an environment leaves here. May block: see [`super::slow`].
+    ///
+    /// # Errors
+    /// Where it cannot be read: it is its owner's alone.
+    pub fn variables(&self, pid: Pid, names: &[&str]) -> io::Result<Option<Vec<Option<OsString>>>> {
+        let text = self.whole_file(pid, "environ")?;
+        let value = |name: &&str| {
+            let mut variables = text.split(|&b| b == 0);
+            let found = variables.find_map(|v| v.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+            found.map(|value| OsString::from_vec(value.to_vec()))
+        };
+        let values: Vec<_> = names.iter().map(value).collect();
+        Ok(values.iter().any(Option::is_some).then_some(values))
+    }
+
+    /// A file of one process, up to a bound that none of them reaches as a rule.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn whole_file(&self, pid: Pid, name: &str) -> io::Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = openat(&self.dir, format!("{pid}/{name}"), flags, Mode::empty())?;
+        let mut text = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), LONGEST_FILE), &mut text)?;
+        Ok(text)
+    }
+
+    /// Executable and arguments of one process. `Ok(None)`: it is gone. What we may not see is left empty. May block:
+    /// see [`super::slow`].
     ///
     /// # Errors
     /// Where it lives and cannot be read for another reason than permission.
     pub fn identity(&self, pid: Pid) -> Result<Option<Identity>, ReadError> {
-        let exe = match self.link(pid, "exe") {
+        let exe = match self.exe(pid) {
             Ok(exe) => exe,
             Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
             Err(e) => return Err(self.error(&format!("{pid}/exe"), e)),
         };
-        let argv = match self.cmdline(pid) {
+        let argv = match self.arguments(pid) {
             Ok(argv) => argv,
             Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
             Err(Errno::ACCESS | Errno::PERM) => Vec::new(),
@@ -165,9 +246,9 @@ impl Proc {
         }
     }
 
-    fn cmdline(&self, pid: Pid) -> Result<Vec<OsString>, Errno> {
+    fn cmdline(&self, pid: Pid, name: &str) -> Result<Vec<OsString>, Errno> {
         let mut text = vec![0; CMDLINE_LEN];
-        let len = read_file(&self.dir, pid, "cmdline", &mut text)?;
+        let len = read_file(&self.dir, pid, name, &mut text)?;
         text.truncate(len);
         // Each argument ends in NUL; a rewritten title may pad with more of them.
         let mut argv: Vec<OsString> =
@@ -188,7 +269,8 @@ impl Proc {
 /// # Errors
 /// As `openat(2)` and `read(2)`.
 pub(super) fn read_file(dir: &OwnedFd, pid: Pid, name: &str, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let mut path = [0u8; 32];
+    // Two ids of 7 digits and the longest name.
+    let mut path = [0u8; 64];
     let mut rest = &mut path[..];
     io::Write::write_fmt(&mut rest, format_args!("{pid}/{name}\0")).map_err(|_| Errno::NAMETOOLONG)?;
     let path = std::ffi::CStr::from_bytes_until_nul(&path).map_err(|_| Errno::NAMETOOLONG)?;

@@ -22,6 +22,8 @@ pub struct Stat {
     pub state: u8,
     /// Field 4; `None` for the topmost processes.
     pub parent: Option<Pid>,
+    /// Field 6: the id of its session, that of the process that began it.
+    pub session: i32,
     /// Field 9.
     pub flags: u32,
     /// Field 20: a zombie that still counts threads is a main thread that left before the others.
@@ -69,7 +71,8 @@ impl Stat {
         let state = *fields.next()?.first()?;
         let parent = Pid::new(number(fields.next()?)?);
         let mut field = |skip| fields.nth(skip);
-        let flags = number(field(4)?)?; // 9, after 5 to 8
+        let session = number(field(1)?)?; // 6, after 5
+        let flags = number(field(2)?)?; // 9, after 7 and 8
         let threads = number(field(10)?)?; // 20, after 10 to 19
         let start_ticks = number(field(1)?)?; // 22, after 21
         let start_stack = field(5).and_then(number).unwrap_or(0); // 28, after 23 to 27
@@ -78,6 +81,7 @@ impl Stat {
             comm,
             state,
             parent,
+            session,
             flags,
             threads,
             start_stack,
@@ -119,7 +123,7 @@ mod tests {
         assert_eq!(stat.key, ProcessKey { pid: Pid::new(1234).unwrap(), start_ticks: 4242 });
         assert_eq!(stat.comm.as_bytes(), b"claude");
         assert_eq!((stat.state, stat.parent, stat.threads), (b'S', Pid::new(77), 9));
-        assert_eq!((stat.flags, stat.start_stack), (4_194_304, 140_000_000));
+        assert_eq!((stat.session, stat.flags, stat.start_stack), (1234, 4_194_304, 140_000_000));
     }
 
     #[test]

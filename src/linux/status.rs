@@ -8,7 +8,8 @@ use crate::model::{Bytes, Charge, Uid};
 pub struct Status {
     /// Real user id.
     pub uid: Uid,
-    /// `RssAnon`, `RssShmem`, `VmSwap`; `None` for a kernel thread or a process that has given its memory back.
+    /// `RssAnon`, `RssShmem`, `VmSwap`, and `HugetlbPages` as anonymous: they come from a pool, but whoever maps them
+    /// holds them. `None` for a kernel thread or a process that has given its memory back.
     pub charge: Option<Charge>,
 }
 
@@ -17,18 +18,20 @@ impl Status {
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (mut uid, mut anon, mut shmem, mut swap) = (None, None, None, None);
+        let mut huge = Bytes::ZERO;
         // The kernel escapes a newline within a name, so each line is the kernel's own.
         for (key, number) in keyed::numbers(text) {
             match key {
                 b"Uid" => uid = u32::try_from(number).ok().map(Uid::new),
                 b"RssAnon" => anon = Some(Bytes::kib(number)),
                 b"RssShmem" => shmem = Some(Bytes::kib(number)),
+                b"HugetlbPages" => huge = Bytes::kib(number),
                 b"VmSwap" => swap = Some(Bytes::kib(number)),
                 _ => {}
             }
         }
         let charge = anon.map(|anon| Charge {
-            anon,
+            anon: anon + huge,
             shmem: shmem.unwrap_or_default(),
             swap: swap.unwrap_or_default(),
         });
@@ -45,13 +48,13 @@ mod tests {
         let mut text =
             b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1000\t0\t0\t0\n"
                 .to_vec();
-        text.extend(b"VmRSS:\t  300 kB\nRssAnon:\t     120 kB\nRssFile:\t  60 kB\nRssShmem:\t  40 kB\nVmSwap:\t  7 kB\n");
+        text.extend(b"VmRSS:\t  300 kB\nRssAnon:\t     120 kB\nRssFile:\t  60 kB\nRssShmem:\t  40 kB\nVmSwap:\t  7 kB\nHugetlbPages:\t 2048 kB\n");
         let status = Status::parse(&text).unwrap();
         assert_eq!(status.uid, Uid::new(1000));
         let charge = status.charge.unwrap();
         assert_eq!(
             (charge.anon, charge.shmem, charge.swap),
-            (Bytes::kib(120), Bytes::kib(40), Bytes::kib(7))
+            (Bytes::kib(2168), Bytes::kib(40), Bytes::kib(7))
         );
     }
 
