@@ -35,6 +35,18 @@ impl Charge {
     }
 }
 
+impl Charge {
+    /// Itself and that by which `bound` is beyond `own`, part by part.
+    #[must_use]
+    pub fn plus_beyond(self, bound: Self, own: Self) -> Self {
+        Self {
+            anon: self.anon + bound.anon.saturating_sub(own.anon),
+            shmem: self.shmem + bound.shmem.saturating_sub(own.shmem),
+            swap: self.swap + bound.swap.saturating_sub(own.swap),
+        }
+    }
+}
+
 impl Add for Charge {
     type Output = Self;
     fn add(self, other: Self) -> Self {

@@ -8,6 +8,7 @@ pub mod event;
 pub mod guest;
 pub mod lines;
 pub mod process;
+pub mod sharing;
 pub mod size;
 pub mod snapshot;
 pub mod status;

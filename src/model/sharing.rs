@@ -1,0 +1,207 @@
+//! What the members of an agent share, counted once.
+//!
+//! `status` counts a page for each process that maps it: a 7 GB node that forks looks like 14 GB, two that map one
+//! segment look like two segments. `smaps_rollup` divides such pages among those that map them, but takes 50 ms at
+//! 8 GiB. So only members that can share are looked at closely, now and then, and what the guest has lost since
+//! bounds what they can have made their own meanwhile.
+
+mod batch;
+mod group;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::{Boottime, Bytes, Charge, Guest, ProcessKey};
+use batch::Batch;
+pub use batch::Look;
+use group::{Group, Part};
+
+/// Less than this is not worth a look.
+const WORTH: Bytes = Bytes::mib(4);
+
+/// Looks may take this share of the time while all is well.
+const SPARE: u32 = 50;
+
+/// And this where a member is new or what it costs is in doubt.
+const PRESSING: u32 = 10;
+
+/// But are at least so far apart.
+const OFTEN: Duration = Duration::from_millis(100);
+
+/// And while all is well so far.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// What cannot be had in this time is not waited for: those members cost what they seem to.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One member as its `stat` and `status` have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// Which process.
+    pub key: ProcessKey,
+    /// What it runs: equal for a process and its forks until they exec. 0: unknown.
+    pub image: u64,
+    /// What it maps, shared or not.
+    pub charge: Charge,
+}
+
+/// What an agent's members cost.
+#[derive(Clone, Debug, Default)]
+pub struct Estimate {
+    /// Each member's part, in the order of the members.
+    pub charges: Vec<Charge>,
+    /// All of it; never less than the parts.
+    pub total: Charge,
+    /// Of the total: what the next look may take away.
+    pub unproven: Bytes,
+    /// Who is to be looked at, all in one go, with what it has swapped out.
+    pub ask: Vec<(ProcessKey, Bytes)>,
+}
+
+/// Remembers the looks at one agent's members.
+#[derive(Debug, Default)]
+pub struct Sharing {
+    looks: HashMap<ProcessKey, Look>,
+    batch: Option<Batch>,
+    /// When the last batch was asked for, and how long its looks took.
+    last: Option<(Boottime, Duration)>,
+    /// What the guest held in the tick before.
+    before: Option<Charge>,
+    /// Those that have mapped shared memory worth a look.
+    mapped: HashSet<ProcessKey>,
+}
+
+impl Sharing {
+    /// Whether that process is to be looked at and was not yet.
+    #[must_use]
+    pub fn waits_for(&self, key: ProcessKey) -> bool {
+        self.batch.as_ref().is_some_and(|b| b.waits_for(key))
+    }
+
+    /// Takes the answer to a question of [`Estimate::ask`]: `share` and `shmem_swap` as `smaps_rollup` has them,
+    /// `None` where it could not be read.
+    pub fn answered(&mut self, key: ProcessKey, share: Option<(Charge, Bytes)>, took: Duration) {
+        if let Some(batch) = &mut self.batch {
+            batch.answer(key, share, took);
+        }
+    }
+
+    /// What `members` cost together in this tick.
+    pub fn estimate(&mut self, at: Boottime, guest: &Guest, members: &[Figures]) -> Estimate {
+        let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
+        self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= WORTH).map(|m| m.key));
+        self.mapped.retain(|key| present.contains(key));
+        self.commit(at, &present);
+        let groups = Group::of(members);
+        let swapping = guest.swap_free < guest.swap_total;
+        let sharers: HashSet<ProcessKey> = groups
+            .iter()
+            .flat_map(|g| g.members.iter().map(|&i| members[i].key))
+            .chain(self.mapped.iter().copied().filter(|_| swapping))
+            .collect();
+        self.looks.retain(|key, _| sharers.contains(key));
+        let mut estimate = self.sum(guest, members, &groups);
+        if self.is_due(at, &sharers, &estimate) {
+            let asked = || members.iter().filter(|m| sharers.contains(&m.key));
+            estimate.ask = asked().map(|m| (m.key, m.charge.swap)).collect();
+            let held = self.before.unwrap_or(guest.held);
+            self.batch = Some(Batch::new(at, held, asked().map(|m| (m.key, m.charge))));
+            let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
+            self.last = Some((at, took));
+        }
+        self.before = Some(guest.held);
+        estimate
+    }
+
+    /// Takes a batch into use once it is whole: a page that was divided by two in one look and by three in the next
+    /// would count for more than one.
+    fn commit(&mut self, at: Boottime, present: &HashSet<ProcessKey>) {
+        let Some(batch) = self.batch.take() else { return };
+        if batch.is_whole(present) || at.since(batch.at) >= PATIENCE {
+            self.last = Some((batch.at, batch.took));
+            self.looks = batch.finish();
+        } else {
+            self.batch = Some(batch);
+        }
+    }
+
+    fn is_due(&self, at: Boottime, sharers: &HashSet<ProcessKey>, estimate: &Estimate) -> bool {
+        let Some((last, took)) = self.last else { return !sharers.is_empty() };
+        let idle = self.batch.is_none() && !sharers.is_empty();
+        let doubt = estimate.unproven > estimate.total.total().share(1, 16);
+        let pressing = doubt || sharers.iter().any(|key| !self.looks.contains_key(key));
+        let apart = if pressing { OFTEN.max(took * PRESSING) } else { SELDOM.max(took * SPARE) };
+        idle && at.since(last) >= apart
+    }
+
+    fn sum(&self, guest: &Guest, members: &[Figures], groups: &[Group]) -> Estimate {
+        let mut charges: Vec<Charge> = members.iter().map(|m| m.charge).collect();
+        for group in groups {
+            let measured = group.members.iter().any(|&i| self.looks.contains_key(&members[i].key));
+            for &i in &group.members {
+                let member = &members[i];
+                let part = match self.looks.get(&member.key) {
+                    Some(look) => look.share_of(&member.charge),
+                    // Until the first look it is taken to share all that it can.
+                    None if measured || i != group.largest => Charge::default(),
+                    None => member.charge,
+                };
+                group.part.put(&mut charges[i], part);
+            }
+        }
+        for (charge, swap) in charges.iter_mut().zip(self.swapped_shmem(guest, members)) {
+            charge.swap += swap;
+        }
+        let parts: Charge = charges.iter().copied().sum();
+        let mut total = parts;
+        let mut proven = parts;
+        for group in groups {
+            let own = group.members.iter().map(|&i| charges[i]).sum();
+            let (sure, likely) = group.bound(own, members, self.unseen(group, guest, members));
+            proven = proven.plus_beyond(sure, own);
+            total = total.plus_beyond(likely, own);
+        }
+        let unproven = total.total().saturating_sub(proven.total());
+        Estimate { charges, total, unproven, ask: Vec::new() }
+    }
+
+    /// What a group may have made its own since it was looked at: no more than the guest has lost since, less what
+    /// the group's own figures show.
+    fn unseen(&self, group: &Group, guest: &Guest, members: &[Figures]) -> Bytes {
+        let since = |key| self.looks.get(key).map(|look| look.held);
+        let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
+        let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
+        let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
+        let shown = group.members.iter().filter_map(|&i| {
+            let look = self.looks.get(&members[i].key)?;
+            Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&look.seen)))
+        });
+        group.part.of(&guest.held).saturating_sub(then).saturating_sub(shown.sum())
+    }
+
+    /// Shared memory that is swapped out belongs to no figure of `status`: the look's, and what has left memory since
+    /// while swap grew.
+    fn swapped_shmem(&self, guest: &Guest, members: &[Figures]) -> Vec<Bytes> {
+        let swapped = |m: &Figures| {
+            let look = self.looks.get(&m.key)?;
+            let since = look.seen.shmem.saturating_sub(m.charge.shmem);
+            let swap = guest.held.swap.saturating_sub(look.held.swap);
+            Some(look.shmem_swap + since.min(swap)).filter(|bytes| *bytes > Bytes::ZERO)
+        };
+        let all: Vec<Option<Bytes>> = members.iter().map(swapped).collect();
+        let among = u64::try_from(all.iter().flatten().count().max(1)).unwrap_or(1);
+        all.into_iter().map(|bytes| bytes.unwrap_or_default().share(1, among)).collect()
+    }
+}
+
+impl Part {
+    fn put(self, charge: &mut Charge, part: Charge) {
+        match self {
+            Self::Private => (charge.anon, charge.swap) = (part.anon, part.swap),
+            Self::Shared => charge.shmem = part.shmem,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+use super::*;
+use crate::model::Pid;
+
+fn key(pid: i32) -> ProcessKey {
+    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+}
+
+fn anon(mib: u64) -> Charge {
+    Charge { anon: Bytes::mib(mib), ..Charge::default() }
+}
+
+fn shmem(mib: u64) -> Charge {
+    Charge { shmem: Bytes::mib(mib), ..Charge::default() }
+}
+
+/// One agent in a guest; the pages that its members really have to themselves and together are said in each test.
+struct World {
+    sharing: Sharing,
+    at: Boottime,
+    guest: Guest,
+    members: Vec<Figures>,
+}
+
+impl World {
+    fn new(held: Charge) -> Self {
+        let guest = Guest { mem_total: Bytes::gib(16), held, ..Guest::default() };
+        Self { sharing: Sharing::default(), at: Boottime::default(), guest, members: Vec::new() }
+    }
+
+    fn member(mut self, pid: i32, image: u64, charge: Charge) -> Self {
+        self.add(pid, image, charge);
+        self
+    }
+
+    fn add(&mut self, pid: i32, image: u64, charge: Charge) {
+        self.members.push(Figures { key: key(pid), image, charge });
+    }
+
+    fn tick(&mut self) -> Estimate {
+        self.at = self.at + Duration::from_millis(250);
+        self.sharing.estimate(self.at, &self.guest, &self.members)
+    }
+
+    fn answer(&mut self, pid: i32, share: Charge) {
+        self.sharing.answered(key(pid), Some((share, Bytes::ZERO)), Duration::from_millis(1));
+    }
+
+    fn total(&mut self) -> u64 {
+        self.tick().total.total().get() >> 20
+    }
+}
+
+#[test]
+fn members_that_share_nothing_are_not_looked_at() {
+    let mut world =
+        World::new(anon(900)).member(1, 7, anon(300)).member(2, 8, anon(200)).member(3, 0, anon(100));
+    world.add(4, 0, anon(100));
+    let estimate = world.tick();
+    assert_eq!(estimate.total, anon(700));
+    assert!(estimate.ask.is_empty());
+    assert_eq!(estimate.unproven, Bytes::ZERO);
+}
+
+#[test]
+fn a_fork_that_touches_nothing_costs_nothing() {
+    let mut world = World::new(anon(1000)).member(1, 7, anon(300));
+    assert_eq!(world.total(), 300);
+    world.add(2, 7, anon(300));
+    let estimate = world.tick();
+    assert_eq!(estimate.total, anon(300), "before anybody has looked");
+    assert_eq!(estimate.unproven, Bytes::ZERO);
+    assert_eq!(estimate.ask.len(), 2);
+    world.answer(1, anon(150));
+    assert_eq!(world.total(), 300, "one look is half the truth");
+    world.answer(2, anon(150));
+    let estimate = world.tick();
+    assert_eq!(estimate.total, anon(300));
+    assert_eq!(estimate.charges, [anon(150), anon(150)]);
+    world.members.remove(1);
+    assert_eq!(world.total(), 300, "one is gone, all is the other's");
+}
+
+#[test]
+fn a_fork_that_writes_costs_what_the_guest_loses_until_a_look_proves_it() {
+    let mut world = World::new(anon(1000)).member(1, 7, anon(300));
+    world.tick();
+    world.add(2, 7, anon(300));
+    world.guest.held = anon(1100);
+    let estimate = world.tick();
+    assert_eq!((estimate.total, estimate.unproven), (anon(400), Bytes::mib(100)));
+    world.guest.held = anon(1900);
+    let estimate = world.tick();
+    assert_eq!((estimate.total, estimate.unproven), (anon(600), Bytes::mib(300)), "never more than all map");
+    world.answer(1, anon(300));
+    world.answer(2, anon(300));
+    let estimate = world.tick();
+    assert_eq!((estimate.total, estimate.unproven), (anon(600), Bytes::ZERO));
+}
+
+#[test]
+fn what_a_member_maps_anew_is_its_own_at_once() {
+    let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
+    world.tick();
+    world.answer(1, anon(150));
+    world.answer(2, anon(150));
+    assert_eq!(world.total(), 300);
+    world.members[1].charge = anon(500);
+    world.guest.held = anon(1200);
+    let estimate = world.tick();
+    assert_eq!((estimate.total, estimate.unproven), (anon(500), Bytes::ZERO));
+    world.members[1].charge = anon(400);
+    world.guest.held = anon(1100);
+    assert_eq!(world.total(), 400, "and what it gives back is back");
+}
+
+#[test]
+fn looks_that_fail_or_do_not_come_leave_the_sum() {
+    let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
+    world.tick();
+    world.sharing.answered(key(1), None, Duration::ZERO);
+    world.sharing.answered(key(2), None, Duration::ZERO);
+    assert_eq!(world.total(), 600);
+    let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
+    assert_eq!(world.total(), 300);
+    assert!(world.sharing.waits_for(key(1)));
+    for _ in 0..4 {
+        world.tick();
+    }
+    assert_eq!(world.total(), 600, "a second is long enough");
+}
+
+#[test]
+fn a_segment_counts_once_and_two_count_twice() {
+    let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
+    world.tick();
+    world.answer(1, shmem(150));
+    world.answer(2, shmem(150));
+    assert_eq!(world.total(), 300);
+    // One that somebody else maps as well is the agent's no less.
+    let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
+    world.tick();
+    world.answer(1, shmem(100));
+    world.answer(2, shmem(100));
+    assert_eq!(world.total(), 300);
+    let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
+    world.tick();
+    world.answer(1, shmem(300));
+    world.answer(2, shmem(300));
+    assert_eq!(world.total(), 600);
+}
+
+#[test]
+fn a_segment_that_is_swapped_out_still_counts() {
+    let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
+    world.guest.swap_total = Bytes::gib(1);
+    world.guest.swap_free = Bytes::mib(1000);
+    world.tick();
+    world.answer(1, shmem(150));
+    world.answer(2, shmem(150));
+    assert_eq!(world.total(), 300);
+    for member in &mut world.members {
+        member.charge = shmem(100);
+    }
+    world.guest.held = Charge { shmem: Bytes::mib(700), swap: Bytes::mib(200), ..Charge::default() };
+    assert_eq!(world.total(), 300, "before the next look");
+    world.at = world.at + SELDOM;
+    assert_eq!(world.tick().ask.len(), 2);
+    for pid in [1, 2] {
+        world.sharing.answered(key(pid), Some((shmem(50), Bytes::mib(200))), Duration::ZERO);
+    }
+    assert_eq!(world.total(), 300);
+}
+
+#[test]
+fn looks_are_rarer_the_longer_they_take() {
+    let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
+    let mut looks = 0;
+    for _ in 0..400 {
+        let asked = world.tick().ask;
+        looks += usize::from(!asked.is_empty());
+        for (key, _) in asked {
+            world.sharing.answered(key, Some((anon(150), Bytes::ZERO)), Duration::from_millis(50));
+        }
+    }
+    // 100 s, of which 2 % may be spent on looks of 100 ms.
+    assert!((15..=22).contains(&looks), "{looks}");
+}
+
+proptest::proptest! {
+    /// Whatever forks, writes and ends, the total stays between what one member maps and what all map.
+    #[test]
+    fn the_total_is_bounded(steps in proptest::collection::vec((0..6i32, 0..3u64, 0..500u64, 0..500u64, proptest::bool::ANY), 1..40)) {
+        let mut world = World::new(anon(1000));
+        for (pid, image, private, shared, answers) in steps {
+            world.members.retain(|m| m.key != key(pid + 1));
+            if private > 50 {
+                world.add(pid + 1, image, anon(private) + shmem(shared));
+            }
+            world.guest.held = anon(1000 + private) + shmem(shared);
+            let estimate = world.tick();
+            for (key, _) in estimate.ask {
+                if answers {
+                    world.sharing.answered(key, Some((anon(private / 3), Bytes::ZERO)), Duration::from_millis(1));
+                }
+            }
+            let all: Charge = world.members.iter().map(|m| m.charge).sum();
+            let one = world.members.iter().map(|m| m.charge.anon).max().unwrap_or_default();
+            proptest::prop_assert!(estimate.total.total() <= all.total());
+            proptest::prop_assert!(estimate.total.anon >= one);
+            proptest::prop_assert!(estimate.unproven <= estimate.total.total());
+            proptest::prop_assert_eq!(estimate.charges.len(), world.members.len());
+        }
+    }
+}
