@@ -1,12 +1,14 @@
 //! How each kind of agent is recognised, and how its work is taken up again. One file a kind.
 
 mod claude;
+mod environment;
 mod interpreter;
 mod rule;
 
 use std::ffi::OsString;
 use std::path::Path;
 
+pub use environment::{VARIABLES, origin};
 use rule::Rule;
 
 use crate::model::{Recognised, Role};

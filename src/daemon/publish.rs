@@ -1,15 +1,22 @@
 //! A snapshot as others see it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::sampler::Sampler;
 use crate::config::{Config, EffectiveLines};
-use crate::linux::proc::{Proc, ReadError};
+use crate::linux::proc::ReadError;
 use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
 use crate::model::{AgentSample, Bytes, Lines, Snapshot, Uid};
 use crate::policy::culprit::largest;
 use crate::policy::{Act, Engine};
+
+/// Where cgroups are, when nobody says otherwise.
+const CGROUP: &str = "/sys/fs/cgroup";
+
+/// So long a single look waits for what is read slowly.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How many subtrees of an agent are shown.
 const CULPRITS: usize = 3;
@@ -117,8 +124,8 @@ fn last_action(action: &ActionInfo) -> String {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    let mut sampler = Sampler::new(Proc::open(proc)?, only);
-    let snapshot = sampler.sample()?;
+    let mut sampler = Sampler::new(proc, Path::new(CGROUP), only)?;
+    let snapshot = sampler.patient_sample(PATIENCE)?;
     let config = Config::default();
     let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);
     let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace });

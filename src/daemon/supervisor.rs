@@ -21,8 +21,8 @@ use super::signals::Ending;
 use crate::config::{self, Config, EffectiveLines, Overrides, Place, Sources};
 use crate::ipc;
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
-use crate::linux::memlock;
 use crate::linux::proc::Proc;
+use crate::linux::{capability, memlock};
 use crate::model::event::What;
 use crate::model::status::StatusInfo;
 use crate::model::{AgentRef, Event, Lines, Snapshot, Uid};
@@ -44,6 +44,8 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Where `/proc` is.
     pub proc: PathBuf,
+    /// Where cgroups are.
+    pub cgroup: PathBuf,
     /// Say all, send nothing.
     pub dry_run: bool,
 }
@@ -54,6 +56,7 @@ pub struct Options {
 /// Where it cannot start.
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
+    capability::obey_file_modes();
     let config = config::load(&sources(options, uid))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reporter, told) = Reporter::start()?;
@@ -138,8 +141,7 @@ impl Supervisor {
         if let Err(error) = memlock::lock_on_fault() {
             log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
         }
-        let proc = Proc::open(&options.proc)?;
-        let total = proc.guest()?.mem_total;
+        let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let EffectiveLines { lines, mut notes } = EffectiveLines::of(config, total);
         if config.act.dry_run {
             notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
@@ -160,7 +162,7 @@ impl Supervisor {
             log(Level::WARN, note.clone());
         }
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
-        let mut sampler = Sampler::new(proc, only);
+        let mut sampler = Sampler::new(&options.proc, &options.cgroup, only)?;
         let engine = Engine::new(lines, act);
         let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
         Ok(Self {

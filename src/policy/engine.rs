@@ -106,6 +106,7 @@ impl Engine {
                 Watch::new(sample.agent.clone(), snapshot.at, charge)
             });
             watch.update(snapshot.at, charge, self.lines);
+            watch.doubt(snapshot.at, sample, self.lines, &snapshot.guest);
         }
     }
 
@@ -166,8 +167,8 @@ impl Engine {
     }
 
     fn may_act(&self, agent: &AgentSample) -> bool {
-        agent.charge.total() >= self.lines.kill
-            && self.watches.get(&agent.agent.root).is_some_and(|w| !w.said && w.cooldown.is_none())
+        let over = |w: &Watch| !w.said && w.cooldown.is_none() && w.is_proven;
+        agent.charge.total() >= self.lines.kill && self.watches.get(&agent.agent.root).is_some_and(over)
     }
 
     fn advance(&mut self, mut ladder: Ladder, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
@@ -236,7 +237,10 @@ impl Engine {
         if self.ladder.is_some() || self.watches.values().any(Watch::is_settling) {
             return pace::QUICKEST;
         }
-        pace::interval(snapshot, self.lines, |a| !self.may_act(a) && a.charge.total() >= self.lines.kill)
+        let doubted = |a: &AgentSample| self.watches.get(&a.agent.root).is_some_and(|w| !w.is_proven);
+        pace::interval(snapshot, self.lines, |a| {
+            !self.may_act(a) && !doubted(a) && a.charge.total() >= self.lines.kill
+        })
     }
 }
 

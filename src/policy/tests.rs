@@ -1,5 +1,7 @@
 //! The policy as a table of worlds: what is seen, tick by tick, and what is done about it.
 
+mod proof;
+
 use std::time::Duration;
 
 use super::{Act, Engine, Step, protected};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentRef, Boottime, Bytes, BytesPerSecond, Guest, Lines};
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines};
 
 /// Below this share of the warn line an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
@@ -14,6 +14,9 @@ const LONGEST_COOLDOWN: Duration = Duration::from_secs(10);
 
 /// An agent that could not be ended is left alone for this long before it is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// A charge that may count something twice is not acted on before a closer look, for so long at most.
+const PROOF: Duration = Duration::from_secs(1);
 
 /// One agent's past, as far as decisions need it.
 #[derive(Debug)]
@@ -28,6 +31,10 @@ pub(super) struct Watch {
     /// A dry run has said what it would do about this crossing.
     pub(super) said: bool,
     pub(super) cooldown: Option<Cooldown>,
+    /// Since when it is over a line only if all of its charge is its own.
+    doubted: Option<Boottime>,
+    /// Its charge may be acted on.
+    pub(super) is_proven: bool,
 }
 
 /// What an agent waits for before it may be acted on again.
@@ -66,7 +73,24 @@ impl Watch {
             warned: false,
             said: false,
             cooldown: None,
+            doubted: None,
+            is_proven: true,
         }
+    }
+
+    /// Takes in how sure the new charge is. A node of 7 GB that forks looks like 14 GB until its pages are looked at.
+    pub(super) fn doubt(&mut self, at: Boottime, sample: &AgentSample, lines: Lines, guest: &Guest) {
+        let charge = sample.charge.total();
+        let proven = charge.saturating_sub(sample.unproven);
+        let hangs_on_it = |line: Bytes| charge >= line && proven < line;
+        if !hangs_on_it(lines.warn) && !hangs_on_it(lines.kill) {
+            self.doubted = None;
+            self.is_proven = true;
+            return;
+        }
+        let since = *self.doubted.get_or_insert(at);
+        // With little room left there is no time for proof.
+        self.is_proven = at.since(since) >= PROOF || guest.room() < guest.floor();
     }
 
     /// Takes in a new charge.
@@ -82,7 +106,7 @@ impl Watch {
 
     pub(super) fn crossing(&mut self, lines: Lines) -> Option<Crossing> {
         let charge = self.last.1;
-        if !self.warned && charge >= lines.warn {
+        if !self.warned && self.is_proven && charge >= lines.warn {
             self.warned = true;
             return Some(Crossing::Up);
         }

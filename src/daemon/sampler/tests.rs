@@ -4,8 +4,9 @@ use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
 
+use super::known::COMMAND_LEN;
 use super::*;
-use crate::model::Bytes;
+use crate::model::{AgentSample, Bytes};
 
 const CLAUDE: &str = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
 
@@ -57,7 +58,7 @@ impl World {
     }
 
     fn sampler(&self) -> Sampler {
-        Sampler::new(Proc::open(self.dir.path()).unwrap(), None)
+        Sampler::new(self.dir.path(), Path::new("/nowhere"), None).unwrap()
     }
 
     fn file(&self, pid: i32, name: &str) -> PathBuf {
@@ -98,13 +99,15 @@ fn hostile_names_are_names() {
 fn a_process_that_vanishes_while_we_look_is_no_error() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 200);
     let world = world.process(101, 100, "a", "/bin/a", &["a"], 1).process(102, 100, "b", "/bin/b", &["b"], 1);
-    for name in ["stat", "status", "exe", "cmdline"] {
+    for name in ["stat", "status", "exe"] {
         let path = world.file(101, name);
         let aside = path.with_extension("aside");
         fs::rename(&path, &aside).unwrap();
         assert_eq!(seen(&mut world.sampler()), ["claude-100 201M: claude.exe b"], "without {name}");
         fs::rename(&aside, &path).unwrap();
     }
+    fs::remove_file(world.file(101, "cmdline")).unwrap();
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 202M: claude.exe a b"], "arguments are not needed");
     fs::write(world.file(101, "stat"), "garbage").unwrap();
     assert_eq!(seen(&mut world.sampler()), ["claude-100 201M: claude.exe b"]);
 }
@@ -237,9 +240,9 @@ fn a_fork_is_not_counted_beyond_what_the_guest_has() {
 #[test]
 fn only_the_users_own_agents_are_supervised_where_that_is_all_we_may() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
-    let proc = || Proc::open(world.dir.path()).unwrap();
-    assert_eq!(seen(&mut Sampler::new(proc(), Some(Uid::new(1000)))).len(), 1);
-    assert!(seen(&mut Sampler::new(proc(), Some(Uid::new(1001)))).is_empty());
+    let sampler = |uid| Sampler::new(world.dir.path(), Path::new("/nowhere"), Some(Uid::new(uid))).unwrap();
+    assert_eq!(seen(&mut sampler(1000)).len(), 1);
+    assert!(seen(&mut sampler(1001)).is_empty());
 }
 
 #[test]
@@ -251,4 +254,119 @@ fn long_command_lines_are_cut_at_a_character() {
     assert_eq!(sampler.command(key).len(), COMMAND_LEN - 1);
     assert!(sampler.cwd(key).is_none(), "the fixture has none");
     assert_eq!(std::ffi::OsStr::new(sampler.command(key)).as_bytes()[..8], *b"claude \xc3");
+}
+
+/// The main thread has called `pthread_exit`: the kernel shows a zombie without memory, and the threads have it all.
+#[test]
+fn a_thread_that_outlives_its_main_thread_is_weighed() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
+        101,
+        100,
+        "node",
+        "/usr/bin/node",
+        &["node", "x"],
+        300,
+    );
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 305M: claude.exe node"]);
+    let become_headless = || {
+        let thread = world.file(101, "task/150");
+        fs::create_dir_all(&thread).unwrap();
+        fs::create_dir_all(world.file(101, "task/101")).unwrap();
+        fs::rename(world.file(101, "status"), thread.join("status")).unwrap();
+        fs::rename(world.file(101, "exe"), thread.join("exe")).unwrap();
+        fs::rename(world.file(101, "cmdline"), thread.join("cmdline")).unwrap();
+        fs::write(world.file(101, "status"), "Name:\tnode\nState:\tZ (zombie)\nUid:\t1000\t1000\n").unwrap();
+        fs::write(world.file(101, "cmdline"), "").unwrap();
+        let stat = "101 (node) Z 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 101 0 0 0 0 0 0\n";
+        fs::write(world.file(101, "stat"), stat).unwrap();
+    };
+    become_headless();
+    assert_eq!(seen(&mut sampler), ["claude-100 305M: claude.exe node"]);
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 305M: claude.exe node"], "seen so from the start");
+}
+
+impl World {
+    fn rollup(&self, pid: i32, anon_mib: u64, shmem_mib: u64) {
+        let text =
+            format!("Pss_Anon: {} kB\nPss_Shmem: {} kB\nSwapPss: 0 kB\n", anon_mib << 10, shmem_mib << 10);
+        fs::write(self.file(pid, "smaps_rollup"), text).unwrap();
+    }
+
+    /// Makes `pid` run the same image as `parent`: forked, and nothing else yet.
+    fn fork(self, pid: i32, parent: i32, anon_mib: u64) -> Self {
+        let world = self.process(pid, parent, "node", "/usr/bin/node", &["node"], anon_mib);
+        let stat =
+            format!("{pid} (node) S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 1 1 {parent}\n");
+        fs::write(world.file(pid, "stat"), stat).unwrap();
+        world
+    }
+}
+
+#[test]
+fn a_fork_counts_once() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
+        101,
+        100,
+        "node",
+        "/usr/bin/node",
+        &["node"],
+        300,
+    );
+    let world = world.fork(102, 101, 300);
+    world.rollup(101, 150, 0);
+    world.rollup(102, 150, 0);
+    let mut sampler = world.sampler();
+    let sample = sampler.patient_sample(Duration::from_secs(20)).unwrap();
+    assert_eq!(sample.agents[0].charge.total(), Bytes::mib(305));
+    assert_eq!(sample.agents[0].members[1].charge.total(), Bytes::mib(150));
+}
+
+#[test]
+fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("agents.slice/a.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(world.file(100, "cgroup"), "0::/agents.slice/a.scope\n").unwrap();
+    let fill = |pids: &str, shmem_mib: u64| {
+        fs::write(scope.join("cgroup.procs"), pids).unwrap();
+        let stat = format!("anon {}\nfile 1\nshmem {}\n", 100 << 20, shmem_mib << 20);
+        fs::write(scope.join("memory.stat"), stat).unwrap();
+    };
+    let charge = || {
+        let mut sampler = Sampler::new(world.dir.path(), cgroups.path(), None).unwrap();
+        let agent = sampler.sample().unwrap().agents.remove(0);
+        (agent.charge.total(), agent.cgroup.map(|c| c.path))
+    };
+    let path = PathBuf::from("/agents.slice/a.scope");
+    fill("100\n", 50);
+    assert_eq!(
+        charge(),
+        (Bytes::mib(150), Some(path.clone())),
+        "a file in a tmpfs is nobody's but the cgroup's"
+    );
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    assert_eq!(charge(), (Bytes::mib(100), Some(path)), "charges do not move with a process");
+    fill("1\n100\n", 50);
+    assert_eq!(charge(), (Bytes::mib(100), None), "it shares it with others");
+}
+
+/// Between two sweeps only members are looked at, and those that the last pid tells of.
+#[test]
+fn newcomers_are_seen_between_sweeps() {
+    let mut sampler = Sampler::new(Path::new("/proc"), Path::new("/nowhere"), None).unwrap();
+    sampler.sample().unwrap();
+    let mut missed = 0;
+    for _ in 0..20 {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+        let sample = sampler.sample();
+        missed += usize::from(!sampler.roster.knows(pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        sample.unwrap();
+    }
+    assert_eq!(missed, 0);
 }

@@ -1,0 +1,124 @@
+//! What a process is, for as long as it does not exec.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::agents::{self, Facts};
+use crate::linux::clock;
+use crate::linux::stat::{Comm, Stat};
+use crate::model::{Boottime, Origin, Pid, ProcessKey, Recognised, Uid};
+
+/// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// How often.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Command lines are shown up to here.
+pub(super) const COMMAND_LEN: usize = 256;
+
+/// One process.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) key: ProcessKey,
+    pub(super) parent: Option<Pid>,
+    pub(super) session: i32,
+    /// Its main thread has left before the others.
+    pub(super) headless: bool,
+    comm: Comm,
+    /// Where its stack starts: the same for a process and its forks until they exec.
+    pub(super) image: u64,
+    pub(super) uid: Uid,
+    exe: Option<PathBuf>,
+    pub(super) rule: Option<Arc<Recognised>>,
+    /// The rule that matched this very image before it gave itself a new title.
+    matched: Option<Arc<Recognised>>,
+    /// Its parent's copy, forked and nothing else yet: whatever it looks like, it is no agent of its own.
+    copy: bool,
+    pub(super) origin: Option<Arc<Origin>>,
+    /// Its environment was asked for.
+    pub(super) asked: bool,
+    pub(super) name: String,
+    pub(super) command: String,
+    looked: Boottime,
+}
+
+impl Known {
+    /// What `stat` and its executable tell; its arguments come later, until then it is what it was `before`.
+    pub(super) fn new(
+        at: Boottime,
+        stat: &Stat,
+        uid: Uid,
+        exe: Option<PathBuf>,
+        before: Option<Self>,
+        is_copy: bool,
+    ) -> Self {
+        let same = before.filter(|known| known.exe == exe && known.image == stat.start_stack);
+        let matched = same.as_ref().and_then(|known| known.rule.clone());
+        let mut known = Self {
+            key: stat.key,
+            parent: stat.parent,
+            session: stat.session,
+            headless: stat.state == b'Z',
+            comm: stat.comm,
+            image: stat.start_stack,
+            uid,
+            rule: None,
+            matched,
+            copy: is_copy || same.as_ref().is_some_and(|known| known.copy),
+            origin: same.as_ref().and_then(|known| known.origin.clone()),
+            asked: same.as_ref().is_some_and(|known| known.asked),
+            name: name(exe.as_deref(), None, &stat.comm),
+            command: same.map(|known| known.command).unwrap_or_default(),
+            exe,
+            looked: at,
+        };
+        known.recognise(&[], &|| None);
+        known
+    }
+
+    /// Takes in what `stat` says now; `false`: it may have become something else.
+    pub(super) fn update(&mut self, at: Boottime, stat: &Stat) -> bool {
+        self.parent = stat.parent;
+        self.session = stat.session;
+        self.headless = stat.state == b'Z';
+        // The memory of a process is no longer its main thread's to tell, once that has left.
+        if self.headless {
+            return true;
+        }
+        let young = at.since(clock::from_ticks(stat.key.start_ticks)) < SETTLING;
+        let again = self.rule.is_none() && young && at.since(self.looked) >= LOOK_AGAIN;
+        stat.comm == self.comm && stat.start_stack == self.image && !again
+    }
+
+    /// Takes in its arguments.
+    pub(super) fn arguments(&mut self, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
+        self.name = name(self.exe.as_deref(), argv.first(), &self.comm);
+        self.command = command(argv);
+        self.recognise(argv, cwd);
+    }
+
+    fn recognise(&mut self, argv: &[OsString], _cwd: &dyn Fn() -> Option<PathBuf>) {
+        let rule = agents::recognise(Facts { exe: self.exe.as_deref(), argv }).map(Arc::new);
+        // A program that rewrites its title stays what it was: only an exec makes it something else.
+        self.rule = rule.or(self.matched.clone()).filter(|_| !self.copy);
+    }
+}
+
+fn name(exe: Option<&Path>, argv0: Option<&OsString>, comm: &Comm) -> String {
+    let program = exe.or_else(|| argv0.map(Path::new));
+    let name = program.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_else(|| String::from_utf8_lossy(comm.as_bytes()).into_owned());
+    name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name)
+}
+
+fn command(argv: &[OsString]) -> String {
+    let words: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy()).collect();
+    let mut command = words.join(" ");
+    let end = command.floor_char_boundary(COMMAND_LEN);
+    command.truncate(end);
+    command.shrink_to_fit();
+    command
+}

@@ -1,0 +1,202 @@
+//! Every process of the guest, without asking every one of them in every tick.
+//!
+//! Members of agents are looked at in each tick, newcomers as soon as the last pid given out shows that there are
+//! some, and all in a sweep each second: a process that execs in place keeps its pid.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::known::Known;
+use crate::agents;
+use crate::linux::newest::{Newest, Window};
+use crate::linux::proc::{Proc, ReadError};
+use crate::linux::slow::{Found, Question, SlowReader};
+use crate::linux::stat::Stat;
+use crate::model::census::Seen;
+use crate::model::{Boottime, Pid, ProcessKey, Uid};
+
+/// How often every process is looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// So long a tick waits for the arguments of newcomers; they come in microseconds, unless their process blocks.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// And the first look, which has all of them to ask: a first status that lacks agents would mislead.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The processes that there are.
+#[derive(Debug)]
+pub(super) struct Roster {
+    known: HashMap<Pid, Known>,
+    /// Kernel threads: nothing to see in them until the next sweep.
+    kernel: HashSet<Pid>,
+    members: HashSet<Pid>,
+    slow: SlowReader,
+    newest: Option<Newest>,
+    /// The last pid of the look before the last, and of the last.
+    last: [Option<Pid>; 2],
+    swept: Option<Boottime>,
+    pids: Vec<Pid>,
+    /// Only this user's agents are supervised; `None`: everybody's.
+    only: Option<Uid>,
+}
+
+impl Roster {
+    pub(super) fn new(proc: &Path, only: Option<Uid>) -> Result<Self, ReadError> {
+        Ok(Self {
+            known: HashMap::new(),
+            kernel: HashSet::new(),
+            members: HashSet::new(),
+            slow: SlowReader::open(proc, agents::VARIABLES)?,
+            newest: Newest::open(proc),
+            last: [None, None],
+            swept: None,
+            pids: Vec::new(),
+            only,
+        })
+    }
+
+    pub(super) fn get(&self, key: ProcessKey) -> Option<&Known> {
+        self.known.get(&key.pid).filter(|known| known.key == key)
+    }
+
+    #[cfg(test)]
+    pub(super) fn knows(&self, pid: Pid) -> bool {
+        self.known.contains_key(&pid)
+    }
+
+    /// Whom to look at in each tick from now on.
+    pub(super) fn watch(&mut self, members: impl Iterator<Item = ProcessKey>) {
+        self.members.clear();
+        self.members.extend(members.map(|key| key.pid));
+    }
+
+    pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime) -> Result<Vec<Seen>, ReadError> {
+        let mut pids = std::mem::take(&mut self.pids);
+        let first = self.swept.is_none();
+        self.choose(proc, at, &mut pids)?;
+        for &pid in &pids {
+            // What vanishes, or cannot be read, while we look is not there; that ends no supervision.
+            if self.read(proc, pid, at).is_none() {
+                self.known.remove(&pid);
+            }
+        }
+        self.pids = pids;
+        self.await_answers(proc, if first { FIRST_PATIENCE } else { PATIENCE });
+        Ok(self.known.values().map(|known| self.seen(known)).collect())
+    }
+
+    /// Takes in what was asked of processes, as far as it comes in time.
+    pub(super) fn await_answers(&mut self, proc: &mut Proc, patience: Duration) {
+        for answer in self.slow.answers(patience) {
+            let Some(known) = self.known.get_mut(&answer.key.pid).filter(|k| k.key == answer.key) else {
+                continue;
+            };
+            match answer.found {
+                Found::Arguments(argv) => {
+                    known.arguments(&argv, &|| proc.cwd(answer.key.pid));
+                    // What a root carries is the session of the agent that started it.
+                    if known.rule.is_some() && !known.asked {
+                        known.asked = self.slow.ask(answer.key, Question::Variables);
+                    }
+                }
+                Found::Variables(values) => {
+                    known.origin = values.and_then(|values| agents::origin(&values)).map(Arc::new);
+                }
+                Found::Rollup(..) => {}
+            }
+        }
+    }
+
+    /// Puts those to look at into `pids`, the oldest first as a rule: a parent is known before its child is asked
+    /// about.
+    fn choose(&mut self, proc: &Proc, at: Boottime, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+        // Before the list: what starts in between is looked at once more.
+        let now = self.newest.as_ref().and_then(Newest::pid);
+        let [before, last] = self.last;
+        self.last = [last, now];
+        // A pid is given out before its process can be found, so each window is looked at twice.
+        let window = before.zip(last).zip(now).map(|((after, _), to)| Window { after, to });
+        let fresh = self.swept.is_some_and(|swept| at.since(swept) < SWEEP);
+        match window.filter(|_| fresh) {
+            Some(window) if window.is_empty() => pids.clear(),
+            Some(window) => {
+                proc.pids(pids)?;
+                let new = |pid: Pid| !self.known.contains_key(&pid) && !self.kernel.contains(&pid);
+                pids.retain(|&pid| window.contains(pid) || new(pid));
+            }
+            None => {
+                proc.pids(pids)?;
+                self.kernel.clear();
+                let there: HashSet<Pid> = pids.iter().copied().collect();
+                self.known.retain(|pid, _| there.contains(pid));
+                self.swept = Some(at);
+            }
+        }
+        pids.extend(&self.members);
+        pids.sort_unstable();
+        pids.dedup();
+        Ok(())
+    }
+
+    /// Looks at one process; `None`: it is not there.
+    fn read(&mut self, proc: &mut Proc, pid: Pid, at: Boottime) -> Option<()> {
+        let stat = proc.stat(pid).ok()??;
+        if stat.is_kernel_thread() {
+            self.kernel.insert(pid);
+            return None;
+        }
+        if stat.is_dead() {
+            return None;
+        }
+        let mut before = self.known.remove(&pid).filter(|known| known.key == stat.key);
+        let moved = before.as_ref().is_some_and(|known| known.parent != stat.parent);
+        let unchanged = before.as_mut().is_some_and(|known| known.update(at, &stat));
+        let mut known = match before {
+            Some(known) if unchanged => known,
+            before => {
+                let known = self.identify(proc, at, &stat, before)?;
+                self.slow.ask(stat.key, Question::Arguments);
+                known
+            }
+        };
+        let asks = !known.asked && (moved || !unchanged) && self.may_be_astray(&known);
+        if asks {
+            known.asked = self.slow.ask(stat.key, Question::Variables);
+        }
+        self.known.insert(pid, known);
+        Some(())
+    }
+
+    fn identify(&self, proc: &mut Proc, at: Boottime, stat: &Stat, before: Option<Known>) -> Option<Known> {
+        let pid = stat.key.pid;
+        let status = proc.status(pid).ok()??;
+        let exe = proc.exe(pid).ok()?;
+        let parents = stat.parent.and_then(|pid| self.known.get(&pid)).map(|parent| parent.image);
+        let is_copy = stat.start_stack != 0 && parents == Some(stat.start_stack);
+        Some(Known::new(at, stat, status.uid, exe, before, is_copy))
+    }
+
+    /// Whether its parent may be another than the one that started it: whoever takes in orphans has a session of its
+    /// own.
+    fn may_be_astray(&self, known: &Known) -> bool {
+        let parent = known.parent.and_then(|pid| self.known.get(&pid));
+        self.supervises(known.uid) && parent.is_some_and(|parent| parent.session != known.session)
+    }
+
+    fn supervises(&self, uid: Uid) -> bool {
+        self.only.is_none_or(|only| only == uid)
+    }
+
+    fn seen(&self, known: &Known) -> Seen {
+        Seen {
+            key: known.key,
+            parent: known.parent,
+            uid: known.uid,
+            rule: known.rule.clone().filter(|_| self.supervises(known.uid)),
+            origin: known.origin.clone(),
+        }
+    }
+}

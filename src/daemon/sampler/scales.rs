@@ -1,0 +1,170 @@
+//! What agents cost.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::roster::Roster;
+use crate::linux::cgroup::{self, Cgroups};
+use crate::linux::proc::{Proc, ReadError};
+use crate::linux::slow::{Found, Question, SlowReader};
+use crate::model::census::{Tree, TreeMember};
+use crate::model::sharing::{Figures, Sharing};
+use crate::model::{AgentSample, Boottime, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey};
+use crate::policy::protected::is_protected;
+
+/// How often it is looked whether an agent has its cgroup for itself; at once where its members have changed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Weighs agents. Remembers what a look at their members' mappings has found.
+#[derive(Debug)]
+pub(super) struct Scales {
+    slow: SlowReader,
+    sharing: HashMap<ProcessKey, Sharing>,
+    cgroups: Option<Cgroups>,
+    homes: HashMap<ProcessKey, Home>,
+    own: Option<Pid>,
+}
+
+/// Where an agent lives.
+#[derive(Debug)]
+struct Home {
+    looked: Boottime,
+    members: HashSet<Pid>,
+    /// Its cgroup, where it shares that with nobody.
+    path: Option<PathBuf>,
+}
+
+impl Scales {
+    pub(super) fn new(proc: &Path, cgroup: &Path) -> Result<Self, ReadError> {
+        Ok(Self {
+            slow: SlowReader::open(proc, &[])?,
+            sharing: HashMap::new(),
+            cgroups: Cgroups::open(cgroup),
+            homes: HashMap::new(),
+            own: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+        })
+    }
+
+    pub(super) fn weigh(
+        &mut self,
+        proc: &mut Proc,
+        roster: &Roster,
+        at: Boottime,
+        guest: &Guest,
+        trees: Vec<Tree>,
+    ) -> Vec<AgentSample> {
+        self.await_answers(Duration::ZERO);
+        let roots: HashSet<ProcessKey> = trees.iter().map(|tree| tree.agent.root).collect();
+        self.sharing.retain(|root, _| roots.contains(root));
+        self.homes.retain(|root, _| roots.contains(root));
+        trees.into_iter().map(|tree| self.weigh_one(proc, roster, at, guest, tree)).collect()
+    }
+
+    /// Takes in the looks that were asked for, as far as they come in time.
+    pub(super) fn await_answers(&mut self, patience: Duration) {
+        for answer in self.slow.answers(patience) {
+            let Found::Rollup(rollup, took) = answer.found else { continue };
+            let share = rollup.map(|rollup| (rollup.share, rollup.shmem_swap));
+            if let Some(sharing) = self.sharing.values_mut().find(|s| s.waits_for(answer.key)) {
+                sharing.answered(answer.key, share, took);
+            }
+        }
+    }
+
+    fn weigh_one(
+        &mut self,
+        proc: &mut Proc,
+        roster: &Roster,
+        at: Boottime,
+        guest: &Guest,
+        tree: Tree,
+    ) -> AgentSample {
+        let figures: Vec<Figures> = tree.members.iter().map(|m| figures(proc, roster, m.key)).collect();
+        let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
+        for &(key, swap) in &estimate.ask {
+            if !self.slow.ask(key, Question::Rollup(swap))
+                && let Some(sharing) = self.sharing.get_mut(&tree.agent.root)
+            {
+                sharing.answered(key, None, Duration::ZERO);
+            }
+        }
+        let members: Vec<Member> = tree
+            .members
+            .into_iter()
+            .zip(&estimate.charges)
+            .map(|(member, charge)| self.member(roster, member, *charge))
+            .collect();
+        let cgroup = self.cgroup(proc, at, tree.agent.root, &members);
+        let processes = estimate.total.at_most(guest.held);
+        let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unproven));
+        // Charges do not move with a process, and nobody maps a file in a tmpfs: neither sum holds all of the other.
+        let charge = match &cgroup {
+            Some(cgroup) if cgroup.charge.total() > processes.total() => cgroup.charge,
+            _ => processes,
+        };
+        let proven = cgroup.as_ref().map_or(proven, |cgroup| cgroup.charge.total().max(proven));
+        AgentSample {
+            agent: tree.agent,
+            parent: tree.parent,
+            root_alive: tree.root_alive,
+            members,
+            unproven: charge.total().saturating_sub(proven),
+            charge,
+            cgroup,
+        }
+    }
+
+    fn member(&self, roster: &Roster, member: TreeMember, charge: Charge) -> Member {
+        let name = roster.get(member.key).map(|known| known.name.clone()).unwrap_or_default();
+        Member {
+            protected: is_protected(&name) || self.own == Some(member.key.pid),
+            key: member.key,
+            lineage: member.lineage,
+            carries_agent: member.carries_agent,
+            joined: member.joined,
+            charge,
+            name,
+        }
+    }
+
+    /// What the agent's cgroup costs, where nobody else is in it.
+    fn cgroup(
+        &mut self,
+        proc: &Proc,
+        at: Boottime,
+        root: ProcessKey,
+        members: &[Member],
+    ) -> Option<CgroupMemory> {
+        let cgroups = self.cgroups.as_ref()?;
+        let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
+        let known = self.homes.get(&root).filter(|h| h.members == pids && at.since(h.looked) < LOOK_AGAIN);
+        if known.is_none() {
+            let first = members.first()?.key.pid;
+            let text = proc.whole_file(first, "cgroup").ok();
+            let path = text.and_then(|text| cgroup::path_of(&text));
+            let own = |path: &PathBuf| {
+                let there = cgroups.pids(path);
+                there.is_some_and(|there| !there.is_empty() && there.iter().all(|pid| pids.contains(pid)))
+            };
+            let path = path.filter(own);
+            self.homes.insert(root, Home { looked: at, members: pids, path });
+        }
+        let path = self.homes.get(&root)?.path.as_ref()?;
+        cgroups.memory(path)
+    }
+}
+
+fn figures(proc: &mut Proc, roster: &Roster, key: ProcessKey) -> Figures {
+    let known = roster.get(key);
+    let status = if known.is_some_and(|known| known.headless) {
+        proc.status_of_threads(key.pid)
+    } else {
+        proc.status(key.pid).ok().flatten()
+    };
+    Figures {
+        key,
+        image: known.map_or(0, |known| known.image),
+        charge: status.and_then(|status| status.charge).unwrap_or_default(),
+    }
+}

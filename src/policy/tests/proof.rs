@@ -1,0 +1,53 @@
+//! Charges that may count something twice.
+
+use super::*;
+
+fn forked() -> World {
+    let mut world = World::new().agent(10, Bytes::gib(1)).child(10, 11, "node", Bytes::gib(7));
+    world.step();
+    world
+}
+
+/// 7 GB that fork look like 14.
+fn fork(world: &mut World, unproven: Bytes) -> Vec<String> {
+    if world.snapshot.agents[0].member(key(12)).is_none() {
+        world.start(11, 12, "node", Bytes::gib(7));
+    }
+    world.snapshot.agents[0].unproven = unproven;
+    told(&world.step())
+}
+
+#[test]
+fn what_hangs_on_a_doubt_waits_for_its_proof() {
+    let mut world = forked();
+    assert!(fork(&mut world, Bytes::gib(7)).is_empty(), "neither warned of nor acted on");
+    assert_eq!(fork(&mut world, Bytes::ZERO)[0], "TERM 12", "proven");
+    let mut world = forked();
+    fork(&mut world, Bytes::gib(7));
+    world.end(12);
+    world.snapshot.agents[0].unproven = Bytes::ZERO;
+    assert!(told(&world.step()).is_empty(), "it was the same memory");
+}
+
+#[test]
+fn a_proof_that_does_not_come_is_not_waited_for() {
+    let mut world = forked();
+    let mut ticks = 0;
+    while fork(&mut world, Bytes::gib(7)).is_empty() {
+        ticks += 1;
+    }
+    assert_eq!(ticks, Duration::from_secs(1).div_duration_f64(TICK).round() as usize);
+}
+
+#[test]
+fn without_room_there_is_no_time_for_proof() {
+    let mut world = forked();
+    world.elsewhere = world.snapshot.guest.mem_total;
+    assert!(!fork(&mut world, Bytes::gib(7)).is_empty());
+}
+
+#[test]
+fn a_doubt_that_changes_nothing_delays_nothing() {
+    let mut world = forked();
+    assert!(!fork(&mut world, Bytes::mib(100)).is_empty());
+}
