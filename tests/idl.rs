@@ -38,6 +38,7 @@ fn filled() -> StatusInfo {
             cwd: Some("/home/me".into()),
             command: Some("claude".into()),
             charge: bytes,
+            total_charge: bytes,
             anon: bytes,
             shmem: bytes,
             swap: bytes,

@@ -31,6 +31,7 @@ pub(super) fn status(
     notes: &[String],
 ) -> StatusInfo {
     let agents: Vec<AgentInfo> = snapshot.agents.iter().map(|a| agent(a, engine, sampler, lines)).collect();
+    let agents = rolled_up(agents);
     StatusInfo {
         version: StatusInfo::VERSION,
         verdict: verdict(snapshot, &agents),
@@ -55,6 +56,7 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         charge: subtree.charge,
         command: Some(sampler.command(subtree.top.key).to_owned()),
     });
+    let limited = sample.cgroup.as_ref().filter(|c| c.max.is_some());
     AgentInfo {
         id: sample.agent.id.to_string(),
         parent: sample.parent.as_ref().map(|p| p.id.to_string()),
@@ -64,6 +66,7 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         cwd: sampler.cwd(root).map(|path| path.to_string_lossy().into_owned()),
         command: sample.root_alive.then(|| sampler.command(root).to_owned()),
         charge: sample.charge.total(),
+        total_charge: sample.charge.total(),
         anon: sample.charge.anon,
         shmem: sample.charge.shmem,
         swap: sample.charge.swap,
@@ -72,11 +75,25 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         warn_line: lines.warn,
         kill_line: lines.kill,
         level: engine.level(root),
-        scope: None,
-        limit: None,
+        scope: limited.map(|c| c.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        limit: limited.and_then(|c| c.max),
         forecast: None,
         culprits: culprits.collect(),
     }
+}
+
+/// Adds what each costs to all above it. Agents are in order of their start, so a parent comes before its children,
+/// and a loop, which only a broken tree could have, ends.
+fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
+    for child in (0..agents.len()).rev() {
+        let parent = agents[child].parent.clone();
+        let at = parent.and_then(|id| agents[..child].iter().position(|a| a.id == id));
+        if let Some(at) = at {
+            let total = agents[child].total_charge;
+            agents[at].total_charge += total;
+        }
+    }
+    agents
 }
 
 fn verdict(snapshot: &Snapshot, agents: &[AgentInfo]) -> Verdict {

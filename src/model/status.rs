@@ -78,6 +78,8 @@ pub struct AgentInfo {
     pub command: Option<String>,
     /// What it costs.
     pub charge: Bytes,
+    /// What it costs with all the agents that it started.
+    pub total_charge: Bytes,
     /// Of the charge: private memory.
     pub anon: Bytes,
     /// Of the charge: mapped shared memory.

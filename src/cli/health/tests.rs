@@ -41,6 +41,7 @@ fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
         cwd: Some(format!("/home/alice/work/{rule}")),
         command: Some(rule.to_owned()),
         charge,
+        total_charge: charge,
         anon: charge,
         shmem: Bytes::ZERO,
         swap: Bytes::ZERO,

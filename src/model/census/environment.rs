@@ -30,7 +30,7 @@ impl Census {
                 None => self.begin_rootless(stray, origin),
             }
         }
-        self.agents.sort_by_key(|e| e.agent.root.start_ticks);
+        self.agents.sort_by_key(|e| (e.agent.root.start_ticks, e.agent.root.pid));
         !strays.is_empty()
     }
 

@@ -58,7 +58,7 @@ impl Census {
             self.find_parent_agent(process, live);
             self.take_in_launched(process, live);
         }
-        self.agents.sort_by_key(|e| e.agent.root.start_ticks);
+        self.agents.sort_by_key(|e| (e.agent.root.start_ticks, e.agent.root.pid));
     }
 
     /// The agent that a recognised process is but a part of: its launcher's, or the service's that it works for.
@@ -84,8 +84,8 @@ impl Census {
         self.split_off(process.key, process.key);
         let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
         let started_by = before.map(|m| m.started_by);
-        let role = rule.role;
-        self.agents.push(Entry { agent, role, parent, started_by, session: None, rootless: false });
+        let entry = Entry { agent, role: rule.role, parent, started_by, session: None, rootless: false };
+        self.agents.push(entry);
     }
 
     /// A member that became an agent by exec takes along what it has started so far.
@@ -107,12 +107,12 @@ impl Census {
         else {
             return;
         };
-        let launched = |e: &Entry| {
+        let is_launched = |e: &Entry| {
             let root = live.get(&e.agent.root.pid).filter(|s| s.key == e.agent.root);
             e.agent.rule == rule && root.and_then(|s| parent(s, live)).is_some_and(|p| p.key == launcher.key)
         };
         let taken: Vec<ProcessKey> =
-            self.agents.extract_if(.., |e| launched(e)).map(|e| e.agent.root).collect();
+            self.agents.extract_if(.., |e| is_launched(e)).map(|e| e.agent.root).collect();
         for root in taken {
             let (agent, started_by, joined) = (launcher.key, launcher.key, Joined::Child);
             for membership in self.members.values_mut().filter(|m| m.agent == root) {

@@ -162,7 +162,7 @@ fn a_loop_of_parents_ends() {
 }
 
 impl World {
-    fn recognised(&mut self, pid: i32, rule: &str, role: Role) {
+    fn matched(&mut self, pid: i32, rule: &str, role: Role) {
         let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
         process.rule = Some(Arc::new(Recognised { rule: rule.to_owned(), role, resume: None }));
     }
@@ -180,20 +180,20 @@ impl World {
 fn a_launcher_and_what_it_launches_are_one_agent() {
     let mut world =
         World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11).process(13, 12);
-    world.recognised(10, "gemini", Role::Launcher);
-    world.recognised(11, "gemini", Role::Launcher);
+    world.matched(10, "gemini", Role::Launcher);
+    world.matched(11, "gemini", Role::Launcher);
     // Its tool's shell has exec'd another one: an agent of its own, with its own launched child.
-    world.recognised(12, "gemini", Role::Launcher);
-    world.recognised(13, "gemini", Role::Launcher);
+    world.matched(12, "gemini", Role::Launcher);
+    world.matched(13, "gemini", Role::Launcher);
     assert_eq!(world.trees(), ["gemini-10: 10* 11*", "gemini-12 of gemini-10: 12 13"]);
 }
 
 #[test]
 fn a_launcher_found_after_what_it_launched_is_one_with_it() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11);
-    world.recognised(11, "codex", Role::Agent);
+    world.matched(11, "codex", Role::Agent);
     assert_eq!(world.trees(), ["codex-11: 11 12"]);
-    world.recognised(10, "codex", Role::Launcher);
+    world.matched(10, "codex", Role::Launcher);
     assert_eq!(world.trees(), ["codex-10: 10 11 12"]);
     assert_eq!(world.census.lineage(key(12, 12)), [key(11, 11), key(10, 10)]);
 }
@@ -201,10 +201,10 @@ fn a_launcher_found_after_what_it_launched_is_one_with_it() {
 #[test]
 fn a_launcher_that_execs_in_place_is_the_agent() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10);
-    world.recognised(10, "codex", Role::Launcher);
+    world.matched(10, "codex", Role::Launcher);
     assert_eq!(world.trees(), ["codex-10: 10 11"]);
-    world.recognised(10, "codex", Role::Agent);
-    world.recognised(11, "codex", Role::Agent);
+    world.matched(10, "codex", Role::Agent);
+    world.matched(11, "codex", Role::Agent);
     // The one below was started by a tool, not launched.
     assert_eq!(world.trees(), ["codex-10: 10*", "codex-11 of codex-10: 11"]);
 }
@@ -214,8 +214,8 @@ fn a_service_is_an_entity_of_its_own_whoever_started_it() {
     let mut world =
         World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(13, 1);
     assert_eq!(world.trees(), ["claude-10: 10 11 12"]);
-    world.recognised(11, "codex-app-server", Role::Service);
-    world.recognised(13, "codex-app-server", Role::Service);
+    world.matched(11, "codex-app-server", Role::Service);
+    world.matched(13, "codex-app-server", Role::Service);
     assert_eq!(world.trees(), ["claude-10: 10", "codex-app-server-11: 11 12 13"]);
     // It outlives its first process, and is no orphan then.
     world.end(11);
@@ -227,8 +227,8 @@ fn a_service_is_an_entity_of_its_own_whoever_started_it() {
 #[test]
 fn a_service_of_another_user_is_another() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 1);
-    world.recognised(10, "codex-app-server", Role::Service);
-    world.recognised(11, "codex-app-server", Role::Service);
+    world.matched(10, "codex-app-server", Role::Service);
+    world.matched(11, "codex-app-server", Role::Service);
     world.processes[2].uid = Uid::new(1001);
     assert_eq!(world.trees(), ["codex-app-server-10: 10", "codex-app-server-11: 11"]);
 }

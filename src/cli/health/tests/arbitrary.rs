@@ -82,6 +82,7 @@ fn agent() -> impl Strategy<Value = AgentInfo> {
                 cwd,
                 command: None,
                 charge,
+                total_charge: charge,
                 anon: charge,
                 shmem: Bytes::ZERO,
                 swap: Bytes::ZERO,
