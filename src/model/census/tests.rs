@@ -162,9 +162,9 @@ fn a_loop_of_parents_ends() {
 }
 
 impl World {
-    fn matched(&mut self, pid: i32, rule: &str, role: Role) {
+    fn matched(&mut self, pid: i32, by: &str, role: Role) {
         let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
-        process.rule = Some(Arc::new(Recognised { rule: rule.to_owned(), role, resume: None }));
+        process.rule = Some(Arc::new(Recognised { rule: by.to_owned(), role, resume: None }));
     }
 
     /// Gives a process an environment that speaks of a session of claude's.

@@ -22,7 +22,8 @@ impl Look {
     /// Its share now, when it seems to cost `now`: what has come since is its own, what has gone was.
     pub(super) fn share_of(&self, now: &Charge) -> Charge {
         let Some(share) = self.share else { return *now };
-        let moved = |share: Bytes, then: Bytes, now: Bytes| (share + now).saturating_sub(then);
+        // No share is more than the whole, should the process have grown between the two reads.
+        let moved = |share: Bytes, then: Bytes, now: Bytes| (share.min(then) + now).saturating_sub(then);
         Charge {
             anon: moved(share.anon, self.seen.anon, now.anon),
             shmem: moved(share.shmem, self.seen.shmem, now.shmem),
