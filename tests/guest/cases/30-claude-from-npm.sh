@@ -14,5 +14,4 @@ expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid) \(.uid)"] | join
 charge=$(charge_of "claude-$pid")
 expect 'less than its resident set, which is mostly its program' test "$charge" -lt $(($(ps -o rss= -p "$pid") * 1024))
 expect 'not less than its own memory' test "$charge" -gt $(($(anonymous "$pid") * 8 / 10))
-figure charge "$(mib "$charge")"
-figure rss "$(mib $(($(ps -o rss= -p "$pid") * 1024)))"
+expect_true_charge 'the charge' "claude-$pid" "$pid"

@@ -1,26 +1,28 @@
-# Shared memory that two tools of an agent map is charged to the agent, and once.
-# timeout: 150
+# Mapped shared memory is charged to the agent, once whoever maps it, and others' shared memory is not.
+# timeout: 200
 
 lines 900M 1500M
+terminal theirs other
+type_in theirs 'hog --do "map shared 300M"'
 stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
-cat >/home/agent/work/share.py <<'PYTHON'
-import mmap, os, time
-pages = mmap.mmap(-1, 400 << 20)  # shared and anonymous: RssShmem
-os.fork()
-for at in range(0, len(pages), 4096):
-    pages[at] = 1
-time.sleep(1000)
-PYTHON
-type_in alpha 'tool python3 share.py'
-wait_for 60 '(( $(pgrep --full --exact "python3 share.py" | wc -l) == 2 ))'
-mapfile -t sharers < <(pgrep --full --exact 'python3 share.py')
-for pid in "${sharers[@]}"; do
-  wait_for 60 "(( \$(ps -o rss= -p $pid) > 400 * 1024 ))"
-done
-wait_for 30 "(( \$(charge_of $(id_of alpha)) > 400 << 20 ))"
-sleep 3
-charge=$(charge_of "$(id_of alpha)")
-expect 'once' test "$charge" -lt $((600 << 20))
+alpha=$(id_of alpha) pid=$(pid_of alpha)
+wait_for 30 "knows $alpha"
+wait_for 60 "(( \$(rollup Pss_Shmem \$(leaks)) > 290 << 20 ))"
+before=$(settled "$alpha")
+
+type_in alpha 'map shared 200M'
+wait_for 60 "(( \$(rollup Pss_Shmem $pid) >= 200 << 20 ))"
+expect_charge 'shared and anonymous counts' "$alpha" $((before + (200 << 20)))
+figure shared "$(mib "$charge")"
+
+type_in alpha 'fork touch'
+wait_for 30 "[[ \$(processes_of $alpha) == 2 ]]"
+wait_for 60 "(( \$(rollup Pss_Shmem $pid) < 110 << 20 ))"
+expect_charge 'mapped by two members it counts once' "$alpha" $((before + (200 << 20)))
+figure twice "$(mib "$charge")"
+
+type_in alpha 'map memfd 200M'
+wait_for 60 "(( \$(rollup Pss_Shmem $pid) >= 290 << 20 ))"
+expect_charge 'a mapped memfd counts' "$alpha" $((before + (400 << 20)))
+figure memfd "$(mib "$charge")"
 expect_is 'nobody was warned' "$(count warn)" 0
-figure charge "$(mib "$charge")"

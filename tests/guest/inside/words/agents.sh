@@ -44,7 +44,7 @@ shell_of() { as "$(owner "$1")" tmux list-panes -t "$1" -F '#{pane_pid}'; }
 tmux_of() { as "$(owner "$1")" tmux display-message -p -t "$1" '#{pid}'; }
 
 # stand_in NAME [USER]: an idle agent in a terminal of that name, a hog where Claude Code's program would be. It obeys
-# what is typed (see hog.rs): `tool`, `child`, `grow`.
+# what is typed (see hog/main.rs): `tool`, `child`, `grow`.
 stand_in() {
   local name=$1 user=${2-agent} path
   path=$(program_of "$name")
@@ -100,3 +100,7 @@ oom_kills() { awk '$1 == "oom_kill" { print $2 }' /proc/vmstat; }
 
 # What a real Claude Code needs to stay at its prompt without a network, before its command.
 readonly CLAUDE_ENVIRONMENT='ANTHROPIC_API_KEY=sk-dummy ANTHROPIC_BASE_URL=http://127.0.0.1:9 DISABLE_AUTOUPDATER=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1'
+
+# The same for Codex and Gemini; what else they need is in their own files (image/late.sh).
+readonly CODEX_ENVIRONMENT='OPENAI_API_KEY=sk-dummy'
+readonly GEMINI_ENVIRONMENT='GEMINI_API_KEY=dummy GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:9'

@@ -1,38 +1,46 @@
 //! A leak on demand, for the guest cases.
 //!
 //! `hog --rate 100M --until 2G` touches anonymous memory at a hundred MiB a second until it holds two GiB, then sleeps.
-//! Installed at a path where a rule looks for an agent, `hog --prompt` is a stand-in for one: it obeys lines on its
-//! standard input, so that a test can type into it as a person would:
+//! `hog --do LINE` obeys lines like these first. Installed at a path where a rule looks for an agent, `hog --prompt` is
+//! a stand-in for one: it obeys the lines on its standard input, so that a test can type into it as a person would:
 //!
 //! ```text
 //! tool COMMAND        run COMMAND as an agent's shell tool does: below a shell of its own, in a session of its own
 //! child COMMAND       the same without the session of its own
 //! grow SIZE [RATE]    hold SIZE of memory from now on; a smaller SIZE lets go of some
+//! map KIND SIZE       SIZE more of a kind: private, huge (transparent), hugetlb, shared (anonymous), memfd
+//! read FILE           map FILE and read it
+//! write SIZE          a file in memory that is written and not mapped
+//! fork [touch]        a child that sleeps with all this memory; `touch`: that writes to every page of it first
+//! pageout             have what was mapped swapped out
+//! forget              give back what was mapped and keep the mapping
+//! leave               end the main thread; another one has the memory and obeys what follows
 //! exit [CODE]
 //! ```
 //!
 //! Sizes are bytes, or end in K, M, G (powers of 1024).
 
-use std::hint::black_box;
-use std::io::BufRead as _;
+mod memory;
+mod raw;
+
+use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
-use std::{env, io, thread};
+use std::process::{self, Command, ExitCode, Stdio};
+use std::{env, io, iter, thread};
 
-const USAGE: &str = "usage: hog [--rate SIZE] [--until SIZE] [--then sleep|exit] [--ignore-term] [--prompt]";
+use memory::Memory;
 
-/// Memory grows by blocks of this size. Small against every line a case sets, and large enough that a leak of a
-/// gibibyte is a thousand system calls.
-const BLOCK: usize = 1 << 20;
-
-/// Every page has to be written, or it costs nothing.
-const PAGE: usize = 4096;
+const USAGE: &str =
+    "usage: hog [--rate SIZE] [--until SIZE] [--do LINE]… [--then sleep|exit] [--ignore-term] [--prompt]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let outcome = Options::parse(&words)
         .and_then(|options| if options.ignore_term { Err(deaf_to_term(&words)) } else { options.run() });
+    ended(outcome)
+}
+
+fn ended(outcome: Result<ExitCode, String>) -> ExitCode {
     outcome.unwrap_or_else(|reason| {
         eprintln!("hog: {reason}\n{USAGE}");
         ExitCode::from(2)
@@ -40,8 +48,6 @@ fn main() -> ExitCode {
 }
 
 /// Runs this program again with SIGTERM ignored, which exec keeps. Returns only if that failed.
-///
-/// A shell does it, because ignoring a signal from Rust takes `unsafe`.
 fn deaf_to_term(words: &[String]) -> String {
     let myself = match env::current_exe() {
         Ok(path) => path,
@@ -57,6 +63,7 @@ fn deaf_to_term(words: &[String]) -> String {
 struct Options {
     rate: Option<usize>,
     until: usize,
+    lines: Vec<String>,
     then_exit: bool,
     ignore_term: bool,
     prompt: bool,
@@ -70,6 +77,7 @@ impl Options {
             match word {
                 "--rate" => options.rate = Some(size(words.next().unwrap_or_default())?),
                 "--until" => options.until = size(words.next().unwrap_or_default())?,
+                "--do" => options.lines.push(words.next().unwrap_or_default().to_owned()),
                 "--then" => match words.next() {
                     Some("sleep") => options.then_exit = false,
                     Some("exit") => options.then_exit = true,
@@ -86,85 +94,82 @@ impl Options {
     fn run(self) -> Result<ExitCode, String> {
         let mut memory = Memory::default();
         memory.hold(self.until, self.rate);
+        let first = self.lines.into_iter().map(Ok);
         if self.prompt {
-            return prompt(&mut memory);
+            return obey(memory, Box::new(first.chain(iter::from_fn(typed))));
         }
-        if self.then_exit {
-            return Ok(ExitCode::SUCCESS);
-        }
-        loop {
-            thread::park();
-        }
+        let last = if self.then_exit { "exit" } else { "sleep" };
+        obey(memory, Box::new(first.chain(iter::once(Ok(last.to_owned())))))
     }
 }
 
+/// The next line of the standard input. Not `Stdin::lines`, whose lock stays with one thread.
+fn typed() -> Option<io::Result<String>> {
+    let mut line = String::new();
+    match io::stdin().read_line(&mut line) {
+        Ok(0) => None,
+        Ok(_) => Some(Ok(line)),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+type Lines = Box<dyn Iterator<Item = io::Result<String>> + Send>;
+
 /// Obeys one line after the other until there are no more.
-fn prompt(memory: &mut Memory) -> Result<ExitCode, String> {
-    for line in io::stdin().lock().lines() {
+fn obey(mut memory: Memory, mut lines: Lines) -> Result<ExitCode, String> {
+    while let Some(line) = lines.next() {
         let line = line.map_err(|error| format!("standard input: {error}"))?;
-        let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-        match word {
-            "" => {}
-            "tool" => shell(rest, true)?,
-            "child" => shell(rest, false)?,
+        let line = line.trim();
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let done = match word {
+            "" => Ok(()),
+            "tool" => shell(rest, true),
+            "child" => shell(rest, false),
             "grow" => {
                 let (until, rate) =
                     rest.split_once(' ').map_or((rest, None), |(until, rate)| (until, Some(rate)));
                 memory.hold(size(until)?, rate.map(size).transpose()?);
+                Ok(())
             }
+            "map" => {
+                let (kind, much) = rest.split_once(' ').unwrap_or((rest, ""));
+                memory.map(kind, size(much)?)
+            }
+            "read" => File::open(rest).and_then(|file| raw::Region::of_file(&file)),
+            "write" => memory.write(size(rest)?),
+            "fork" => memory.fork(rest == "touch"),
+            "pageout" => memory.page_out(),
+            "forget" => memory.forget(),
+            "leave" => {
+                thread::spawn(|| {
+                    let failed = ended(obey(memory, lines)) != ExitCode::SUCCESS;
+                    process::exit(i32::from(failed))
+                });
+                raw::leave()
+            }
+            "sleep" => loop {
+                thread::park();
+            },
             "exit" => return Ok(ExitCode::from(rest.parse().unwrap_or(0))),
-            other => eprintln!("hog: what is `{other}`?"),
-        }
+            other => Err(io::Error::other(format!("what is `{other}`?"))),
+        };
+        // A person at a prompt may try again, and so may a test.
+        done.unwrap_or_else(|error| eprintln!("hog: {line}: {error}"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Starts a command below a bash that stays, as an agent's shell tool does, and does not wait for it.
-fn shell(command: &str, own_session: bool) -> Result<(), String> {
+fn shell(command: &str, own_session: bool) -> io::Result<()> {
     // The mention of a snapshot is what such a command line really says; the last line keeps bash from turning into
     // the command.
     let script = "true .claude/shell-snapshots/snapshot-bash.sh; eval \"$1\"\nexit $?";
-    // setsid(1) rather than setsid(2), which takes `unsafe` between fork and exec.
+    // setsid(1) rather than setsid(2), which would have to be called between fork and exec.
     let mut start = Command::new(if own_session { "setsid" } else { "env" });
-    let mut child = start
-        .args(["bash", "-c", script, "bash", command])
-        .stdin(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("{}: {error}", start.get_program().display()))?;
+    let mut child = start.args(["bash", "-c", script, "bash", command]).stdin(Stdio::null()).spawn()?;
     // Nobody asks how it ended, but a zombie would stay in the process table.
     thread::spawn(move || child.wait());
     Ok(())
-}
-
-/// Anonymous memory that is really there.
-#[derive(Default)]
-struct Memory {
-    blocks: Vec<Vec<u8>>,
-}
-
-impl Memory {
-    /// Grows at `rate` bytes a second, or as fast as it goes, or shrinks at once, until `bytes` are held.
-    fn hold(&mut self, bytes: usize, rate: Option<usize>) {
-        let blocks = bytes.div_ceil(BLOCK);
-        self.blocks.truncate(blocks);
-        let before = self.blocks.len();
-        let started = Instant::now();
-        while self.blocks.len() < blocks {
-            let mut block = vec![0; BLOCK];
-            block.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
-            self.blocks.push(black_box(block));
-            if let Some(rate) = rate {
-                pace(started, (self.blocks.len() - before) * BLOCK, rate);
-            }
-        }
-    }
-}
-
-/// Sleeps until `done` bytes are no more than `rate` allows since `started`.
-fn pace(started: Instant, done: usize, rate: usize) {
-    let nanoseconds = (done as u128) * 1_000_000_000 / (rate.max(1) as u128);
-    let due = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-    thread::sleep(due.saturating_sub(started.elapsed()));
 }
 
 /// `300M` in bytes.

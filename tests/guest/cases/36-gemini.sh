@@ -1,0 +1,19 @@
+# Gemini at its prompt, a launcher and the program it starts anew with a larger heap, is one agent.
+# timeout: 400
+
+# Node 24 names the main thread of both `MainThread`. Bookworm's own Node is too old for Gemini.
+if [[ $(release) == bookworm ]]; then node=/opt/npm/node24/bin; else node=/usr/bin; fi
+terminal gemini
+type_in gemini "PATH=$node:\$PATH $GEMINI_ENVIRONMENT /opt/npm/gemini/bin/gemini"
+wait_for 60 'pgrep --parent "$(shell_of gemini)" --full bin/gemini'
+root=$(pgrep --parent "$(shell_of gemini)" --full bin/gemini)
+wait_for 60 "knows gemini-$root"
+wait_for 280 'screen gemini | grep -q "Type your message"'
+updates 5
+
+expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid) \(.uid) \(.parent)"] | join(", ")')" "gemini $root 1000 null"
+expect_is 'of a launcher and a program' "$(processes_of "gemini-$root")" 2
+figure node "$("$node/node" --version)"
+figure thread "$(cat "/proc/$root/comm")"
+expect_true_charge 'the charge' "gemini-$root" "$root" "$(pgrep --parent "$root")"
+figure package "$(du -sm /opt/npm/gemini | cut -f1)M"

@@ -1,0 +1,43 @@
+# Memory given back, and memory of a tool that ended, is off the charge within two updates.
+# timeout: 150
+
+lines 900M 1500M
+stand_in alpha
+alpha=$(id_of alpha) pid=$(pid_of alpha)
+wait_for 30 "knows $alpha"
+before=$(settled "$alpha")
+
+# updates_until_small: how many statuses the service tells until the charge is small again.
+updates_until_small() {
+  local told=0
+  # What is waiting was told before.
+  while next_status 0.05; do :; done
+  while ((told < 20)); do
+    next_status 60
+    told=$((told + 1))
+    now=$(jq ".parameters.status.agents[] | select(.id == \"$alpha\") | .charge" <<<"$status")
+    if ((now < before + (20 << 20))); then break; fi
+  done
+  updates_needed=$told
+}
+
+type_in alpha 'map private 200M'
+expect_charge 'mapped' "$alpha" $((before + (200 << 20)))
+status_stream
+type_in alpha forget
+wait_for 30 "(( \$(anonymous $pid) < 50 << 20 ))"
+updates_until_small
+figure forgotten "$updates_needed updates"
+expect 'what was given back is seen within two updates' test "$updates_needed" -le 2
+status_stream_end
+
+type_in alpha 'tool hog --until 200M; sleep 1000'
+wait_for 30 leaks
+expect_charge 'a tool' "$alpha" $((before + (200 << 20)))
+status_stream
+kill -KILL "$(leaks)"
+wait_for 30 '! leaks'
+updates_until_small
+figure ended "$updates_needed updates"
+expect 'that a tool ended is seen within two updates' test "$updates_needed" -le 2
+status_stream_end

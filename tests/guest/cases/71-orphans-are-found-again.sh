@@ -1,0 +1,40 @@
+# Tools that lost their parents while nobody looked are found by their environment, and never given to the wrong agent.
+# timeout: 200
+
+lines 900M 1500M
+mkdir -p /tmp/case
+stand_in alpha
+stand_in beta
+stand_in theirs other
+wait_for 30 "knows $(id_of alpha) && knows $(id_of beta) && knows $(id_of theirs)"
+declare -A before
+for name in alpha beta theirs; do before[$name]=$(settled "$(id_of "$name")"); done
+
+# environment SESSION: what Claude Code gives its tools.
+environment() { echo "export CLAUDECODE=1 CLAUDE_CODE_SESSION_ID=$1"; }
+orphan() { echo "hog --until $1 & until test -e /tmp/case/go; do sleep 0.2; done"; }
+type_in alpha "tool $(environment aaaa); sleep 1000"
+type_in alpha "tool $(environment aaaa); $(orphan 101M)"
+type_in beta "tool $(environment bbbb); $(orphan 102M)"
+type_in theirs "tool $(environment cccc); $(orphan 103M)"
+wait_for 60 '(( $(leaks | wc -l) == 3 )) && pgrep --full --exact "sleep 1000"'
+for leak in $(leaks); do wait_for 60 "(( \$(anonymous $leak) >= 100 << 20 ))"; done
+
+systemctl stop claude-watchdog.service
+touch /tmp/case/go
+for leak in $(leaks); do wait_for 30 "[[ \$(ps -o comm= -p \$(parent $leak)) == systemd ]]"; done
+systemctl start claude-watchdog.service
+wait_for 30 "knows $(id_of alpha) && knows $(id_of beta) && knows $(id_of theirs)"
+
+expect_charge 'one whose session a member of alpha has is alpha'"'"'s' "$(id_of alpha)" $((before[alpha] + (101 << 20)))
+figure session "$(mib "$charge")"
+expect_charge 'one of a user with one agent is that agent'"'"'s' "$(id_of theirs)" $((before[theirs] + (103 << 20)))
+figure 'only agent' "$(mib "$charge")"
+expect 'one that may be of two agents is of neither' test "$(charge_of "$(id_of beta)")" -lt $((50 << 20))
+expect_is 'beta is alone' "$(processes_of "$(id_of beta)")" 1
+expect_is 'nobody was ended' "$(count act)" 0
+
+# Forked twice at once: gone from its parent before a tick can see it.
+type_in alpha "tool $(environment aaaa); setsid --fork hog --until 104M; sleep 1000"
+expect_charge 'one that left at once' "$(id_of alpha)" $((before[alpha] + (205 << 20)))
+figure 'at once' "$(mib "$charge")"

@@ -1,0 +1,25 @@
+# An agent that an agent started names it as its parent, and its memory is charged once.
+# timeout: 120
+
+lines 900M 1500M
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+before=$(settled "$alpha")
+inner=$(program_of inner)
+install -D /usr/local/bin/hog "$inner"
+type_in alpha "tool $inner --until 150M"
+wait_for 30 "running $inner"
+inner=claude-$(running "$inner")
+wait_for 30 "knows $inner"
+expect_charge 'the inner one' "$inner" $((150 << 20))
+expect_is 'its parent' "$(health ".agents[] | select(.id == \"$inner\") | .parent")" "$alpha"
+expect 'once' test "$(charge_of "$alpha")" -lt $((before + (10 << 20)))
+figure outer "$(mib "$(charge_of "$alpha")")"
+figure inner "$(mib "$charge")"
+
+# Its starter gone, it is the same agent with the same parent.
+kill -KILL "$(parent "${inner#claude-}")"
+updates 3
+expect_is 'its parent still' "$(health ".agents[] | select(.id == \"$inner\") | .parent")" "$alpha"
+expect_is 'two agents' "$(health '.agents | length')" 2

@@ -1,0 +1,31 @@
+# An agent is recognised however it is started: in place of a shell, under another name, behind a link, in a pid namespace.
+# timeout: 180
+
+lines 900M 1500M
+mkdir -p /tmp/case /opt/agents
+# The program, as people and agents' own tools start it: TERMINAL, what is typed, the executable that runs then.
+program=$(program_of npm)
+install -D /usr/local/bin/hog "$program"
+ln -s /usr/local/bin/hog /tmp/case/claude
+chmod -R a+rX /tmp/case
+
+started() { # started TERMINAL COMMAND: the process that the shell became
+  terminal "$1"
+  shell=$(shell_of "$1")
+  type_in "$1" "$2"
+  wait_for 30 "knows claude-$shell"
+}
+started exec "exec $program --prompt"
+started named "exec -a somebody $program --prompt"
+started argument "exec -a claude /usr/local/bin/hog --prompt"
+started link "exec /tmp/case/claude --prompt"
+expect_is 'four' "$(health '[.agents[].rule] | join(" ")')" 'claude claude claude claude'
+
+terminal namespace
+type_in namespace "unshare --user --map-root-user --pid --fork --mount-proc $program --until 100M"
+wait_for 30 '[[ $(health ".agents | length") == 5 ]]'
+inside=$(health '.agents[-1].pid')
+expect_is 'it is the first of a namespace' "$(awk '$1 == "NSpid:" { print $NF }' "/proc/$inside/status")" 1
+expect_is 'and a user'"'"'s' "$(health '.agents[-1].uid')" 1000
+expect_charge 'its memory counts' "claude-$inside" $((100 << 20))
+figure namespace "$(mib "$charge")"

@@ -1,0 +1,26 @@
+# Where users see their own processes only, the service sees, charges and ends as everywhere.
+# timeout: 180
+
+lines 300M 600M
+afterwards 'mount -o remount,hidepid=0 /proc'
+mount -o remount,hidepid=2 /proc
+expect_not 'users do not see each other' as other ps -p 1
+restart_service
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+before=$(settled "$alpha")
+type_in alpha 'tool hog --until 200M; sleep 1000'
+expect_charge 'charged' "$alpha" $((before + (200 << 20)))
+figure charge "$(mib "$charge")"
+expect_is 'a user sees the own agent' "$(as agent vm-health-check --json | jq -r '.agents[].pid')" "$(pid_of alpha)"
+
+type_in alpha 'tool hog --rate 60M --until 700M; echo $? >code; sleep 1000'
+wait_for 90 '[[ $(count acted) == 1 ]]'
+wait_for 30 'test -s /home/agent/work/code'
+expect_is 'the leak was asked to end' "$(cat /home/agent/work/code)" 143
+expect 'the agent lives' alive "$(pid_of alpha)"
+
+mount -o remount,hidepid=0 /proc
+updates 2
+expect 'and back' knows "$alpha"

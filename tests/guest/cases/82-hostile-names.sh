@@ -1,0 +1,29 @@
+# Processes whose names look like the end of a stat line, hold a newline or are no UTF-8 are members as others are.
+# timeout: 180
+
+lines 500M 800M
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+before=$(settled "$alpha")
+mkdir -p /tmp/case
+names=('foo) Z 1' $'a\nState:\tZ' $'\xff\xfe\x80' ') R 1 1 1 1 (x' '{"pid":1}' $'\e[2J')
+for number in "${!names[@]}"; do
+  cp /usr/local/bin/hog "/tmp/case/${names[number]}"
+  # Linked under a name that can be typed: what is executed is the file that the link names.
+  printf '#!/bin/bash\nexec %q "$@"\n' "/tmp/case/${names[number]}" >"/tmp/case/run$number"
+  chmod -R a+rx /tmp/case
+  type_in alpha "tool /tmp/case/run$number --until 50M"
+done
+expect_charge 'all of them' "$alpha" $((before + (${#names[@]} * 50 << 20)))
+figure charge "$(mib "$charge")"
+
+hostile=$(pgrep --parent "$(pgrep --parent "$(pid_of alpha)" --oldest)")
+expect_is 'the name is what it should be' "$(cat "/proc/$hostile/comm")" "${names[0]}"
+type_in alpha 'tool /tmp/case/run0 --rate 80M --until 700M; echo $? >code; sleep 1000'
+wait_for 90 '[[ $(count acted) == 1 ]]'
+wait_for 30 'test -s /home/agent/work/code'
+expect_is 'one that leaks is ended' "$(cat /home/agent/work/code)" 143
+expect 'the agent and the others live' alive "$(pid_of alpha)" "$hostile"
+expect 'a person can read it' vm-health-check
+expect_not 'no control characters' grep -q $'\e' <(vm-health-check)

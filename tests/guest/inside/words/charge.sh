@@ -1,0 +1,95 @@
+# What an agent costs, as the service says and as the kernel does.
+
+# near ACTUAL WANTED [PERCENT]: within 5 percent, if nothing else is said.
+near() {
+  local away=$(($1 - $2))
+  ((${away#-} * 100 <= $2 * ${3-5}))
+}
+
+# expect_charge DESCRIPTION ID WANTED [PERCENT]: the charge gets near to WANTED and stays for three updates. What it
+# is then is in `charge`.
+expect_charge() {
+  local what=$1 id=$2 wanted=$3 percent=${4-5} deadline=$((SECONDS + 25)) update
+  until charge=$(charge_of "$id") && near "$charge" "$wanted" "$percent"; do
+    ((SECONDS < deadline)) || fail "$what (it costs $(mib "${charge:-0}"), not $(mib "$wanted"))"
+    sleep 0.3
+  done
+  for update in 1 2 3; do
+    updates 1
+    charge=$(charge_of "$id")
+    near "$charge" "$wanted" "$percent" || fail "$what (in update $update it costs $(mib "${charge:-0}"), not $(mib "$wanted"))"
+  done
+}
+
+# settled ID: its charge once three updates in a row agree on it within 1 percent.
+settled() {
+  local same=0 before=0 now
+  while ((same < 3)); do
+    updates 1
+    now=$(charge_of "$1")
+    if near "$now" "$before" 1; then same=$((same + 1)); else same=0; fi
+    before=$now
+  done
+  echo "$now"
+}
+
+# processes_of ID: how many the service counts.
+processes_of() { health ".agents[] | select(.id == \"$1\") | .processes"; }
+
+# status_stream: the service tells every change from now on, one next_status each.
+status_stream() {
+  coproc STATUS { exec socat - UNIX-CONNECT:/run/claude-watchdog/io.moltdown.Watchdog; }
+  printf '%s\0' '{"method":"io.moltdown.Watchdog.Status","parameters":{},"more":true}' >&"${STATUS[1]}"
+}
+
+# next_status SECONDS: the next one, in `status`; fails when none comes in time.
+next_status() { IFS= read -r -d '' -t "$1" status <&"${STATUS[0]}"; }
+
+status_stream_end() {
+  local pid=$STATUS_PID
+  kill "$pid"
+  wait "$pid" || true
+}
+
+# updates COUNT: waits until the service has told so many statuses more.
+updates() {
+  local count
+  status_stream
+  # The first one is what is known already.
+  for ((count = 0; count <= $1; count++)); do next_status 60; done
+  status_stream_end
+}
+
+# rollup FIELDS PID…: the sum of these fields of /proc/PID/smaps_rollup over all of them, in bytes. FIELDS are
+# alternatives of a regular expression: `Pss_Anon|Pss_Shmem`.
+rollup() {
+  local fields=$1 pid
+  shift
+  for pid; do
+    # One of them may end while we look.
+    cat "/proc/$pid/smaps_rollup" 2>/dev/null || true
+  done | awk -v fields="^($fields):\$" '$1 ~ fields { sum += $2 } END { printf "%.0f\n", sum * 1024 }'
+}
+
+# expect_true_charge DESCRIPTION ID PID…: what the service says of an agent is what its processes really hold, within
+# 5 percent: their private and proportionally shared memory, swap included. Private_Dirty would be simpler and is shown
+# beside it, but it leaves out what two of them share since a fork and what is swapped, and has the dirty pages of
+# mapped files. A program moves while we look: several tries.
+expect_true_charge() {
+  local what=$1 id=$2 try charge real
+  shift 2
+  for try in {1..20}; do
+    updates 1
+    charge=$(charge_of "$id")
+    real=$(rollup 'Pss_Anon|Pss_Shmem|SwapPss' "$@")
+    if near "$charge" "$real"; then
+      figure charge "$(mib "$charge")"
+      figure pss "$(mib "$real")"
+      figure dirty "$(mib "$(rollup Private_Dirty "$@")")"
+      figure rss "$(mib "$(rollup Rss "$@")")"
+      return
+    fi
+    sleep 1
+  done
+  fail "$what (it costs $(mib "$charge"), but holds $(mib "$real"); after $try tries)"
+}
