@@ -4,6 +4,7 @@ pub mod clock;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;
+pub mod newest;
 pub mod pidfd;
 pub mod proc;
 pub mod stat;
