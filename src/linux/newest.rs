@@ -3,8 +3,10 @@
 //! Threads move it as well, an exec does not, and neither does a clone that asks for a pid (`set_tid`, CRIU). So it
 //! says when nothing new needs to be looked for, and where; a full sweep now and then stays necessary.
 //!
-//! Look at each window twice. The kernel gives out a pid before the process can be found under it (`copy_process`
-//! of `kernel/fork.c`: `alloc_pid`, later `attach_pid`), so a look in between passes a newcomer over.
+//! Let each window begin where the last but one did. The kernel gives out a pid before the process can be found under
+//! it (`copy_process` of `kernel/fork.c`: `alloc_pid`, and only later `attach_pid`), so a look in between passes a
+//! newcomer over: 1 to 7 of 800 where looks follow one another without a pause, none where each window reaches 100 ms
+//! back (`cargo bench --bench newcomers -- race`).
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
