@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origins, Smallest, flag, grace};
-use crate::model::{Bytes, Size};
+use super::{Origins, Smallest, grace};
+use crate::model::{Bytes, Size, flag};
 
 /// The names of the keys, as messages and [`Origins`] have them.
 pub mod key {
