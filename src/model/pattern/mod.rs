@@ -4,7 +4,7 @@ mod glob;
 mod interpreters;
 mod name;
 mod refused;
-mod spelling;
+pub(super) mod spelling;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -66,7 +66,7 @@ fn either(text: &str, what: &str) -> Result<(), PatternError> {
         return refuse(format!("{what} without quotes inside the quotes{}", like(&text.replace(quotes, ""))));
     }
     if text.trim() != text || text.chars().any(char::is_control) {
-        return refuse(format!("{what} without blanks around it{}", like(text.trim())));
+        return refuse(format!("{what} without blanks around it or control characters{}", like(text.trim())));
     }
     let variable = text
         .match_indices('$')
@@ -134,8 +134,8 @@ mod tests {
             "a/***/b",
             "**/a/**",
         ];
-        let all: String = texts.iter().map(|text| format!("{text:16} {}\n", wanted(text))).collect();
-        insta::assert_snapshot!(all);
+        let all: Vec<String> = texts.iter().map(|text| format!("{text:16} {}", wanted(text))).collect();
+        insta::assert_snapshot!(all.join("\n"));
     }
 
     #[test]

@@ -9,6 +9,13 @@ use std::str::FromStr;
 
 use super::{Name, Pattern, PatternError};
 
+/// Reads a text as a `T`, or refuses it with what it takes.
+pub(in crate::model) fn text<'de, D: Deserializer<'de>, T: FromStr<Err = PatternError>>(
+    from: D,
+) -> Result<T, D::Error> {
+    from.deserialize_str(Text(PhantomData))
+}
+
 /// A text that is read as a `T`.
 struct Text<T>(PhantomData<T>);
 
@@ -26,13 +33,13 @@ impl<T: FromStr<Err = PatternError>> Visitor<'_> for Text<T> {
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_str(Text(PhantomData))
+        text(from)
     }
 }
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_str(Text(PhantomData))
+        text(from)
     }
 }
 

@@ -37,7 +37,7 @@ pub enum RuleProblem {
     LauncherWithoutScript,
     /// One excludes the other.
     #[error(
-        "it cannot be a `launcher`, which is part of one agent, and a `service`, which is part of none; choose one"
+        "it cannot be a `launcher`, which is part of one agent, and a `service`, which is part of none; set one of the two to false"
     )]
     LauncherAndService,
 }

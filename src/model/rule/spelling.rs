@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
-use super::{Name, Pattern};
+use crate::model::pattern::spelling::text;
+use crate::model::pattern::{Name, Pattern, PatternError};
 
 pub(super) fn paths<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
     list(from, "a list of path endings, like [\"bin/my-agent\"]")
@@ -43,30 +45,42 @@ fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 /// An executable that is not that of many programs.
 struct Executable(Pattern);
 
-impl<'de> Deserialize<'de> for Executable {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let pattern = Pattern::deserialize(from)?;
-        if pattern.takes_in_interpreters() {
-            let wanted = "the executable of one agent: this is also that of many other programs; \
-                          what an interpreter runs is named by `script`";
-            return Err(D::Error::invalid_value(Unexpected::Str(pattern.as_str()), &wanted));
-        }
-        Ok(Self(pattern))
-    }
-}
-
 /// An `argv[0]` that is not that of many programs.
 struct OwnName(Name);
 
+impl FromStr for Executable {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let pattern: Pattern = text.parse()?;
+        if pattern.takes_in_interpreters() { Err(of_many(text)) } else { Ok(Self(pattern)) }
+    }
+}
+
+impl FromStr for OwnName {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let name: Name = text.parse()?;
+        if name.takes_in_interpreters() { Err(of_many(text)) } else { Ok(Self(name)) }
+    }
+}
+
+fn of_many(text: &str) -> PatternError {
+    let wanted = "what is of one agent alone, and this is of many programs: \
+                  an agent that an interpreter runs is told by its `script`";
+    PatternError::new(text, wanted)
+}
+
+impl<'de> Deserialize<'de> for Executable {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text(from)
+    }
+}
+
 impl<'de> Deserialize<'de> for OwnName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let name = Name::deserialize(from)?;
-        if name.takes_in_interpreters() {
-            let wanted = "the name of one agent: this is also that of many other programs; \
-                          what an interpreter runs is named by `script`";
-            return Err(D::Error::invalid_value(Unexpected::Str(name.as_str()), &wanted));
-        }
-        Ok(Self(name))
+        text(from)
     }
 }
 
