@@ -160,7 +160,8 @@ impl Supervisor {
             log(Level::WARN, note.clone());
         }
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
-        let mut sampler = Sampler::new(proc, only);
+        let rules = Arc::new(crate::agents::Rules::built_in());
+        let mut sampler = Sampler::new(proc, rules, only);
         let engine = Engine::new(lines, act);
         let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
         Ok(Self {
