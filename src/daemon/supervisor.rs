@@ -160,7 +160,7 @@ impl Supervisor {
             log(Level::WARN, note.clone());
         }
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
-        let rules = Arc::new(crate::agents::Rules::built_in());
+        let rules = Arc::new(super::rules(config)?);
         let mut sampler = Sampler::new(proc, rules, only);
         let engine = Engine::new(lines, act);
         let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
