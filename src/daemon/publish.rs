@@ -1,10 +1,12 @@
 //! A snapshot as others see it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::sampler::Sampler;
+use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::proc::ReadError;
 use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
@@ -141,7 +143,7 @@ fn last_action(action: &ActionInfo) -> String {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    let mut sampler = Sampler::new(proc, Path::new(CGROUP), only)?;
+    let mut sampler = Sampler::new(proc, Path::new(CGROUP), Arc::new(Rules::built_in()), only)?;
     let snapshot = sampler.patient_sample(PATIENCE)?;
     let config = Config::default();
     let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);

@@ -5,8 +5,10 @@ mod roster;
 mod scales;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
 use crate::model::census::Census;
@@ -25,11 +27,16 @@ pub(super) struct Sampler {
 
 impl Sampler {
     /// Reads processes at `proc` and cgroups at `cgroup`; of agents only those of `only`, where that is given.
-    pub(super) fn new(proc: &Path, cgroup: &Path, only: Option<Uid>) -> Result<Self, ReadError> {
+    pub(super) fn new(
+        proc: &Path,
+        cgroup: &Path,
+        rules: Arc<Rules>,
+        only: Option<Uid>,
+    ) -> Result<Self, ReadError> {
         Ok(Self {
             proc: Proc::open(proc)?,
             census: Census::default(),
-            roster: Roster::new(proc, only)?,
+            roster: Roster::new(proc, rules, only)?,
             scales: Scales::new(proc, cgroup)?,
         })
     }

@@ -162,7 +162,8 @@ impl Supervisor {
             log(Level::WARN, note.clone());
         }
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
-        let mut sampler = Sampler::new(&options.proc, &options.cgroup, only)?;
+        let rules = Arc::new(super::rules(config)?);
+        let mut sampler = Sampler::new(&options.proc, &options.cgroup, rules, only)?;
         let engine = Engine::new(lines, act);
         let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
         Ok(Self {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agents::{self, Facts};
+use crate::agents::{Facts, Rules};
 use crate::linux::clock;
 use crate::linux::stat::{Comm, Stat};
 use crate::model::{Boottime, Origin, Pid, ProcessKey, Recognised, Uid};
@@ -18,6 +18,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Command lines are shown up to here.
 pub(super) const COMMAND_LEN: usize = 256;
+
+/// What runs in a process.
+pub(super) struct Program {
+    pub(super) uid: Uid,
+    /// `None` where it is hidden from us.
+    pub(super) exe: Option<PathBuf>,
+    /// Forked from its parent and not exec'd yet.
+    pub(super) is_copy: bool,
+}
 
 /// One process.
 #[derive(Debug)]
@@ -48,13 +57,13 @@ pub(super) struct Known {
 impl Known {
     /// What `stat` and its executable tell; its arguments come later, until then it is what it was `before`.
     pub(super) fn new(
+        rules: &Rules,
         at: Boottime,
         stat: &Stat,
-        uid: Uid,
-        exe: Option<PathBuf>,
+        program: Program,
         before: Option<Self>,
-        is_copy: bool,
     ) -> Self {
+        let Program { uid, exe, is_copy } = program;
         let same = before.filter(|known| known.exe == exe && known.image == stat.start_stack);
         let matched = same.as_ref().and_then(|known| known.rule.clone());
         let mut known = Self {
@@ -75,7 +84,7 @@ impl Known {
             exe,
             looked: at,
         };
-        known.recognise(&[], &|| None);
+        known.recognise(rules, &[], &|| None);
         known
     }
 
@@ -94,14 +103,14 @@ impl Known {
     }
 
     /// Takes in its arguments.
-    pub(super) fn arguments(&mut self, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
+    pub(super) fn arguments(&mut self, rules: &Rules, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
         self.name = name(self.exe.as_deref(), argv.first(), &self.comm);
         self.command = command(argv);
-        self.recognise(argv, cwd);
+        self.recognise(rules, argv, cwd);
     }
 
-    fn recognise(&mut self, argv: &[OsString], _cwd: &dyn Fn() -> Option<PathBuf>) {
-        let rule = agents::recognise(Facts { exe: self.exe.as_deref(), argv }).map(Arc::new);
+    fn recognise(&mut self, rules: &Rules, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
+        let rule = rules.recognise(&Facts { exe: self.exe.as_deref(), argv, cwd });
         // A program that rewrites its title stays what it was: only an exec makes it something else.
         self.rule = rule.or(self.matched.clone()).filter(|_| !self.copy);
     }

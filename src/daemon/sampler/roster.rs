@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::known::Known;
-use crate::agents;
+use super::known::{Known, Program};
+use crate::agents::{self, Rules};
 use crate::linux::newest::{Newest, Window};
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::slow::{Found, Question, SlowReader};
@@ -33,6 +33,7 @@ pub(super) struct Roster {
     /// Kernel threads: nothing to see in them until the next sweep.
     kernel: HashSet<Pid>,
     members: HashSet<Pid>,
+    rules: Arc<Rules>,
     slow: SlowReader,
     newest: Option<Newest>,
     /// The last pid of the look before the last, and of the last.
@@ -44,11 +45,12 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    pub(super) fn new(proc: &Path, only: Option<Uid>) -> Result<Self, ReadError> {
+    pub(super) fn new(proc: &Path, rules: Arc<Rules>, only: Option<Uid>) -> Result<Self, ReadError> {
         Ok(Self {
             known: HashMap::new(),
             kernel: HashSet::new(),
             members: HashSet::new(),
+            rules,
             slow: SlowReader::open(proc, agents::VARIABLES)?,
             newest: Newest::open(proc),
             last: [None, None],
@@ -96,7 +98,7 @@ impl Roster {
             };
             match answer.found {
                 Found::Arguments(argv) => {
-                    known.arguments(&argv, &|| proc.cwd(answer.key.pid));
+                    known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
                     // What a root carries is the session of the agent that started it.
                     if known.rule.is_some() && !known.asked {
                         known.asked = self.slow.ask(answer.key, Question::Variables);
@@ -176,7 +178,7 @@ impl Roster {
         let exe = proc.exe(pid).ok()?;
         let parents = stat.parent.and_then(|pid| self.known.get(&pid)).map(|parent| parent.image);
         let is_copy = stat.start_stack != 0 && parents == Some(stat.start_stack);
-        Some(Known::new(at, stat, status.uid, exe, before, is_copy))
+        Some(Known::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
     }
 
     /// Whether its parent may be another than the one that started it: whoever takes in orphans has a session of its

@@ -10,6 +10,10 @@ use crate::model::{AgentSample, Bytes};
 
 const CLAUDE: &str = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
 
+fn sampler(proc: &Path, cgroup: &Path, only: Option<Uid>) -> Sampler {
+    Sampler::new(proc, cgroup, Arc::new(Rules::built_in()), only).unwrap()
+}
+
 /// A `/proc` of files.
 struct World {
     dir: TempDir,
@@ -58,7 +62,7 @@ impl World {
     }
 
     fn sampler(&self) -> Sampler {
-        Sampler::new(self.dir.path(), Path::new("/nowhere"), None).unwrap()
+        sampler(self.dir.path(), Path::new("/nowhere"), None)
     }
 
     fn file(&self, pid: i32, name: &str) -> PathBuf {
@@ -240,9 +244,9 @@ fn a_fork_is_not_counted_beyond_what_the_guest_has() {
 #[test]
 fn only_the_users_own_agents_are_supervised_where_that_is_all_we_may() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
-    let sampler = |uid| Sampler::new(world.dir.path(), Path::new("/nowhere"), Some(Uid::new(uid))).unwrap();
-    assert_eq!(seen(&mut sampler(1000)).len(), 1);
-    assert!(seen(&mut sampler(1001)).is_empty());
+    let of = |uid| sampler(world.dir.path(), Path::new("/nowhere"), Some(Uid::new(uid)));
+    assert_eq!(seen(&mut of(1000)).len(), 1);
+    assert!(seen(&mut of(1001)).is_empty());
 }
 
 #[test]
@@ -336,7 +340,7 @@ fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
         fs::write(scope.join("memory.stat"), stat).unwrap();
     };
     let charge = || {
-        let mut sampler = Sampler::new(world.dir.path(), cgroups.path(), None).unwrap();
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
         let agent = sampler.sample().unwrap().agents.remove(0);
         (agent.charge.total(), agent.cgroup.map(|c| c.path))
     };
@@ -356,7 +360,7 @@ fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
 /// Between two sweeps only members are looked at, and those that the last pid tells of.
 #[test]
 fn newcomers_are_seen_between_sweeps() {
-    let mut sampler = Sampler::new(Path::new("/proc"), Path::new("/nowhere"), None).unwrap();
+    let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
     sampler.sample().unwrap();
     let mut missed = 0;
     for _ in 0..20 {
