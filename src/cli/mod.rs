@@ -4,6 +4,7 @@ mod args;
 mod daemon;
 mod exit;
 pub mod health;
+pub mod terminal;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -3,24 +3,16 @@
 mod actions;
 mod agents;
 mod command;
-mod output;
-mod page;
-mod style;
 mod summary;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
+use super::terminal::{Page, Paint, Style};
 use crate::model::guest::Pressure;
 use crate::model::status::{GuestInfo, StatusInfo, Verdict};
-use page::Page;
-use style::Paint;
 
 pub(super) use command::run;
-pub use output::print;
-pub use style::Style;
-pub use text::shown;
 
 /// Where the values of the guest begin.
 const VALUES: usize = 10;
