@@ -3,11 +3,14 @@
 mod claude;
 mod interpreter;
 mod rule;
+mod trial;
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use rule::Rule;
+
+pub use trial::explain;
 
 use crate::model::{Recognised, Role};
 

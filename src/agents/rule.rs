@@ -21,15 +21,31 @@ pub(super) struct Rule {
 
 impl Rule {
     pub(super) fn matches_exe(&self, exe: &Path) -> bool {
-        self.exe.iter().any(|pattern| ends_with(exe, pattern))
+        self.exe_pattern(exe).is_some()
     }
 
     pub(super) fn matches_script(&self, script: &Path) -> bool {
-        self.script.iter().any(|pattern| ends_with(script, pattern))
+        self.script_pattern(script).is_some()
     }
 
     pub(super) fn matches_argv0(&self, argv0: &Path) -> bool {
-        argv0.file_name().is_some_and(|name| self.argv0.iter().any(|wanted| name == *wanted))
+        self.argv0_name(argv0).is_some()
+    }
+
+    /// The pattern that the executable matches.
+    pub(super) fn exe_pattern(&self, exe: &Path) -> Option<&'static str> {
+        self.exe.iter().copied().find(|pattern| ends_with(exe, pattern))
+    }
+
+    /// The pattern that the script matches.
+    pub(super) fn script_pattern(&self, script: &Path) -> Option<&'static str> {
+        self.script.iter().copied().find(|pattern| ends_with(script, pattern))
+    }
+
+    /// The name that `argv[0]` is.
+    pub(super) fn argv0_name(&self, argv0: &Path) -> Option<&'static str> {
+        let name = argv0.file_name()?;
+        self.argv0.iter().copied().find(|wanted| name == *wanted)
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Daemon {
     /// Where state is kept; nothing is kept yet
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
-    /// Where to read cgroups from; nothing is read there yet
+    /// Where to read cgroups from
     #[arg(long, value_name = "DIR", default_value = "/sys/fs/cgroup")]
     pub(super) cgroup: PathBuf,
     /// Say what would be done, send no signal

@@ -13,6 +13,7 @@ pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
         config: options.config,
         socket: socket.map(Path::to_owned),
         proc: options.proc,
+        cgroup: options.cgroup,
         dry_run: options.dry_run,
     };
     match supervise(&options) {

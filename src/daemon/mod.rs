@@ -2,6 +2,7 @@
 
 mod error;
 mod executor;
+mod explain;
 mod ledger;
 mod log;
 mod message;
@@ -12,5 +13,6 @@ mod signals;
 mod supervisor;
 
 pub use error::DaemonError;
+pub use explain::explain_alone;
 pub use publish::one_look;
 pub use supervisor::{Options, run};

@@ -117,6 +117,11 @@ fn last_action(action: &ActionInfo) -> String {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
+    look(proc, only).map(|(_, status)| status)
+}
+
+/// The same with the snapshot that it rests on.
+pub(super) fn look(proc: &Path, only: Option<Uid>) -> Result<(Snapshot, StatusInfo), ReadError> {
     let mut sampler = Sampler::new(Proc::open(proc)?, only);
     let snapshot = sampler.sample()?;
     let config = Config::default();
@@ -124,5 +129,5 @@ pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError>
     let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace });
     engine.step(&snapshot);
     let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
-    Ok(StatusInfo { verdict: Verdict::Unknown, ..status })
+    Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))
 }

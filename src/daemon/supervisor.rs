@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::error::DaemonError;
 use super::executor::Executor;
+use super::explain::{Explainer, Seen, Settings};
 use super::ledger::Ledger;
 use super::log::Relay;
 use super::publish;
@@ -19,13 +20,13 @@ use super::reporter::{Report, Reporter};
 use super::sampler::Sampler;
 use super::signals::Ending;
 use crate::config::{self, Config, EffectiveLines, Overrides, Place, Sources};
-use crate::ipc;
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
+use crate::ipc::{self, Fault};
 use crate::linux::memlock;
 use crate::linux::proc::Proc;
 use crate::model::event::What;
 use crate::model::status::StatusInfo;
-use crate::model::{AgentRef, Event, Lines, Snapshot, Uid};
+use crate::model::{AgentRef, Event, Explanation, Pid, Snapshot, Uid};
 use crate::policy::{Act, Engine, Step};
 use crate::systemd::notify::Notifier;
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Where `/proc` is.
     pub proc: PathBuf,
+    /// Where cgroups are.
+    pub cgroup: PathBuf,
     /// Say all, send nothing.
     pub dry_run: bool,
 }
@@ -86,7 +89,11 @@ async fn supervise(
 ) -> Result<(), DaemonError> {
     let mut ending = Ending::listen()?;
     let mut supervisor = Supervisor::new(options, uid, config, reporter.clone())?;
-    let service = Rc::new(Service(supervisor.updates.subscribe()));
+    let settings = supervisor.settings(options, uid, config);
+    let service = Rc::new(Service {
+        updates: supervisor.updates.subscribe(),
+        explainer: Explainer::new(settings, supervisor.seen.subscribe()),
+    });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async {
         // Also where the sender is dropped: either way it is over.
@@ -110,12 +117,19 @@ async fn supervise(
     Ok(())
 }
 
-/// Hands the newest status to the socket.
-struct Service(watch::Receiver<Arc<StatusInfo>>);
+/// Answers what comes in over the socket.
+struct Service {
+    updates: watch::Receiver<Arc<StatusInfo>>,
+    explainer: Explainer,
+}
 
 impl ipc::Service for Service {
     fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
-        self.0.clone()
+        self.updates.clone()
+    }
+
+    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
+        self.explainer.explain(pid, reader).await
     }
 }
 
@@ -127,7 +141,9 @@ struct Supervisor {
     reporter: Reporter,
     notifier: Notifier,
     updates: watch::Sender<Arc<StatusInfo>>,
-    lines: Lines,
+    /// The newest snapshot, for those who ask about single processes.
+    seen: watch::Sender<Seen>,
+    lines: EffectiveLines,
     notes: Vec<String>,
     failing: bool,
 }
@@ -140,7 +156,8 @@ impl Supervisor {
         }
         let proc = Proc::open(&options.proc)?;
         let total = proc.guest()?.mem_total;
-        let EffectiveLines { lines, mut notes } = EffectiveLines::of(config, total);
+        let effective = EffectiveLines::of(config, total);
+        let EffectiveLines { lines, mut notes } = effective.clone();
         if config.act.dry_run {
             notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
         }
@@ -162,7 +179,10 @@ impl Supervisor {
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
         let mut sampler = Sampler::new(proc, only);
         let engine = Engine::new(lines, act);
-        let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
+        let snapshot = sampler.sample()?;
+        let first = publish::status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
+        let first = Arc::new(first);
+        let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&first) };
         Ok(Self {
             sampler,
             engine,
@@ -170,11 +190,24 @@ impl Supervisor {
             ledger: Ledger::default(),
             reporter,
             notifier: Notifier::start()?,
-            updates: watch::Sender::new(Arc::new(first)),
-            lines,
+            updates: watch::Sender::new(first),
+            seen: watch::Sender::new(seen),
+            lines: effective,
             notes,
             failing: false,
         })
+    }
+
+    /// What explanations rest on besides the snapshot.
+    fn settings(&self, options: &Options, uid: Uid, config: &Config) -> Settings {
+        Settings {
+            proc: options.proc.clone(),
+            cgroup: options.cgroup.clone(),
+            config: config.clone(),
+            lines: self.lines.clone(),
+            only: (uid != Uid::ROOT).then_some(uid),
+            supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+        }
     }
 
     fn bind(
@@ -224,7 +257,7 @@ impl Supervisor {
     fn tick(&mut self) -> Duration {
         match self.sampler.sample() {
             Ok(snapshot) => {
-                let next = self.decide(&snapshot);
+                let next = self.decide(snapshot);
                 self.failing = false;
                 self.notifier.tick_done();
                 next
@@ -240,19 +273,28 @@ impl Supervisor {
         }
     }
 
-    fn decide(&mut self, snapshot: &Snapshot) -> Duration {
-        let Step { wave, events, next } = self.engine.step(snapshot);
+    fn decide(&mut self, snapshot: Snapshot) -> Duration {
+        let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
         let events =
-            with_signals(events, sent, snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+            with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         for event in &events {
             self.record(event);
         }
-        let status =
-            publish::status(snapshot, &self.engine, &self.sampler, &self.ledger, self.lines, &self.notes);
+        let status = publish::status(
+            &snapshot,
+            &self.engine,
+            &self.sampler,
+            &self.ledger,
+            self.lines.lines,
+            &self.notes,
+        );
         let line = publish::line(&status);
-        self.updates.send_replace(Arc::new(status));
+        let status = Arc::new(status);
+        // Handed on, not copied.
+        self.seen.send_replace(Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&status) });
+        self.updates.send_replace(status);
         self.notifier.status(&line, !events.is_empty());
         self.reporter.show(line);
         for event in events {

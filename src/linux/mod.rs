@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod clock;
+pub mod details;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;
