@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rule::Rule;
 
-pub use trial::explain;
+pub use trial::{End, Look, Outcome, Part, Trial, Tried, explain};
 
 use crate::model::{Recognised, Role};
 

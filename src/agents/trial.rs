@@ -1,74 +1,159 @@
-//! How the rules were tried on a process: what a person is told who asks why it is an agent, or is none.
+//! How a search went, for whoever asks why a process is an agent, or why not.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::rule::Rule;
-use super::{Facts, RULES, interpreter, without_deleted};
-use crate::model::explanation::{Recognition, TriedRule};
+use super::{Facts, RULES, interpreter, recognise, without_deleted};
+use crate::model::Recognised;
 
-/// What [`super::recognise`] does, told step by step.
+/// A whole search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// What was looked at, in this order.
+    pub looks: Vec<Look>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// One thing about a process, and what the rules say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What it is.
+    pub part: Part,
+    /// Itself, as far as it is text; a script with the directory that it was started in. It may hold anything that
+    /// the process wants: clean it before you show it.
+    pub text: String,
+    /// The rules that were asked, up to the one that matched.
+    pub tried: Vec<Tried>,
+}
+
+/// What about a process is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The path of its executable.
+    Exe,
+    /// The script that it runs, being an interpreter.
+    Script,
+    /// The module that it runs, being Python.
+    Module,
+    /// The base name of its `argv[0]`.
+    Argv0,
+}
+
+/// What one rule says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Its name.
+    pub rule: String,
+    /// What it says.
+    pub outcome: Outcome,
+}
+
+/// What a rule says of one thing about a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the agent.
+    Matched {
+        /// By this pattern.
+        pattern: String,
+    },
+    /// Its executable, but started under a name by which it is another program.
+    Excluded {
+        /// The name, from `not_argv0`.
+        name: String,
+    },
+    /// It is none of these.
+    Different {
+        /// The rule's patterns.
+        patterns: Vec<String>,
+    },
+    /// The rule has no pattern for this.
+    NotAsked,
+}
+
+/// How a search ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A rule matched.
+    Recognised(Arc<Recognised>),
+    /// It runs a script, and no rule knows it; its `argv[0]` would say nothing.
+    UnknownScript,
+    /// It runs a module, and no rule knows it.
+    UnknownModule,
+    /// No rule knows its executable nor its `argv[0]`.
+    UnknownProgram,
+    /// Its executable is unknown or hidden, and it has no arguments.
+    NothingToSee,
+}
+
+/// What [`recognise`] does, told step by step.
 #[must_use]
-pub fn explain(facts: Facts<'_>) -> Recognition {
+pub fn explain(facts: Facts<'_>) -> Trial {
+    let mut looks = Vec::new();
     let exe = facts.exe.map(without_deleted);
-    let mut told = Recognition { exe: exe.as_deref().map(text), ..Recognition::default() };
-    let by_exe = |r: &Rule| exe.as_deref().and_then(|exe| r.exe_pattern(exe));
-    if RULES.iter().any(|r| by_exe(r).is_some()) {
-        told.finish(
-            |r| by_exe(r).map(|p| format!("its executable ends in {p}")),
-            "its executable is not the rule's",
-        );
-        told.ended = "the executable decides: nothing else was looked at".to_owned();
-        return told;
+    let end = |unknown| recognise(facts).map_or(unknown, |recognised| End::Recognised(Arc::new(recognised)));
+    if let Some(exe) = &exe {
+        let look = Look::new(Part::Exe, exe.as_os_str(), |r| r.exe_pattern(exe), |r| r.exe);
+        let matched = look.tried.iter().any(|tried| matches!(tried.outcome, Outcome::Matched { .. }));
+        looks.push(look);
+        if matched {
+            return Trial { looks, end: end(End::UnknownProgram) };
+        }
     }
-    let nor = |what: &str| match exe {
-        Some(_) => format!("neither its executable nor its {what} is the rule's"),
-        None => format!("its executable is hidden, and its {what} is not the rule's"),
-    };
-    let Some(argv0) = facts.argv.first() else {
-        told.finish(|_| None, "it has no arguments, and its executable is not the rule's");
-        told.ended = "it has no arguments to look at".to_owned();
-        return told;
-    };
+    let Some(argv0) = facts.argv.first() else { return Trial { looks, end: End::NothingToSee } };
     if interpreter::is_one(exe.as_deref().unwrap_or(Path::new(argv0)))
         && let Some(script) = interpreter::script(&facts.argv[1..])
     {
-        told.script = Some(text(script));
-        let by_script = |r: &Rule| r.script_pattern(Path::new(script));
-        told.finish(|r| by_script(r).map(|p| format!("its script ends in {p}")), &nor("script"));
-        told.ended = match told.matched {
-            Some(_) => "its program runs scripts, so the script decides".to_owned(),
-            None => "a script that no rule knows ends the search".to_owned(),
-        };
-        return told;
+        looks.push(Look::new(Part::Script, script, |r| r.script_pattern(Path::new(script)), |r| r.script));
+        return Trial { looks, end: end(End::UnknownScript) };
     }
-    told.argv0 = Some(text(argv0));
-    let by_argv0 = |r: &Rule| r.argv0_name(Path::new(argv0));
-    told.finish(|r| by_argv0(r).map(|p| format!("its argv[0] is {p}")), &nor("argv[0]"));
-    told.ended = match told.matched {
-        Some(_) => "argv[0] decides, the executable told nothing".to_owned(),
-        None => "argv[0] is the last that is looked at".to_owned(),
-    };
-    told
+    let name = Path::new(argv0).file_name().unwrap_or_default();
+    looks.push(Look::new(Part::Argv0, name, |r| r.argv0_name(Path::new(argv0)), |r| r.argv0));
+    Trial { looks, end: end(End::UnknownProgram) }
 }
 
-impl Recognition {
-    /// Asks every rule; the first that matches is the one that counts.
-    fn finish(&mut self, matches: impl Fn(&Rule) -> Option<String>, why_not: &str) {
-        for rule in RULES {
-            let (matched, why) = match matches(rule) {
-                Some(_) if self.matched.is_some() => (false, "an earlier rule matches".to_owned()),
-                Some(why) => (true, why),
-                None => (false, why_not.to_owned()),
-            };
-            if matched {
-                self.matched = Some(rule.name.to_owned());
-            }
-            self.rules.push(TriedRule { rule: rule.name.to_owned(), matched, why });
+impl Look {
+    fn new(
+        part: Part,
+        text: &OsStr,
+        matches: impl Fn(&Rule) -> Option<&'static str>,
+        patterns: impl Fn(&Rule) -> &'static [&'static str],
+    ) -> Self {
+        let tried = |rule: &&Rule| Tried {
+            rule: rule.name.to_owned(),
+            outcome: match matches(rule) {
+                Some(pattern) => Outcome::Matched { pattern: pattern.to_owned() },
+                None => {
+                    Outcome::Different { patterns: patterns(rule).iter().map(|&p| p.to_owned()).collect() }
+                }
+            },
+        };
+        Self { part, text: text.to_string_lossy().into_owned(), tried: RULES.iter().map(tried).collect() }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Exe => "executable",
+            Self::Script => "script",
+            Self::Module => "module",
+            Self::Argv0 => "argv[0]",
+        })
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recognised(recognised) => write!(f, "it is {}", recognised.rule),
+            Self::UnknownScript => f.write_str("a script that no rule knows ends the search"),
+            Self::UnknownModule => f.write_str("a module that no rule knows ends the search"),
+            Self::UnknownProgram => f.write_str("no rule knows the executable or argv[0]"),
+            Self::NothingToSee => f.write_str("there is neither an executable nor an argument to look at"),
         }
     }
-}
-
-fn text(bytes: impl AsRef<OsStr>) -> String {
-    bytes.as_ref().to_string_lossy().into_owned()
 }

@@ -3,6 +3,7 @@
 mod args;
 mod daemon;
 mod exit;
+pub mod explain;
 pub mod health;
 pub mod terminal;
 
@@ -24,5 +25,6 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match arguments.command {
         Command::Daemon(options) => daemon::run(options, socket),
         Command::Health(options) => health::run(&options, socket),
+        Command::Explain(options) => explain::run(&options, socket),
     }
 }

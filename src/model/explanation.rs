@@ -57,20 +57,39 @@ pub struct ProcessInfo {
 }
 
 /// How the rules were tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recognition {
-    /// The executable that was looked at; null where it is hidden from the supervisor.
-    pub exe: Option<String>,
-    /// The script that was looked at; null where the program is no interpreter or was given none.
-    pub script: Option<String>,
-    /// The `argv[0]` that was looked at; null where the search had ended before.
-    pub argv0: Option<String>,
-    /// Each rule, in the order in which they are tried.
-    pub rules: Vec<TriedRule>,
+    /// What was looked at, in this order.
+    pub looks: Vec<LookedAt>,
     /// The rule that recognises it.
     pub matched: Option<String>,
     /// What ended the search, in one sentence.
     pub ended: String,
+}
+
+/// One thing about a process, and what the rules say of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedAt {
+    /// What it is.
+    pub part: ProcessPart,
+    /// Itself.
+    pub text: String,
+    /// The rules that were asked, in the order in which they are, up to the one that matched.
+    pub tried: Vec<TriedRule>,
+}
+
+/// What about a process is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProcessPart {
+    /// The path of its executable.
+    Exe,
+    /// The script that it runs, being an interpreter.
+    Script,
+    /// The module that it runs, being Python.
+    Module,
+    /// The base name of its `argv[0]`.
+    Argv0,
 }
 
 /// One rule.

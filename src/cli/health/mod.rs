@@ -8,7 +8,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-use super::terminal::{Page, Paint, Style};
+use super::terminal::{Page, Paint, Style, to_json};
 use crate::model::guest::Pressure;
 use crate::model::status::{GuestInfo, StatusInfo, Verdict};
 
@@ -33,10 +33,7 @@ pub fn exit_code(verdict: Verdict) -> u8 {
 /// # Errors
 /// When a value cannot be put into JSON; no status is known that could not.
 pub fn render_json(status: &StatusInfo) -> serde_json::Result<String> {
-    serde_json::to_string(status).map(|mut text| {
-        text.push('\n');
-        text
-    })
+    to_json(status)
 }
 
 /// The page for people: at most 80 columns, and nothing in it that a terminal would obey but the colours of `style`.

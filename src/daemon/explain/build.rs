@@ -1,7 +1,7 @@
 //! From a reading and the last snapshot to what is told.
 
 use super::reading::{Cgroup, Reading};
-use super::{Seen, Settings, belonging, signals};
+use super::{Seen, Settings, belonging, signals, told};
 use crate::agents::{self, Facts};
 use crate::config::{Smallest, key};
 use crate::linux::proc::Identity;
@@ -74,7 +74,7 @@ fn command(identity: &Identity) -> String {
 }
 
 fn recognise(identity: &Identity) -> Recognition {
-    agents::explain(Facts { exe: identity.exe.as_deref(), argv: &identity.argv })
+    told::recognition(&agents::explain(Facts { exe: identity.exe.as_deref(), argv: &identity.argv }))
 }
 
 fn memory(reading: &Reading) -> Option<ProcessMemory> {

@@ -7,6 +7,7 @@ mod build;
 mod places;
 mod reading;
 mod signals;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
