@@ -17,6 +17,11 @@ use crate::model::{Recognised, Role};
 /// The rules that are built in, in the order in which they are tried.
 const RULES: [&Rule; 1] = [&claude::RULE];
 
+/// The names of the rules, in the order in which they are tried.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.name)
+}
+
 /// What is known of a process when it is asked what it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {

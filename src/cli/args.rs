@@ -32,6 +32,9 @@ pub(super) enum Command {
     /// What the supervisor makes of one process: which agent it belongs to, or why to none
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
+    /// Whether the configuration is right, what counts of it, and what its rules match now
+    #[command(after_help = CHECK_HELP)]
+    CheckConfig(CheckConfig),
 }
 
 const HEALTH_HELP: &str = "\
@@ -46,6 +49,15 @@ built-in rules then.
 Of other users' processes only the totals are told, unless root asks.
 
 Example: claude-watchdog explain $$";
+
+const CHECK_HELP: &str = "\
+Reads what the supervisor would read: the file, its drop-ins (FILE.d/*.toml) and the environment; for the system's
+file also the unit's, /etc/default/claude-watchdog. Not root, it looks at your own processes only.
+
+Exit status: 0 it is right, warnings or not; 78 it is wrong, and standard error says where and what would be right;
+1 it could not be checked.
+
+Example: claude-watchdog check-config /etc/claude-watchdog/config.toml";
 
 /// Options of `daemon`.
 #[derive(Args, Debug)]
@@ -84,6 +96,20 @@ pub(super) struct Explain {
     /// The process
     #[arg(value_name = "PID", value_parser = pid)]
     pub(super) pid: Pid,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No colour, whatever the terminal can do (so does `NO_COLOR`)
+    #[arg(long)]
+    pub(super) no_color: bool,
+}
+
+/// Options of `check-config`.
+#[derive(Args, Debug)]
+pub(super) struct CheckConfig {
+    /// Configuration [default: /etc/claude-watchdog/config.toml, for others than root ~/.config/…]
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
     /// Print everything as one JSON object
     #[arg(long)]
     pub(super) json: bool,

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod args;
+pub mod check_config;
 mod daemon;
 mod exit;
 pub mod explain;
@@ -25,6 +26,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match arguments.command {
         Command::Daemon(options) => daemon::run(options, socket),
         Command::Health(options) => health::run(&options, socket),
+        Command::CheckConfig(options) => check_config::run(&options),
         Command::Explain(options) => explain::run(&options, socket),
     }
 }

@@ -5,6 +5,7 @@ mod executor;
 mod explain;
 mod ledger;
 mod log;
+mod matches;
 mod message;
 mod publish;
 mod reporter;
@@ -14,5 +15,6 @@ mod supervisor;
 
 pub use error::DaemonError;
 pub use explain::explain_alone;
+pub use matches::{RunningMatch, running_matches};
 pub use publish::one_look;
 pub use supervisor::{Options, run};

@@ -73,11 +73,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
 
 fn sources(options: &Options, uid: Uid) -> Sources<'static> {
     let environment = &|name: &str| std::env::var_os(name);
-    let place = match &options.config {
-        Some(path) => Place::Named(path.clone()),
-        None if uid == Uid::ROOT => Place::system(),
-        None => Place::user(environment),
-    };
+    let place = Place::of(options.config.as_deref(), uid, environment);
     Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } }
 }
 

@@ -3,13 +3,10 @@
 use super::reading::{Cgroup, Reading};
 use super::{Seen, Settings, belonging, signals, told};
 use crate::agents::{self, Facts};
-use crate::config::{Smallest, key};
 use crate::linux::proc::Identity;
 use crate::linux::stat::Stat;
-use crate::model::explanation::{
-    CgroupInfo, CgroupUse, LineInfo, LinesInfo, ProcessInfo, ProcessMemory, Recognition, Shares,
-};
-use crate::model::{AgentSample, Bytes, Explanation};
+use crate::model::explanation::{CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Recognition, Shares};
+use crate::model::{AgentSample, Explanation};
 
 /// Command lines are told up to here.
 const COMMAND: usize = 4096;
@@ -34,7 +31,7 @@ pub(super) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -
         agent: root.and_then(|pid| seen.status.agents.iter().find(|a| a.pid == pid)).cloned(),
         memory: memory(reading),
         cgroup: reading.cgroup.as_ref().map(|cgroup| self::cgroup(cgroup, found.map(|(agent, _)| agent))),
-        lines: found.is_some().then(|| lines(settings)),
+        lines: found.is_some().then(|| settings.lines.told(&settings.config)),
         signals: signals::of(found, settings),
         notes: notes(reading, settings),
     }
@@ -112,20 +109,6 @@ fn use_by(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupUse {
         None => CgroupUse::Unknown,
         Some(pids) if pids.iter().copied().all(is_member) => CgroupUse::Own,
         Some(_) => CgroupUse::Shared,
-    }
-}
-
-fn lines(settings: &Settings) -> LinesInfo {
-    let Settings { config, lines, .. } = settings;
-    let line = |bytes: Bytes, set: &Smallest, key| LineInfo {
-        bytes,
-        set: set.to_string(),
-        origin: config.origins.of(key).to_string(),
-    };
-    LinesInfo {
-        warn: line(lines.lines.warn, &config.lines.warn, key::WARN),
-        kill: line(lines.lines.kill, &config.lines.kill, key::KILL),
-        notes: lines.notes.clone(),
     }
 }
 

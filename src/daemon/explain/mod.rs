@@ -9,6 +9,9 @@ mod reading;
 mod signals;
 mod told;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
