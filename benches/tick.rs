@@ -6,13 +6,15 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use claude_watchdog::agents::{Facts, recognise};
+use claude_watchdog::agents::{Facts, Rules};
 use claude_watchdog::linux::proc::Proc;
 use claude_watchdog::model::census::{Census, Seen, Tree};
 use claude_watchdog::model::{
-    AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Snapshot, Uid,
+    AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Recognised, Role, Snapshot,
+    Uid,
 };
 use claude_watchdog::policy::{Act, Engine};
 use divan::Bencher;
@@ -23,11 +25,13 @@ fn main() {
 
 /// 300 processes; every 60th is an agent, and the others are chains of 10 below the one before.
 fn processes() -> Vec<Seen> {
+    let claude = Recognised { rule: "claude".to_owned(), role: Role::Agent, resume: None };
+    let claude = Arc::new(claude);
     let process = |pid: i32| Seen {
         key: ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: u64::try_from(pid).unwrap() },
         parent: Pid::new(if pid % 10 == 0 { pid / 60 * 60 } else { pid - 1 }),
         uid: Uid::new(1000),
-        rule: (pid % 60 == 0).then(|| "claude".to_owned()),
+        rule: (pid % 60 == 0).then(|| Arc::clone(&claude)),
     };
     (1..=300).map(process).collect()
 }
@@ -76,9 +80,11 @@ fn step_that_decides(bencher: Bencher) {
 }
 
 #[divan::bench]
-fn recognise_a_stranger() -> Option<&'static str> {
-    let argv = [OsString::from("node"), OsString::from("--inspect"), OsString::from("/srv/app/server.js")];
-    recognise(Facts { exe: Some(divan::black_box(Path::new("/usr/bin/node"))), argv: &argv })
+fn recognise_a_stranger(bencher: Bencher) {
+    let rules = Rules::built_in();
+    let argv = ["node", "--inspect", "/srv/app/server.js"].map(OsString::from);
+    let exe = Some(Path::new("/usr/bin/node"));
+    bencher.bench_local(|| rules.recognise(divan::black_box(&Facts { exe, argv: &argv, cwd: &|| None })));
 }
 
 #[divan::bench]

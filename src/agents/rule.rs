@@ -1,85 +1,105 @@
-//! What a rule is, and what it means that it matches.
+//! One rule, ready to be asked.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::sync::Arc;
 
-/// How one kind of agent is recognised. Patterns are path endings, compared component by component; a `*` stands
-/// for any run of characters within one component.
-#[derive(Debug)]
+use super::facts::Sight;
+use crate::model::{Name, Pattern, Recognised, Role, RulePatch, RuleProblem};
+
+/// How one kind of agent is recognised.
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
-    /// The rule's name, which the agents that it recognises carry.
-    pub(super) name: &'static str,
-    /// Endings of the executable's path.
-    pub(super) exe: &'static [&'static str],
-    /// Endings of the path of the script that an interpreter runs.
-    pub(super) script: &'static [&'static str],
-    /// Base names of `argv[0]`.
-    pub(super) argv0: &'static [&'static str],
-    /// The command that takes up the work.
-    pub(super) resume: Option<&'static str>,
+    pub(super) name: String,
+    pub(super) exe: Vec<Pattern>,
+    pub(super) script: Vec<Pattern>,
+    pub(super) module: Vec<Name>,
+    pub(super) argv0: Vec<Name>,
+    not_argv0: Vec<Name>,
+    /// What it says of what it matches; made once, so that a process costs a count.
+    by_script: Arc<Recognised>,
+    otherwise: Arc<Recognised>,
+}
+
+/// What a rule says of one thing about a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict<'a> {
+    Matched(&'a str),
+    /// Its executable under another name, by which it is another program.
+    Excluded(&'a str),
+    Different,
+    /// It has no pattern for this.
+    NotAsked,
 }
 
 impl Rule {
-    pub(super) fn matches_exe(&self, exe: &Path) -> bool {
-        self.exe_pattern(exe).is_some()
+    /// The rule that a whole patch describes; `None` where it is switched off.
+    pub(super) fn new(name: &str, patch: RulePatch) -> Result<Option<Self>, RuleProblem> {
+        let launcher = patch.launcher == Some(true);
+        let service = patch.service == Some(true);
+        if patch.enabled == Some(false) {
+            return Ok(None);
+        }
+        if !patch.has_pattern() {
+            return Err(RuleProblem::NothingLeft);
+        }
+        if launcher && service {
+            return Err(RuleProblem::LauncherAndService);
+        }
+        let script = patch.script.unwrap_or_default();
+        if launcher && script.is_empty() {
+            return Err(RuleProblem::LauncherWithoutScript);
+        }
+        let says = |role| Arc::new(Recognised { rule: name.to_owned(), role, resume: patch.resume.clone() });
+        let role = if service { Role::Service } else { Role::Agent };
+        Ok(Some(Self {
+            name: name.to_owned(),
+            by_script: says(if launcher { Role::Launcher } else { role }),
+            otherwise: says(role),
+            exe: patch.exe.unwrap_or_default(),
+            script,
+            module: patch.module.unwrap_or_default(),
+            argv0: patch.argv0.unwrap_or_default(),
+            not_argv0: patch.not_argv0.unwrap_or_default(),
+        }))
     }
 
-    pub(super) fn matches_script(&self, script: &Path) -> bool {
-        self.script_pattern(script).is_some()
+    pub(super) fn verdict(&self, sight: &Sight<'_>) -> Verdict<'_> {
+        match sight {
+            Sight::Exe { path, argv0 } => {
+                match decide(&self.exe, |pattern| pattern.matches(path), Pattern::as_str) {
+                    Verdict::Matched(pattern) => self
+                        .not_argv0
+                        .iter()
+                        .find(|name| name.matches(argv0.as_bytes()))
+                        .map_or(Verdict::Matched(pattern), |name| Verdict::Excluded(name.as_str())),
+                    other => other,
+                }
+            }
+            Sight::Script(path) => decide(&self.script, |pattern| pattern.matches(path), Pattern::as_str),
+            Sight::Module(name) => decide(&self.module, |n| n.matches(name.as_bytes()), Name::as_str),
+            Sight::Argv0(name) => decide(&self.argv0, |n| n.matches(name.as_bytes()), Name::as_str),
+        }
     }
 
-    pub(super) fn matches_argv0(&self, argv0: &Path) -> bool {
-        self.argv0_name(argv0).is_some()
+    /// What it says of a process of which it matches this.
+    pub(super) fn says(&self, matched: &Sight<'_>) -> Arc<Recognised> {
+        Arc::clone(if matches!(matched, Sight::Script(_)) { &self.by_script } else { &self.otherwise })
     }
 
-    /// The pattern that the executable matches.
-    pub(super) fn exe_pattern(&self, exe: &Path) -> Option<&'static str> {
-        self.exe.iter().copied().find(|pattern| ends_with(exe, pattern))
-    }
-
-    /// The pattern that the script matches.
-    pub(super) fn script_pattern(&self, script: &Path) -> Option<&'static str> {
-        self.script.iter().copied().find(|pattern| ends_with(script, pattern))
-    }
-
-    /// The name that `argv[0]` is.
-    pub(super) fn argv0_name(&self, argv0: &Path) -> Option<&'static str> {
-        let name = argv0.file_name()?;
-        self.argv0.iter().copied().find(|wanted| name == *wanted)
-    }
-}
-
-fn ends_with(path: &Path, pattern: &str) -> bool {
-    let mut components = path.iter().rev();
-    pattern
-        .rsplit('/')
-        .all(|wanted| components.next().is_some_and(|c| component(c.as_bytes(), wanted.as_bytes())))
-}
-
-/// Whether one component fits a pattern with at most one `*`.
-fn component(text: &[u8], pattern: &[u8]) -> bool {
-    match pattern.iter().position(|&b| b == b'*') {
-        None => text == pattern,
-        Some(star) => {
-            let (before, after) = (&pattern[..star], &pattern[star + 1..]);
-            text.len() >= before.len() + after.len() && text.starts_with(before) && text.ends_with(after)
+    /// Its patterns for this, as they were written.
+    pub(super) fn patterns(&self, sight: &Sight<'_>) -> Vec<String> {
+        match sight {
+            Sight::Exe { .. } => self.exe.iter().map(ToString::to_string).collect(),
+            Sight::Script(_) => self.script.iter().map(ToString::to_string).collect(),
+            Sight::Module(_) => self.module.iter().map(ToString::to_string).collect(),
+            Sight::Argv0(_) => self.argv0.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_is_a_path_ending() {
-        assert!(ends_with(Path::new("/a/b/c"), "b/c"));
-        assert!(ends_with(Path::new("c"), "c"));
-        assert!(!ends_with(Path::new("/a/xb/c"), "b/c"), "components are whole");
-        assert!(!ends_with(Path::new("c"), "b/c"));
-        assert!(ends_with(Path::new("/x/versions/2.1.197"), "versions/*"));
-        assert!(!ends_with(Path::new("/x/versions"), "versions/*"));
-        assert!(ends_with(Path::new("/p/claude-code-linux-x64/claude"), "claude-code-*/claude"));
-        assert!(!ends_with(Path::new("/p/claude-code/claude"), "claude-code-*/claude"));
+fn decide<T>(patterns: &[T], matches: impl Fn(&T) -> bool, text: impl Fn(&T) -> &str) -> Verdict<'_> {
+    if patterns.is_empty() {
+        return Verdict::NotAsked;
     }
+    patterns.iter().find(|pattern| matches(pattern)).map_or(Verdict::Different, |p| Verdict::Matched(text(p)))
 }

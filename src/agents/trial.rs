@@ -1,12 +1,10 @@
 //! How a search went, for whoever asks why a process is an agent, or why not.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::rule::Rule;
-use super::{Facts, RULES, interpreter, recognise, without_deleted};
+use super::facts::Sight;
+use super::rule::{Rule, Verdict};
 use crate::model::Recognised;
 
 /// A whole search.
@@ -89,49 +87,40 @@ pub enum End {
     NothingToSee,
 }
 
-/// What [`recognise`] does, told step by step.
-#[must_use]
-pub fn explain(facts: Facts<'_>) -> Trial {
-    let mut looks = Vec::new();
-    let exe = facts.exe.map(without_deleted);
-    let end = |unknown| recognise(facts).map_or(unknown, |recognised| End::Recognised(Arc::new(recognised)));
-    if let Some(exe) = &exe {
-        let look = Look::new(Part::Exe, exe.as_os_str(), |r| r.exe_pattern(exe), |r| r.exe);
-        let matched = look.tried.iter().any(|tried| matches!(tried.outcome, Outcome::Matched { .. }));
-        looks.push(look);
-        if matched {
-            return Trial { looks, end: end(End::UnknownProgram) };
+impl Look {
+    pub(super) fn new(sight: &Sight<'_>, rules: &[Rule]) -> Self {
+        let (part, text) = match sight {
+            Sight::Exe { path, .. } => (Part::Exe, path.as_os_str()),
+            Sight::Script(path) => (Part::Script, path.as_os_str()),
+            Sight::Module(name) => (Part::Module, *name),
+            Sight::Argv0(name) => (Part::Argv0, *name),
+        };
+        let mut tried = Vec::new();
+        for rule in rules {
+            let outcome = match rule.verdict(sight) {
+                Verdict::Matched(pattern) => Outcome::Matched { pattern: pattern.to_owned() },
+                Verdict::Excluded(name) => Outcome::Excluded { name: name.to_owned() },
+                Verdict::Different => Outcome::Different { patterns: rule.patterns(sight) },
+                Verdict::NotAsked => Outcome::NotAsked,
+            };
+            let matched = matches!(outcome, Outcome::Matched { .. });
+            tried.push(Tried { rule: rule.name.clone(), outcome });
+            if matched {
+                break;
+            }
         }
+        Self { part, text: text.to_string_lossy().into_owned(), tried }
     }
-    let Some(argv0) = facts.argv.first() else { return Trial { looks, end: End::NothingToSee } };
-    if interpreter::is_one(exe.as_deref().unwrap_or(Path::new(argv0)))
-        && let Some(script) = interpreter::script(&facts.argv[1..])
-    {
-        looks.push(Look::new(Part::Script, script, |r| r.script_pattern(Path::new(script)), |r| r.script));
-        return Trial { looks, end: end(End::UnknownScript) };
-    }
-    let name = Path::new(argv0).file_name().unwrap_or_default();
-    looks.push(Look::new(Part::Argv0, name, |r| r.argv0_name(Path::new(argv0)), |r| r.argv0));
-    Trial { looks, end: end(End::UnknownProgram) }
 }
 
-impl Look {
-    fn new(
-        part: Part,
-        text: &OsStr,
-        matches: impl Fn(&Rule) -> Option<&'static str>,
-        patterns: impl Fn(&Rule) -> &'static [&'static str],
-    ) -> Self {
-        let tried = |rule: &&Rule| Tried {
-            rule: rule.name.to_owned(),
-            outcome: match matches(rule) {
-                Some(pattern) => Outcome::Matched { pattern: pattern.to_owned() },
-                None => {
-                    Outcome::Different { patterns: patterns(rule).iter().map(|&p| p.to_owned()).collect() }
-                }
-            },
-        };
-        Self { part, text: text.to_string_lossy().into_owned(), tried: RULES.iter().map(tried).collect() }
+impl End {
+    /// The end of a search of which this was the last look.
+    pub(super) fn unknown(sight: &Sight<'_>) -> Self {
+        match sight {
+            Sight::Script(_) => Self::UnknownScript,
+            Sight::Module(_) => Self::UnknownModule,
+            Sight::Exe { .. } | Sight::Argv0(_) => Self::UnknownProgram,
+        }
     }
 }
 

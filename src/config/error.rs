@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Origin, Smallest};
-use crate::model::Bytes;
+use crate::model::{Bytes, RuleProblem};
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +148,17 @@ pub enum ConfigError {
         kill: Box<Smallest>,
         /// Where.
         kill_origin: Origin,
+    },
+
+    /// A rule that cannot be, or cannot be called so.
+    #[error("{origin}: `rules.{}`: {problem}", clip(rule))]
+    Rule {
+        /// Where it was written.
+        origin: Origin,
+        /// Its name.
+        rule: String,
+        /// What is wrong with it.
+        problem: RuleProblem,
     },
 
     /// Each layer is right by itself, all together are not.

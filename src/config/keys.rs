@@ -2,14 +2,24 @@
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, key};
+use crate::model::RulePatch;
+
+/// Stands for any name in the schema: the user gives rules theirs.
+const ANY: &str = "*";
 
 /// The keys of the schema, read off the built-in configuration: there is no second list to keep up to date.
 pub(super) struct Keys(Table);
 
 impl Keys {
     pub(super) fn known() -> Self {
-        Self(Table::try_from(Config::default()).unwrap_or_default())
+        let mut root = Table::try_from(Config::default()).unwrap_or_default();
+        let rule = Table::try_from(whole_rule()).unwrap_or_default();
+        root.insert(
+            key::RULES.to_owned(),
+            Value::Table(Table::from_iter([(ANY.to_owned(), Value::Table(rule))])),
+        );
+        Self(root)
     }
 
     /// The tables of the schema and, below them, its keys.
@@ -17,7 +27,17 @@ impl Keys {
         &self.0
     }
 
-    /// All keys, dotted.
+    /// What stands at `name` in a table of the schema.
+    pub(super) fn below<'a>(table: &'a Table, name: &str) -> Option<&'a Value> {
+        table.get(name).or_else(|| table.get(ANY))
+    }
+
+    /// Whether the names in this table of the schema are the user's.
+    pub(super) fn is_named_by_user(table: &Table) -> bool {
+        table.contains_key(ANY)
+    }
+
+    /// All keys, dotted; a name that is the user's is `*`.
     pub(super) fn all(&self) -> Vec<String> {
         let mut keys = Vec::new();
         collect(&self.0, "", &mut keys);
@@ -28,7 +48,31 @@ impl Keys {
     pub(super) fn nearest(&self, unknown: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let far = |key: &String| distance(unknown, key).min(1 + distance(&last(unknown), &last(key)));
-        self.all().into_iter().min_by_key(far).unwrap_or_default()
+        // A rule has the name that the user gave it; within a rule only its own keys are near.
+        let parts: Vec<&str> = unknown.split('.').collect();
+        let (name, in_rule) = match parts[..] {
+            [table, name, _, ..] => (Some(name), distance(table, key::RULES) <= 2),
+            [name, _] => (Some(name), false),
+            _ => (None, false),
+        };
+        let fits = |key: &String| if key.contains(ANY) { name.is_some() } else { !in_rule };
+        let near = self.all().into_iter().filter(fits).map(|key| key.replace(ANY, name.unwrap_or(ANY)));
+        near.min_by_key(far).unwrap_or_default()
+    }
+}
+
+/// A rule with all its keys: one that is missing here does not compile.
+fn whole_rule() -> RulePatch {
+    RulePatch {
+        enabled: Some(true),
+        exe: Some(Vec::new()),
+        script: Some(Vec::new()),
+        module: Some(Vec::new()),
+        argv0: Some(Vec::new()),
+        not_argv0: Some(Vec::new()),
+        resume: Some(String::new()),
+        launcher: Some(false),
+        service: Some(false),
     }
 }
 
@@ -62,8 +106,11 @@ mod tests {
 
     #[test]
     fn the_schema_has_the_keys_that_are_named_elsewhere() {
-        use super::super::key;
-        assert_eq!(Keys::known().all(), [key::DRY_RUN, key::GRACE, key::KILL, key::WARN]);
+        let all = Keys::known().all();
+        let (of_rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|key| key.starts_with(key::RULES));
+        assert_eq!(others, [key::DRY_RUN, key::GRACE, key::KILL, key::WARN]);
+        assert_eq!(of_rules.len(), 9);
+        assert!(of_rules.contains(&&"rules.*.exe".to_owned()), "{of_rules:?}");
     }
 
     #[test]
@@ -76,6 +123,11 @@ mod tests {
             ("lines.dry_run", "act.dry_run"),
             ("act.grace_period", "act.grace"),
             ("LINES.KILL", "lines.kill"),
+            ("rules.claude.exec", "rules.claude.exe"),
+            ("rules.my-agent.kill", "rules.my-agent.exe"),
+            ("rule.claude.argv", "rules.claude.argv0"),
+            ("claude.resume", "rules.claude.resume"),
+            ("rules.x.service.y", "rules.x.service"),
         ];
         for (unknown, meant) in cases {
             assert_eq!(Keys::known().nearest(unknown), meant, "{unknown}");

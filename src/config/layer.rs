@@ -1,15 +1,18 @@
 //! One file: its text checked against the schema by itself, so that every message has its place.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer};
-use toml::{Table, Value};
+use toml::{Spanned, Table, Value};
 
-use super::Config;
 use super::error::{ConfigError, Spot, clip};
 use super::keys::Keys;
+use super::{Config, Origin};
+use crate::model::RuleProblem;
+use crate::model::rule::check_name;
 
 /// What one file sets.
 #[derive(Debug)]
@@ -65,12 +68,25 @@ impl Text<'_> {
     ) -> Result<(), ConfigError> {
         for (name, value) in found {
             let key = format!("{above}{}", bare_or_quoted(name.get_ref()));
-            match (value.get_ref(), schema.get(name.get_ref().as_ref())) {
+            let named_by_user = Keys::is_named_by_user(schema);
+            if named_by_user {
+                check_name(name.get_ref()).map_err(|problem| self.rule(name, problem))?;
+            }
+            match (value.get_ref(), Keys::below(schema, name.get_ref())) {
                 (DeValue::Table(table), Some(Value::Table(below))) => {
                     self.leaves(table, below, &format!("{key}."), leaves)?;
+                    // After its keys, so that an error finds them first.
+                    if named_by_user {
+                        let (key_at, value) = (name.span().start, value.span());
+                        leaves.push(Leaf { key, key_at, value, known: true, is_table: true });
+                    }
                 }
                 (_, Some(Value::Table(_))) => {
-                    let wanted = format!("a table: a line `[{key}]`, and its keys below");
+                    let wanted = if named_by_user {
+                        format!("a table for each rule: a line `[{above}my-agent]`, and its keys below")
+                    } else {
+                        format!("a table: a line `[{key}]`, and its keys below")
+                    };
                     return Err(self.refused(value.span(), key, self.slice(&value.span()), wanted));
                 }
                 (found, below) => leaves.push(Leaf {
@@ -83,6 +99,12 @@ impl Text<'_> {
             }
         }
         Ok(())
+    }
+
+    fn rule(&self, name: &Spanned<Cow<'_, str>>, problem: RuleProblem) -> ConfigError {
+        let line = self.spot(name.span().start).line;
+        let origin = Origin::File { path: self.path.to_owned(), line };
+        ConfigError::Rule { origin, rule: name.get_ref().to_string(), problem }
     }
 
     fn spot(&self, offset: usize) -> Spot {

@@ -8,7 +8,6 @@ mod effective;
 mod environment;
 mod error;
 mod files;
-mod flag;
 mod grace;
 mod keys;
 mod layer;

@@ -43,6 +43,14 @@ impl Origins {
         self.0.get(key).unwrap_or(&Origin::BuiltIn)
     }
 
+    /// Where the rule `name` was written: its key where that was set, else its first line.
+    #[must_use]
+    pub fn of_rule(&self, name: &str, key: Option<&str>) -> &Origin {
+        let table = format!("{}.{name}", super::key::RULES);
+        let key = key.and_then(|key| self.0.get(&format!("{table}.{key}")));
+        key.unwrap_or_else(|| self.of(&table))
+    }
+
     /// Every key that was set, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
         self.0.iter().map(|(key, origin)| (key.as_str(), origin))

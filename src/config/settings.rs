@@ -1,11 +1,12 @@
 //! The settings. `config/claude-watchdog.toml` shows every one of them with its default.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origins, Smallest, flag, grace};
-use crate::model::{Bytes, Size};
+use super::{ConfigError, Origins, Smallest, grace};
+use crate::model::{Bytes, RuleError, RulePatch, Size, flag};
 
 /// The names of the keys, as messages and [`Origins`] have them.
 pub mod key {
@@ -17,6 +18,8 @@ pub mod key {
     pub const DRY_RUN: &str = "act.dry_run";
     /// From the polite signal to the other one.
     pub const GRACE: &str = "act.grace";
+    /// The table of the rules.
+    pub const RULES: &str = "rules";
 }
 
 /// Everything that can be set. `Default` is what is built in.
@@ -29,6 +32,8 @@ pub struct Config {
     pub lines: LineSizes,
     /// What is done at the kill line.
     pub act: Act,
+    /// `[rules.NAME]`: what the user says of kinds of agents; what is built in is not among them.
+    pub rules: BTreeMap<String, RulePatch>,
     /// Where each value came from.
     #[serde(skip)]
     pub origins: Origins,
@@ -54,6 +59,15 @@ pub struct Act {
     /// The longest time between SIGTERM and SIGKILL; at most 10 minutes.
     #[serde(with = "grace")]
     pub grace: Duration,
+}
+
+impl Config {
+    /// The error of a rule as a whole, with the place where it was written.
+    #[must_use]
+    pub fn at_fault(&self, error: RuleError) -> ConfigError {
+        let origin = self.origins.of_rule(&error.rule, error.problem.key()).clone();
+        ConfigError::Rule { origin, rule: error.rule, problem: error.problem }
+    }
 }
 
 impl Default for LineSizes {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Config, ConfigError, EffectiveLines, Smallest, Spot, key};
+use super::{Config, ConfigError, EffectiveLines, Origin, Smallest, Spot, key};
 use crate::model::Bytes;
 use crate::model::explanation::{LineInfo, LinesInfo};
 
@@ -36,10 +36,20 @@ impl ConfigError {
         }
     }
 
+    /// The line in that file, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Rule { origin: Origin::File { line, .. }, .. } => Some(*line),
+            _ => self.spot().map(|spot| spot.line),
+        }
+    }
+
     /// In which file, or which file it is about.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
+            Self::Rule { origin: Origin::File { path, .. }, .. } => Some(path),
             Self::Missing { path }
             | Self::Dangling { path }
             | Self::Unreadable { path, .. }
@@ -51,9 +61,13 @@ impl ConfigError {
 
     /// Which key it is about, with the tables it stands in.
     #[must_use]
-    pub fn key(&self) -> Option<&str> {
+    pub fn key(&self) -> Option<String> {
         match self {
-            Self::UnknownKey { key, .. } | Self::Value { key, .. } => Some(key),
+            Self::UnknownKey { key, .. } | Self::Value { key, .. } => Some(key.clone()),
+            Self::Rule { rule, problem, .. } => {
+                let below = problem.key().map(|key| format!(".{key}")).unwrap_or_default();
+                Some(format!("{}.{rule}{below}", key::RULES))
+            }
             _ => None,
         }
     }

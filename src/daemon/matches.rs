@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::agents::{self, Facts};
+use crate::agents::{Facts, Rules};
 use crate::linux::details::Details;
 use crate::linux::proc::{Proc, ReadError};
 use crate::model::{Pid, Uid};
@@ -25,7 +25,11 @@ pub struct RunningMatch {
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
-pub fn running_matches(proc: &Path, only: Option<Uid>) -> Result<Vec<RunningMatch>, ReadError> {
+pub fn running_matches(
+    proc: &Path,
+    rules: &Rules,
+    only: Option<Uid>,
+) -> Result<Vec<RunningMatch>, ReadError> {
     let details = Details::of(proc);
     let mut proc = Proc::open(proc)?;
     let mut pids = Vec::new();
@@ -45,7 +49,9 @@ pub fn running_matches(proc: &Path, only: Option<Uid>) -> Result<Vec<RunningMatc
         if stat.start_stack != 0 && parent.is_some_and(|parent| parent.start_stack == stat.start_stack) {
             continue;
         }
-        if let Some(it) = agents::recognise(Facts { exe: identity.exe.as_deref(), argv: &identity.argv }) {
+        let cwd = || proc.cwd(pid);
+        let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+        if let Some(it) = rules.recognise(&facts) {
             let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
             matches.push(RunningMatch { rule: it.rule.clone(), pid, uid: credentials.uid, name });
         }

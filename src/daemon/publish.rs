@@ -1,9 +1,11 @@
 //! A snapshot as others see it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::ledger::Ledger;
 use super::sampler::Sampler;
+use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::proc::{Proc, ReadError};
 use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
@@ -117,12 +119,16 @@ fn last_action(action: &ActionInfo) -> String {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    look(proc, only).map(|(_, status)| status)
+    look(proc, Arc::new(Rules::built_in()), only).map(|(_, status)| status)
 }
 
 /// The same with the snapshot that it rests on.
-pub(super) fn look(proc: &Path, only: Option<Uid>) -> Result<(Snapshot, StatusInfo), ReadError> {
-    let mut sampler = Sampler::new(Proc::open(proc)?, only);
+pub(super) fn look(
+    proc: &Path,
+    rules: Arc<Rules>,
+    only: Option<Uid>,
+) -> Result<(Snapshot, StatusInfo), ReadError> {
+    let mut sampler = Sampler::new(Proc::open(proc)?, rules, only);
     let snapshot = sampler.sample()?;
     let config = Config::default();
     let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);

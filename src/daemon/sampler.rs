@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agents::{self, Facts};
+use crate::agents::{Facts, Rules};
 use crate::linux::clock;
 use crate::linux::proc::{Identity, Proc, ReadError};
 use crate::linux::stat::{Comm, Stat};
@@ -28,6 +28,7 @@ const COMMAND_LEN: usize = 256;
 #[derive(Debug)]
 pub(super) struct Sampler {
     proc: Proc,
+    rules: Arc<Rules>,
     census: Census,
     known: HashMap<ProcessKey, Known>,
     /// Where the stack of each process starts, from this look and the one before.
@@ -54,10 +55,11 @@ struct Known {
 }
 
 impl Sampler {
-    pub(super) fn new(proc: Proc, only: Option<Uid>) -> Self {
+    pub(super) fn new(proc: Proc, rules: Arc<Rules>, only: Option<Uid>) -> Self {
         let own = i32::try_from(std::process::id()).ok().and_then(Pid::new);
         Self {
             proc,
+            rules,
             census: Census::default(),
             known: HashMap::new(),
             stacks: HashMap::new(),
@@ -121,8 +123,9 @@ impl Sampler {
             before => {
                 let status = self.proc.status(stat.key.pid).ok()??;
                 let identity = self.proc.identity(stat.key.pid).ok()??;
-                let rule = agents::recognise(Facts { exe: identity.exe.as_deref(), argv: &identity.argv })
-                    .map(Arc::new);
+                let cwd = || self.proc.cwd(stat.key.pid);
+                let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+                let rule = self.rules.recognise(&facts);
                 let same =
                     before.filter(|known| known.exe == identity.exe && known.start_stack == stat.start_stack);
                 let copy = same.as_ref().is_some_and(|known| known.copy) || self.is_copy_of_its_parent(stat);

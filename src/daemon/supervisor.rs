@@ -19,6 +19,7 @@ use super::publish;
 use super::reporter::{Report, Reporter};
 use super::sampler::Sampler;
 use super::signals::Ending;
+use crate::agents::Rules;
 use crate::config::{self, Config, EffectiveLines, Overrides, Place, Sources};
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
 use crate::ipc::{self, Fault};
@@ -131,6 +132,7 @@ impl ipc::Service for Service {
 
 struct Supervisor {
     sampler: Sampler,
+    rules: Arc<Rules>,
     engine: Engine,
     executor: Executor,
     ledger: Ledger,
@@ -173,7 +175,8 @@ impl Supervisor {
             log(Level::WARN, note.clone());
         }
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
-        let mut sampler = Sampler::new(proc, only);
+        let rules = Arc::new(super::rules(config)?);
+        let mut sampler = Sampler::new(proc, Arc::clone(&rules), only);
         let engine = Engine::new(lines, act);
         let snapshot = sampler.sample()?;
         let first = publish::status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
@@ -181,6 +184,7 @@ impl Supervisor {
         let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&first) };
         Ok(Self {
             sampler,
+            rules,
             engine,
             executor: Executor::open()?,
             ledger: Ledger::default(),
@@ -200,6 +204,7 @@ impl Supervisor {
             proc: options.proc.clone(),
             cgroup: options.cgroup.clone(),
             config: config.clone(),
+            rules: Arc::clone(&self.rules),
             lines: self.lines.clone(),
             only: (uid != Uid::ROOT).then_some(uid),
             supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),

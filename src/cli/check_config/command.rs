@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use super::report::RuleOrigin;
 use super::{Report, render_plain};
-use crate::agents;
+use crate::agents::Rules;
 use crate::cli::args::CheckConfig;
 use crate::cli::exit;
 use crate::cli::terminal::{Style, print, shown, to_json};
-use crate::config::{self, Origin, Overrides, Place, Sources};
-use crate::daemon::{RunningMatch, running_matches};
+use crate::config::{self, Config, Overrides, Place, Sources};
+use crate::daemon::{RunningMatch, rules, running_matches};
 use crate::linux::proc::{Proc, ReadError};
 use crate::model::Uid;
 
@@ -57,13 +57,15 @@ fn check(named: Option<&Path>) -> Result<Report, ReadError> {
     let file = place.path().map(|path| path.to_string_lossy().into_owned());
     let found = place.path().is_some_and(Path::exists);
     let sources = Sources { place, environment: &environment, overrides: Overrides::default() };
-    let config = match config::load(&sources) {
-        Ok(config) => config,
+    let loaded = config::load(&sources).and_then(|config| rules(&config).map(|rules| (config, rules)));
+    let (config, rules) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => return Ok(Report::wrong(file, found, &error)),
     };
     let total = Proc::open(Path::new("/proc"))?.guest()?.mem_total;
-    let running = running((uid != Uid::ROOT).then_some(uid))?;
-    Ok(Report::right(file, found, &config, total, &rules(), running.as_deref()))
+    let origins = origins(&config, &rules);
+    let running = running(rules, (uid != Uid::ROOT).then_some(uid))?;
+    Ok(Report::right(file, found, &config, total, &origins, running.as_deref()))
 }
 
 fn service_environment() -> String {
@@ -71,19 +73,22 @@ fn service_environment() -> String {
     std::fs::read_to_string(config::ENVIRONMENT_FILE).unwrap_or_default()
 }
 
-fn rules() -> Vec<RuleOrigin> {
-    let rule = |name: &str| RuleOrigin {
+/// Those that are tried in their order, then those that are switched off.
+fn origins(config: &Config, rules: &Rules) -> Vec<RuleOrigin> {
+    let shadowed = rules.shadowed();
+    let rule = |name: &str, enabled: bool| RuleOrigin {
         name: name.to_owned(),
-        origin: Origin::BuiltIn,
-        enabled: true,
-        shadowed_by: Vec::new(),
+        origin: config.origins.of_rule(name, (!enabled).then_some("enabled")).clone(),
+        enabled,
+        shadowed_by: shadowed.iter().find(|it| it.rule == name).map(|it| it.by.clone()).unwrap_or_default(),
     };
-    agents::names().map(rule).collect()
+    let off = config.rules.iter().filter(|(_, patch)| patch.enabled == Some(false));
+    rules.names().map(|name| rule(name, true)).chain(off.map(|(name, _)| rule(name, false))).collect()
 }
 
 /// `None`: not in time. The thread that waits ends with us.
-fn running(only: Option<Uid>) -> Result<Option<Vec<RunningMatch>>, ReadError> {
+fn running(rules: Rules, only: Option<Uid>) -> Result<Option<Vec<RunningMatch>>, ReadError> {
     let (told, found) = mpsc::channel();
-    thread::spawn(move || told.send(running_matches(Path::new("/proc"), only)));
+    thread::spawn(move || told.send(running_matches(Path::new("/proc"), &rules, only)));
     found.recv_timeout(PATIENCE).ok().transpose()
 }

@@ -97,9 +97,9 @@ impl Report {
         let error = Mistake {
             message: error.to_string(),
             file: error.path().map(|path| path.to_string_lossy().into_owned()),
-            line: spot.map(|spot| spot.line),
+            line: error.line(),
             column: spot.map(|spot| spot.column),
-            key: error.key().map(str::to_owned),
+            key: error.key(),
         };
         Self { ok: false, error: Some(error), ..Self::empty(file, found) }
     }

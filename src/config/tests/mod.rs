@@ -1,5 +1,6 @@
 mod hostile;
 mod layers;
 mod messages;
+mod rules;
 mod shipped;
 mod world;

@@ -1,7 +1,9 @@
 //! The shipped file says what is built in, all of it, and explains each key.
 
+use std::collections::BTreeSet;
+
 use crate::config::keys::Keys;
-use crate::config::{Config, layer};
+use crate::config::{Config, key, layer};
 
 const SHIPPED: &str = include_str!("../../../config/claude-watchdog.toml");
 
@@ -14,7 +16,36 @@ fn it_equals_what_is_built_in() {
 fn it_has_every_key_of_the_schema() {
     let mut keys: Vec<_> = layer::read("shipped.toml".as_ref(), SHIPPED).expect("valid").keys;
     keys.sort();
-    assert_eq!(keys.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), Keys::known().all());
+    let of_no_rule = |key: &String| !key.starts_with(key::RULES);
+    let known: Vec<String> = Keys::known().all().into_iter().filter(of_no_rule).collect();
+    assert_eq!(keys.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), known);
+}
+
+/// The lines of the example, which starts at its table and ends with the comment.
+fn example() -> String {
+    let lines = SHIPPED.lines().skip_while(|line| *line != "# [rules.my-agent]");
+    let lines = lines.take_while(|line| line.starts_with('#'));
+    let lines = lines.map(|line| line.trim_start_matches('#').trim_start());
+    // What is not a setting explains one.
+    let is_setting = |line: &&str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+    };
+    lines.filter(is_setting).map(|line| line.to_owned() + "\n").collect()
+}
+
+#[test]
+fn its_example_of_a_rule_is_one_with_every_key() {
+    let example = example();
+    let layer = layer::read("example.toml".as_ref(), &example).expect(&example);
+    let given: BTreeSet<String> = layer
+        .keys
+        .into_iter()
+        .map(|(key, _)| key.replace("my-agent", "*"))
+        .filter(|key| key != "rules.*")
+        .collect();
+    let known: BTreeSet<String> =
+        Keys::known().all().into_iter().filter(|key| key.starts_with(key::RULES)).collect();
+    assert_eq!(given, known);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::places::Places;
 use super::{Seen, Settings, build, reading};
+use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::daemon::error::DaemonError;
 use crate::daemon::publish;
@@ -22,12 +23,13 @@ pub fn explain_alone(
     pid: Pid,
     reader: Uid,
 ) -> Result<Result<Explanation, Fault>, DaemonError> {
+    let rules = Arc::new(Rules::built_in());
     let only = (reader != Uid::ROOT).then_some(reader);
-    let (snapshot, status) = publish::look(proc, only)?;
+    let (snapshot, status) = publish::look(proc, Arc::clone(&rules), only)?;
     let config = Config::default();
     let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
-    let settings = Settings { proc, cgroup, config, lines, only, supervisor: None };
+    let settings = Settings { proc, cgroup, config, rules, lines, only, supervisor: None };
     let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::new(status) };
     let Some(place) = Places::default().take(reader) else { return Ok(Err(Fault::Busy {})) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

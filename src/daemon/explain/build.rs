@@ -2,7 +2,7 @@
 
 use super::reading::{Cgroup, Reading};
 use super::{Seen, Settings, belonging, signals, told};
-use crate::agents::{self, Facts};
+use crate::agents::Facts;
 use crate::linux::proc::Identity;
 use crate::linux::stat::Stat;
 use crate::model::explanation::{CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Recognition, Shares};
@@ -15,7 +15,7 @@ const COMMAND: usize = 4096;
 pub(super) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -> Explanation {
     let key = reading.stat.key;
     let found = belonging::find(seen, key);
-    let recognition = reading.identity.as_ref().filter(|_| !reading.stat.is_kernel_thread()).map(recognise);
+    let recognition = recognition(reading, settings);
     let because = match found {
         Some((agent, member)) => belonging::why(agent, member, reading, recognition.as_ref()),
         None => belonging::why_none(reading, seen, settings, recognition.as_ref()),
@@ -70,8 +70,11 @@ fn command(identity: &Identity) -> String {
     command
 }
 
-fn recognise(identity: &Identity) -> Recognition {
-    told::recognition(&agents::explain(Facts { exe: identity.exe.as_deref(), argv: &identity.argv }))
+fn recognition(reading: &Reading, settings: &Settings) -> Option<Recognition> {
+    let identity = reading.identity.as_ref().filter(|_| !reading.stat.is_kernel_thread())?;
+    let cwd = || reading.cwd.clone();
+    let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+    Some(told::recognition(&settings.rules.explain(&facts)))
 }
 
 fn memory(reading: &Reading) -> Option<ProcessMemory> {

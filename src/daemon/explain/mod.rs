@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::ipc::Fault;
 use crate::model::status::StatusInfo;
@@ -50,6 +51,7 @@ pub(super) struct Settings {
     /// Where cgroups are.
     pub(super) cgroup: PathBuf,
     pub(super) config: Config,
+    pub(super) rules: Arc<Rules>,
     pub(super) lines: EffectiveLines,
     /// Only this user's agents are supervised; `None`: everybody's.
     pub(super) only: Option<Uid>,

@@ -56,11 +56,12 @@ impl World {
     /// Sees the agents of all users; the view is cut for the reader.
     fn explainer(&self) -> Explainer {
         let (proc, cgroup) = (self.path("proc"), self.path("cgroup"));
-        let (snapshot, status) = crate::daemon::publish::look(&proc, None).unwrap();
+        let rules = Arc::new(Rules::built_in());
+        let (snapshot, status) = crate::daemon::publish::look(&proc, Arc::clone(&rules), None).unwrap();
         let config = Config::default();
         let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
         let supervisor = Pid::new(2_000_000_000);
-        let settings = Settings { proc, cgroup, config, lines, only: None, supervisor };
+        let settings = Settings { proc, cgroup, config, rules, lines, only: None, supervisor };
         let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::new(status) };
         Explainer::new(settings, watch::Sender::new(seen).subscribe())
     }

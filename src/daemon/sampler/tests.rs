@@ -57,7 +57,7 @@ impl World {
     }
 
     fn sampler(&self) -> Sampler {
-        Sampler::new(Proc::open(self.dir.path()).unwrap(), None)
+        Sampler::new(Proc::open(self.dir.path()).unwrap(), Arc::new(Rules::built_in()), None)
     }
 
     fn file(&self, pid: i32, name: &str) -> PathBuf {
@@ -238,8 +238,8 @@ fn a_fork_is_not_counted_beyond_what_the_guest_has() {
 fn only_the_users_own_agents_are_supervised_where_that_is_all_we_may() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
     let proc = || Proc::open(world.dir.path()).unwrap();
-    assert_eq!(seen(&mut Sampler::new(proc(), Some(Uid::new(1000)))).len(), 1);
-    assert!(seen(&mut Sampler::new(proc(), Some(Uid::new(1001)))).is_empty());
+    assert_eq!(seen(&mut Sampler::new(proc(), Arc::new(Rules::built_in()), Some(Uid::new(1000)))).len(), 1);
+    assert!(seen(&mut Sampler::new(proc(), Arc::new(Rules::built_in()), Some(Uid::new(1001)))).is_empty());
 }
 
 #[test]

@@ -5,8 +5,13 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     from.deserialize_bool(Switch)
+}
+
+/// The same for a key that need not be there.
+pub(crate) fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    deserialize(from).map(Some)
 }
 
 struct Switch;

@@ -1,0 +1,99 @@
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::*;
+use crate::model::Role;
+
+fn rules(toml: &str) -> Result<Rules, RuleError> {
+    Rules::new(&toml::from_str(toml).unwrap())
+}
+
+fn found(rules: &Rules, exe: &str, argv: &str) -> Option<(String, Role, Option<String>)> {
+    let argv: Vec<OsString> = argv.split(' ').map(OsString::from).collect();
+    let facts = Facts { exe: Some(Path::new(exe)), argv: &argv, cwd: &|| None };
+    rules.recognise(&facts).map(|found| (found.rule.clone(), found.role, found.resume.clone()))
+}
+
+#[test]
+fn without_a_word_of_the_user_the_built_in_ones_hold() {
+    let (none, built_in) = (rules("").unwrap(), Rules::built_in());
+    assert!(none.names().eq(built_in.names()));
+    assert!(none.names().eq(built_in::ALL.iter().map(|rule| rule.name)));
+    assert!(none.shadowed().is_empty());
+}
+
+#[test]
+fn the_users_own_come_first_by_their_names() {
+    let rules =
+        rules("[zed]\nargv0 = ['zed-agent']\n[my-agent]\nscript = ['bin/claude']\nresume = 'again'").unwrap();
+    assert_eq!(rules.names().take(3).collect::<Vec<_>>(), ["my-agent", "zed", "claude"]);
+    let mine = found(&rules, "/usr/bin/node", "node /usr/bin/claude");
+    assert_eq!(mine, Some(("my-agent".to_owned(), Role::Agent, Some("again".to_owned()))));
+}
+
+#[test]
+fn a_built_in_one_changes_key_by_key() {
+    let rules = rules("[claude]\nresume = 'claude --resume'\nargv0 = []\n[gemini]\nenabled = false").unwrap();
+    let (_, role, resume) = found(&rules, "/usr/bin/node", "node /usr/bin/claude").unwrap();
+    assert_eq!((role, resume.as_deref()), (Role::Launcher, Some("claude --resume")));
+    assert_eq!(found(&rules, "/opt/x", "claude"), None, "its argv0 was taken away");
+    assert_eq!(found(&rules, "/usr/bin/node", "node /usr/bin/gemini"), None);
+    assert!(!rules.names().any(|name| name == "gemini"));
+}
+
+#[test]
+fn what_a_process_is_to_its_agent_can_be_said() {
+    let rules = rules(
+        "[l]\nscript = ['bin/l']\nexe = ['lib/l']\nlauncher = true\n[s]\nscript = ['bin/s']\nmodule = ['s']\nservice = true",
+    )
+    .unwrap();
+    let role = |exe, argv| found(&rules, exe, argv).unwrap().1;
+    assert_eq!(role("/usr/bin/node", "node /bin/l"), Role::Launcher);
+    assert_eq!(role("/usr/lib/l", "x"), Role::Agent);
+    assert_eq!(role("/usr/bin/python3", "python3 -ms"), Role::Service);
+    assert_eq!(role("/usr/bin/bun", "bun run /bin/s"), Role::Service);
+}
+
+#[test]
+fn a_rule_that_cannot_be_says_why() {
+    let texts = [
+        "[My]\nargv0 = ['x']",
+        "[limited]\nargv0 = ['x']",
+        "[gemeni]\nenabled = false",
+        "[x]\nresume = 'x'\nexe = []",
+        "[claude]\nexe = []\nscript = []\nargv0 = []",
+        "[x]\nexe = ['x']\nlauncher = true",
+        "[x]\nscript = ['x']\nlauncher = true\nservice = true",
+    ];
+    let all: String = texts.iter().map(|text| rules(text).unwrap_err().to_string() + "\n").collect();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_rule_behind_wider_ones_is_told_of() {
+    let shadowed = |text: &str| {
+        let all: Vec<String> = rules(text)
+            .unwrap()
+            .shadowed()
+            .into_iter()
+            .map(|s| format!("{} by {}", s.rule, s.by.join(", ")))
+            .collect();
+        all.join("; ")
+    };
+    assert_eq!(shadowed("[a]\nexe = ['bin/x*']\n[b]\nexe = ['/opt/bin/x']").replace('"', ""), "b by a");
+    assert_eq!(shadowed("[b]\nexe = ['x']\n[a]\nexe = ['bin/x']"), "", "the narrower one comes first");
+    assert_eq!(shadowed("[a]\nexe = ['x']\n[b]\nexe = ['x']\nargv0 = ['y']"), "", "a name is left to it");
+    assert_eq!(
+        shadowed("[a]\nexe = ['x']\n[b]\nargv0 = ['y']\n[c]\nexe = ['x']\nargv0 = ['y']"),
+        "c by a, b"
+    );
+    assert_eq!(shadowed("[a]\nscript = ['bin/claude']"), "", "a built-in one behind it is meant");
+    assert_eq!(shadowed("[a]\nscript = ['x']\n[b]\nexe = ['x']"), "", "another step of the search");
+    assert_eq!(
+        shadowed(
+            "[a]\nargv0 = ['aider*']\nscript=['*bin/aider']\n[aider]\nscript=['venv/bin/aider']\nmodule=[]"
+        ),
+        "aider by a"
+    );
+    assert_eq!(shadowed("[a]\nexe = ['x']\n[b]\nexe = ['x']\nenabled = false"), "");
+}
