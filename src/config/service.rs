@@ -10,8 +10,7 @@ pub const ENVIRONMENT_FILE: &str = "/etc/default/claude-watchdog";
 #[must_use]
 pub fn lookup(text: &str, name: &str) -> Option<OsString> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let found =
-        lines.filter_map(|line| line.split_once('=')).filter(|(key, _)| key.trim_end() == name).last();
+    let found = lines.filter_map(|line| line.split_once('=')).rfind(|(key, _)| key.trim_end() == name);
     found.map(|(_, value)| unquoted(value.trim()).into())
 }
 

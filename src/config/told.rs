@@ -49,8 +49,8 @@ impl ConfigError {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Rule { origin: Origin::File { path, .. }, .. } => Some(path),
-            Self::Missing { path }
+            Self::Rule { origin: Origin::File { path, .. }, .. }
+            | Self::Missing { path }
             | Self::Dangling { path }
             | Self::Unreadable { path, .. }
             | Self::NotAFile { path, .. }

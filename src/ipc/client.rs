@@ -139,7 +139,7 @@ impl Client {
         struct Answer {
             status: StatusInfo,
         }
-        self.call::<Answer>(Call::of(method("Status"))).map(|answer| answer.status)
+        self.call::<Answer>(&Call::of(method("Status"))).map(|answer| answer.status)
     }
 
     /// What the supervisor makes of one process.
@@ -157,11 +157,11 @@ impl Client {
         }
         let call = Call::of(method("Explain")).with(&Question { pid });
         let call = call.map_err(|error| self.unreadable(&error))?;
-        self.call::<Answer>(call).map(|answer| answer.explanation)
+        self.call::<Answer>(&call).map(|answer| answer.explanation)
     }
 
-    fn call<T: DeserializeOwned>(&mut self, call: Call) -> Result<T, ClientError> {
-        let bytes = encode(&call).map_err(|error| self.unreadable(&error))?;
+    fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
+        let bytes = encode(call).map_err(|error| self.unreadable(&error))?;
         match self.stream.write_all(&bytes) {
             // A supervisor with too many connections says so and closes: what it said is still to be read.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(self.failed(error)),

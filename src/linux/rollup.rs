@@ -31,7 +31,7 @@ impl Rollup {
                 b"Pss_Anon" => anon = Some(bytes),
                 b"Pss_Shmem" => rollup.share.shmem = bytes,
                 b"Pss_File" => rollup.file = bytes,
-                b"Private_Clean" | b"Private_Dirty" => rollup.private = rollup.private + bytes,
+                b"Private_Clean" | b"Private_Dirty" => rollup.private += bytes,
                 b"SwapPss" => swap_share = bytes,
                 b"Swap" => swap_all = bytes,
                 _ => {}

@@ -54,10 +54,8 @@ pub(super) fn why(
         }
         (Joined::Child, Some(starter)) => {
             let ended = if agent.member(*starter).is_some() { "" } else { " and has ended since" };
-            let who = match *starter == agent.agent.root {
-                true => format!("pid {}, the root of {id}, started it{ended}", starter.pid),
-                false => format!("pid {}, a member of {id}, started it{ended}", starter.pid),
-            };
+            let what = if *starter == agent.agent.root { "the root" } else { "a member" };
+            let who = format!("pid {}, {what} of {id}, started it{ended}", starter.pid);
             let moved = if reading.stat.parent == Some(starter.pid) || !ended.is_empty() {
                 ""
             } else {
