@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use claude_watchdog::ipc::{Client, INTERFACE};
+use claude_watchdog::model::Explanation;
+use claude_watchdog::model::explanation::Joining;
 use claude_watchdog::model::status::{AgentLevel, StatusInfo, Verdict};
 use tempfile::TempDir;
 
@@ -106,6 +108,13 @@ impl Daemon {
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
             }
         }
+    }
+
+    /// `claude-watchdog` with these arguments, asking this supervisor.
+    fn asked(&self, arguments: &[&str]) -> Output {
+        self.status();
+        let socket = self.socket.to_str().unwrap();
+        called("claude-watchdog", arguments).args(["--socket", socket]).output().unwrap()
     }
 
     fn health(&self, arguments: &[&str]) -> Output {
@@ -230,4 +239,77 @@ fn a_reader_that_leaves_is_no_error() {
     let mut child = called("vm-health-check", &["--json"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(3), "unknown, not a failure to write");
+}
+
+#[test]
+fn a_process_is_explained_by_its_supervisor() {
+    let world = World::new().claude(2_000_000_001, 240);
+    fs::write(world.path("config.toml"), "[lines]\nwarn = \"200M\"\n").unwrap();
+    let daemon = world.daemon(&["--dry-run"]);
+    let output = daemon.asked(&["explain", "2000000001", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told: Explanation = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told.watched);
+    assert_eq!(told.membership.unwrap().joined, Joining::Root);
+    assert_eq!(told.recognition.unwrap().matched.as_deref(), Some("claude"));
+    assert_eq!(told.memory.unwrap().charge.get(), 240 << 20);
+    assert!(told.lines.unwrap().warn.origin.ends_with("config.toml:2"));
+    let output = daemon.asked(&["explain", "2000000001"]);
+    assert!(text(&output.stdout).contains("belongs to claude-2000000001"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("dry run"), "{}", text(&output.stdout));
+    let output = daemon.asked(&["explain", "2000000002"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("there is no process 2000000002"), "{}", text(&output.stderr));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_process_is_explained_without_a_supervisor_too() {
+    let nowhere = ["--socket", "/nonexistent/socket"];
+    let own = std::process::id().to_string();
+    let output = run("claude-watchdog", &[&nowhere[..], &["explain", &own, "--json"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let told: Explanation = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!told.watched && told.process.exe.is_some());
+    assert!(told.notes[0].contains("/nonexistent/socket"), "{:?}", told.notes);
+    let output = run("claude-watchdog", &[&nowhere[..], &["explain", "2000000002"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    for wrong in [&["explain"][..], &["explain", "0"], &["explain", "x"], &["explain", "1", "2"]] {
+        assert_eq!(run("claude-watchdog", wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
+    let world = World::new();
+    let path = world.path("config.toml");
+    let checked = |arguments: &[&str]| {
+        let file = ["check-config", path.to_str().unwrap()];
+        run("claude-watchdog", &[&file[..], arguments].concat())
+    };
+    let output = checked(&[]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains("config.toml does not exist"), "{}", text(&output.stderr));
+
+    fs::write(&path, "[lines]\nkill = \"10G\"\n[rules.mine]\nexe = [\"no/such/program\"]\n").unwrap();
+    fs::create_dir(world.path("config.toml.d")).unwrap();
+    let drop_in = world.path("config.toml.d/50-local.toml");
+    fs::write(&drop_in, "[act]\ngrace = \"20s\"\n[rules.goose]\nenabled = false\n").unwrap();
+    let output = checked(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    for wanted in ["with 2 warnings", "set to 10G", "20s", "mine", "50-local.toml:2", "switched off"] {
+        assert!(page.contains(wanted), "{wanted} in {page}");
+    }
+    let output = checked(&["--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["ok"], &report["rules"][0]["name"]), (&true.into(), &"mine".into()));
+
+    fs::write(&drop_in, "[rules.mine]\nlauncher = true\n").unwrap();
+    let output = checked(&["--json"]);
+    assert_eq!(output.status.code(), Some(78));
+    let error = &serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["error"];
+    assert_eq!((&error["line"], &error["key"]), (&2.into(), &"rules.mine.launcher".into()), "{error}");
+    let output = checked(&[]);
+    assert!(text(&output.stderr).contains("50-local.toml:2") && output.stdout.is_empty());
 }

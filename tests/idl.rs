@@ -4,11 +4,16 @@
 use std::collections::BTreeSet;
 
 use claude_watchdog::ipc::DESCRIPTION;
+use claude_watchdog::model::explanation::{
+    CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
+    ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
+};
 use claude_watchdog::model::guest::Stall;
 use claude_watchdog::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, Forecast, GuestInfo, StatusInfo, Verdict,
 };
-use claude_watchdog::model::{Bytes, Pid, Pressure, Uid};
+use claude_watchdog::model::{Bytes, Explanation, Pid, Pressure, Uid};
+use serde::Serialize;
 use serde_json::Value;
 use zlink::idl::{CustomType, Interface, Type};
 
@@ -88,6 +93,88 @@ fn bare() -> StatusInfo {
     status
 }
 
+/// Every field filled and no list empty; written out in full.
+fn explained() -> Explanation {
+    let pid = Pid::new(100).unwrap();
+    let bytes = Bytes::gib(1);
+    let line = LineInfo { bytes, set: "1G".into(), origin: "built in".into() };
+    Explanation {
+        version: Explanation::VERSION,
+        watched: true,
+        process: ProcessInfo {
+            pid,
+            uid: Uid::new(1000),
+            privileged: false,
+            parent: Some(pid),
+            name: Some("node".into()),
+            exe: Some("/usr/bin/node".into()),
+            command: Some("node x".into()),
+            cwd: Some("/home/me".into()),
+        },
+        because: "pid 99, a member of claude-99, started it".into(),
+        recognition: Some(Recognition {
+            looks: vec![LookedAt {
+                part: ProcessPart::Exe,
+                text: "/usr/bin/node".into(),
+                tried: vec![TriedRule {
+                    rule: "claude".into(),
+                    matched: false,
+                    why: "it is not claude".into(),
+                }],
+            }],
+            matched: Some("claude".into()),
+            ended: "it is claude".into(),
+        }),
+        membership: Some(Membership {
+            agent: "claude-99".into(),
+            joined: Joining::Child,
+            started_by: Some(pid),
+            lineage: vec![pid],
+            counted: bytes,
+            carries_agent: false,
+            unproven: bytes,
+        }),
+        agent: filled().agents.pop(),
+        memory: Some(ProcessMemory {
+            charge: bytes,
+            anon: bytes,
+            shmem: bytes,
+            swap: bytes,
+            look: Look::Done,
+            shares: Some(Shares { private: bytes, anon: bytes, shmem: bytes, swap: bytes, file: bytes }),
+        }),
+        cgroup: Some(CgroupInfo {
+            path: Some("/agents.slice".into()),
+            use_by: CgroupUse::Own,
+            processes: Some(1),
+            current: Some(bytes),
+            cache: Some(bytes),
+            charge: Some(bytes),
+            max: Some(bytes),
+        }),
+        lines: Some(LinesInfo { warn: line.clone(), kill: line, notes: vec!["1G counts".into()] }),
+        signals: SignalsInfo { never: false, because: "once it is over its line".into() },
+        notes: vec!["a dry run".into()],
+    }
+}
+
+/// The same with everything null that may be, and one step further down.
+fn explained_barely() -> [Explanation; 2] {
+    let mut inner = explained().seen_by(Uid::new(1));
+    if let Some(membership) = &mut inner.membership {
+        membership.started_by = None;
+        membership.lineage = vec![Pid::new(1).unwrap()];
+    }
+    if let Some(cgroup) = &mut inner.cgroup {
+        (cgroup.processes, cgroup.current, cgroup.cache) = (None, None, None);
+        (cgroup.charge, cgroup.max) = (None, None);
+    }
+    let mut outer = inner.clone();
+    (outer.membership, outer.agent, outer.memory) = (None, None, None);
+    (outer.cgroup, outer.lines) = (None, None);
+    [inner, outer]
+}
+
 struct Idl<'a>(&'a Interface<'a>);
 
 impl<'a> Idl<'a> {
@@ -149,6 +236,37 @@ fn what_is_sent_is_what_is_described() {
         for status in [filled(), bare()] {
             idl.check(&serde_json::to_value(status).unwrap(), ty, "status");
         }
+    });
+}
+
+#[test]
+fn an_explanation_is_what_is_described() {
+    with_idl(|idl| {
+        let method = idl.0.methods().find(|method| method.name().as_str() == "Explain").unwrap();
+        let ty = method.outputs().next().unwrap().ty();
+        for told in [explained()].into_iter().chain(explained_barely()) {
+            idl.check(&serde_json::to_value(told).unwrap(), ty, "explanation");
+        }
+    });
+}
+
+/// The words of an enum as they are sent.
+fn words<T: Serialize>(values: &[T]) -> BTreeSet<String> {
+    let word = |value| serde_json::to_value(value).unwrap().as_str().unwrap().to_owned();
+    values.iter().map(word).collect()
+}
+
+#[test]
+fn every_word_of_an_explanation_is_described() {
+    with_idl(|idl| {
+        let parts = [ProcessPart::Exe, ProcessPart::Script, ProcessPart::Module, ProcessPart::Argv0];
+        assert_eq!(words(&parts), idl.variants("ProcessPart"));
+        let joinings = [Joining::Root, Joining::Child, Joining::Environment];
+        assert_eq!(words(&joinings), idl.variants("Joining"));
+        let looks = [Look::Done, Look::TimedOut, Look::Refused, Look::Hidden];
+        assert_eq!(words(&looks), idl.variants("Look"));
+        let uses = [CgroupUse::Own, CgroupUse::Shared, CgroupUse::Unknown];
+        assert_eq!(words(&uses), idl.variants("CgroupUse"));
     });
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::model::Pid;
+
 /// Names that the binary may be called by, and the command each stands for.
 const LINKS: [(&str, &str); 1] = [("vm-health-check", "health")];
 
@@ -27,12 +29,35 @@ pub(super) enum Command {
     /// How the guest and its agents are; also called vm-health-check
     #[command(after_help = HEALTH_HELP)]
     Health(Health),
+    /// What the supervisor makes of one process: which agent it belongs to, or why to none
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(Explain),
+    /// Whether the configuration is right, what counts of it, and what its rules match now
+    #[command(after_help = CHECK_HELP)]
+    CheckConfig(CheckConfig),
 }
 
 const HEALTH_HELP: &str = "\
 Exit status: 0 all is well, 1 warning, 2 critical, 3 no supervisor answers.
 
 Example: vm-health-check --json | jq '.agents[] | {id, charge, level}'";
+
+const EXPLAIN_HELP: &str = "\
+Exit status: 0 explained, 1 there is no such process, 3 explained, but no supervisor answers: from /proc and the
+built-in rules then.
+
+Of other users' processes only the totals are told, unless root asks.
+
+Example: claude-watchdog explain $$";
+
+const CHECK_HELP: &str = "\
+Reads what the supervisor would read: the file, its drop-ins (FILE.d/*.toml) and the environment; for the system's
+file also the unit's, /etc/default/claude-watchdog. Not root, it looks at your own processes only.
+
+Exit status: 0 it is right, warnings or not; 78 it is wrong, and standard error says where and what would be right;
+1 it could not be checked.
+
+Example: claude-watchdog check-config /etc/claude-watchdog/config.toml";
 
 /// Options of `daemon`.
 #[derive(Args, Debug)]
@@ -63,6 +88,38 @@ pub(super) struct Health {
     /// No colour, whatever the terminal can do (so does `NO_COLOR`)
     #[arg(long)]
     pub(super) no_color: bool,
+}
+
+/// Options of `explain`.
+#[derive(Args, Debug)]
+pub(super) struct Explain {
+    /// The process
+    #[arg(value_name = "PID", value_parser = pid)]
+    pub(super) pid: Pid,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No colour, whatever the terminal can do (so does `NO_COLOR`)
+    #[arg(long)]
+    pub(super) no_color: bool,
+}
+
+/// Options of `check-config`.
+#[derive(Args, Debug)]
+pub(super) struct CheckConfig {
+    /// Configuration [default: /etc/claude-watchdog/config.toml, for others than root ~/.config/…]
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No colour, whatever the terminal can do (so does `NO_COLOR`)
+    #[arg(long)]
+    pub(super) no_color: bool,
+}
+
+fn pid(text: &str) -> Result<Pid, String> {
+    text.parse().ok().and_then(Pid::new).ok_or_else(|| "a process is a number from 1, like 1234".to_owned())
 }
 
 /// The arguments with the command that the name they start with stands for: `vm-health-check --json` becomes

@@ -1,9 +1,12 @@
 //! The command line: one file a command.
 
 mod args;
+pub mod check_config;
 mod daemon;
 mod exit;
+pub mod explain;
 pub mod health;
+pub mod terminal;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -23,5 +26,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match arguments.command {
         Command::Daemon(options) => daemon::run(options, socket),
         Command::Health(options) => health::run(&options, socket),
+        Command::CheckConfig(options) => check_config::run(&options),
+        Command::Explain(options) => explain::run(&options, socket),
     }
 }

@@ -14,10 +14,12 @@ mod layer;
 mod load;
 mod merged;
 mod origin;
+mod service;
 mod settings;
 mod smallest;
 mod sources;
 mod spelling;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ pub use effective::EffectiveLines;
 pub use error::{ConfigError, Spot};
 pub use load::load;
 pub use origin::{Origin, Origins};
+pub use service::{ENVIRONMENT_FILE, lookup};
 pub use settings::{Act, Config, LineSizes, key};
 pub use smallest::Smallest;
 pub use sources::{Overrides, Place, Sources};

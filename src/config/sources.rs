@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::model::Uid;
+
 /// The system's configuration file; its drop-ins stand in `/etc/claude-watchdog/config.toml.d`.
 const SYSTEM: &str = "/etc/claude-watchdog/config.toml";
 
@@ -28,6 +30,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// The place that counts for `uid`: the named one, else the system's for root and their own for others.
+    #[must_use]
+    pub fn of(named: Option<&Path>, uid: Uid, environment: &dyn Fn(&str) -> Option<OsString>) -> Self {
+        match named {
+            Some(path) => Self::Named(path.to_owned()),
+            None if uid == Uid::ROOT => Self::system(),
+            None => Self::user(environment),
+        }
+    }
+
     /// The usual place of the system's service.
     #[must_use]
     pub fn system() -> Self {

@@ -2,8 +2,10 @@
 
 mod error;
 mod executor;
+mod explain;
 mod ledger;
 mod log;
+mod matches;
 mod message;
 mod publish;
 mod reporter;
@@ -13,6 +15,8 @@ mod signals;
 mod supervisor;
 
 pub use error::DaemonError;
+pub use explain::explain_alone;
+pub use matches::{RunningMatch, running_matches};
 pub use publish::one_look;
 pub use rules::rules;
 pub use supervisor::{Options, run};

@@ -143,12 +143,22 @@ fn last_action(action: &ActionInfo) -> String {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    let mut sampler = Sampler::new(proc, Path::new(CGROUP), Arc::new(Rules::built_in()), only)?;
+    look(proc, Path::new(CGROUP), Arc::new(Rules::built_in()), only).map(|(_, status)| status)
+}
+
+/// The same with the snapshot that it rests on.
+pub(super) fn look(
+    proc: &Path,
+    cgroup: &Path,
+    rules: Arc<Rules>,
+    only: Option<Uid>,
+) -> Result<(Snapshot, StatusInfo), ReadError> {
+    let mut sampler = Sampler::new(proc, cgroup, rules, only)?;
     let snapshot = sampler.patient_sample(PATIENCE)?;
     let config = Config::default();
     let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);
     let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace });
     engine.step(&snapshot);
     let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
-    Ok(StatusInfo { verdict: Verdict::Unknown, ..status })
+    Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))
 }

@@ -12,20 +12,22 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::error::DaemonError;
 use super::executor::Executor;
+use super::explain::{Explainer, Seen, Settings};
 use super::ledger::Ledger;
 use super::log::Relay;
 use super::publish;
 use super::reporter::{Report, Reporter};
 use super::sampler::Sampler;
 use super::signals::Ending;
+use crate::agents::Rules;
 use crate::config::{self, Config, EffectiveLines, Overrides, Place, Sources};
-use crate::ipc;
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
+use crate::ipc::{self, Fault};
 use crate::linux::proc::Proc;
 use crate::linux::{capability, memlock};
 use crate::model::event::What;
 use crate::model::status::StatusInfo;
-use crate::model::{AgentRef, Event, Lines, Snapshot, Uid};
+use crate::model::{AgentRef, Event, Explanation, Pid, Snapshot, Uid};
 use crate::policy::{Act, Engine, Step};
 use crate::systemd::notify::Notifier;
 
@@ -73,11 +75,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
 
 fn sources(options: &Options, uid: Uid) -> Sources<'static> {
     let environment = &|name: &str| std::env::var_os(name);
-    let place = match &options.config {
-        Some(path) => Place::Named(path.clone()),
-        None if uid == Uid::ROOT => Place::system(),
-        None => Place::user(environment),
-    };
+    let place = Place::of(options.config.as_deref(), uid, environment);
     Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } }
 }
 
@@ -89,7 +87,11 @@ async fn supervise(
 ) -> Result<(), DaemonError> {
     let mut ending = Ending::listen()?;
     let mut supervisor = Supervisor::new(options, uid, config, reporter.clone())?;
-    let service = Rc::new(Service(supervisor.updates.subscribe()));
+    let settings = supervisor.settings(options, uid, config);
+    let service = Rc::new(Service {
+        updates: supervisor.updates.subscribe(),
+        explainer: Explainer::new(settings, supervisor.seen.subscribe()),
+    });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async {
         // Also where the sender is dropped: either way it is over.
@@ -113,24 +115,34 @@ async fn supervise(
     Ok(())
 }
 
-/// Hands the newest status to the socket.
-struct Service(watch::Receiver<Arc<StatusInfo>>);
+/// Answers what comes in over the socket.
+struct Service {
+    updates: watch::Receiver<Arc<StatusInfo>>,
+    explainer: Explainer,
+}
 
 impl ipc::Service for Service {
     fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
-        self.0.clone()
+        self.updates.clone()
+    }
+
+    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
+        self.explainer.explain(pid, reader).await
     }
 }
 
 struct Supervisor {
     sampler: Sampler,
+    rules: Arc<Rules>,
     engine: Engine,
     executor: Executor,
     ledger: Ledger,
     reporter: Reporter,
     notifier: Notifier,
     updates: watch::Sender<Arc<StatusInfo>>,
-    lines: Lines,
+    /// The newest snapshot, for those who ask about single processes.
+    seen: watch::Sender<Seen>,
+    lines: EffectiveLines,
     notes: Vec<String>,
     failing: bool,
 }
@@ -142,7 +154,8 @@ impl Supervisor {
             log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
-        let EffectiveLines { lines, mut notes } = EffectiveLines::of(config, total);
+        let effective = EffectiveLines::of(config, total);
+        let EffectiveLines { lines, mut notes } = effective.clone();
         if config.act.dry_run {
             notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
         }
@@ -163,21 +176,39 @@ impl Supervisor {
         }
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
         let rules = Arc::new(super::rules(config)?);
-        let mut sampler = Sampler::new(&options.proc, &options.cgroup, rules, only)?;
+        let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
         let engine = Engine::new(lines, act);
-        let first = publish::status(&sampler.sample()?, &engine, &sampler, &Ledger::default(), lines, &notes);
+        let snapshot = sampler.sample()?;
+        let first = publish::status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
+        let first = Arc::new(first);
+        let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&first) };
         Ok(Self {
             sampler,
+            rules,
             engine,
             executor: Executor::open()?,
             ledger: Ledger::default(),
             reporter,
             notifier: Notifier::start()?,
-            updates: watch::Sender::new(Arc::new(first)),
-            lines,
+            updates: watch::Sender::new(first),
+            seen: watch::Sender::new(seen),
+            lines: effective,
             notes,
             failing: false,
         })
+    }
+
+    /// What explanations rest on besides the snapshot.
+    fn settings(&self, options: &Options, uid: Uid, config: &Config) -> Settings {
+        Settings {
+            proc: options.proc.clone(),
+            cgroup: options.cgroup.clone(),
+            config: config.clone(),
+            rules: Arc::clone(&self.rules),
+            lines: self.lines.clone(),
+            only: (uid != Uid::ROOT).then_some(uid),
+            supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+        }
     }
 
     fn bind(
@@ -227,7 +258,7 @@ impl Supervisor {
     fn tick(&mut self) -> Duration {
         match self.sampler.sample() {
             Ok(snapshot) => {
-                let next = self.decide(&snapshot);
+                let next = self.decide(snapshot);
                 self.failing = false;
                 self.notifier.tick_done();
                 next
@@ -243,19 +274,28 @@ impl Supervisor {
         }
     }
 
-    fn decide(&mut self, snapshot: &Snapshot) -> Duration {
-        let Step { wave, events, next } = self.engine.step(snapshot);
+    fn decide(&mut self, snapshot: Snapshot) -> Duration {
+        let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
         let events =
-            with_signals(events, sent, snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+            with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         for event in &events {
             self.record(event);
         }
-        let status =
-            publish::status(snapshot, &self.engine, &self.sampler, &self.ledger, self.lines, &self.notes);
+        let status = publish::status(
+            &snapshot,
+            &self.engine,
+            &self.sampler,
+            &self.ledger,
+            self.lines.lines,
+            &self.notes,
+        );
         let line = publish::line(&status);
-        self.updates.send_replace(Arc::new(status));
+        let status = Arc::new(status);
+        // Handed on, not copied.
+        self.seen.send_replace(Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&status) });
+        self.updates.send_replace(status);
         self.notifier.status(&line, !events.is_empty());
         self.reporter.show(line);
         for event in events {

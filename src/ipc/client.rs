@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::codec::{Call, Frames, RawReply, encode};
 use super::dial::dial;
 use super::{Fault, INTERFACE};
-use crate::model::Uid;
 use crate::model::status::StatusInfo;
+use crate::model::{Explanation, Pid, Uid};
 
 /// How long connecting, writing a call and reading its reply may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -80,6 +80,10 @@ pub enum ClientError {
     },
 }
 
+fn method(name: &str) -> String {
+    format!("{INTERFACE}.{name}")
+}
+
 fn list(paths: &[PathBuf]) -> String {
     let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     shown.join(" or ")
@@ -135,12 +139,29 @@ impl Client {
         struct Answer {
             status: StatusInfo,
         }
-        self.call::<Answer>("Status").map(|answer| answer.status)
+        self.call::<Answer>(&Call::of(method("Status"))).map(|answer| answer.status)
     }
 
-    fn call<T: DeserializeOwned>(&mut self, method: &str) -> Result<T, ClientError> {
-        let bytes =
-            encode(&Call::of(format!("{INTERFACE}.{method}"))).map_err(|error| self.unreadable(&error))?;
+    /// What the supervisor makes of one process.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path; [`Fault::NoSuchProcess`] in it where there is none.
+    pub fn explain(&mut self, pid: Pid) -> Result<Explanation, ClientError> {
+        #[derive(Serialize)]
+        struct Question {
+            pid: Pid,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            explanation: Explanation,
+        }
+        let call = Call::of(method("Explain")).with(&Question { pid });
+        let call = call.map_err(|error| self.unreadable(&error))?;
+        self.call::<Answer>(&call).map(|answer| answer.explanation)
+    }
+
+    fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
+        let bytes = encode(call).map_err(|error| self.unreadable(&error))?;
         match self.stream.write_all(&bytes) {
             // A supervisor with too many connections says so and closes: what it said is still to be read.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(self.failed(error)),

@@ -28,6 +28,14 @@ impl Call {
     pub fn of(method: String) -> Self {
         Self { method, parameters: None, oneway: false, more: false, upgrade: false }
     }
+
+    /// The same call with these parameters.
+    ///
+    /// # Errors
+    /// When they cannot be put into JSON.
+    pub fn with(self, parameters: &impl Serialize) -> serde_json::Result<Self> {
+        Ok(Self { parameters: Some(serde_json::value::to_raw_value(parameters)?), ..self })
+    }
 }
 
 /// A good answer. Serialised as a type, so that fields keep the order in which they are declared.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Pid;
+
 /// A call that was not answered, under the name that Varlink gives to the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", content = "parameters")]
@@ -34,10 +36,17 @@ pub enum Fault {
         /// Its name.
         parameter: String,
     },
-    /// Too many connections, in all or of this user.
-    #[error("it has too many connections; close some or try again in a moment")]
+    /// Too many connections, or too many processes looked at, in all or of this user.
+    #[error("it has too much to do; close some connections or try again in a moment")]
     #[serde(rename = "io.moltdown.Watchdog.Busy")]
     Busy {},
+    /// There is no such process, or it ended while it was looked at.
+    #[error("there is no process {pid}")]
+    #[serde(rename = "io.moltdown.Watchdog.NoSuchProcess")]
+    NoSuchProcess {
+        /// Which.
+        pid: Pid,
+    },
 }
 
 #[cfg(test)]

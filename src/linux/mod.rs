@@ -3,6 +3,7 @@
 pub mod capability;
 pub mod cgroup;
 pub mod clock;
+pub mod details;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;

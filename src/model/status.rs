@@ -169,12 +169,8 @@ impl StatusInfo {
     /// What `reader` may see: totals of everything, details of their own agents; root sees all.
     #[must_use]
     pub fn seen_by(mut self, reader: Uid) -> Self {
-        for agent in self.agents.iter_mut().filter(|a| !reader.may_see(a.uid)) {
-            agent.cwd = None;
-            agent.command = None;
-            for culprit in &mut agent.culprits {
-                culprit.command = None;
-            }
+        for agent in &mut self.agents {
+            agent.cut_for(reader);
         }
         for action in self.actions.iter_mut().filter(|a| !reader.may_see(a.uid)) {
             action.resume = None;
@@ -183,5 +179,19 @@ impl StatusInfo {
             }
         }
         self
+    }
+}
+
+impl AgentInfo {
+    /// Takes out what `reader` may not see.
+    pub fn cut_for(&mut self, reader: Uid) {
+        if reader.may_see(self.uid) {
+            return;
+        }
+        self.cwd = None;
+        self.command = None;
+        for culprit in &mut self.culprits {
+            culprit.command = None;
+        }
     }
 }

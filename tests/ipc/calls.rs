@@ -4,11 +4,11 @@ use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
-use claude_watchdog::ipc::{Client, DESCRIPTION};
-use claude_watchdog::model::{Bytes, Uid};
+use claude_watchdog::ipc::{Client, ClientError, DESCRIPTION, Fault};
+use claude_watchdog::model::{Bytes, Pid, Uid};
 use serde_json::{Value, json};
 
-use super::world::{FOLLOW, STATUS, Server, available, large, status};
+use super::world::{FOLLOW, STATUS, Server, available, explanation, large, status};
 
 fn fault(name: &str, key: &str, value: &str) -> Value {
     json!({ "error": format!("org.varlink.service.{name}"), "parameters": { key: value } })
@@ -94,6 +94,23 @@ fn a_wrong_call_is_refused_by_name() {
             fault("MethodNotImplemented", "method", "io.moltdown.Watchdog.Status"),
         ),
         (call(describe, ""), fault("InvalidParameter", "parameter", "interface")),
+        (call("io.moltdown.Watchdog.Explain", ""), fault("InvalidParameter", "parameter", "pid")),
+        (
+            call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":"1"}"#),
+            fault("InvalidParameter", "parameter", "pid"),
+        ),
+        (
+            call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":0}"#),
+            fault("InvalidParameter", "parameter", "pid"),
+        ),
+        (
+            call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":4294967297}"#),
+            fault("InvalidParameter", "parameter", "pid"),
+        ),
+        (
+            call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":1,"uid":0}"#),
+            fault("InvalidParameter", "parameter", "uid"),
+        ),
         (
             call(describe, r#","parameters":{"interface":7}"#),
             fault("InvalidParameter", "parameter", "interface"),
@@ -154,4 +171,32 @@ fn others_see_totals_and_owners_and_root_see_all() {
     }
     assert_eq!(stranger.agents[0].charge, full.agents[0].charge);
     assert_eq!(stranger.agents[0].culprits[0].charge, full.agents[0].culprits[0].charge);
+}
+
+#[test]
+fn a_process_is_explained_to_whoever_asks_as_they_may_see_it() {
+    let server = Server::start();
+    let mut client = Client::connect(&[server.path()]).unwrap();
+    let pid = Pid::new(1).unwrap();
+    let me = Uid::new(rustix::process::geteuid().as_raw());
+    assert_eq!(client.explain(pid).unwrap(), explanation(pid).seen_by(me));
+    let nobody = Pid::new(2_000_000_000).unwrap();
+    let refused = client.explain(nobody).unwrap_err();
+    let is_it = |fault: &Fault| *fault == Fault::NoSuchProcess { pid: nobody };
+    assert!(matches!(&refused, ClientError::Refused { fault, .. } if is_it(fault)), "{refused}");
+    assert!(client.status().is_ok(), "the connection lives on");
+    let stranger = explanation(pid).seen_by(Uid::new(1001));
+    let text = serde_json::to_string(&stranger).unwrap();
+    assert!(!text.contains("alice") && !text.contains("x y"), "{text}");
+}
+
+#[test]
+fn an_explanation_that_takes_its_time_delays_nobody_else() {
+    let server = Server::start();
+    let mut slow = server.connect();
+    slow.send(r#"{"method":"io.moltdown.Watchdog.Explain","parameters":{"pid":3}}"#);
+    for _ in 0..20 {
+        server.answers_others();
+    }
+    assert_eq!(slow.reply().unwrap()["parameters"]["explanation"]["process"]["pid"], 3);
 }

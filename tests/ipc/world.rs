@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::ipc::{Client, Limits, Service, bind, serve};
+use claude_watchdog::ipc::{Client, Fault, Limits, Service, bind, serve};
 use claude_watchdog::model::status::StatusInfo;
+use claude_watchdog::model::{Explanation, Pid, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
@@ -64,6 +65,29 @@ impl Service for Published {
     fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
         self.0.clone()
     }
+
+    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
+        match pid.get() {
+            // Somebody whose memory map is locked.
+            3 => tokio::time::sleep(Duration::from_millis(500)).await,
+            1 | 2 => {}
+            _ => return Err(Fault::NoSuchProcess { pid }),
+        }
+        Ok(explanation(pid).seen_by(reader))
+    }
+}
+
+/// A process of user 1000 that belongs to no agent.
+pub(super) fn explanation(pid: Pid) -> Explanation {
+    serde_json::from_value(json!({
+        "version": 1,
+        "watched": true,
+        "process": { "pid": pid, "uid": 1000, "privileged": false, "exe": "/home/alice/bin/x", "command": "x y" },
+        "because": "no rule matches it",
+        "signals": { "never": true, "because": "only members of agents are ever signalled" },
+        "notes": [],
+    }))
+    .unwrap()
 }
 
 /// A server on a thread of its own, stopped when dropped.

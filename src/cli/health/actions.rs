@@ -1,8 +1,6 @@
 //! What was done of late, why, and how to take up the work again.
 
-use super::page::{Page, WIDTH};
-use super::style::Paint;
-use super::text::{shown, wrap_command};
+use crate::cli::terminal::{Page, Paint, WIDTH, shown, wrap_command};
 use crate::model::status::ActionInfo;
 
 /// Actions shown; older ones are in `--json`.

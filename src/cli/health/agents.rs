@@ -1,8 +1,6 @@
 //! The table of agents.
 
-use super::page::Page;
-use super::style::Paint;
-use super::text::{cut_start, shown, width};
+use crate::cli::terminal::{Page, Paint, cut_start, shown, width};
 use crate::model::Bytes;
 use crate::model::status::{AgentInfo, AgentLevel};
 

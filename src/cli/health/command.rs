@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Style, exit_code, print, render_json, render_plain};
+use super::{exit_code, render_json, render_plain};
 use crate::cli::args::Health;
 use crate::cli::exit;
+use crate::cli::terminal::{Style, print};
 use crate::daemon::one_look;
 use crate::ipc::{Client, ClientError, paths};
 use crate::linux::proc::ReadError;

@@ -3,24 +3,16 @@
 mod actions;
 mod agents;
 mod command;
-mod output;
-mod page;
-mod style;
 mod summary;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
+use super::terminal::{Page, Paint, Style, to_json};
 use crate::model::guest::Pressure;
 use crate::model::status::{GuestInfo, StatusInfo, Verdict};
-use page::Page;
-use style::Paint;
 
 pub(super) use command::run;
-pub use output::print;
-pub use style::Style;
-pub use text::shown;
 
 /// Where the values of the guest begin.
 const VALUES: usize = 10;
@@ -41,10 +33,7 @@ pub fn exit_code(verdict: Verdict) -> u8 {
 /// # Errors
 /// When a value cannot be put into JSON; no status is known that could not.
 pub fn render_json(status: &StatusInfo) -> serde_json::Result<String> {
-    serde_json::to_string(status).map(|mut text| {
-        text.push('\n');
-        text
-    })
+    to_json(status)
 }
 
 /// The page for people: at most 80 columns, and nothing in it that a terminal would obey but the colours of `style`.

@@ -5,8 +5,8 @@ mod arbitrary;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::page::WIDTH;
-use super::{Style, exit_code, render_json, render_plain, shown};
+use super::{exit_code, render_json, render_plain};
+use crate::cli::terminal::{Style, WIDTH, shown, width};
 use crate::model::guest::{Pressure, Stall};
 use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
 use crate::model::{Bytes, Pid, Uid};
@@ -200,7 +200,7 @@ proptest! {
     fn no_page_is_wider_than_a_terminal_or_commands_it(status in arbitrary::status()) {
         let page = plain(&status);
         for line in page.lines() {
-            prop_assert!(super::text::width(line) <= WIDTH, "{line:?}");
+            prop_assert!(width(line) <= WIDTH, "{line:?}");
             prop_assert!(line.chars().count() <= WIDTH, "{line:?}");
             prop_assert_eq!(line, shown(line));
             prop_assert!(!line.ends_with(' '), "{:?}", line);

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::dispatch::{Answer, StatusReply, dispatch};
+use super::dispatch::{Answer, ExplainReply, StatusReply, dispatch};
 use super::{Limits, Service};
 use crate::ipc::codec::{Call, Frames, Reply, encode};
 use crate::model::Uid;
@@ -66,6 +66,10 @@ impl Connection {
                     let newest = Arc::clone(&updates.borrow());
                     self.reply(self.view(&newest)).await?;
                 }
+                Ok(Answer::Explain(pid)) => match service.explain(pid, self.peer).await {
+                    Ok(explanation) => self.reply(ExplainReply { explanation }).await?,
+                    Err(fault) => self.send(&fault).await?,
+                },
             }
             self.pace().await;
         }

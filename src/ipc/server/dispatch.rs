@@ -10,6 +10,7 @@ use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
 use crate::model::status::StatusInfo;
+use crate::model::{Explanation, Pid};
 
 /// What a call is answered with.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) enum Answer {
     Description(Description),
     /// The status; again and again where `more` was asked for.
     Status(watch::Receiver<Arc<StatusInfo>>),
+    /// What one process is; to be found out.
+    Explain(Pid),
 }
 
 /// Reply of `org.varlink.service.GetInfo`.
@@ -44,6 +47,12 @@ pub(super) struct StatusReply {
     pub(super) status: StatusInfo,
 }
 
+/// Reply of `Explain`.
+#[derive(Debug, Serialize)]
+pub(super) struct ExplainReply {
+    pub(super) explanation: Explanation,
+}
+
 /// Finds out what `call` asks for.
 pub(super) fn dispatch(service: &impl Service, call: &Call) -> Result<Answer, Fault> {
     let method = || call.method.clone();
@@ -54,6 +63,7 @@ pub(super) fn dispatch(service: &impl Service, call: &Call) -> Result<Answer, Fa
         (VARLINK, "GetInfo") => Answer::Info(info()),
         (VARLINK, "GetInterfaceDescription") => Answer::Description(describe(parameters.take("interface")?)?),
         (INTERFACE, "Status") => Answer::Status(service.status()),
+        (INTERFACE, "Explain") => Answer::Explain(pid(parameters.take("pid")?)?),
         (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),
         _ => return Err(Fault::InterfaceNotFound { interface: interface.to_owned() }),
     };
@@ -62,6 +72,12 @@ pub(super) fn dispatch(service: &impl Service, call: &Call) -> Result<Answer, Fa
         return Err(Fault::MethodNotImplemented { method: method() });
     }
     Ok(answer)
+}
+
+/// A number that can be a process: never zero or below, and no more than the kernel's type holds.
+fn pid(number: i64) -> Result<Pid, Fault> {
+    let pid = i32::try_from(number).ok().and_then(Pid::new);
+    pid.ok_or_else(|| Fault::InvalidParameter { parameter: "pid".to_owned() })
 }
 
 fn info() -> Info {

@@ -15,8 +15,8 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::Fault;
 use super::codec::encode;
-use crate::model::Uid;
 use crate::model::status::StatusInfo;
+use crate::model::{Explanation, Pid, Uid};
 use connection::Connection;
 use limits::{Slot, Slots};
 
@@ -29,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub trait Service {
     /// The newest status, and word of every newer one. It is unfiltered: each reader's view is cut here.
     fn status(&self) -> watch::Receiver<Arc<StatusInfo>>;
+
+    /// What the supervisor makes of one process, as `reader` may see it. It may take a moment, but not without bound.
+    fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, Fault>>;
 }
 
 /// Answers on `listener` until `shutdown` completes; then every connection is closed. It never ends before, whatever

@@ -2,12 +2,25 @@
 
 use std::io::{self, ErrorKind, Write, stdout};
 
+use serde::Serialize;
+
 /// Prints `text`. A reader that has seen enough (`| head -1`) is no error.
 ///
 /// # Errors
 /// Any other failure to write, a full disk for one.
 pub fn print(text: &str) -> io::Result<()> {
     write(&mut stdout().lock(), text)
+}
+
+/// One JSON object on one line, with its fields in their order.
+///
+/// # Errors
+/// When a value cannot be put into JSON; none is known that could not.
+pub fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(value).map(|mut text| {
+        text.push('\n');
+        text
+    })
 }
 
 fn write(to: &mut impl Write, text: &str) -> io::Result<()> {

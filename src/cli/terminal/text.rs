@@ -20,7 +20,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Columns that `text` takes: two for East Asian wide characters and emoji, one for all others. Combining marks
 /// take none, but are counted as one: a line too short is no harm, one too long is.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
@@ -44,7 +44,7 @@ pub(super) fn cut(text: &str, room: usize) -> String {
 }
 
 /// The end of `text` where it is wider than `room`, after an ellipsis: of a path the end says the most.
-pub(super) fn cut_start(text: &str, room: usize) -> String {
+pub(in crate::cli) fn cut_start(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -91,7 +91,7 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
 
 /// A shell command in lines of at most `room` that can be pasted as they stand: broken at spaces outside of
 /// quotes, each line but the last ended by a backslash. `None` where one word alone is too wide.
-pub(super) fn wrap_command(command: &str, room: usize) -> Option<Vec<String>> {
+pub(in crate::cli) fn wrap_command(command: &str, room: usize) -> Option<Vec<String>> {
     if width(command) <= room {
         return Some(vec![command.to_owned()]);
     }

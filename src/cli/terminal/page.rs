@@ -4,11 +4,11 @@ use super::style::{Paint, Style};
 use super::text::{cut, shown, width, wrap};
 
 /// Columns of a page.
-pub(super) const WIDTH: usize = 80;
+pub(in crate::cli) const WIDTH: usize = 80;
 
 /// A page that is being written, line by line.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(in crate::cli) struct Page {
     style: Style,
     text: String,
     /// Columns of the current line that are used.
@@ -18,39 +18,39 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(style: Style) -> Self {
+    pub(in crate::cli) fn new(style: Style) -> Self {
         Self { style, text: String::new(), column: 0, spaces: 0 }
     }
 
     /// Columns left for text.
-    pub(super) fn room(&self) -> usize {
+    pub(in crate::cli) fn room(&self) -> usize {
         WIDTH.saturating_sub(self.column + self.spaces)
     }
 
     /// The next text begins at `column`, or one space on where that is passed.
-    pub(super) fn to(&mut self, column: usize) -> &mut Self {
+    pub(in crate::cli) fn to(&mut self, column: usize) -> &mut Self {
         let least = usize::from(self.column > 0);
         self.spaces = column.saturating_sub(self.column).max(least);
         self
     }
 
     /// `text` in plain.
-    pub(super) fn put(&mut self, text: &str) -> &mut Self {
+    pub(in crate::cli) fn put(&mut self, text: &str) -> &mut Self {
         self.write(None, text)
     }
 
     /// `text` in colour.
-    pub(super) fn paint(&mut self, paint: Paint, text: &str) -> &mut Self {
+    pub(in crate::cli) fn paint(&mut self, paint: Paint, text: &str) -> &mut Self {
         self.write(Some(paint), text)
     }
 
     /// `text` so that it ends before column `end`.
-    pub(super) fn right(&mut self, end: usize, text: &str) -> &mut Self {
+    pub(in crate::cli) fn right(&mut self, end: usize, text: &str) -> &mut Self {
         self.to(end.saturating_sub(width(&shown(text)))).put(text)
     }
 
     /// A sentence from here on, its further lines indented, and the line ended.
-    pub(super) fn wrapped(&mut self, indent: usize, text: &str) -> &mut Self {
+    pub(in crate::cli) fn wrapped(&mut self, indent: usize, text: &str) -> &mut Self {
         for line in wrap(&shown(text), self.room().min(WIDTH.saturating_sub(indent))) {
             self.to(indent).put(&line).end();
         }
@@ -61,14 +61,14 @@ impl Page {
     }
 
     /// Ends the line.
-    pub(super) fn end(&mut self) -> &mut Self {
+    pub(in crate::cli) fn end(&mut self) -> &mut Self {
         self.text.push('\n');
         (self.column, self.spaces) = (0, 0);
         self
     }
 
     /// The whole page.
-    pub(super) fn finish(self) -> String {
+    pub(in crate::cli) fn finish(self) -> String {
         self.text
     }
 

@@ -11,7 +11,7 @@ pub struct Style {
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(in crate::cli) enum Paint {
     /// A section's name.
     Heading,
     /// Less important than the rest.
@@ -47,7 +47,7 @@ impl Style {
     }
 
     /// `text`, painted where colour is wanted.
-    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
+    pub(in crate::cli) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             Paint::Heading => "1",
             Paint::Aside => "2",

@@ -1,0 +1,91 @@
+use insta::assert_snapshot;
+
+use super::report::RuleOrigin;
+use super::{Report, render_plain};
+use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::config::{Config, Origin, Overrides, Place, Sources, load};
+use crate::daemon::RunningMatch;
+use crate::model::{Bytes, Pid, Uid};
+
+fn rule(name: &str, line: Option<usize>) -> RuleOrigin {
+    let path = "/etc/claude-watchdog/config.toml.d/50-local.toml";
+    let origin = line.map_or(Origin::BuiltIn, |line| Origin::File { path: path.into(), line });
+    RuleOrigin { name: name.into(), origin, enabled: true, shadowed_by: Vec::new() }
+}
+
+fn running(rule: &str, pid: i32, name: &str) -> RunningMatch {
+    RunningMatch { rule: rule.into(), pid: Pid::new(pid).unwrap(), uid: Uid::new(1000), name: name.into() }
+}
+
+fn right(config: &Config, total: Bytes, rules: &[RuleOrigin], running: Option<&[RunningMatch]>) -> Report {
+    let file = Some("/etc/claude-watchdog/config.toml".to_owned());
+    Report::right(file, true, config, total, rules, running)
+}
+
+fn plain(report: &Report) -> String {
+    let page = render_plain(report, &Style::plain());
+    for line in page.lines() {
+        assert!(width(line) <= WIDTH && line == shown(line) && !line.ends_with(' '), "{line:?}");
+    }
+    page
+}
+
+#[test]
+fn defaults_in_a_small_guest() {
+    let rules = [rule("claude", None), rule("codex", None)];
+    let found = [running("claude", 1234, "claude")];
+    let mut report = right(&Config::default(), Bytes::mib(7987), &rules, Some(&found));
+    report.found = false;
+    assert_snapshot!(plain(&report));
+}
+
+#[test]
+fn a_users_settings_with_all_that_may_not_be_meant() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    std::fs::write(&path, "[lines]\nkill = \"95%\"\n[act]\ndry_run = true\n").unwrap();
+    let environment = &|name: &str| (name == "WATCHDOG_WARN_MB").then(|| "6144".into());
+    let sources = Sources { place: Place::Named(path), environment, overrides: Overrides::default() };
+    let config = load(&sources).unwrap();
+    let rules = [
+        rule("mine", Some(7)),
+        RuleOrigin { shadowed_by: vec!["mine".into()], ..rule("other", Some(12)) },
+        rule("claude", None),
+        RuleOrigin { enabled: false, ..rule("codex", Some(20)) },
+    ];
+    let found: Vec<_> = (100..112).map(|pid| running("claude", pid, "cla\x1b[2Jude")).collect();
+    let report = right(&config, Bytes::gib(12), &rules, Some(&found));
+    let directory = directory.path().to_string_lossy().into_owned();
+    let text = serde_json::to_string(&report).unwrap().replace(&directory, "/etc");
+    let report: Report = serde_json::from_str(&text).unwrap();
+    assert_snapshot!(plain(&report));
+}
+
+#[test]
+fn processes_that_could_not_be_looked_at() {
+    let report = right(&Config::default(), Bytes::gib(24), &[rule("mine", Some(7))], None);
+    assert_snapshot!(plain(&report));
+}
+
+#[test]
+fn a_mistake_has_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    let error = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let place = Place::Named(path.clone());
+        load(&Sources { place, environment: &|_| None, overrides: Overrides::default() }).unwrap_err()
+    };
+    let told = |text: &str| {
+        let error = Report::wrong(None, true, &error(text)).error.unwrap();
+        (error.line, error.column, error.key)
+    };
+    assert_eq!(told("[lines]\nwran = 1"), (Some(2), Some(1), Some("lines.wran".into())));
+    assert_eq!(told("[lines]\n\nwarn = 1"), (Some(3), Some(8), Some("lines.warn".into())));
+    assert_eq!(told("x ="), (Some(1), Some(4), None));
+    std::fs::remove_file(&path).unwrap();
+    let place = Place::Named(path.clone());
+    let missing = load(&Sources { place, environment: &|_| None, overrides: Overrides::default() });
+    let told = Report::wrong(None, false, &missing.unwrap_err()).error.unwrap();
+    assert_eq!((told.file.as_deref(), told.line), (path.to_str(), None));
+}

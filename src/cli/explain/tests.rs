@@ -1,0 +1,274 @@
+//! What the page looks like, and what it never does.
+
+use insta::assert_snapshot;
+
+use super::render_plain;
+use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::model::explanation::{
+    CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
+    ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
+};
+use crate::model::status::{AgentInfo, AgentLevel, CulpritInfo};
+use crate::model::{Bytes, Charge, Explanation, Pid, Uid};
+
+fn pid(number: i32) -> Pid {
+    Pid::new(number).unwrap()
+}
+
+fn tried(rule: &str, matched: bool, why: &str) -> TriedRule {
+    TriedRule { rule: rule.into(), matched, why: why.into() }
+}
+
+fn root() -> Explanation {
+    let charge = Charge { anon: Bytes::mib(1900), shmem: Bytes::mib(100), swap: Bytes::mib(48) };
+    let share = Shares {
+        private: Bytes::mib(1950),
+        anon: Bytes::mib(1880),
+        shmem: Bytes::mib(50),
+        swap: Bytes::mib(48),
+        file: Bytes::mib(90),
+    };
+    let exe = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
+    Explanation {
+        version: Explanation::VERSION,
+        watched: true,
+        process: ProcessInfo {
+            pid: pid(1234),
+            uid: Uid::new(1000),
+            privileged: false,
+            parent: Some(pid(1200)),
+            name: Some("claude.exe".into()),
+            exe: Some(exe.into()),
+            command: Some("claude --model opus".into()),
+            cwd: Some("/home/alice/work".into()),
+        },
+        because: "it is the root of claude-1234: its rule matches; codex-77 started it".into(),
+        recognition: Some(Recognition {
+            looks: vec![LookedAt {
+                part: ProcessPart::Exe,
+                text: exe.into(),
+                tried: vec![tried("claude", true, "it is @anthropic-ai/claude-code/bin/claude.exe")],
+            }],
+            matched: Some("claude".into()),
+            ended: "it is claude".into(),
+        }),
+        membership: Some(Membership {
+            agent: "claude-1234".into(),
+            joined: Joining::Root,
+            started_by: None,
+            lineage: vec![],
+            counted: charge.total(),
+            carries_agent: false,
+            unproven: Bytes::ZERO,
+        }),
+        agent: Some(AgentInfo {
+            id: "claude-1234".into(),
+            parent: Some("codex-77".into()),
+            rule: "claude".into(),
+            pid: pid(1234),
+            uid: Uid::new(1000),
+            cwd: Some("/home/alice/work".into()),
+            command: Some("claude --model opus".into()),
+            charge: Bytes::mib(2900),
+            total_charge: Bytes::mib(2900),
+            anon: Bytes::mib(2700),
+            shmem: Bytes::mib(152),
+            swap: Bytes::mib(48),
+            processes: 14,
+            root_alive: true,
+            warn_line: Bytes::gib(8),
+            kill_line: Bytes::gib(13),
+            level: AgentLevel::Ok,
+            scope: None,
+            limit: None,
+            forecast: None,
+            culprits: vec![CulpritInfo { pid: pid(1250), charge: Bytes::mib(500), command: Some("node".into()) }],
+        }),
+        memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::of(charge, Look::Done) }),
+        cgroup: Some(CgroupInfo {
+            path: Some("/agents.slice/agent-claude-1.scope".into()),
+            use_by: CgroupUse::Own,
+            processes: Some(14),
+            current: Some(Bytes::mib(4200)),
+            cache: Some(Bytes::mib(1100)),
+            charge: Some(Bytes::mib(2950)),
+            max: Some(Bytes::gib(12)),
+        }),
+        lines: Some(LinesInfo {
+            warn: LineInfo { bytes: Bytes::gib(8), set: r#"["8G", "55%"]"#.into(), origin: "built in".into() },
+            kill: LineInfo {
+                bytes: Bytes::gib(13),
+                set: "16G".into(),
+                origin: "/etc/claude-watchdog/config.toml.d/50-local.toml:3".into(),
+            },
+            notes: vec!["the kill line 16G (from /etc/claude-watchdog/config.toml.d/50-local.toml:3) is above 85% of \
+                         this guest's 15.3G: 13G counts"
+                .into()],
+        }),
+        signals: SignalsInfo {
+            never: false,
+            because: "once claude-1234 is over its kill line of 13G, with the whole agent, where ending no smaller \
+                      part of it frees enough"
+                .into(),
+        },
+        notes: vec![],
+    }
+}
+
+fn child() -> Explanation {
+    let mut told = root();
+    told.process.pid = pid(1250);
+    told.process.name = Some("node".into());
+    told.process.exe = Some("/usr/bin/node".into());
+    told.process.command =
+        Some("node node_modules/.bin/vitest run --pool=forks --reporter=verbose --coverage".into());
+    told.because = "pid 1234, the root of claude-1234, started it".into();
+    let not = "it is not @anthropic-ai/claude-code/cli.js, nor claude";
+    told.recognition = Some(Recognition {
+        looks: vec![
+            LookedAt {
+                part: ProcessPart::Exe,
+                text: "/usr/bin/node".into(),
+                tried: vec![
+                    tried("claude", false, "it is not .local/share/claude/versions/*"),
+                    tried("gemini", false, "the rule has no pattern for this"),
+                    tried("opencode", false, "the rule has no pattern for this"),
+                ],
+            },
+            LookedAt {
+                part: ProcessPart::Script,
+                text: "/home/alice/work/node_modules/.bin/vitest".into(),
+                tried: vec![tried("claude", false, not)],
+            },
+        ],
+        matched: None,
+        ended: "a script that no rule knows ends the search".into(),
+    });
+    let membership = told.membership.as_mut().unwrap();
+    (membership.joined, membership.started_by) = (Joining::Child, Some(pid(1234)));
+    membership.lineage = vec![pid(1234)];
+    membership.counted = Bytes::mib(1500);
+    membership.unproven = Bytes::mib(300);
+    let agent = told.agent.as_mut().unwrap();
+    (agent.level, agent.charge, agent.parent) = (AgentLevel::Warned, Bytes::mib(8400), None);
+    let memory = told.memory.as_mut().unwrap();
+    (memory.look, memory.shares) = (Look::TimedOut, None);
+    let cgroup = told.cgroup.as_mut().unwrap();
+    cgroup.path = Some("/user.slice/user-1000.slice/session-3.scope".into());
+    (cgroup.use_by, cgroup.processes, cgroup.max) = (CgroupUse::Shared, Some(31), None);
+    told.signals.because =
+        "once claude-1234 is over its kill line of 13G, if it is in the smallest part of it that \
+                            frees enough, or with the whole agent"
+            .into();
+    told.notes = vec!["dry run: agents over their kill line are reported, not ended".into()];
+    told
+}
+
+fn stranger() -> Explanation {
+    let mut told = child();
+    told.because = "no rule matches it, and its parent, pid 1, belongs to no agent".into();
+    (told.membership, told.agent, told.lines) = (None, None, None);
+    told.signals = SignalsInfo { never: true, because: "only members of agents are ever signalled".into() };
+    told.notes = vec![];
+    told
+}
+
+fn plain(told: &Explanation) -> String {
+    let page = render_plain(told, &Style::plain());
+    for line in page.lines() {
+        assert!(width(line) <= WIDTH && line == shown(line) && !line.ends_with(' '), "{line:?}");
+    }
+    page
+}
+
+#[test]
+fn the_root_of_an_agent() {
+    assert_snapshot!(plain(&root()));
+}
+
+#[test]
+fn a_child() {
+    assert_snapshot!(plain(&child()));
+}
+
+#[test]
+fn an_orphan_found_through_its_environment() {
+    let mut told = child();
+    let membership = told.membership.as_mut().unwrap();
+    (membership.joined, membership.started_by) = (Joining::Environment, None);
+    membership.lineage = vec![];
+    told.because = "its environment names claude-1234: what started it had ended before it was seen".into();
+    let agent = told.agent.as_mut().unwrap();
+    (agent.level, agent.root_alive) = (AgentLevel::Acting, false);
+    assert_snapshot!(plain(&told));
+}
+
+#[test]
+fn a_stranger_to_every_agent() {
+    assert_snapshot!(plain(&stranger()));
+}
+
+#[test]
+fn a_process_without_memory_or_cgroup() {
+    let mut told = stranger();
+    (told.memory, told.cgroup, told.recognition) = (None, None, None);
+    (told.process.exe, told.process.command, told.process.cwd) = (None, None, None);
+    told.process.name = Some("kworker/0:1".into());
+    told.because = "it is a part of the kernel".into();
+    assert_snapshot!(plain(&told));
+}
+
+#[test]
+fn another_users_process() {
+    let told = child().seen_by(Uid::new(1001));
+    let text = serde_json::to_string(&told).unwrap();
+    for secret in ["/home/alice", "vitest", "/usr/bin/node", "opus", "session-3"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert_snapshot!(plain(&told));
+}
+
+#[test]
+fn who_may_see_what() {
+    let full = child();
+    assert_eq!(full.clone().seen_by(Uid::ROOT), full);
+    assert_eq!(full.clone().seen_by(Uid::new(1000)), full);
+    // A setuid program is not its owner's to look into.
+    let mut setuid = child();
+    setuid.process.privileged = true;
+    assert_eq!(setuid.clone().seen_by(Uid::new(1000)).process.exe, None);
+    assert_eq!(setuid.clone().seen_by(Uid::ROOT), setuid);
+    // One's own process below another user's agent.
+    let mut below = child();
+    below.agent.as_mut().unwrap().uid = Uid::new(1001);
+    let seen = below.seen_by(Uid::new(1000));
+    assert!(seen.process.exe.is_some());
+    let agent = seen.agent.unwrap();
+    assert_eq!((agent.cwd, agent.command, agent.culprits[0].command.as_deref()), (None, None, None));
+}
+
+#[test]
+fn nobody_watches() {
+    let mut told = root();
+    told.watched = false;
+    told.notes = vec![
+        "no supervisor answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
+         claude-watchdog`, or without root with `claude-watchdog daemon`"
+            .into(),
+    ];
+    assert_snapshot!(plain(&told));
+}
+
+#[test]
+fn hostile_text() {
+    let mut told = child();
+    told.process.name = Some("\x1b[2Jnode".into());
+    told.process.command = Some("sh -c \"\x1b]0;owned\x07\nOK  all is well\" \u{202e}".into());
+    told.process.cwd = Some(
+        "/home/アリス/仕事/とても長いディレクトリの名前/プロジェクト/とても長いディレクトリの名前".into(),
+    );
+    let recognition = told.recognition.as_mut().unwrap();
+    recognition.looks[1].text = "x\n  claude    it is claude".repeat(9);
+    told.cgroup.as_mut().unwrap().path = Some("/user.slice/\x1b[31m\n".into());
+    assert_snapshot!(plain(&told));
+}

@@ -1,0 +1,13 @@
+//! What every page for people has in common: its width, its colours, and that no terminal obeys what it quotes.
+
+mod output;
+mod page;
+mod style;
+mod text;
+
+pub use output::{print, to_json};
+pub(in crate::cli) use page::{Page, WIDTH};
+pub(in crate::cli) use style::Paint;
+pub use style::Style;
+pub use text::shown;
+pub(in crate::cli) use text::{cut_start, width, wrap_command};

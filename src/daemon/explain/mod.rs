@@ -1,0 +1,85 @@
+//! Tells what the supervisor makes of one process. Never in the way of a tick: what is told rests on the last
+//! snapshot, which is shared and not copied, and the process itself is read on a thread aside, with a time limit.
+
+mod alone;
+mod belonging;
+mod build;
+mod places;
+mod reading;
+mod signals;
+mod told;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::agents::Rules;
+use crate::config::{Config, EffectiveLines};
+use crate::ipc::Fault;
+use crate::model::status::StatusInfo;
+use crate::model::{Explanation, Pid, ProcessKey, Snapshot, Uid};
+
+pub use alone::explain_alone;
+use places::Places;
+
+/// How long a process is read. Longer than any `smaps_rollup` that is not held up, shorter than a client's patience.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the last tick saw, and what was made of it.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) status: Arc<StatusInfo>,
+}
+
+impl Seen {
+    fn roots(&self) -> Vec<ProcessKey> {
+        self.snapshot.agents.iter().map(|agent| agent.agent.root).collect()
+    }
+}
+
+/// What does not change from tick to tick.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// Where `/proc` is.
+    pub(super) proc: PathBuf,
+    /// Where cgroups are.
+    pub(super) cgroup: PathBuf,
+    pub(super) config: Config,
+    pub(super) rules: Arc<Rules>,
+    pub(super) lines: EffectiveLines,
+    /// Only this user's agents are supervised; `None`: everybody's.
+    pub(super) only: Option<Uid>,
+    /// The supervisor itself; `None` where there is none.
+    pub(super) supervisor: Option<Pid>,
+}
+
+/// Explains processes to those who ask over the socket.
+#[derive(Debug)]
+pub(super) struct Explainer {
+    settings: Arc<Settings>,
+    seen: watch::Receiver<Seen>,
+    places: Places,
+}
+
+impl Explainer {
+    pub(super) fn new(settings: Settings, seen: watch::Receiver<Seen>) -> Self {
+        Self { settings: Arc::new(settings), seen, places: Places::default() }
+    }
+
+    /// What is made of `pid`, as `reader` may see it.
+    pub(super) async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
+        let place = self.places.take(reader).ok_or(Fault::Busy {})?;
+        // A clone, not the loan: whoever publishes waits until a loan is given back.
+        let seen = self.seen.borrow().clone();
+        let reading = reading::read(&self.settings, pid, reader, seen.roots(), place).await?;
+        // By now there may be a newer one, as new as the reading.
+        let seen = self.seen.borrow().clone();
+        Ok(build::explanation(&reading, &seen, &self.settings).seen_by(reader))
+    }
+}
