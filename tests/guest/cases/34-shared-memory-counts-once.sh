@@ -8,7 +8,8 @@ stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
 wait_for 60 "(( \$(rollup Pss_Shmem \$(leaks)) > 290 << 20 ))"
-before=$(settled "$alpha")
+settled "$alpha"
+before=$charge
 
 type_in alpha 'map shared 200M'
 wait_for 60 "(( \$(rollup Pss_Shmem $pid) >= 200 << 20 ))"

@@ -5,7 +5,8 @@ lines 900M 1500M
 stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+settled "$alpha"
+before=$charge
 type_in alpha 'write 100M'
 wait_for 30 "ls -l /proc/$pid/fd | grep memfd:hog"
 type_in alpha 'tool hog --until 150M'
