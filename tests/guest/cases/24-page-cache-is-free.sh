@@ -5,8 +5,7 @@ lines 300M 600M
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-settled "$alpha"
-before=$charge
+before=$(charge_of "$alpha")
 afterwards 'rm -f /var/tmp/case-file'
 file=/var/tmp/case-file
 # With blocks of its own; to write them all would take an emulated guest half a minute.

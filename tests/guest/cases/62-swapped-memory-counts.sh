@@ -7,8 +7,7 @@ stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
 type_in alpha 'map private 300M'
-wait_for 60 "(( \$(anonymous $pid) >= 300 << 20 ))"
-settled "$alpha"
+expect_charge 'private memory' "$alpha" $((300 << 20))
 before=$charge
 figure before "$(mib "$before")"
 type_in alpha pageout

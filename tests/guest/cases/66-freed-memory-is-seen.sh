@@ -5,8 +5,7 @@ lines 900M 1500M
 stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
-settled "$alpha"
-before=$charge
+before=$(charge_of "$alpha")
 
 # updates_until_small: how many statuses the service tells until the charge is small again.
 updates_until_small() {

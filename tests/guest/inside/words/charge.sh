@@ -9,7 +9,7 @@ near() {
 # expect_charge DESCRIPTION ID WANTED [PERCENT]: the charge gets near to WANTED and stays for two updates. What it is
 # then is in `charge`.
 expect_charge() {
-  local what=$1 id=$2 wanted=$3 percent=${4-5} deadline=$((SECONDS + 25)) stayed=0
+  local what=$1 id=$2 wanted=$3 percent=${4-5} deadline=$((SECONDS + 40)) stayed=0
   status_stream
   while ((stayed < 3)); do
     next_status 60
@@ -21,19 +21,6 @@ expect_charge() {
     else
       fail "$what (it costs $(mib "$charge") after $stayed updates near $(mib "$wanted"))"
     fi
-  done
-  status_stream_end
-}
-
-# settled ID: its charge, in `charge`, once three updates in a row agree on it within 1 percent.
-settled() {
-  local same=0 before=0
-  status_stream
-  while ((same < 2)); do
-    next_status 60
-    charge=$(charge_told "$1")
-    if ((charge)) && near "$charge" "$before" 1; then same=$((same + 1)); else same=0; fi
-    before=$charge
   done
   status_stream_end
 }
