@@ -7,8 +7,8 @@ terminal gemini
 type_in gemini "PATH=$node:\$PATH $GEMINI_ENVIRONMENT /opt/npm/gemini/bin/gemini"
 wait_for 60 'pgrep --parent "$(shell_of gemini)" --full bin/gemini'
 root=$(pgrep --parent "$(shell_of gemini)" --full bin/gemini)
-wait_for 60 "knows gemini-$root"
 wait_for 280 'screen gemini | grep -q "Type your message"'
+wait_for 60 "knows gemini-$root"
 updates 5
 
 expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid) \(.uid) \(.parent)"] | join(", ")')" "gemini $root 1000 null"

@@ -9,12 +9,15 @@ stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
 type_in alpha 'map private 300M'
-wait_for 60 "(( \$(anonymous $pid) >= 300 << 20 && \$(anonymous \$(leaks)) >= 300 << 20 ))"
-one=$(settled "$alpha")
-expect 'one copy' near "$one" $((300 << 20))
+wait_for 60 "(( \$(anonymous \$(leaks)) >= 300 << 20 ))"
+expect_charge 'one copy' "$alpha" $((300 << 20))
+one=$charge
 
 type_in alpha fork
-wait_for 30 "[[ \$(processes_of $alpha) == 2 ]]"
+wait_for 30 "pgrep --parent $pid"
+updates 3
+expect_is 'nobody is ended for a fork' "$(count act)" 0
+expect_is 'it is seen' "$(processes_of "$alpha")" 2
 expect_charge 'a fork is still one copy' "$alpha" "$one"
 figure forked "$(mib "$charge")"
 for fork in {1..20}; do type_in alpha fork; done

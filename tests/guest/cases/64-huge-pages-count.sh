@@ -7,7 +7,7 @@ expect 'huge pages could be set aside' test "$(sysctl --values vm.nr_hugepages)"
 stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 
 type_in alpha 'map huge 200M'
 wait_for 60 "(( \$(rollup AnonHugePages $pid) >= 190 << 20 ))"

@@ -5,7 +5,7 @@ lines 900M 1500M
 stand_in alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 
 # updates_until_small: how many statuses the service tells until the charge is small again.
 updates_until_small() {
@@ -15,8 +15,7 @@ updates_until_small() {
   while ((told < 20)); do
     next_status 60
     told=$((told + 1))
-    now=$(jq ".parameters.status.agents[] | select(.id == \"$alpha\") | .charge" <<<"$status")
-    if ((now < before + (20 << 20))); then break; fi
+    if (($(charge_told "$alpha") < before + (20 << 20))); then break; fi
   done
   updates_needed=$told
 }

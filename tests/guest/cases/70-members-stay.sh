@@ -5,7 +5,7 @@ lines 900M 1500M
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 type_in alpha 'tool hog --until 50M'
 type_in alpha 'tool hog --until 60M & sleep 4'
 type_in alpha 'tool (hog --until 70M & sleep 5) & sleep 3'

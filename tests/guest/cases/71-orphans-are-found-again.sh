@@ -8,7 +8,7 @@ stand_in beta
 stand_in theirs other
 wait_for 30 "knows $(id_of alpha) && knows $(id_of beta) && knows $(id_of theirs)"
 declare -A before
-for name in alpha beta theirs; do before[$name]=$(settled "$(id_of "$name")"); done
+for name in alpha beta theirs; do before[$name]=$(charge_of "$(id_of "$name")"); done
 
 # environment SESSION: what Claude Code gives its tools.
 environment() { echo "export CLAUDECODE=1 CLAUDE_CODE_SESSION_ID=$1"; }

@@ -5,7 +5,7 @@ lines 900M 1500M
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 inner=$(program_of inner)
 install -D /usr/local/bin/hog "$inner"
 type_in alpha "tool $inner --until 150M"

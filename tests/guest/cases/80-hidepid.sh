@@ -9,7 +9,7 @@ restart_service
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 type_in alpha 'tool hog --until 200M; sleep 1000'
 expect_charge 'charged' "$alpha" $((before + (200 << 20)))
 figure charge "$(mib "$charge")"

@@ -7,7 +7,7 @@ setting kernel.pid_max 500
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 type_in alpha 'tool hog --until 150M; sleep 1000'
 wait_for 30 leaks
 member=$(leaks)

@@ -5,7 +5,7 @@ lines 500M 800M
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 mkdir -p /tmp/case
 names=('foo) Z 1' $'a\nState:\tZ' $'\xff\xfe\x80' ') R 1 1 1 1 (x' '{"pid":1}' $'\e[2J')
 for number in "${!names[@]}"; do

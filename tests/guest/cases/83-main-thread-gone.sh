@@ -5,7 +5,7 @@ lines 300M 600M
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-before=$(settled "$alpha")
+before=$(charge_of "$alpha")
 type_in alpha 'tool hog --do "map private 200M" --do leave; sleep 1000'
 wait_for 30 leaks
 leak=$(leaks)

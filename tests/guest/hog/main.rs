@@ -34,7 +34,8 @@ const USAGE: &str =
     "usage: hog [--rate SIZE] [--until SIZE] [--do LINE]… [--then sleep|exit] [--ignore-term] [--prompt]";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).collect();
+    // Not `args`: the name of the program itself may be no UTF-8, which is what a case wants to see.
+    let words: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let outcome = Options::parse(&words)
         .and_then(|options| if options.ignore_term { Err(deaf_to_term(&words)) } else { options.run() });
     ended(outcome)

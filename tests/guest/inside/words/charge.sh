@@ -6,39 +6,34 @@ near() {
   ((${away#-} * 100 <= $2 * ${3-5}))
 }
 
-# expect_charge DESCRIPTION ID WANTED [PERCENT]: the charge gets near to WANTED and stays for three updates. What it
-# is then is in `charge`.
+# expect_charge DESCRIPTION ID WANTED [PERCENT]: the charge gets near to WANTED and stays for two updates. What it is
+# then is in `charge`.
 expect_charge() {
-  local what=$1 id=$2 wanted=$3 percent=${4-5} deadline=$((SECONDS + 25)) update
-  until charge=$(charge_of "$id") && near "$charge" "$wanted" "$percent"; do
-    ((SECONDS < deadline)) || fail "$what (it costs $(mib "${charge:-0}"), not $(mib "$wanted"))"
-    sleep 0.3
+  local what=$1 id=$2 wanted=$3 percent=${4-5} deadline=$((SECONDS + 40)) stayed=0
+  status_stream
+  while ((stayed < 3)); do
+    next_status 60
+    charge=$(charge_told "$id")
+    if near "$charge" "$wanted" "$percent"; then
+      stayed=$((stayed + 1))
+    elif ((stayed == 0 && SECONDS < deadline)); then
+      :
+    else
+      fail "$what (it costs $(mib "$charge") after $stayed updates near $(mib "$wanted"))"
+    fi
   done
-  for update in 1 2 3; do
-    updates 1
-    charge=$(charge_of "$id")
-    near "$charge" "$wanted" "$percent" || fail "$what (in update $update it costs $(mib "${charge:-0}"), not $(mib "$wanted"))"
-  done
+  status_stream_end
 }
 
-# settled ID: its charge once three updates in a row agree on it within 1 percent.
-settled() {
-  local same=0 before=0 now
-  while ((same < 3)); do
-    updates 1
-    now=$(charge_of "$1")
-    if near "$now" "$before" 1; then same=$((same + 1)); else same=0; fi
-    before=$now
-  done
-  echo "$now"
-}
+# charge_told ID: by `status`; nothing for an agent that it does not know.
+charge_told() { jq "[.parameters.status.agents[] | select(.id == \"$1\") | .charge] | add // 0" <<<"$status"; }
 
 # processes_of ID: how many the service counts.
 processes_of() { health ".agents[] | select(.id == \"$1\") | .processes"; }
 
 # status_stream: the service tells every change from now on, one next_status each.
 status_stream() {
-  coproc STATUS { exec socat - UNIX-CONNECT:/run/claude-watchdog/io.moltdown.Watchdog; }
+  coproc STATUS { exec socat - UNIX-CONNECT:/run/claude-watchdog/io.moltdown.Watchdog 2>/dev/null; }
   printf '%s\0' '{"method":"io.moltdown.Watchdog.Status","parameters":{},"more":true}' >&"${STATUS[1]}"
 }
 
