@@ -110,12 +110,12 @@ impl SlowReader {
         self.open.keys().any(|(asked, _)| *asked == key)
     }
 
-    /// The answers that are there, and those that come until everything is answered or `patience` is over.
+    /// The answers that are there, and those to questions that are not older than `patience`: a process that blocks
+    /// is waited for once, not in every tick.
     pub fn answers(&mut self, patience: Duration) -> Vec<Answer> {
-        let deadline = Instant::now() + patience;
         let mut answers = Vec::new();
-        while !self.open.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
+        while let Some(newest) = self.open.values().max() {
+            let left = patience.saturating_sub(newest.elapsed());
             match self.answered.recv_timeout(left.min(BLOCKED)) {
                 Ok(answer) => {
                     self.open.remove(&(answer.key, std::mem::discriminant(&answer.found.question())));

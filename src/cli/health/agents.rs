@@ -98,6 +98,9 @@ fn asides(page: &mut Page, agent: &AgentInfo) {
     if let Some(parent) = &agent.parent {
         aside(format!("started by {parent}"));
     }
+    if agent.total_charge > agent.charge {
+        aside(format!("with the agents that it started: {}", agent.total_charge));
+    }
     match (&agent.scope, agent.limit) {
         (Some(scope), Some(limit)) => aside(format!("limited to {limit} by {scope}")),
         (None, Some(limit)) => aside(format!("limited to {limit}")),

@@ -111,6 +111,8 @@ fn no_agents() {
 fn warned() {
     let mut status = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
     status.agents[1].parent = Some("claude-1234".into());
+    let child = status.agents[1].charge;
+    status.agents[0].total_charge += child;
     status.agents[1].scope = Some("agent-codex-1.scope".into());
     status.agents[1].limit = Some(Bytes::gib(4));
     status.notes = vec![

@@ -18,7 +18,7 @@ impl Census {
             .filter(|s| s.rule.is_none() && !self.members.contains_key(&s.key) && !self.is_root(s.key))
             .filter_map(|s| s.origin.as_deref().map(|origin| (s, origin)))
             .collect();
-        strays.sort_by_key(|(s, _)| s.key.start_ticks);
+        strays.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
         for (stray, origin) in &strays {
             let live_agent =
                 self.by_session(origin, stray).or_else(|| self.only_candidate(origin, stray, live));

@@ -39,7 +39,7 @@ impl Census {
     pub(super) fn recognise(&mut self, seen: &[Seen], live: &Live<'_>) {
         let mut roots: Vec<(&Seen, &Recognised)> =
             seen.iter().filter_map(|s| s.rule.as_deref().map(|rule| (s, rule))).collect();
-        roots.sort_by_key(|(s, _)| s.key.start_ticks);
+        roots.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
         let mut new = Vec::new();
         for (process, rule) in roots {
             if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == process.key) {
