@@ -55,7 +55,6 @@ impl Sampler {
 
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
     pub(super) fn patient_sample(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
-        self.roster.await_answers(&mut self.proc, patience);
         self.sample()?;
         self.roster.await_answers(&mut self.proc, patience);
         self.scales.await_answers(patience);

@@ -39,6 +39,8 @@ pub(super) struct Roster {
     /// The last pid of the look before the last, and of the last.
     last: [Option<Pid>; 2],
     swept: Option<Boottime>,
+    /// This is the first look.
+    first: bool,
     pids: Vec<Pid>,
     /// Only this user's agents are supervised; `None`: everybody's.
     only: Option<Uid>,
@@ -55,6 +57,7 @@ impl Roster {
             newest: Newest::open(proc),
             last: [None, None],
             swept: None,
+            first: true,
             pids: Vec::new(),
             only,
         })
@@ -69,15 +72,20 @@ impl Roster {
         self.known.contains_key(&pid)
     }
 
-    /// Whom to look at in each tick from now on.
+    /// Whom to look at in each tick from now on. What their environments say tells whose strays are that say the same.
     pub(super) fn watch(&mut self, members: impl Iterator<Item = ProcessKey>) {
         self.members.clear();
-        self.members.extend(members.map(|key| key.pid));
+        for key in members {
+            self.members.insert(key.pid);
+            if let Some(known) = self.known.get_mut(&key.pid).filter(|known| !known.asked) {
+                known.asked = self.slow.ask(key, Question::Variables);
+            }
+        }
     }
 
     pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime) -> Result<Vec<Seen>, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
-        let first = self.swept.is_none();
+        self.first = self.swept.is_none();
         self.choose(proc, at, &mut pids)?;
         for &pid in &pids {
             // What vanishes, or cannot be read, while we look is not there; that ends no supervision.
@@ -86,7 +94,7 @@ impl Roster {
             }
         }
         self.pids = pids;
-        self.await_answers(proc, if first { FIRST_PATIENCE } else { PATIENCE });
+        self.await_answers(proc, if self.first { FIRST_PATIENCE } else { PATIENCE });
         Ok(self.known.values().map(|known| self.seen(known)).collect())
     }
 
@@ -99,10 +107,6 @@ impl Roster {
             match answer.found {
                 Found::Arguments(argv) => {
                     known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
-                    // What a root carries is the session of the agent that started it.
-                    if known.rule.is_some() && !known.asked {
-                        known.asked = self.slow.ask(answer.key, Question::Variables);
-                    }
                 }
                 Found::Variables(values) => {
                     known.origin = values.and_then(|values| agents::origin(&values)).map(Arc::new);
@@ -164,8 +168,7 @@ impl Roster {
                 known
             }
         };
-        let asks = !known.asked && (moved || !unchanged) && self.may_be_astray(&known);
-        if asks {
+        if !known.asked && (moved || !unchanged) && self.may_be_astray(&known) {
             known.asked = self.slow.ask(stat.key, Question::Variables);
         }
         self.known.insert(pid, known);
@@ -184,8 +187,10 @@ impl Roster {
     /// Whether its parent may be another than the one that started it: whoever takes in orphans has a session of its
     /// own.
     fn may_be_astray(&self, known: &Known) -> bool {
+        // In the first look all are asked: sessions are to be known before the first stray is judged.
         let parent = known.parent.and_then(|pid| self.known.get(&pid));
-        self.supervises(known.uid) && parent.is_some_and(|parent| parent.session != known.session)
+        self.supervises(known.uid)
+            && (self.first || parent.is_some_and(|parent| parent.session != known.session))
     }
 
     fn supervises(&self, uid: Uid) -> bool {

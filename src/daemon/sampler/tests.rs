@@ -374,3 +374,23 @@ fn newcomers_are_seen_between_sweeps() {
     }
     assert_eq!(missed, 0);
 }
+
+/// A tool whose parent has died hangs below another session's process 1; only its environment tells whose it was.
+#[test]
+fn a_stray_is_found_by_its_environment_in_the_first_look() {
+    let world = World::new()
+        .process(90, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(100, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(101, 100, "bash", "/bin/bash", &["bash"], 1)
+        .process(102, 101, "sleep", "/bin/sleep", &["sleep"], 1)
+        .process(200, 1, "hog", "/bin/hog", &["hog"], 100)
+        .process(201, 1, "sshd", "/bin/sshd", &["sshd"], 100);
+    fs::write(world.file(102, "environ"), "HOME=/root\0CLAUDE_CODE_SESSION_ID=abc\0CLAUDECODE=1\0").unwrap();
+    fs::write(world.file(200, "environ"), "CLAUDECODE=1\0CLAUDE_CODE_SESSION_ID=abc\0").unwrap();
+    fs::write(world.file(201, "environ"), "NOT_CLAUDECODE=1\0").unwrap();
+    let mut sampler = world.sampler();
+    let expected = ["claude-90 5M: claude.exe", "claude-100 107M: claude.exe bash sleep hog"];
+    assert_eq!(seen(&mut sampler), expected);
+    let sample = sampler.sample().unwrap();
+    assert_eq!(sample.agents[1].agent.resume.as_deref(), Some("claude --resume abc"));
+}
