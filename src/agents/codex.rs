@@ -19,7 +19,7 @@ pub(super) const RULE: BuiltIn = BuiltIn {
     script: &["@openai/codex/bin/codex.js", "*bin/codex"],
     argv0: &["codex"],
     // The same file under these names enters its sandbox or patches files, then execs or ends (0.169).
-    not_argv0: &["codex-linux-sandbox", "apply_patch", "applypatch", "codex-execve-wrapper"],
+    not_argv0: &["codex-linux-sandbox", "apply_patch", "applypatch"],
     resume: Some("codex resume --last"),
     launcher: true,
     ..BuiltIn::NOTHING

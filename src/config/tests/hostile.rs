@@ -64,7 +64,7 @@ fn a_named_file_has_to_be_there() {
 }
 
 /// Pieces of a configuration, divided by middle dots, to be put together well and badly.
-const PIECES: &str = "[lines]·[act]·[[lines]]·[·]·{·}·=· = ·.·,·\n·\r\n·\r·\
+const PIECES: &str = "[lines]·[act]·[[lines]]·[rules]·[rules.x]·[[rules]]·rules·exe·argv0·resume·launcher·[·]·{·}·=· = ·.·,·\n·\r\n·\r·\
     #·\"·'·'''·warn·kill·lines·act·dry_run·grace·true·\"8G\"·'55%'·13·\
     -1·1e400·9223372036854775808·0x·nan·1979-05-27·\u{feff}·ü·\\·\\u0000·\0·\t· ";
 
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn no_value_makes_the_reader_panic(key in prop::sample::select(vec!["lines.warn", "act.grace"]), text in any::<String>()) {
+    fn no_value_makes_the_reader_panic(key in prop::sample::select(vec!["lines.warn", "act.grace", "rules.x.exe", "rules.x.resume", "rules.x.enabled"]), text in any::<String>()) {
         never_panics(&format!("{key} = {text:?}"));
         never_panics(&format!("{key} = {text}"));
     }

@@ -61,6 +61,7 @@ fn each_key_says_what_it_takes() {
         "[rules.x]\nexe = 'agent'",
         "[rules.x]\nscript = [['agent']]",
         "[rules.x]\nscript = true",
+        "[rules.x]\nscript = ['my-agent/cli.js', 'index.js']",
         "[rules.x]\nmodule = 'agent'",
         "[rules.x]\nargv0 = ['bin/agent']",
         "[rules.x]\nargv0 = ['bash']",

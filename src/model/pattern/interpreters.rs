@@ -37,6 +37,22 @@ const FOLDERS: [&str; 8] = [
     "/home/user/project/.venv/bin",
 ];
 
+/// Scripts as every other project has them.
+const SCRIPTS: [&str; 8] = [
+    "/srv/app/index.js",
+    "/srv/app/server.js",
+    "/srv/app/main.js",
+    "/srv/app/cli.js",
+    "/srv/app/dist/index.js",
+    "/srv/app/main.py",
+    "/srv/app/app.py",
+    "/srv/app/__main__.py",
+];
+
+pub(super) fn scripts() -> impl Iterator<Item = &'static Path> {
+    SCRIPTS.iter().map(Path::new)
+}
+
 pub(super) fn paths() -> impl Iterator<Item = PathBuf> {
     FOLDERS.iter().flat_map(|folder| NAMES.iter().map(|name| Path::new(folder).join(name)))
 }

@@ -60,6 +60,12 @@ impl Pattern {
     pub fn takes_in_interpreters(&self) -> bool {
         interpreters::paths().any(|path| self.matches(&path))
     }
+
+    /// Whether it takes in scripts that are called as those of many projects are, like `index.js`.
+    #[must_use]
+    pub fn takes_in_any_script(&self) -> bool {
+        interpreters::scripts().any(|path| self.matches(path))
+    }
 }
 
 /// The component that stands for the root directory.

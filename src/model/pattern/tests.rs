@@ -99,6 +99,16 @@ fn what_would_match_every_program_is_known() {
     }
 }
 
+#[test]
+fn what_would_match_every_script_is_known() {
+    for text in ["index.js", "*.js", "*/cli.js", "dist/*", "app/*", "*.py"] {
+        assert!(pattern(text).takes_in_any_script(), "{text}");
+    }
+    for text in ["my-agent/index.js", "*bin/my-agent", "my-agent.py"] {
+        assert!(!pattern(text).takes_in_any_script(), "{text}");
+    }
+}
+
 fn some_pattern() -> impl Strategy<Value = Pattern> {
     "/?([ab*]{1,3}|\\*\\*)(/[ab*]{1,3}){0,3}".prop_filter_map("refused", |text| text.parse().ok())
 }

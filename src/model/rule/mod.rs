@@ -24,7 +24,7 @@ pub struct RulePatch {
     #[serde(deserialize_with = "spelling::executables")]
     pub exe: Option<Vec<Pattern>>,
     /// The script that an interpreter runs.
-    #[serde(deserialize_with = "spelling::paths")]
+    #[serde(deserialize_with = "spelling::scripts")]
     pub script: Option<Vec<Pattern>>,
     /// The module that Python runs (`-m`).
     #[serde(deserialize_with = "spelling::modules")]

@@ -9,8 +9,9 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor
 use crate::model::pattern::spelling::text;
 use crate::model::pattern::{Name, Pattern, PatternError};
 
-pub(super) fn paths<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
-    list(from, "a list of path endings, like [\"bin/my-agent\"]")
+pub(super) fn scripts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
+    from.deserialize_seq(Visit::<Script>::new("a list of path endings, like [\"my-agent/cli.js\"]"))
+        .map(|list| Some(list.into_iter().map(|Script(pattern)| pattern).collect()))
 }
 
 pub(super) fn executables<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
@@ -54,6 +55,29 @@ impl FromStr for Executable {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let pattern: Pattern = text.parse()?;
         if pattern.takes_in_interpreters() { Err(of_many(text)) } else { Ok(Self(pattern)) }
+    }
+}
+
+/// A script that is not called as that of any project.
+struct Script(Pattern);
+
+impl FromStr for Script {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let pattern: Pattern = text.parse()?;
+        if pattern.takes_in_any_script() {
+            let wanted = "what is of one agent alone, and many programs have such a script: \
+                          put the folder of the agent in front, like \"my-agent/cli.js\"";
+            return Err(PatternError::new(text, wanted));
+        }
+        Ok(Self(pattern))
+    }
+}
+
+impl<'de> Deserialize<'de> for Script {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text(from)
     }
 }
 
