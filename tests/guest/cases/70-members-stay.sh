@@ -1,4 +1,4 @@
-# What an agent started stays charged to it: in a session of its own, reparented, forked twice, and when the agent is dead.
+# What an agent started stays charged to it: in its own session, reparented, forked twice, and when the agent is dead.
 # timeout: 150
 
 lines 900M 1500M
