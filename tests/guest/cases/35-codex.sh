@@ -1,7 +1,8 @@
 # Codex at its prompt is one agent; the service that it starts and leaves behind is one of its own and has no parent.
 # timeout: 400
 
-package=/opt/npm/codex/lib/node_modules/@openai/codex/node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl
+package=/opt/npm/codex/lib/node_modules/@openai/codex
+package=$package/node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl
 # The service runs from a copy of the package below ~/.codex, as here after the first start. To make and check these
 # 400 MB takes an emulated guest minutes.
 service=/home/agent/.codex/packages/app-server-daemon
@@ -18,15 +19,18 @@ terminal codex
 type_in codex "PATH=$node:\$PATH $CODEX_ENVIRONMENT /opt/npm/codex/bin/codex"
 wait_for 120 "running $package/bin/codex"
 pid=$(running "$package/bin/codex")
-if [[ $(parent "$pid") == "$(shell_of codex)" ]]; then root=$pid own=("$pid"); else root=$(parent "$pid") own=("$root" "$pid"); fi
+root=$pid own=("$pid")
+if [[ $(parent "$pid") != "$(shell_of codex)" ]]; then root=$(parent "$pid") own+=("$root"); fi
 expect_is 'the root is what the shell started' "$(parent "$root")" "$(shell_of codex)"
 wait_for 240 'screen codex | grep -q "Ask Codex to do anything"'
 wait_for 60 'pgrep --uid agent --full "app-server --listen"'
 wait_for 60 "knows codex-$root"
 updates 5
 
-expect_is 'one agent' "$(health '[.agents[] | select(.rule == "codex") | "\(.pid) \(.uid) \(.parent)"] | join(", ")')" "$root 1000 null"
-expect_is 'and services' "$(health '[.agents[] | select(.rule != "codex") | "\(.rule) \(.parent)"] | unique | join(", ")')" 'codex-app-server null'
+agents=$(health '[.agents[] | select(.rule == "codex") | "\(.pid) \(.uid) \(.parent)"] | join(", ")')
+services=$(health '[.agents[] | select(.rule != "codex") | "\(.rule) \(.parent)"] | unique | join(", ")')
+expect_is 'one agent' "$agents" "$root 1000 null"
+expect_is 'and services' "$services" 'codex-app-server null'
 expect_is 'which are no members' "$(processes_of "codex-$root")" "${#own[@]}"
 expect_true_charge 'the charge' "codex-$root" "${own[@]}"
 figure node "$("$node/node" --version)"

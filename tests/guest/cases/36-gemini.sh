@@ -11,7 +11,8 @@ wait_for 280 'screen gemini | grep -q "Type your message"'
 wait_for 60 "knows gemini-$root"
 updates 5
 
-expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid) \(.uid) \(.parent)"] | join(", ")')" "gemini $root 1000 null"
+agents=$(health '[.agents[] | "\(.rule) \(.pid) \(.uid) \(.parent)"] | join(", ")')
+expect_is 'one agent' "$agents" "gemini $root 1000 null"
 expect_is 'of a launcher and a program' "$(processes_of "gemini-$root")" 2
 figure node "$("$node/node" --version)"
 figure thread "$(cat "/proc/$root/comm")"

@@ -1,4 +1,4 @@
-# Memory counts wherever a member is moved to; files in memory that nobody maps count where the agent has a cgroup alone.
+# Memory counts wherever a member is moved to; files in memory count where the agent that wrote them has a cgroup alone.
 # timeout: 240
 
 lines 900M 1500M

@@ -1,4 +1,4 @@
-# What an agent started stays charged to it: in a session of its own, reparented, forked twice, and when the agent is dead.
+# What an agent started stays charged to it: in its own session, reparented, forked twice, and when the agent is dead.
 # timeout: 150
 
 lines 900M 1500M
@@ -7,8 +7,8 @@ alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
 before=$(charge_of "$alpha")
 type_in alpha 'tool hog --until 50M'
-type_in alpha 'tool hog --until 60M & sleep 4'
-type_in alpha 'tool (hog --until 70M & sleep 5) & sleep 3'
+type_in alpha 'tool hog --until 60M & sleep 3'
+type_in alpha 'tool (hog --until 70M & sleep 4) & sleep 3'
 reparented() { [[ $(ps -o comm= -p "$(parent "$(pgrep --full --exact "hog --until $1")")") == systemd ]]; }
 wait_for 60 'reparented 60M && reparented 70M'
 

@@ -1,4 +1,4 @@
-# An agent is recognised however it is started: in place of a shell, under another name, behind a link, in a pid namespace.
+# An agent is recognised however it is started: in place of a shell, by another name or a link, in a pid namespace.
 # timeout: 180
 
 lines 900M 1500M

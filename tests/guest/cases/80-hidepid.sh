@@ -15,7 +15,7 @@ expect_charge 'charged' "$alpha" $((before + (200 << 20)))
 figure charge "$(mib "$charge")"
 expect_is 'a user sees the own agent' "$(as agent vm-health-check --json | jq -r '.agents[].pid')" "$(pid_of alpha)"
 
-type_in alpha 'tool hog --rate 60M --until 700M; echo $? >code; sleep 1000'
+type_in alpha 'tool hog --rate 100M --until 700M; echo $? >code; sleep 1000'
 wait_for 90 '[[ $(count acted) == 1 ]]'
 wait_for 30 'test -s /home/agent/work/code'
 expect_is 'the leak was asked to end' "$(cat /home/agent/work/code)" 143

@@ -20,7 +20,7 @@ figure charge "$(mib "$charge")"
 
 hostile=$(pgrep --parent "$(pgrep --parent "$(pid_of alpha)" --oldest)")
 expect_is 'the name is what it should be' "$(cat "/proc/$hostile/comm")" "${names[0]}"
-type_in alpha 'tool /tmp/case/run0 --rate 80M --until 700M; echo $? >code; sleep 1000'
+type_in alpha 'tool /tmp/case/run0 --rate 100M --until 700M; echo $? >code; sleep 1000'
 wait_for 90 '[[ $(count acted) == 1 ]]'
 wait_for 30 'test -s /home/agent/work/code'
 expect_is 'one that leaks is ended' "$(cat /home/agent/work/code)" 143

@@ -1,5 +1,5 @@
-//! What only the kernel's own calls can do. The product has no `unsafe` of its own and keeps it that way; a stand-in for
-//! other people's programs has to fork, map and leave as those do, so it has some, all of it here.
+//! What only the kernel's own calls can do. The product has no `unsafe` of its own and keeps it that way; a stand-in
+//! for other people's programs has to fork, map and leave as those do, so it has some, all of it here.
 #![allow(unsafe_code, reason = "each block says why it is sound")]
 
 use std::ffi::{c_int, c_long};
