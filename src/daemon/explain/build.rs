@@ -1,6 +1,6 @@
 //! From a reading and the last snapshot to what is told.
 
-use super::reading::{Cgroup, Reading};
+use super::reading::{Cgroup, Reading, runs_a_program};
 use super::{Seen, Settings, belonging, signals, told};
 use crate::agents::Facts;
 use crate::linux::proc::Identity;
@@ -71,7 +71,7 @@ fn command(identity: &Identity) -> String {
 }
 
 fn recognition(reading: &Reading, settings: &Settings) -> Option<Recognition> {
-    let identity = reading.identity.as_ref().filter(|_| !reading.stat.is_kernel_thread())?;
+    let identity = reading.identity.as_ref()?;
     let cwd = || reading.cwd.clone();
     let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
     Some(told::recognition(&settings.rules.explain(&facts)))
@@ -121,7 +121,7 @@ fn notes(reading: &Reading, settings: &Settings) -> Vec<String> {
     if reading.asked != pid {
         notes.push(format!("pid {} is a thread of process {pid}", reading.asked));
     }
-    if reading.identity.is_none() {
+    if reading.identity.is_none() && runs_a_program(&reading.stat) {
         notes.push("its command line could not be read in time: its memory map is locked".to_owned());
     }
     if settings.config.act.dry_run && settings.supervisor.is_some() {

@@ -111,6 +111,11 @@ pub(super) async fn read(
     reading.ok_or(Fault::Busy {})
 }
 
+/// Whether there is a program to ask about: what the kernel runs has none, and what has ended no longer.
+pub(super) fn runs_a_program(stat: &Stat) -> bool {
+    !stat.is_kernel_thread() && !stat.is_dead()
+}
+
 /// Where a process is read from, and for whom.
 struct Source {
     details: Details,
@@ -137,7 +142,6 @@ impl Source {
         let cgroup = self.details.cgroup(pid);
         let visible =
             self.reader.may_see(credentials.uid) && (!credentials.privileged || self.reader == Uid::ROOT);
-        let has_memory = credentials.charge.is_some() && !stat.is_kernel_thread();
         let first = Reading {
             asked,
             stat,
@@ -156,6 +160,9 @@ impl Source {
         if let (Some(path), Some(cgroups)) = (&cgroup, &self.cgroups) {
             send(Part::Cgroup(cgroups.memory(path), cgroups.pids(path)));
         }
+        if !runs_a_program(&stat) {
+            return Some(());
+        }
         let identity = match self.proc.identity(pid) {
             Ok(identity) => identity?,
             // It lives, and that is all we are told of it.
@@ -165,7 +172,7 @@ impl Source {
         // Between one file and the next the pid may have changed hands, or an exec the rights: what was read is then
         // not to be told to whoever might see the one before.
         self.same(&stat, &credentials)?;
-        if !send(Part::Identity(identity, cwd)) || !visible || !has_memory {
+        if !send(Part::Identity(identity, cwd)) || !visible || credentials.charge.is_none() {
             return Some(());
         }
         let swap = credentials.charge.unwrap_or_default().swap;

@@ -164,6 +164,27 @@ fn what_is_gone_or_half_there_is_no_process() {
 }
 
 #[test]
+fn what_runs_no_program_is_told_as_what_it_is() {
+    let world = World::family();
+    for (pid, stat, because) in [
+        (2, "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 2 0 0", "it is a part of the kernel"),
+        (
+            104,
+            "104 (x) Z 101 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 104 0 0",
+            "it has ended and waits for its parent to take note of it",
+        ),
+    ] {
+        // They have no executable, and no memory.
+        fs::create_dir(world.path(&format!("proc/{pid}"))).unwrap();
+        fs::write(world.path(&format!("proc/{pid}/stat")), format!("{stat}\n")).unwrap();
+        fs::write(world.path(&format!("proc/{pid}/status")), "Name:\tx\nUid:\t0\t0\t0\t0\n").unwrap();
+        let told = world.explained(pid, 0).unwrap();
+        assert_eq!((told.because.as_str(), told.recognition, told.memory), (because, None, None));
+        assert!(told.notes.is_empty(), "{:?}", told.notes);
+    }
+}
+
+#[test]
 fn a_thread_is_told_as_its_process() {
     let world = World::family().process(300, 1, 1000, "/x", &["x"]);
     let status = "Name:\tx\nTgid:\t101\nUid:\t1000\t1000\t1000\t1000\n";

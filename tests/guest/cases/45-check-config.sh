@@ -34,10 +34,10 @@ hog --until 1M &
 leak=$!
 wait_for 10 leaks
 expect_is 'a rule of my own' "$(check '.rules[] | select(.name == "mine") | .matches[].pid' /tmp/try/config.toml)" "$leak"
-kill "$leak"
 expect_is 'what may not be meant' "$(check '.warnings | length' /tmp/try/config.toml)" 2
 expect_code 'is no mistake' 0 claude-watchdog check-config /tmp/try/config.toml
 expect 'and said' grep -q 'the rule goose is switched off' "$CASE/command-output"
+kill "$leak"
 expect_code 'no such file' 78 claude-watchdog check-config /tmp/try/none.toml
 rm -r /tmp/try
 
