@@ -18,7 +18,8 @@ pub(super) const RULE: BuiltIn = BuiltIn {
         "@anthropic-ai/claude-code/cli-wrapper.cjs",
         "*bin/claude",
     ],
-    argv0: &["claude"],
+    // The second where the file was moved elsewhere while it ran.
+    argv0: &["claude", "claude.exe"],
     // It is its own search tools: its binary is started under these names, by itself and by the functions `find` and
     // `grep` that it puts into its shells, and under the last one to enter its sandbox (2.1.197).
     not_argv0: &["rg", "bfs", "ugrep", "apply-seccomp"],

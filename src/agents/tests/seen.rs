@@ -62,6 +62,8 @@ fn claude() {
             (Agent, "claude.exe", npm, "foo -p x"),
             (Agent, "claude", "/opt/tools/claude", "claude"),
             (Agent, "claude", "", "claude"),
+            // Moved elsewhere while it ran, before it gave itself a title.
+            (Agent, "claude.exe", "/opt/tools/moved", &format!("{npm} -p hi")),
             // The script that it was until 2.1.112, its title in place of its arguments or not yet.
             (Agent, "claude", NODE, "claude"),
             (Launcher, "node", NODE, "node /usr/local/bin/claude -c"),
