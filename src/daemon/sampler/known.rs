@@ -52,6 +52,8 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) command: String,
     looked: Boottime,
+    /// Nobody could be asked for its arguments yet: too many questions wait.
+    pub(super) unasked: bool,
 }
 
 impl Known {
@@ -83,6 +85,7 @@ impl Known {
             command: same.map(|known| known.command).unwrap_or_default(),
             exe,
             looked: at,
+            unasked: false,
         };
         known.recognise(rules, &[], &|| None);
         known
@@ -99,7 +102,7 @@ impl Known {
         }
         let young = at.since(clock::from_ticks(stat.key.start_ticks)) < SETTLING;
         let again = self.rule.is_none() && young && at.since(self.looked) >= LOOK_AGAIN;
-        stat.comm == self.comm && stat.start_stack == self.image && !again
+        stat.comm == self.comm && stat.start_stack == self.image && !again && !self.unasked
     }
 
     /// Takes in its arguments.

@@ -163,8 +163,8 @@ impl Roster {
         let mut known = match before {
             Some(known) if unchanged => known,
             before => {
-                let known = self.identify(proc, at, &stat, before)?;
-                self.slow.ask(stat.key, Question::Arguments);
+                let mut known = self.identify(proc, at, &stat, before)?;
+                known.unasked = !self.slow.ask(stat.key, Question::Arguments);
                 known
             }
         };
