@@ -1,7 +1,7 @@
 //! `/proc/PID/smaps_rollup`: what a process holds, pages that several share divided among them.
 //!
 //! The kernel walks the page tables for it under the process's mmap lock: 50 ms at 8 GiB, and longer where that lock
-//! is held. It is read by [`super::slow`] only.
+//! is held. So it is never read in the loop: see [`super::slow`] and [`super::details`].
 
 use super::keyed;
 use crate::model::{Bytes, Charge};
