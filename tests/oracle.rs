@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use claude_watchdog::linux::details::Details;
 use claude_watchdog::linux::proc::Proc;
-use claude_watchdog::model::{Bytes, Pid};
+use claude_watchdog::model::{Bytes, Charge, Pid};
 use procfs::process::{Process, all_processes};
 
 /// Kernel threads have longer names than a process may have, and no executable; nor has a zombie.
@@ -95,6 +96,42 @@ fn arguments_are_what_procfs_says() {
         child.wait().unwrap();
     }
     assert!(count >= 2);
+}
+
+#[test]
+fn smaps_rollup_says_what_procfs_says() {
+    let details = Details::of(Path::new("/proc"));
+    let count = compared(
+        |p| {
+            let rollup = p.smaps_rollup().ok()?.memory_map_rollup;
+            let of = &rollup.iter().next()?.extension.map;
+            let kib = |key: &str| of.get(key).copied().unwrap_or_default() >> 10;
+            let private = kib("Private_Clean") + kib("Private_Dirty");
+            // Huge pages of a pool count as anonymous here.
+            let anon = kib("Pss_Anon") + kib("Private_Hugetlb") + kib("Shared_Hugetlb");
+            Some((anon, kib("Pss_Shmem"), kib("Pss_File"), kib("SwapPss"), private))
+        },
+        |pid| {
+            let rollup = details.rollup(pid, Bytes::ZERO)?;
+            let kib = |b: Bytes| b.get() >> 10;
+            let Charge { anon, shmem, swap } = rollup.share;
+            Some((kib(anon), kib(shmem), kib(rollup.file), kib(swap), kib(rollup.private)))
+        },
+    );
+    assert!(count > 0);
+}
+
+#[test]
+fn the_cgroup_is_the_one_that_procfs_names() {
+    let details = Details::of(Path::new("/proc"));
+    compared(
+        |p| {
+            let all = p.cgroups().ok()?.0;
+            let two = all.into_iter().find(|cgroup| cgroup.hierarchy == 0);
+            Some(two.map(|cgroup| PathBuf::from(cgroup.pathname)))
+        },
+        |pid| Some(details.cgroup(pid)),
+    );
 }
 
 #[test]
