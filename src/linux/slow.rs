@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,8 @@ use std::time::{Duration, Instant};
 use super::capability;
 use super::proc::{Proc, ReadError};
 use super::rollup::Rollup;
-use crate::model::{Bytes, ProcessKey};
+use super::status::Status;
+use crate::model::{Charge, ProcessKey};
 
 /// A question that is older waits behind a process that blocks: another thread takes on those behind it.
 const BLOCKED: Duration = Duration::from_millis(100);
@@ -33,8 +33,8 @@ pub enum Question {
     Arguments,
     /// Those of its environment's variables that the reader was made for.
     Variables,
-    /// Its `smaps_rollup`; the bytes are its `VmSwap`.
-    Rollup(Bytes),
+    /// Its `smaps_rollup`, and what `status` and `meminfo` say at the same moment.
+    Weight,
 }
 
 /// What was found.
@@ -45,7 +45,19 @@ pub enum Found {
     /// The values of the variables, in the order of their names; `None` where it has none of them or hides them.
     Variables(Option<Vec<Option<OsString>>>),
     /// Its memory, and how long it took to read; `None` where it cannot be had.
-    Rollup(Option<Rollup>, Duration),
+    Weight(Option<Weight>, Duration),
+}
+
+/// What a process holds and what it seems to, at one moment: a process that allocates meanwhile would else have its
+/// newest pages in one figure and not in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// What it shares.
+    pub rollup: Rollup,
+    /// What it maps.
+    pub charge: Charge,
+    /// What the guest holds.
+    pub held: Charge,
 }
 
 /// The answer to one question.
@@ -66,8 +78,8 @@ pub struct SlowReader {
     asked: Arc<Mutex<Receiver<(ProcessKey, Question)>>>,
     answer: Sender<Answer>,
     answered: Receiver<Answer>,
-    /// What is asked and not answered, with when. Without the figure that a question may carry.
-    open: HashMap<(ProcessKey, std::mem::Discriminant<Question>), Instant>,
+    /// What is asked and not answered, with when.
+    open: HashMap<(ProcessKey, Question), Instant>,
     threads: usize,
 }
 
@@ -96,7 +108,7 @@ impl SlowReader {
         if self.open.len() >= WAITING || (self.threads == 0 && !self.hire()) {
             return false;
         }
-        self.open.entry((key, std::mem::discriminant(&question))).or_insert_with(|| {
+        self.open.entry((key, question)).or_insert_with(|| {
             // The receiver is ours and lives as long as we do.
             let _ = self.ask.send((key, question));
             Instant::now()
@@ -118,7 +130,7 @@ impl SlowReader {
             let left = patience.saturating_sub(newest.elapsed());
             match self.answered.recv_timeout(left.min(BLOCKED)) {
                 Ok(answer) => {
-                    self.open.remove(&(answer.key, std::mem::discriminant(&answer.found.question())));
+                    self.open.remove(&(answer.key, answer.found.question()));
                     answers.push(answer);
                 }
                 Err(RecvTimeoutError::Timeout) if left > Duration::ZERO => self.relieve(),
@@ -164,7 +176,7 @@ impl Found {
         match self {
             Self::Arguments(_) => Question::Arguments,
             Self::Variables(_) => Question::Variables,
-            Self::Rollup(..) => Question::Rollup(Bytes::ZERO),
+            Self::Weight(..) => Question::Weight,
         }
     }
 }
@@ -175,19 +187,26 @@ fn read(proc: &Proc, key: ProcessKey, question: Question, variables: &[&str]) ->
         Question::Variables => Found::Variables(
             capability::reading_any_file(|| proc.variables(key.pid, variables)).ok().flatten(),
         ),
-        Question::Rollup(swap) => {
+        Question::Weight => {
             let begun = Instant::now();
-            let text: io::Result<Vec<u8>> = proc.whole_file(key.pid, "smaps_rollup");
-            let rollup = text.ok().and_then(|text| Rollup::parse(&text, swap));
-            Found::Rollup(rollup, begun.elapsed())
+            Found::Weight(weigh(proc, key), begun.elapsed())
         }
     }
+}
+
+fn weigh(proc: &Proc, key: ProcessKey) -> Option<Weight> {
+    let rollup = proc.whole_file(key.pid, "smaps_rollup").ok()?;
+    // At once after it: the walk takes milliseconds, these do not.
+    let status = proc.whole_file(key.pid, "status").ok()?;
+    let held = proc.guest().ok()?.held;
+    let charge = Status::parse(&status)?.charge?;
+    Some(Weight { rollup: Rollup::parse(&rollup, charge.swap)?, charge, held })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Pid;
+    use crate::model::{Bytes, Pid};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -199,9 +218,7 @@ mod tests {
     #[test]
     fn all_is_answered_once() {
         let mut reader = SlowReader::open(Path::new("/proc"), &["PATH", "NO_SUCH_VARIABLE"]).unwrap();
-        for question in
-            [Question::Arguments, Question::Variables, Question::Rollup(Bytes::ZERO), Question::Arguments]
-        {
+        for question in [Question::Arguments, Question::Variables, Question::Weight, Question::Arguments] {
             assert!(reader.ask(ourselves(), question));
         }
         assert!(reader.waits_for(ourselves()));
@@ -213,7 +230,10 @@ mod tests {
                 Found::Variables(values) => {
                     assert_eq!(values, Some(vec![std::env::var_os("PATH"), None]));
                 }
-                Found::Rollup(rollup, _) => assert!(rollup.unwrap().share.anon > Bytes::ZERO),
+                Found::Weight(weight, _) => {
+                    let Weight { rollup, charge, held } = weight.unwrap();
+                    assert!(rollup.share.anon > Bytes::ZERO && charge.anon <= held.anon);
+                }
             }
         }
         assert!(!reader.waits_for(ourselves()));
@@ -223,7 +243,7 @@ mod tests {
     fn a_process_that_is_gone_is_answered_too() {
         let mut reader = SlowReader::open(Path::new("/proc"), &[]).unwrap();
         let gone = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-        reader.ask(gone, Question::Rollup(Bytes::ZERO));
+        reader.ask(gone, Question::Weight);
         reader.ask(gone, Question::Arguments);
         assert_eq!(reader.answers(PATIENCE).len(), 2);
     }

@@ -54,14 +54,15 @@ pub struct Estimate {
     pub total: Charge,
     /// Of the total: what the next look may take away.
     pub unproven: Bytes,
-    /// Who is to be looked at, all in one go, with what it has swapped out.
-    pub ask: Vec<(ProcessKey, Bytes)>,
+    /// Who is to be looked at, all in one go.
+    pub ask: Vec<ProcessKey>,
 }
 
 /// Remembers the looks at one agent's members.
 #[derive(Debug, Default)]
 pub struct Sharing {
-    looks: HashMap<ProcessKey, Look>,
+    /// `None`: it was looked at in vain, and costs what it seems to.
+    looks: HashMap<ProcessKey, Option<Look>>,
     batch: Option<Batch>,
     /// When the last batch was asked for, and how long its looks took.
     last: Option<(Boottime, Duration)>,
@@ -78,11 +79,10 @@ impl Sharing {
         self.batch.as_ref().is_some_and(|b| b.waits_for(key))
     }
 
-    /// Takes the answer to a question of [`Estimate::ask`]: `share` and `shmem_swap` as `smaps_rollup` has them,
-    /// `None` where it could not be read.
-    pub fn answered(&mut self, key: ProcessKey, share: Option<(Charge, Bytes)>, took: Duration) {
+    /// Takes the answer to a question of [`Estimate::ask`]; `None`: there was nothing to see.
+    pub fn answered(&mut self, key: ProcessKey, look: Option<Look>, took: Duration) {
         if let Some(batch) = &mut self.batch {
-            batch.answer(key, share, took);
+            batch.answer(key, look, took);
         }
     }
 
@@ -102,10 +102,9 @@ impl Sharing {
         self.looks.retain(|key, _| sharers.contains(key));
         let mut estimate = self.sum(guest, members, &groups);
         if self.is_due(at, &sharers, &estimate) {
-            let asked = || members.iter().filter(|m| sharers.contains(&m.key));
-            estimate.ask = asked().map(|m| (m.key, m.charge.swap)).collect();
+            estimate.ask = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
             let held = self.before.unwrap_or(guest.held);
-            self.batch = Some(Batch::new(at, held, asked().map(|m| (m.key, m.charge))));
+            self.batch = Some(Batch::new(at, held, &estimate.ask));
             let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
             self.last = Some((at, took));
         }
@@ -141,10 +140,10 @@ impl Sharing {
             for &i in &group.members {
                 let member = &members[i];
                 let part = match self.looks.get(&member.key) {
-                    Some(look) => look.share_of(&member.charge),
+                    Some(Some(look)) => look.share_of(&member.charge),
                     // Until the first look it is taken to share all that it can.
                     None if measured || i != group.largest => Charge::default(),
-                    None => member.charge,
+                    _ => member.charge,
                 };
                 group.part.put(&mut charges[i], part);
             }
@@ -168,12 +167,12 @@ impl Sharing {
     /// What a group may have made its own since it was looked at: no more than the guest has lost since, less what
     /// the group's own figures show.
     fn unseen(&self, group: &Group, guest: &Guest, members: &[Figures]) -> Bytes {
-        let since = |key| self.looks.get(key).map(|look| look.held);
+        let since = |key| self.looks.get(key)?.map(|look| look.held);
         let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
         let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
         let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
         let shown = group.members.iter().filter_map(|&i| {
-            let look = self.looks.get(&members[i].key)?;
+            let look = self.looks.get(&members[i].key)?.as_ref()?;
             Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&look.seen)))
         });
         group.part.of(&guest.held).saturating_sub(then).saturating_sub(shown.sum())
@@ -183,7 +182,7 @@ impl Sharing {
     /// while swap grew.
     fn swapped_shmem(&self, guest: &Guest, members: &[Figures]) -> Vec<Bytes> {
         let swapped = |m: &Figures| {
-            let look = self.looks.get(&m.key)?;
+            let look = self.looks.get(&m.key)?.as_ref()?;
             let since = look.seen.shmem.saturating_sub(m.charge.shmem);
             let swap = guest.held.swap.saturating_sub(look.held.swap);
             Some(look.shmem_swap + since.min(swap)).filter(|bytes| *bytes > Bytes::ZERO)

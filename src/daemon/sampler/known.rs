@@ -51,9 +51,8 @@ pub(super) struct Known {
     pub(super) asked: bool,
     pub(super) name: String,
     pub(super) command: String,
-    looked: Boottime,
-    /// Nobody could be asked for its arguments yet: too many questions wait.
-    pub(super) unasked: bool,
+    /// When its arguments were asked for; `None`: nobody could be asked, too many questions wait.
+    pub(super) looked: Option<Boottime>,
 }
 
 impl Known {
@@ -84,8 +83,7 @@ impl Known {
             name: name(exe.as_deref(), None, &stat.comm),
             command: same.map(|known| known.command).unwrap_or_default(),
             exe,
-            looked: at,
-            unasked: false,
+            looked: Some(at),
         };
         known.recognise(rules, &[], &|| None);
         known
@@ -101,8 +99,8 @@ impl Known {
             return true;
         }
         let young = at.since(clock::from_ticks(stat.key.start_ticks)) < SETTLING;
-        let again = self.rule.is_none() && young && at.since(self.looked) >= LOOK_AGAIN;
-        stat.comm == self.comm && stat.start_stack == self.image && !again && !self.unasked
+        let again = |looked| self.rule.is_none() && young && at.since(looked) >= LOOK_AGAIN;
+        stat.comm == self.comm && stat.start_stack == self.image && !self.looked.is_none_or(again)
     }
 
     /// Takes in its arguments.

@@ -111,7 +111,7 @@ impl Roster {
                 Found::Variables(values) => {
                     known.origin = values.and_then(|values| agents::origin(&values)).map(Arc::new);
                 }
-                Found::Rollup(..) => {}
+                Found::Weight(..) => {}
             }
         }
     }
@@ -164,7 +164,9 @@ impl Roster {
             Some(known) if unchanged => known,
             before => {
                 let mut known = self.identify(proc, at, &stat, before)?;
-                known.unasked = !self.slow.ask(stat.key, Question::Arguments);
+                if !self.slow.ask(stat.key, Question::Arguments) {
+                    known.looked = None;
+                }
                 known
             }
         };

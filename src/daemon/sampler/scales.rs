@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::roster::Roster;
 use crate::linux::cgroup::{self, Cgroups};
 use crate::linux::proc::{Proc, ReadError};
-use crate::linux::slow::{Found, Question, SlowReader};
+use crate::linux::slow::{Found, Question, SlowReader, Weight};
 use crate::model::census::{Tree, TreeMember};
-use crate::model::sharing::{Figures, Sharing};
+use crate::model::sharing::{Figures, Look, Sharing};
 use crate::model::{AgentSample, Boottime, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey};
 use crate::policy::protected::is_protected;
 
@@ -64,10 +64,15 @@ impl Scales {
     /// Takes in the looks that were asked for, as far as they come in time.
     pub(super) fn await_answers(&mut self, patience: Duration) {
         for answer in self.slow.answers(patience) {
-            let Found::Rollup(rollup, took) = answer.found else { continue };
-            let share = rollup.map(|rollup| (rollup.share, rollup.shmem_swap));
+            let Found::Weight(weight, took) = answer.found else { continue };
+            let look = weight.map(|Weight { rollup, charge, held }| Look {
+                seen: charge,
+                held,
+                share: rollup.share,
+                shmem_swap: rollup.shmem_swap,
+            });
             if let Some(sharing) = self.sharing.values_mut().find(|s| s.waits_for(answer.key)) {
-                sharing.answered(answer.key, share, took);
+                sharing.answered(answer.key, look, took);
             }
         }
     }
@@ -82,8 +87,8 @@ impl Scales {
     ) -> AgentSample {
         let figures: Vec<Figures> = tree.members.iter().map(|m| figures(proc, roster, m.key)).collect();
         let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
-        for &(key, swap) in &estimate.ask {
-            if !self.slow.ask(key, Question::Rollup(swap))
+        for &key in &estimate.ask {
+            if !self.slow.ask(key, Question::Weight)
                 && let Some(sharing) = self.sharing.get_mut(&tree.agent.root)
             {
                 sharing.answered(key, None, Duration::ZERO);

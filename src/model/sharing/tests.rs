@@ -42,7 +42,15 @@ impl World {
     }
 
     fn answer(&mut self, pid: i32, share: Charge) {
-        self.sharing.answered(key(pid), Some((share, Bytes::ZERO)), Duration::from_millis(1));
+        self.answer_with(pid, share, Bytes::ZERO, Duration::from_millis(1));
+    }
+
+    /// A look at the process as it is now.
+    fn answer_with(&mut self, pid: i32, share: Charge, shmem_swap: Bytes, took: Duration) {
+        let member = self.members.iter().find(|m| m.key == key(pid));
+        let seen = member.map(|m| m.charge).unwrap_or_default();
+        let look = Look { seen, held: self.guest.held, share, shmem_swap };
+        self.sharing.answered(key(pid), Some(look), took);
     }
 
     fn total(&mut self) -> u64 {
@@ -166,7 +174,7 @@ fn a_segment_that_is_swapped_out_still_counts() {
     world.at = world.at + SELDOM;
     assert_eq!(world.tick().ask.len(), 2);
     for pid in [1, 2] {
-        world.sharing.answered(key(pid), Some((shmem(50), Bytes::mib(200))), Duration::ZERO);
+        world.answer_with(pid, shmem(50), Bytes::mib(200), Duration::ZERO);
     }
     assert_eq!(world.total(), 300);
 }
@@ -178,8 +186,8 @@ fn looks_are_rarer_the_longer_they_take() {
     for _ in 0..400 {
         let asked = world.tick().ask;
         looks += usize::from(!asked.is_empty());
-        for (key, _) in asked {
-            world.sharing.answered(key, Some((anon(150), Bytes::ZERO)), Duration::from_millis(50));
+        for key in asked {
+            world.answer_with(key.pid.get(), anon(150), Bytes::ZERO, Duration::from_millis(50));
         }
     }
     // 100 s, of which 2 % may be spent on looks of 100 ms.
@@ -198,9 +206,9 @@ proptest::proptest! {
             }
             world.guest.held = anon(1000 + private) + shmem(shared);
             let estimate = world.tick();
-            for (key, _) in estimate.ask {
+            for key in estimate.ask {
                 if answers {
-                    world.sharing.answered(key, Some((anon(private / 3), Bytes::ZERO)), Duration::from_millis(1));
+                    world.answer(key.pid.get(), anon(private / 3));
                 }
             }
             let all: Charge = world.members.iter().map(|m| m.charge).sum();
@@ -211,4 +219,18 @@ proptest::proptest! {
             proptest::prop_assert_eq!(estimate.charges.len(), world.members.len());
         }
     }
+}
+
+/// Between the tick that asked and the look the process has grown: what it holds then is in the look already.
+#[test]
+fn what_grows_while_a_look_is_under_way_counts_once() {
+    let mut world = World::new(shmem(900)).member(1, 7, shmem(200)).member(2, 8, shmem(200));
+    world.tick();
+    world.members[0].charge = shmem(340);
+    world.guest.held = shmem(1040);
+    world.answer(1, shmem(240));
+    world.answer(2, shmem(100));
+    world.members[0].charge = shmem(400);
+    world.guest.held = shmem(1100);
+    assert_eq!(world.total(), 400);
 }
