@@ -98,9 +98,13 @@ impl Known {
         if self.headless {
             return true;
         }
-        let young = at.since(clock::from_ticks(stat.key.start_ticks)) < SETTLING;
-        let again = |looked| self.rule.is_none() && young && at.since(looked) >= LOOK_AGAIN;
+        let again = |looked| self.rule.is_none() && self.is_young(at) && at.since(looked) >= LOOK_AGAIN;
         stat.comm == self.comm && stat.start_stack == self.image && !self.looked.is_none_or(again)
+    }
+
+    /// Whether it may not be yet what it is to be: most execs follow their fork soon.
+    pub(super) fn is_young(&self, at: Boottime) -> bool {
+        at.since(clock::from_ticks(self.key.start_ticks)) < SETTLING
     }
 
     /// Takes in its arguments.

@@ -1,7 +1,7 @@
 //! Every process of the guest, without asking every one of them in every tick.
 //!
 //! Members of agents are looked at in each tick, newcomers as soon as the last pid given out shows that there are
-//! some, and all in a sweep each second: a process that execs in place keeps its pid.
+//! some, and then while they are young; all in a sweep each second: a process that execs in place keeps its pid.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -65,6 +65,11 @@ impl Roster {
 
     pub(super) fn get(&self, key: ProcessKey) -> Option<&Known> {
         self.known.get(&key.pid).filter(|known| known.key == key)
+    }
+
+    #[cfg(test)]
+    pub(super) fn put_off_sweep(&mut self) {
+        self.swept = Some(crate::linux::clock::now());
     }
 
     #[cfg(test)]
@@ -142,6 +147,7 @@ impl Roster {
             }
         }
         pids.extend(&self.members);
+        pids.extend(self.known.values().filter(|known| known.is_young(at)).map(|known| known.key.pid));
         pids.sort_unstable();
         pids.dedup();
         Ok(())

@@ -375,6 +375,39 @@ fn newcomers_are_seen_between_sweeps() {
     assert_eq!(missed, 0);
 }
 
+/// A shell forks, and its child becomes an agent a little later.
+#[test]
+fn an_exec_of_a_young_process_is_seen_between_sweeps() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("@anthropic-ai/claude-code/bin");
+    fs::create_dir_all(&program).unwrap();
+    fs::copy("/bin/sleep", program.join("claude.exe")).unwrap();
+    let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
+    sampler.sample().unwrap();
+    let script = format!("read word; exec {}/claude.exe 60", program.display());
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+    let mut seen = || {
+        // As if the last sweep had just been: it is not the sweep that finds it.
+        sampler.roster.put_off_sweep();
+        sampler.sample().unwrap().agents.iter().any(|agent| agent.agent.root.pid == pid)
+    };
+    let before = (0..3).any(|_| seen());
+    drop(child.stdin.take().map(|mut stdin| std::io::Write::write_all(&mut stdin, b"go\n")));
+    let deadline = std::time::Instant::now() + Duration::from_secs(8);
+    let mut after = false;
+    while !after && std::time::Instant::now() < deadline {
+        after = seen();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((before, after), (false, true));
+}
+
 /// A tool whose parent has died hangs below another session's process 1; only its environment tells whose it was.
 #[test]
 fn a_stray_is_found_by_its_environment_in_the_first_look() {
