@@ -33,6 +33,7 @@ fn processes() -> Vec<Seen> {
         uid: Uid::new(1000),
         rule: (pid % 60 == 0).then(|| Arc::clone(&claude)),
         origin: None,
+        told: true,
     };
     (1..=300).map(process).collect()
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::message::{Message, seconds};
 use crate::model::event::What;
 use crate::model::status::{ActionInfo, CulpritInfo};
-use crate::model::{Event, ProcessKey, Signal};
+use crate::model::{AgentRef, Event, ProcessKey, Signal};
 
 /// How many actions are remembered.
 const KEPT: usize = 16;
@@ -30,7 +30,7 @@ impl Ledger {
             What::Acted(decision) => {
                 let c = &decision.culprit;
                 let culprit = CulpritInfo { pid: c.top.pid, charge: c.charge, command: Some(command(c.top)) };
-                let resume = decision.whole.then(|| resume(event.agent.resume.as_deref(), cwd())).flatten();
+                let resume = decision.whole.then(|| resume(command_of(&event.agent), cwd())).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
@@ -79,6 +79,11 @@ impl Ledger {
             change(info);
         }
     }
+}
+
+/// The command that takes up the work, of the very session where that is known.
+fn command_of(agent: &AgentRef) -> Option<&str> {
+    agent.resume_session.as_deref().or(agent.resume.as_deref())
 }
 
 fn resume(command: Option<&str>, cwd: Option<String>) -> Option<String> {

@@ -22,7 +22,7 @@ const QUEUE: usize = 512;
 #[derive(Debug)]
 pub(super) enum Report {
     /// Of an agent.
-    Event(Event),
+    Event(Box<Event>),
     /// Of ourselves.
     Log(Level, String),
     /// What is to stand on the last line of a terminal.

@@ -57,7 +57,7 @@ impl Sampler {
     pub(super) fn patient_sample(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
         self.sample()?;
         self.roster.await_answers(&mut self.proc, patience);
-        self.scales.await_answers(patience);
+        self.scales.await_answers(clock::now(), patience);
         self.sample()
     }
 

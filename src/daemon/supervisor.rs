@@ -299,7 +299,7 @@ impl Supervisor {
         self.notifier.status(&line, !events.is_empty());
         self.reporter.show(line);
         for event in events {
-            self.reporter.tell(Report::Event(event));
+            self.reporter.tell(Report::Event(Box::new(event)));
         }
         next
     }

@@ -1,5 +1,6 @@
 //! cgroup v2: where a process is, who else is there, and what they cost together.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::model::snapshot::CgroupMemory;
 use crate::model::{Bytes, Charge, Pid};
 
-/// A hierarchy deeper than this is not walked: one cgroup a directory, and systemd makes six.
-const DEEPEST: usize = 16;
+/// More cgroups than this are not walked, once a second and agent: a user may make as many as they like.
+const MOST: usize = 256;
 
 /// Reads a cgroup v2 tree, or a folder that looks like one.
 #[derive(Clone, Debug)]
@@ -24,13 +25,49 @@ impl Cgroups {
         root.join("cgroup.controllers").exists().then(|| Self { root: root.to_owned() })
     }
 
-    /// Every process in the cgroup at `path` and those below it. Incomplete where one vanishes meanwhile, `None`
-    /// where `path` itself has, or holds processes that our pid namespace does not show.
+    /// Every process in the cgroup at `path` and those below it; `None` where `path` is gone, holds processes that our
+    /// pid namespace does not show, or more cgroups than anybody needs.
     #[must_use]
     pub fn pids(&self, path: &Path) -> Option<Vec<Pid>> {
         let mut pids = Vec::new();
-        collect(&self.folder(path)?, DEEPEST, &mut pids)?;
+        self.walk(path, |pid| {
+            pids.push(pid);
+            true
+        })?;
         Some(pids)
+    }
+
+    /// Whether `members` are all that is in the cgroup at `path` and those below it, and somebody is. Ends at the first
+    /// who is none.
+    #[must_use]
+    pub fn holds_only(&self, path: &Path, members: &HashSet<Pid>) -> bool {
+        let mut anybody = false;
+        let all = self.walk(path, |pid| {
+            anybody = true;
+            members.contains(&pid)
+        });
+        all.is_some() && anybody
+    }
+
+    /// `None`: not all of it was walked, because `visit` said so or there was no way.
+    fn walk(&self, path: &Path, mut visit: impl FnMut(Pid) -> bool) -> Option<()> {
+        let top = self.folder(path).filter(|top| top.is_dir())?;
+        let (mut folders, mut seen) = (vec![top], 0);
+        while let Some(folder) = folders.pop() {
+            seen += 1;
+            // One that vanished meanwhile held nobody; a threaded one refuses, and its domain above lists all.
+            let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            // 0 is a process that our pid namespace does not show.
+            let visited =
+                text.lines().all(|line| line.parse().ok().and_then(Pid::new).is_some_and(&mut visit));
+            if seen > MOST || !visited {
+                return None;
+            }
+            let below = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            folders.extend(below.filter(is_folder).map(|entry| entry.path()).take(MOST));
+        }
+        Some(())
     }
 
     /// What the cgroup at `path` costs, those below it included; `None` where it has no memory controller.
@@ -77,24 +114,6 @@ pub fn path_of(text: &[u8]) -> Option<PathBuf> {
     path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path)))
 }
 
-fn collect(folder: &Path, deep: usize, pids: &mut Vec<Pid>) -> Option<()> {
-    // A threaded cgroup refuses to list processes; its domain above lists them all.
-    let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-    for line in text.lines() {
-        // 0 is a process that our pid namespace does not show.
-        pids.push(line.parse().ok().and_then(Pid::new)?);
-    }
-    if deep > 0 {
-        for entry in fs::read_dir(folder).ok()?.flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                // One that vanishes meanwhile held nobody.
-                let _ = collect(&entry.path(), deep - 1, pids);
-            }
-        }
-    }
-    Some(())
-}
-
 /// A number of bytes; `None` for `max` and for garbage.
 fn number(text: &[u8]) -> Option<Bytes> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().map(Bytes::new)
@@ -120,11 +139,16 @@ mod tests {
         (root, cgroups)
     }
 
+    fn holds_only(cgroups: &Cgroups, path: &str, pids: &[i32]) -> bool {
+        cgroups.holds_only(Path::new(path), &pids.iter().filter_map(|p| Pid::new(*p)).collect())
+    }
+
     #[test]
     fn a_cgroup_and_all_below_it() {
         let (_root, cgroups) = tree();
-        let pids = cgroups.pids(Path::new("/agents.slice/a.scope")).unwrap();
-        assert_eq!(pids.iter().map(|p| p.get()).collect::<Vec<_>>(), [12, 13, 14]);
+        assert!(holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14, 15]));
+        assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13]), "14 is below it");
+        assert!(!holds_only(&cgroups, "/agents.slice", &[12, 13]));
         let memory = cgroups.memory(Path::new("/agents.slice/a.scope")).unwrap();
         assert_eq!(memory.charge.total(), Bytes::new(1350));
         assert_eq!((memory.current, memory.cache, memory.max), (Bytes::new(2000), Bytes::new(400), None));
@@ -134,7 +158,7 @@ mod tests {
     fn nothing_is_read_outside_the_tree() {
         let (_root, cgroups) = tree();
         for path in ["/", "", "/../x", "agents.slice/a.scope", "/gone.scope"] {
-            assert_eq!(cgroups.pids(Path::new(path)), None, "{path}");
+            assert!(!holds_only(&cgroups, path, &[12, 13, 14]), "{path}");
             assert_eq!(cgroups.memory(Path::new(path)), None, "{path}");
         }
         assert!(Cgroups::open(Path::new("/nowhere")).is_none());
@@ -144,7 +168,16 @@ mod tests {
     fn a_process_that_is_hidden_from_us_makes_a_cgroup_unknown() {
         let (root, cgroups) = tree();
         fs::write(root.path().join("agents.slice/a.scope/cgroup.procs"), "12\n0\n").unwrap();
-        assert_eq!(cgroups.pids(Path::new("/agents.slice/a.scope")), None);
+        assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14]));
+    }
+
+    #[test]
+    fn a_tree_without_end_is_not_walked() {
+        let (root, cgroups) = tree();
+        for number in 0..2 * MOST {
+            fs::create_dir(root.path().join(format!("agents.slice/a.scope/{number}"))).unwrap();
+        }
+        assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14]));
     }
 
     #[test]

@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_new_process_is_inside_the_window() {
-        let newest = Newest::open(Path::new("/proc")).unwrap();
+        // gVisor and lxcfs have none.
+        let Some(newest) = Newest::open(Path::new("/proc")) else { return };
         let after = newest.pid().unwrap();
         let mut child = Command::new("true").spawn().unwrap();
         let to = newest.pid().unwrap();

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +25,14 @@ const THREADS: usize = 4;
 
 /// Questions that wait; those beyond are refused, and asked again later.
 const WAITING: usize = 4096;
+
+/// Answers that wait to be taken; a thread with one more waits with it. One may have 16 KiB of arguments, cut into
+/// words.
+const ANSWERS: usize = 32;
+
+/// A command line is told up to so many words: a program's options and its script stand at the start, and a word costs
+/// more than its letters.
+const WORDS: usize = 256;
 
 /// What may be asked of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,21 +73,26 @@ pub struct Weight {
 pub struct Answer {
     /// Of whom.
     pub key: ProcessKey,
+    /// What it ran when it was asked about; an answer may speak of a program that is gone by an exec.
+    pub image: u64,
     /// What.
     pub found: Found,
 }
+
+/// Of whom, running what, and what.
+type Asked = (ProcessKey, u64, Question);
 
 /// Asks and collects answers.
 #[derive(Debug)]
 pub struct SlowReader {
     proc: Arc<Proc>,
     variables: &'static [&'static str],
-    ask: Sender<(ProcessKey, Question)>,
-    asked: Arc<Mutex<Receiver<(ProcessKey, Question)>>>,
-    answer: Sender<Answer>,
+    ask: Sender<Asked>,
+    asked: Arc<Mutex<Receiver<Asked>>>,
+    answer: SyncSender<Answer>,
     answered: Receiver<Answer>,
     /// What is asked and not answered, with when.
-    open: HashMap<(ProcessKey, Question), Instant>,
+    open: HashMap<Asked, Instant>,
     threads: usize,
 }
 
@@ -90,7 +103,7 @@ impl SlowReader {
     /// Where `root` is no directory that we may read.
     pub fn open(root: &Path, variables: &'static [&'static str]) -> Result<Self, ReadError> {
         let (ask, asked) = channel();
-        let (answer, answered) = channel();
+        let (answer, answered) = sync_channel(ANSWERS);
         Ok(Self {
             proc: Arc::new(Proc::open(root)?),
             variables,
@@ -103,14 +116,15 @@ impl SlowReader {
         })
     }
 
-    /// Asks, unless the same was asked and not answered. `false`: nobody can answer now.
-    pub fn ask(&mut self, key: ProcessKey, question: Question) -> bool {
+    /// Asks, unless the same was asked and not answered. `image` tells one program from the next that the process runs
+    /// by exec; it comes back with the answer. `false`: nobody can answer now.
+    pub fn ask(&mut self, key: ProcessKey, image: u64, question: Question) -> bool {
         if self.open.len() >= WAITING || (self.threads == 0 && !self.hire()) {
             return false;
         }
-        self.open.entry((key, question)).or_insert_with(|| {
+        self.open.entry((key, image, question)).or_insert_with(|| {
             // The receiver is ours and lives as long as we do.
-            let _ = self.ask.send((key, question));
+            let _ = self.ask.send((key, image, question));
             Instant::now()
         });
         true
@@ -119,7 +133,7 @@ impl SlowReader {
     /// Whether a question to that process is not answered yet.
     #[must_use]
     pub fn waits_for(&self, key: ProcessKey) -> bool {
-        self.open.keys().any(|(asked, _)| *asked == key)
+        self.open.keys().any(|(asked, ..)| *asked == key)
     }
 
     /// The answers that are there, and those to questions that are not older than `patience`: a process that blocks
@@ -130,7 +144,7 @@ impl SlowReader {
             let left = patience.saturating_sub(newest.elapsed());
             match self.answered.recv_timeout(left.min(BLOCKED)) {
                 Ok(answer) => {
-                    self.open.remove(&(answer.key, answer.found.question()));
+                    self.open.remove(&(answer.key, answer.image, answer.found.question()));
                     answers.push(answer);
                 }
                 Err(RecvTimeoutError::Timeout) if left > Duration::ZERO => self.relieve(),
@@ -158,9 +172,9 @@ impl SlowReader {
         let work = move || {
             loop {
                 let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok((key, question)) = next else { return };
+                let Ok((key, image, question)) = next else { return };
                 let found = read(&proc, key, question, variables);
-                if answer.send(Answer { key, found }).is_err() {
+                if answer.send(Answer { key, image, found }).is_err() {
                     return;
                 }
             }
@@ -183,7 +197,12 @@ impl Found {
 
 fn read(proc: &Proc, key: ProcessKey, question: Question, variables: &[&str]) -> Found {
     match question {
-        Question::Arguments => Found::Arguments(proc.arguments(key.pid).unwrap_or_default()),
+        Question::Arguments => {
+            let mut argv = proc.arguments(key.pid).unwrap_or_default();
+            argv.truncate(WORDS);
+            argv.shrink_to_fit();
+            Found::Arguments(argv)
+        }
         Question::Variables => Found::Variables(
             capability::reading_any_file(|| proc.variables(key.pid, variables)).ok().flatten(),
         ),
@@ -219,7 +238,7 @@ mod tests {
     fn all_is_answered_once() {
         let mut reader = SlowReader::open(Path::new("/proc"), &["PATH", "NO_SUCH_VARIABLE"]).unwrap();
         for question in [Question::Arguments, Question::Variables, Question::Weight, Question::Arguments] {
-            assert!(reader.ask(ourselves(), question));
+            assert!(reader.ask(ourselves(), 7, question));
         }
         assert!(reader.waits_for(ourselves()));
         let answers = reader.answers(PATIENCE);
@@ -243,8 +262,8 @@ mod tests {
     fn a_process_that_is_gone_is_answered_too() {
         let mut reader = SlowReader::open(Path::new("/proc"), &[]).unwrap();
         let gone = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-        reader.ask(gone, Question::Weight);
-        reader.ask(gone, Question::Arguments);
+        reader.ask(gone, 0, Question::Weight);
+        reader.ask(gone, 0, Question::Arguments);
         assert_eq!(reader.answers(PATIENCE).len(), 2);
     }
 
@@ -263,7 +282,7 @@ mod tests {
         std::fs::write(root.path().join("3/cmdline"), "three\0").unwrap();
         let mut reader = SlowReader::open(root.path(), &[]).unwrap();
         for pid in [1, 2, 3] {
-            assert!(reader.ask(key(pid), Question::Arguments));
+            assert!(reader.ask(key(pid), 0, Question::Arguments));
         }
         let mut answered = Vec::new();
         while answered.len() < 2 {
@@ -275,5 +294,16 @@ mod tests {
         // It gives way: nothing was lost.
         std::fs::write(&fifo, "one\0").unwrap();
         assert_eq!(reader.answers(PATIENCE).len(), 1);
+    }
+
+    /// The answer that is under way speaks of the program before the exec.
+    #[test]
+    fn after_an_exec_the_same_is_asked_again() {
+        let mut reader = SlowReader::open(Path::new("/proc"), &[]).unwrap();
+        assert!(reader.ask(ourselves(), 1, Question::Arguments));
+        assert!(reader.ask(ourselves(), 2, Question::Arguments));
+        let mut images: Vec<u64> = reader.answers(PATIENCE).into_iter().map(|a| a.image).collect();
+        images.sort_unstable();
+        assert_eq!(images, [1, 2]);
     }
 }

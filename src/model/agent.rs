@@ -76,4 +76,6 @@ pub struct AgentRef {
     pub uid: Uid,
     /// The command that takes up its work after it was ended whole; `None` where its rule knows none.
     pub resume: Option<String>,
+    /// The same for its very session, where that is known; for its owner and root only, as what told it was.
+    pub resume_session: Option<String>,
 }

@@ -19,8 +19,10 @@ pub struct Seen {
     pub uid: Uid,
     /// What a rule recognises in it.
     pub rule: Option<Arc<Recognised>>,
-    /// What its environment says of where it came from; `None` where it says nothing or was not asked.
+    /// What its environment says of where it came from; `None` where it says nothing or was not read yet.
     pub origin: Option<Arc<Origin>>,
+    /// Its environment was read, or cannot be.
+    pub told: bool,
 }
 
 /// One agent and its processes.
@@ -65,8 +67,10 @@ struct Entry {
     parent: Option<AgentRef>,
     /// The member of the parent agent that started this one.
     started_by: Option<ProcessKey>,
-    /// The session of which its members' environments speak.
-    session: Option<Arc<str>>,
+    /// The sessions of which its members' environments speak, the newest last: a conversation may be begun anew.
+    sessions: Vec<Arc<str>>,
+    /// What it launched, if it is a launcher, and when that started.
+    launched: Option<ProcessKey>,
     /// Its root was gone before we saw it; the first of its orphans stands for it.
     rootless: bool,
 }

@@ -31,8 +31,14 @@ const OFTEN: Duration = Duration::from_millis(100);
 /// And while all is well so far.
 const SELDOM: Duration = Duration::from_secs(1);
 
-/// What cannot be had in this time is not waited for: those members cost what they seem to.
+/// No look may be put off for longer where a charge is in doubt: the policy waits 3 s for proof.
+const SOON: Duration = Duration::from_millis(500);
+
+/// A batch that brings nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who was waited for in vain so often costs what it seems to.
+const TRIES: u32 = 3;
 
 /// One member as its `stat` and `status` have it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +74,10 @@ pub struct Sharing {
     last: Option<(Boottime, Duration)>,
     /// What the guest held in the tick before.
     before: Option<Charge>,
+    /// One that was looked at has left: its pages are the others' now.
+    left: bool,
+    /// How often each was waited for in vain, in a row.
+    late: HashMap<ProcessKey, u32>,
     /// Those that have mapped shared memory worth a look.
     mapped: HashSet<ProcessKey>,
 }
@@ -80,9 +90,9 @@ impl Sharing {
     }
 
     /// Takes the answer to a question of [`Estimate::ask`]; `None`: there was nothing to see.
-    pub fn answered(&mut self, key: ProcessKey, look: Option<Look>, took: Duration) {
+    pub fn answered(&mut self, at: Boottime, key: ProcessKey, look: Option<Look>, took: Duration) {
         if let Some(batch) = &mut self.batch {
-            batch.answer(key, look, took);
+            batch.answer(at, key, look, took);
         }
     }
 
@@ -99,12 +109,14 @@ impl Sharing {
             .flat_map(|g| g.members.iter().map(|&i| members[i].key))
             .chain(self.mapped.iter().copied().filter(|_| swapping))
             .collect();
+        self.left |= self.looks.keys().any(|key| !present.contains(key));
         self.looks.retain(|key, _| sharers.contains(key));
         let mut estimate = self.sum(guest, members, &groups);
         if self.is_due(at, &sharers, &estimate) {
             estimate.ask = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
             let held = self.before.unwrap_or(guest.held);
             self.batch = Some(Batch::new(at, held, &estimate.ask));
+            self.left = false;
             let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
             self.last = Some((at, took));
         }
@@ -116,11 +128,21 @@ impl Sharing {
     /// would count for more than one.
     fn commit(&mut self, at: Boottime, present: &HashSet<ProcessKey>) {
         let Some(batch) = self.batch.take() else { return };
-        if batch.is_whole(present) || at.since(batch.at) >= PATIENCE {
-            self.last = Some((batch.at, batch.took));
-            self.looks = batch.finish();
-        } else {
+        if !batch.is_whole(present) && at.since(batch.progress) < PATIENCE {
             self.batch = Some(batch);
+            return;
+        }
+        self.last = Some((batch.at, batch.took));
+        let late: Vec<ProcessKey> = batch.late().filter(|key| present.contains(key)).collect();
+        self.late.retain(|key, _| late.contains(key));
+        let before = std::mem::replace(&mut self.looks, batch.finish());
+        for key in late {
+            let tries = self.late.entry(key).or_default();
+            *tries += 1;
+            // An older look is better than none; none is better than a guess, until it is clear that none will come.
+            if let Some(look) = before.get(&key).copied().or((*tries >= TRIES).then_some(None)) {
+                self.looks.insert(key, look);
+            }
         }
     }
 
@@ -128,8 +150,12 @@ impl Sharing {
         let Some((last, took)) = self.last else { return !sharers.is_empty() };
         let idle = self.batch.is_none() && !sharers.is_empty();
         let doubt = estimate.unproven > estimate.total.total().share(1, 16);
-        let pressing = doubt || sharers.iter().any(|key| !self.looks.contains_key(key));
-        let apart = if pressing { OFTEN.max(took * PRESSING) } else { SELDOM.max(took * SPARE) };
+        let pressing = doubt || self.left || sharers.iter().any(|key| !self.looks.contains_key(key));
+        let apart = match (doubt, pressing) {
+            (true, _) => (took * PRESSING).clamp(OFTEN, SOON),
+            (false, true) => OFTEN.max(took * PRESSING),
+            (false, false) => SELDOM.max(took * SPARE),
+        };
         idle && at.since(last) >= apart
     }
 
@@ -182,14 +208,23 @@ impl Sharing {
     /// while swap grew.
     fn swapped_shmem(&self, guest: &Guest, members: &[Figures]) -> Vec<Bytes> {
         let swapped = |m: &Figures| {
-            let look = self.looks.get(&m.key)?.as_ref()?;
+            let look = self.looks.get(&m.key).copied().flatten()?;
             let since = look.seen.shmem.saturating_sub(m.charge.shmem);
             let swap = guest.held.swap.saturating_sub(look.held.swap);
-            Some(look.shmem_swap + since.min(swap)).filter(|bytes| *bytes > Bytes::ZERO)
+            Some((look, look.shmem_swap + since.min(swap)))
         };
-        let all: Vec<Option<Bytes>> = members.iter().map(swapped).collect();
-        let among = u64::try_from(all.iter().flatten().count().max(1)).unwrap_or(1);
-        all.into_iter().map(|bytes| bytes.unwrap_or_default().share(1, among)).collect()
+        let all: Vec<Option<(Look, Bytes)>> = members.iter().map(swapped).collect();
+        // Who has nothing of it in memory does not show with how many it shares; the largest counts.
+        let shows = |look: &Look| look.seen.shmem >= Bytes::mib(1);
+        let hidden = || all.iter().flatten().filter(|(look, _)| !shows(look)).map(|(_, bytes)| *bytes);
+        let (largest, sum) = (hidden().max().unwrap_or_default(), hidden().sum::<Bytes>());
+        let part = |(look, bytes): &(Look, Bytes)| match (shows(look), sum) {
+            // What is in memory is shared with as many as what is not, as far as anybody can tell.
+            (true, _) => bytes.share(look.share.shmem.min(look.seen.shmem).get(), look.seen.shmem.get()),
+            (false, Bytes::ZERO) => Bytes::ZERO,
+            (false, sum) => bytes.share(largest.get(), sum.get()),
+        };
+        all.iter().map(|found| found.as_ref().map(part).unwrap_or_default()).collect()
     }
 }
 

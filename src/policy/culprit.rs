@@ -41,10 +41,13 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
         // One that started another agent only where no other does: better than the whole agent, which holds it too.
         .min_by_key(|s| (s.carries_agent, s.charge, s.processes));
     let Some(subtree) = smallest else {
-        let within_reach: Charge = touchable(agent).map(|m| m.charge).sum();
-        // Where protected parts hold the memory the agent would be ended in vain.
-        let in_vain = within_reach.at_most(agent.charge).total() < shortfall;
-        let targets: Vec<ProcessKey> = touchable(agent).filter(|_| !in_vain).map(|m| m.key).collect();
+        let touched: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
+        let beyond: Charge =
+            agent.members.iter().filter(|m| !touched.contains(&m.key)).map(|m| m.charge).sum();
+        // Where protected parts hold the memory the agent would be ended in vain. What no member's part explains (a
+        // fork that wrote since it was looked at, a memfd that nobody maps) ends with them.
+        let in_vain = agent.charge.total().saturating_sub(beyond.total()) < shortfall;
+        let targets = if in_vain { Vec::new() } else { touched };
         let root = agent.member(agent.agent.root);
         let culprit = Culprit {
             top: agent.agent.root,

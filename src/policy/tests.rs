@@ -62,6 +62,7 @@ impl World {
             root: key(pid),
             uid: Uid::new(1000),
             resume: None,
+            resume_session: None,
         };
         let members = vec![member(pid, Vec::new(), "claude", charge)];
         let sample = AgentSample {

@@ -16,6 +16,7 @@ fn event(charge: Bytes, what: What) -> Event {
         root,
         uid: Uid::new(1000),
         resume: Some("claude --continue".into()),
+        resume_session: Some("claude --resume 7a1c".into()),
     };
     Event { agent, charge, what }
 }

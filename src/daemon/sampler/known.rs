@@ -28,6 +28,17 @@ pub(super) struct Program {
     pub(super) is_copy: bool,
 }
 
+/// What its environment says of where a process came from.
+#[derive(Clone, Debug)]
+pub(super) enum Environment {
+    /// Nobody was asked.
+    Unasked,
+    /// The answer is not there yet.
+    Asked,
+    /// `None`: nothing, or it cannot be read.
+    Told(Option<Arc<Origin>>),
+}
+
 /// One process.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -46,9 +57,7 @@ pub(super) struct Known {
     matched: Option<Arc<Recognised>>,
     /// Its parent's copy, forked and nothing else yet: whatever it looks like, it is no agent of its own.
     copy: bool,
-    pub(super) origin: Option<Arc<Origin>>,
-    /// Its environment was asked for.
-    pub(super) asked: bool,
+    pub(super) environment: Environment,
     pub(super) name: String,
     pub(super) command: String,
     /// When its arguments were asked for; `None`: nobody could be asked, too many questions wait.
@@ -78,8 +87,7 @@ impl Known {
             rule: None,
             matched,
             copy: is_copy || same.as_ref().is_some_and(|known| known.copy),
-            origin: same.as_ref().and_then(|known| known.origin.clone()),
-            asked: same.as_ref().is_some_and(|known| known.asked),
+            environment: same.as_ref().map_or(Environment::Unasked, |known| known.environment.clone()),
             name: name(exe.as_deref(), None, &stat.comm),
             command: same.map(|known| known.command).unwrap_or_default(),
             exe,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::known::{Known, Program};
+use super::known::{Environment, Known, Program};
 use crate::agents::{self, Rules};
 use crate::linux::newest::{Newest, Window};
 use crate::linux::proc::{Proc, ReadError};
@@ -82,8 +82,8 @@ impl Roster {
         self.members.clear();
         for key in members {
             self.members.insert(key.pid);
-            if let Some(known) = self.known.get_mut(&key.pid).filter(|known| !known.asked) {
-                known.asked = self.slow.ask(key, Question::Variables);
+            if let Some(known) = self.known.get_mut(&key.pid).filter(|known| known.key == key) {
+                ask_environment(&mut self.slow, known);
             }
         }
     }
@@ -106,15 +106,15 @@ impl Roster {
     /// Takes in what was asked of processes, as far as it comes in time.
     pub(super) fn await_answers(&mut self, proc: &mut Proc, patience: Duration) {
         for answer in self.slow.answers(patience) {
-            let Some(known) = self.known.get_mut(&answer.key.pid).filter(|k| k.key == answer.key) else {
-                continue;
-            };
+            let asked_of = |k: &&mut Known| k.key == answer.key && k.image == answer.image;
+            let Some(known) = self.known.get_mut(&answer.key.pid).filter(asked_of) else { continue };
             match answer.found {
                 Found::Arguments(argv) => {
                     known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
                 }
                 Found::Variables(values) => {
-                    known.origin = values.and_then(|values| agents::origin(&values)).map(Arc::new);
+                    let origin = values.and_then(|values| agents::origin(&values)).map(Arc::new);
+                    known.environment = Environment::Told(origin);
                 }
                 Found::Weight(..) => {}
             }
@@ -170,14 +170,14 @@ impl Roster {
             Some(known) if unchanged => known,
             before => {
                 let mut known = self.identify(proc, at, &stat, before)?;
-                if !self.slow.ask(stat.key, Question::Arguments) {
+                if !self.slow.ask(stat.key, known.image, Question::Arguments) {
                     known.looked = None;
                 }
                 known
             }
         };
-        if !known.asked && (moved || !unchanged) && self.may_be_astray(&known) {
-            known.asked = self.slow.ask(stat.key, Question::Variables);
+        if (moved || !unchanged) && self.may_be_astray(&known) {
+            ask_environment(&mut self.slow, &mut known);
         }
         self.known.insert(pid, known);
         Some(())
@@ -187,8 +187,9 @@ impl Roster {
         let pid = stat.key.pid;
         let status = proc.status(pid).ok()??;
         let exe = proc.exe(pid).ok()?;
-        let parents = stat.parent.and_then(|pid| self.known.get(&pid)).map(|parent| parent.image);
-        let is_copy = stat.start_stack != 0 && parents == Some(stat.start_stack);
+        // As it is now: what is known of it may be older than its last exec, or not be there yet.
+        let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
+        let is_copy = stat.start_stack != 0 && parent.is_some_and(|p| p.start_stack == stat.start_stack);
         Some(Known::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
     }
 
@@ -211,7 +212,19 @@ impl Roster {
             parent: known.parent,
             uid: known.uid,
             rule: known.rule.clone().filter(|_| self.supervises(known.uid)),
-            origin: known.origin.clone(),
+            origin: match &known.environment {
+                Environment::Told(origin) => origin.clone(),
+                _ => None,
+            },
+            told: matches!(known.environment, Environment::Told(_)),
         }
+    }
+}
+
+fn ask_environment(slow: &mut SlowReader, known: &mut Known) {
+    if matches!(known.environment, Environment::Unasked)
+        && slow.ask(known.key, known.image, Question::Variables)
+    {
+        known.environment = Environment::Asked;
     }
 }

@@ -13,7 +13,7 @@ use crate::model::sharing::{Figures, Look, Sharing};
 use crate::model::{AgentSample, Boottime, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey};
 use crate::policy::protected::is_protected;
 
-/// How often it is looked whether an agent has its cgroup for itself; at once where its members have changed.
+/// How often it is looked whether an agent has its cgroup for itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Weighs agents. Remembers what a look at their members' mappings has found.
@@ -30,7 +30,6 @@ pub(super) struct Scales {
 #[derive(Debug)]
 struct Home {
     looked: Boottime,
-    members: HashSet<Pid>,
     /// Its cgroup, where it shares that with nobody.
     path: Option<PathBuf>,
 }
@@ -54,7 +53,7 @@ impl Scales {
         guest: &Guest,
         trees: Vec<Tree>,
     ) -> Vec<AgentSample> {
-        self.await_answers(Duration::ZERO);
+        self.await_answers(at, Duration::ZERO);
         let roots: HashSet<ProcessKey> = trees.iter().map(|tree| tree.agent.root).collect();
         self.sharing.retain(|root, _| roots.contains(root));
         self.homes.retain(|root, _| roots.contains(root));
@@ -62,7 +61,7 @@ impl Scales {
     }
 
     /// Takes in the looks that were asked for, as far as they come in time.
-    pub(super) fn await_answers(&mut self, patience: Duration) {
+    pub(super) fn await_answers(&mut self, at: Boottime, patience: Duration) {
         for answer in self.slow.answers(patience) {
             let Found::Weight(weight, took) = answer.found else { continue };
             let look = weight.map(|Weight { rollup, charge, held }| Look {
@@ -72,7 +71,7 @@ impl Scales {
                 shmem_swap: rollup.shmem_swap,
             });
             if let Some(sharing) = self.sharing.values_mut().find(|s| s.waits_for(answer.key)) {
-                sharing.answered(answer.key, look, took);
+                sharing.answered(at, answer.key, look, took);
             }
         }
     }
@@ -88,10 +87,10 @@ impl Scales {
         let figures: Vec<Figures> = tree.members.iter().map(|m| figures(proc, roster, m.key)).collect();
         let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
         for &key in &estimate.ask {
-            if !self.slow.ask(key, Question::Weight)
+            if !self.slow.ask(key, 0, Question::Weight)
                 && let Some(sharing) = self.sharing.get_mut(&tree.agent.root)
             {
-                sharing.answered(key, None, Duration::ZERO);
+                sharing.answered(at, key, None, Duration::ZERO);
             }
         }
         let members: Vec<Member> = tree
@@ -142,18 +141,14 @@ impl Scales {
         members: &[Member],
     ) -> Option<CgroupMemory> {
         let cgroups = self.cgroups.as_ref()?;
-        let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
-        let known = self.homes.get(&root).filter(|h| h.members == pids && at.since(h.looked) < LOOK_AGAIN);
+        let known = self.homes.get(&root).filter(|h| at.since(h.looked) < LOOK_AGAIN);
         if known.is_none() {
+            let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
             let first = members.first()?.key.pid;
             let text = proc.whole_file(first, "cgroup").ok();
             let path = text.and_then(|text| cgroup::path_of(&text));
-            let own = |path: &PathBuf| {
-                let there = cgroups.pids(path);
-                there.is_some_and(|there| !there.is_empty() && there.iter().all(|pid| pids.contains(pid)))
-            };
-            let path = path.filter(own);
-            self.homes.insert(root, Home { looked: at, members: pids, path });
+            let path = path.filter(|path| cgroups.holds_only(path, &pids));
+            self.homes.insert(root, Home { looked: at, path });
         }
         let path = self.homes.get(&root)?.path.as_ref()?;
         cgroups.memory(path)

@@ -425,5 +425,5 @@ fn a_stray_is_found_by_its_environment_in_the_first_look() {
     let expected = ["claude-90 5M: claude.exe", "claude-100 107M: claude.exe bash sleep hog"];
     assert_eq!(seen(&mut sampler), expected);
     let sample = sampler.sample().unwrap();
-    assert_eq!(sample.agents[1].agent.resume.as_deref(), Some("claude --resume abc"));
+    assert_eq!(sample.agents[1].agent.resume_session.as_deref(), Some("claude --resume abc"));
 }

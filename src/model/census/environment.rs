@@ -8,6 +8,9 @@ use std::sync::Arc;
 use super::{Census, Entry, Live, Membership, Seen};
 use crate::model::{AgentId, AgentRef, Joined, Origin, ProcessKey, Role};
 
+/// So many sessions of one agent are remembered: `/clear` begins another.
+const SESSIONS: usize = 8;
+
 impl Census {
     /// Adopts what no lineage explains; whether anything was.
     pub(super) fn adopt_by_environment(&mut self, seen: &[Seen], live: &Live<'_>) -> bool {
@@ -17,6 +20,7 @@ impl Census {
             .iter()
             .filter(|s| s.rule.is_none() && !self.members.contains_key(&s.key) && !self.is_root(s.key))
             .filter_map(|s| s.origin.as_deref().map(|origin| (s, origin)))
+            .filter(|(stray, origin)| !self.is_undecided(stray, origin, live))
             .collect();
         strays.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
         for (stray, origin) in &strays {
@@ -37,41 +41,46 @@ impl Census {
     /// An agent's own process does not carry its session, those that it starts do. What the root itself carries is
     /// the session of the agent that started it.
     fn learn_sessions(&mut self, seen: &[Seen], live: &Live<'_>) {
-        for process in seen {
-            let Some(origin) = process.origin.as_deref() else { continue };
-            let Some(membership) = self.members.get(&process.key).filter(|m| m.joined == Joined::Child)
-            else {
+        let mut members: Vec<(&Seen, &Origin, ProcessKey)> = seen
+            .iter()
+            .filter_map(|s| {
+                let membership = self.members.get(&s.key).filter(|m| m.joined == Joined::Child)?;
+                Some((s, s.origin.as_deref()?, membership.agent))
+            })
+            .collect();
+        members.sort_by_key(|(s, ..)| (s.key.start_ticks, s.key.pid));
+        for (_, origin, agent) in members {
+            let root = live.get(&agent.pid).filter(|s| s.key == agent);
+            // Not before the root itself was asked: what it carries would be taken for its own.
+            if root.is_some_and(|root| !root.told) || carries(live, agent, origin) {
                 continue;
-            };
-            let root_carries = carries(live, membership.agent, origin);
-            let agent = membership.agent;
-            let Some(entry) =
-                self.agents.iter_mut().find(|e| e.agent.root == agent && e.agent.rule == origin.rule)
-            else {
-                continue;
-            };
-            if entry.session.is_none() && !root_carries {
-                entry.session.clone_from(&origin.session);
-                entry.agent.resume = origin.resume.clone().or(entry.agent.resume.take());
+            }
+            let mut agents = self.agents.iter_mut();
+            let entry = agents.find(|e| e.agent.root == agent && e.agent.rule == origin.rule);
+            let (Some(entry), Some(session)) = (entry, &origin.session) else { continue };
+            if !entry.sessions.contains(session) {
+                entry.sessions.push(Arc::clone(session));
+                let over = entry.sessions.len().saturating_sub(SESSIONS);
+                entry.sessions.drain(..over);
+                entry.agent.resume_session.clone_from(&origin.resume);
             }
         }
     }
 
     /// Gives up adoptions that what was learned since shows to be wrong.
     fn reconsider(&mut self, seen: &[Seen]) {
-        let known = |agents: &[Entry], session: &Option<Arc<str>>| {
-            session.is_some() && agents.iter().any(|e| !e.rootless && e.session == *session)
-        };
+        let known = |agents: &[Entry], origin: &Origin| agents.iter().any(|e| !e.rootless && e.has(origin));
         for process in seen {
             let Some(origin) = process.origin.as_deref() else { continue };
-            if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, &origin.session) {
+            if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, origin) {
                 // The agent itself was found after its orphans.
                 self.agents.retain(|e| e.agent.root != process.key);
                 self.members.retain(|_, m| m.agent != process.key);
             }
             let Some(membership) = self.members.get(&process.key) else { continue };
-            let session = self.entry(membership.agent).and_then(|e| e.session.clone());
-            let another = session.is_some() && origin.session.is_some() && session != origin.session;
+            let entry = self.entry(membership.agent);
+            let another =
+                entry.is_some_and(|e| !e.sessions.is_empty() && origin.session.is_some() && !e.has(origin));
             if membership.joined == Joined::Environment && another {
                 let below: Vec<ProcessKey> = self
                     .members
@@ -84,13 +93,16 @@ impl Census {
         }
     }
 
+    /// Whether an agent that may have started the stray was not yet asked what it carries itself.
+    fn is_undecided(&self, stray: &Seen, origin: &Origin, live: &Live<'_>) -> bool {
+        let of_kind = |e: &&Entry| e.agent.rule == origin.rule && e.agent.uid == stray.uid;
+        let untold =
+            |e: &Entry| live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root && !s.told);
+        self.agents.iter().filter(of_kind).any(untold)
+    }
+
     fn by_session(&self, origin: &Origin, stray: &Seen) -> Option<ProcessKey> {
-        let same = |e: &&Entry| {
-            e.session.is_some()
-                && e.session == origin.session
-                && e.agent.rule == origin.rule
-                && e.agent.uid == stray.uid
-        };
+        let same = |e: &&Entry| e.has(origin) && e.agent.uid == stray.uid;
         self.agents.iter().find(same).map(|e| e.agent.root)
     }
 
@@ -98,7 +110,7 @@ impl Census {
     fn only_candidate(&self, origin: &Origin, stray: &Seen, live: &Live<'_>) -> Option<ProcessKey> {
         let possible = |e: &&Entry| {
             !e.rootless
-                && e.session.is_none()
+                && e.sessions.is_empty()
                 && e.role != Role::Service
                 && e.agent.rule == origin.rule
                 && e.agent.uid == stray.uid
@@ -112,25 +124,32 @@ impl Census {
 
     /// What a dead agent left behind is an entity of its own: nobody else is charged for it, and it is not forgotten.
     fn begin_rootless(&mut self, stray: &Seen, origin: &Origin) {
-        if origin.session.is_none() {
-            return;
-        }
+        let Some(session) = &origin.session else { return };
         let agent = AgentRef {
             id: AgentId::new(&origin.rule, stray.key),
             rule: origin.rule.clone(),
             root: stray.key,
             uid: stray.uid,
-            resume: origin.resume.clone(),
+            resume: None,
+            resume_session: origin.resume.clone(),
         };
-        let session = origin.session.clone();
+        let sessions = vec![Arc::clone(session)];
         self.agents.push(Entry {
             agent,
             role: Role::Agent,
             parent: None,
             started_by: None,
-            session,
+            sessions,
+            launched: None,
             rootless: true,
         });
+    }
+}
+
+impl Entry {
+    /// Whether it is the agent, or what is left of it, of which `origin` speaks.
+    fn has(&self, origin: &Origin) -> bool {
+        self.agent.rule == origin.rule && origin.session.as_ref().is_some_and(|s| self.sessions.contains(s))
     }
 }
 

@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use super::{Census, Entry, Live, Membership, Seen};
 use crate::model::{AgentId, AgentRef, Joined, ProcessKey, Recognised, Role};
 
+/// Clock ticks from a launcher's start to that of what it launches, at the most: 60 s. Node needs 10 s to come so far
+/// in an emulated guest.
+const LAUNCHED_WITHIN: u64 = 6000;
+
 impl Census {
     /// Drops agents whose root became something else; their members are looked at afresh.
     pub(super) fn retire(&mut self, live: &Live<'_>) {
@@ -23,6 +27,7 @@ impl Census {
 
     /// A service goes on under the next of its processes where the first has ended.
     pub(super) fn succeed(&mut self, seen: &[Seen], alive: &impl Fn(ProcessKey) -> bool) {
+        let mut moved = Vec::new();
         for entry in self.agents.iter_mut().filter(|e| e.role == Role::Service && !alive(e.agent.root)) {
             let next = seen.iter().filter(|s| is_service_of(s, entry)).min_by_key(|s| s.key.start_ticks);
             let Some(next) = next.map(|s| s.key) else { continue };
@@ -31,6 +36,19 @@ impl Census {
             self.members.remove(&next);
             for membership in self.members.values_mut().filter(|m| m.agent == old) {
                 membership.agent = next;
+            }
+            moved.push((old, entry.agent.clone()));
+        }
+        for (old, agent) in moved {
+            self.reparent(old, &agent);
+        }
+    }
+
+    /// What the agent `old` started was started by `agent`: the two are one.
+    fn reparent(&mut self, old: ProcessKey, agent: &AgentRef) {
+        for entry in &mut self.agents {
+            if entry.parent.as_ref().is_some_and(|parent| parent.root == old) {
+                entry.parent = Some(agent.clone());
             }
         }
     }
@@ -45,8 +63,18 @@ impl Census {
             if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == process.key) {
                 // A launcher that execs what it launches is the agent itself from then on.
                 entry.role = rule.role;
+                if entry.rootless {
+                    // An orphan that becomes an agent by exec is one.
+                    entry.rootless = false;
+                    entry.sessions.clear();
+                    entry.agent.resume_session = None;
+                    entry.agent.resume.clone_from(&rule.resume);
+                }
             } else if let Some(whole) = self.whole(process, rule, live) {
                 self.split_off(process.key, whole);
+                if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == whole) {
+                    entry.launched = Some(process.key);
+                }
                 let joined = Joined::Child;
                 self.members.insert(process.key, Membership { agent: whole, started_by: whole, joined });
             } else {
@@ -67,9 +95,7 @@ impl Census {
             return self.agents.iter().find(|e| is_service_of(process, e)).map(|e| e.agent.root);
         }
         let parent = parent(process, live)?;
-        self.entry(parent.key)
-            .filter(|e| e.role == Role::Launcher && e.agent.rule == rule.rule)
-            .map(|_| parent.key)
+        self.entry(parent.key).filter(|e| launches(e, process, rule, live)).map(|_| parent.key)
     }
 
     fn begin(&mut self, process: &Seen, rule: &Recognised) {
@@ -79,12 +105,21 @@ impl Census {
             root: process.key,
             uid: process.uid,
             resume: rule.resume.clone(),
+            resume_session: None,
         };
         let before = self.members.get(&process.key).copied().filter(|_| rule.role != Role::Service);
         self.split_off(process.key, process.key);
         let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
         let started_by = before.map(|m| m.started_by);
-        let entry = Entry { agent, role: rule.role, parent, started_by, session: None, rootless: false };
+        let entry = Entry {
+            agent,
+            role: rule.role,
+            parent,
+            started_by,
+            sessions: Vec::new(),
+            launched: None,
+            rootless: false,
+        };
         self.agents.push(entry);
     }
 
@@ -102,23 +137,26 @@ impl Census {
 
     /// A launcher that is recognised after what it launched makes the two one.
     fn take_in_launched(&mut self, launcher: &Seen, live: &Live<'_>) {
-        let Some(rule) =
-            self.entry(launcher.key).filter(|e| e.role == Role::Launcher).map(|e| e.agent.rule.clone())
-        else {
-            return;
-        };
-        let is_launched = |e: &Entry| {
+        let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
+        let agent = above.agent.clone();
+        let is_launched = |e: &&Entry| {
             let root = live.get(&e.agent.root.pid).filter(|s| s.key == e.agent.root);
-            e.agent.rule == rule && root.and_then(|s| parent(s, live)).is_some_and(|p| p.key == launcher.key)
+            root.is_some_and(|root| {
+                let rule = root.rule.as_deref();
+                parent(root, live).is_some_and(|p| p.key == launcher.key)
+                    && rule.is_some_and(|rule| launches(above, root, rule, live))
+            })
         };
-        let taken: Vec<ProcessKey> =
-            self.agents.extract_if(.., |e| is_launched(e)).map(|e| e.agent.root).collect();
-        for root in taken {
-            let (agent, started_by, joined) = (launcher.key, launcher.key, Joined::Child);
-            for membership in self.members.values_mut().filter(|m| m.agent == root) {
-                membership.agent = agent;
-            }
-            self.members.insert(root, Membership { agent, started_by, joined });
+        let Some(root) = self.agents.iter().find(is_launched).map(|e| e.agent.root) else { return };
+        self.agents.retain(|e| e.agent.root != root);
+        for membership in self.members.values_mut().filter(|m| m.agent == root) {
+            membership.agent = launcher.key;
+        }
+        let (started_by, joined) = (launcher.key, Joined::Child);
+        self.members.insert(root, Membership { agent: launcher.key, started_by, joined });
+        self.reparent(root, &agent);
+        if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == launcher.key) {
+            entry.launched = Some(root);
         }
     }
 
@@ -144,6 +182,17 @@ impl Census {
 fn is_service_of(process: &Seen, entry: &Entry) -> bool {
     let same = |rule: &Recognised| rule.role == Role::Service && rule.rule == entry.agent.rule;
     entry.role == Role::Service && process.uid == entry.agent.uid && process.rule.as_deref().is_some_and(same)
+}
+
+/// Whether a process is what a launcher launches: the first of its children that the same rule matches, soon after its
+/// own start, or the next one when that has ended. Another is a tool's, whose shell has exec'd it.
+fn launches(launcher: &Entry, process: &Seen, rule: &Recognised, live: &Live<'_>) -> bool {
+    let soon = process.key.start_ticks - launcher.agent.root.start_ticks <= LAUNCHED_WITHIN;
+    let next = match launcher.launched {
+        None => soon,
+        Some(child) => child == process.key || live.get(&child.pid).is_none_or(|s| s.key != child),
+    };
+    launcher.role == Role::Launcher && launcher.agent.rule == rule.rule && next
 }
 
 /// Its parent: never younger than itself, or the parent's pid was reused while we looked.

@@ -32,6 +32,7 @@ impl World {
             uid: Uid::new(1000),
             rule: None,
             origin: None,
+            told: true,
         });
     }
 
@@ -137,6 +138,7 @@ fn a_reused_pid_is_no_member() {
         uid: Uid::ROOT,
         rule: None,
         origin: None,
+        told: true,
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
     // A child that names a parent younger than itself: the parent's pid was reused between two reads.
@@ -146,6 +148,7 @@ fn a_reused_pid_is_no_member() {
         uid: Uid::ROOT,
         rule: None,
         origin: None,
+        told: true,
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
 }
@@ -154,8 +157,14 @@ fn a_reused_pid_is_no_member() {
 fn a_loop_of_parents_ends() {
     let mut world = World::default();
     for (pid, parent) in [(10, 11), (11, 10)] {
-        let process =
-            Seen { key: key(pid, 7), parent: Pid::new(parent), uid: Uid::ROOT, rule: None, origin: None };
+        let process = Seen {
+            key: key(pid, 7),
+            parent: Pid::new(parent),
+            uid: Uid::ROOT,
+            rule: None,
+            origin: None,
+            told: true,
+        };
         world.processes.push(process);
     }
     assert!(world.trees().is_empty());
@@ -256,7 +265,7 @@ fn a_stray_is_found_again_by_the_session_of_its_siblings() {
     let trees = world.census.update(&world.processes);
     let joined: Vec<Joined> = trees[1].members.iter().map(|m| m.joined).collect();
     assert_eq!(joined, [Joined::Root, Joined::Child, Joined::Environment, Joined::Child]);
-    assert_eq!(trees[1].agent.resume.as_deref(), Some("claude --resume b"));
+    assert_eq!(trees[1].agent.resume_session.as_deref(), Some("claude --resume b"));
 }
 
 #[test]
@@ -304,4 +313,72 @@ fn another_users_stray_is_not_ours() {
     world.origin(30, "a");
     world.processes[2].uid = Uid::new(1001);
     assert_eq!(world.trees(), ["claude-10: 10", "claude-30 (dead): 30"]);
+}
+
+/// `/clear` begins another conversation in the same process.
+#[test]
+fn an_agent_may_have_one_session_after_another() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
+    world.origin(11, "a");
+    world.trees();
+    world.end(11);
+    world.start(12, 10);
+    world.origin(12, "b");
+    for (pid, session) in [(30, "a"), (31, "b")] {
+        world.start(pid, 1);
+        world.origin(pid, session);
+    }
+    assert_eq!(world.trees(), ["claude-10: 10 12 30 31"]);
+    let agent = &world.census.update(&world.processes)[0].agent;
+    assert_eq!(agent.resume_session.as_deref(), Some("claude --resume b"), "the newest");
+}
+
+#[test]
+fn a_session_is_learned_only_once_the_root_was_asked() {
+    let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 10).process(21, 20).process(30, 1);
+    world.origin(21, "a");
+    world.origin(30, "a");
+    world.processes[2].told = false;
+    world.trees();
+    world.processes[2].told = true;
+    world.origin(20, "a");
+    assert_eq!(world.trees(), ["claude-10: 10* 30", "claude-20 of claude-10: 20 21"]);
+}
+
+#[test]
+fn a_launcher_launches_once() {
+    let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 10);
+    for pid in [10, 11, 12] {
+        world.matched(pid, "gemini", Role::Launcher);
+    }
+    assert_eq!(
+        world.trees(),
+        ["gemini-10: 10* 11", "gemini-12 of gemini-10: 12"],
+        "the shell of a tool has exec'd it"
+    );
+    // What it launched has ended, and it launches the next.
+    world.end(11);
+    world.start(13, 10);
+    world.matched(13, "gemini", Role::Launcher);
+    assert_eq!(world.trees(), ["gemini-10: 10* 13", "gemini-12 of gemini-10: 12"]);
+}
+
+#[test]
+fn what_was_started_by_one_of_two_that_are_one_is_the_ones() {
+    let mut world =
+        World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11).process(13, 12);
+    world.matched(11, "codex", Role::Agent);
+    world.matched(13, "claude", Role::Agent);
+    assert_eq!(world.trees(), ["codex-11: 11* 12*", "claude-13 of codex-11: 13"]);
+    world.matched(10, "codex", Role::Launcher);
+    assert_eq!(world.trees(), ["codex-10: 10* 11* 12*", "claude-13 of codex-10: 13"]);
+}
+
+#[test]
+fn an_orphan_that_becomes_an_agent_is_alive() {
+    let mut world = World::default().process(1, 0).process(30, 1);
+    world.origin(30, "a");
+    assert_eq!(world.trees(), ["claude-30 (dead): 30"]);
+    world.exec(30, Some("claude"));
+    assert_eq!(world.trees(), ["claude-30: 30"]);
 }

@@ -37,6 +37,8 @@ pub(super) struct Batch {
     pub(super) at: Boottime,
     /// What the guest held in the tick before: whoever is new in the batch cannot have taken anything earlier.
     pub(super) held: Charge,
+    /// When the last answer came.
+    pub(super) progress: Boottime,
     /// How long they took so far.
     pub(super) took: Duration,
     asked: HashSet<ProcessKey>,
@@ -46,15 +48,16 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new(at: Boottime, held: Charge, asked: &[ProcessKey]) -> Self {
         let asked = asked.iter().copied().collect();
-        Self { at, held, took: Duration::ZERO, asked, answers: HashMap::new() }
+        Self { at, held, progress: at, took: Duration::ZERO, asked, answers: HashMap::new() }
     }
 
     pub(super) fn waits_for(&self, key: ProcessKey) -> bool {
         self.asked.contains(&key) && !self.answers.contains_key(&key)
     }
 
-    pub(super) fn answer(&mut self, key: ProcessKey, look: Option<Look>, took: Duration) {
+    pub(super) fn answer(&mut self, at: Boottime, key: ProcessKey, look: Option<Look>, took: Duration) {
         if self.asked.contains(&key) {
+            self.progress = at;
             self.answers.insert(key, look);
             self.took += took;
         }
@@ -65,11 +68,13 @@ impl Batch {
         self.asked.iter().all(|key| self.answers.contains_key(key) || !present.contains(key))
     }
 
-    /// The looks; those that did not come in time were in vain.
-    pub(super) fn finish(mut self) -> HashMap<ProcessKey, Option<Look>> {
-        for &key in &self.asked {
-            self.answers.entry(key).or_insert(None);
-        }
+    /// Those that were not answered.
+    pub(super) fn late(&self) -> impl Iterator<Item = ProcessKey> {
+        self.asked.iter().copied().filter(|key| !self.answers.contains_key(key))
+    }
+
+    /// The looks that came.
+    pub(super) fn finish(self) -> HashMap<ProcessKey, Option<Look>> {
         self.answers
     }
 }

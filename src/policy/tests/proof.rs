@@ -34,7 +34,7 @@ fn a_proof_that_does_not_come_is_not_waited_for() {
     let mut world = forked();
     let begun = world.snapshot.at;
     while fork(&mut world, Bytes::gib(7)).is_empty() {}
-    assert_eq!(world.snapshot.at.since(begun), Duration::from_secs(1) + TICK);
+    assert_eq!(world.snapshot.at.since(begun), Duration::from_secs(3) + TICK);
 }
 
 #[test]
@@ -48,4 +48,15 @@ fn without_room_there_is_no_time_for_proof() {
 fn a_doubt_that_changes_nothing_delays_nothing() {
     let mut world = forked();
     assert!(!fork(&mut world, Bytes::mib(100)).is_empty());
+}
+
+#[test]
+fn what_no_members_part_explains_ends_with_the_agent() {
+    let mut world = World::new().agent(10, Bytes::gib(1));
+    world.step();
+    // In a cgroup of its own it has written 14 GB into a memfd that nobody maps.
+    world.snapshot.at = world.snapshot.at + TICK;
+    world.snapshot.agents[0].charge =
+        Charge { anon: Bytes::gib(1), shmem: Bytes::gib(14), swap: Bytes::ZERO };
+    assert_eq!(told(&world.engine.step(&world.snapshot))[0], "TERM 10");
 }
