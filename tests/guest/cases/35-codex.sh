@@ -30,8 +30,8 @@ updates 5
 agents=$(health '[.agents[] | select(.rule == "codex") | "\(.pid) \(.uid) \(.parent)"] | join(", ")')
 services=$(health '[.agents[] | select(.rule != "codex") | "\(.rule) \(.parent)"] | unique | join(", ")')
 expect_is 'one agent' "$agents" "$root 1000 null"
-expect_is 'and services' "$services" 'codex-app-server null'
-expect_is 'which are no members' "$(processes_of "codex-$root")" "${#own[@]}"
+expect_is 'and services, which are no members' "$services" 'codex-app-server null'
+wait_for 60 "[[ \$(processes_of codex-$root) == ${#own[@]} ]]"
 expect_true_charge 'the charge' "codex-$root" "${own[@]}"
 figure node "$("$node/node" --version)"
 figure processes "${#own[@]}"
