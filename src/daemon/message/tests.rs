@@ -89,3 +89,11 @@ fn ids_are_stable_and_one_to_each_kind() {
         );
     }
 }
+
+/// A session is known from an environment, which is its owner's alone; others read the journal and the outcome.
+#[test]
+fn nobody_else_is_told_of_a_session() {
+    for message in all().iter().map(Message::of) {
+        assert!(!message.text.contains("7a1c"), "{}", message.text);
+    }
+}
