@@ -189,7 +189,9 @@ impl Roster {
         let exe = proc.exe(pid).ok()?;
         // As it is now: what is known of it may be older than its last exec, or not be there yet.
         let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
-        let is_copy = stat.start_stack != 0 && parent.is_some_and(|p| p.start_stack == stat.start_stack);
+        let parent = parent.filter(|p| stat.start_stack != 0 && p.start_stack == stat.start_stack);
+        // Where the kernel does not choose at random (setarch -R), two programs may have the same stack.
+        let is_copy = parent.is_some_and(|p| proc.exe(p.key.pid).is_ok_and(|parents| parents == exe));
         Some(Known::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
     }
 

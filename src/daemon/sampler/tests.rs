@@ -427,3 +427,19 @@ fn a_stray_is_found_by_its_environment_in_the_first_look() {
     let sample = sampler.sample().unwrap();
     assert_eq!(sample.agents[1].agent.resume_session.as_deref(), Some("claude --resume abc"));
 }
+
+/// Under `setarch -R` the stacks of two programs may start at the same place.
+#[test]
+fn another_program_on_the_same_stack_is_no_copy() {
+    let world = World::new().process(50, 1, "bash", "/usr/bin/bash", &["bash"], 5).process(
+        100,
+        50,
+        "claude",
+        CLAUDE,
+        &["claude"],
+        200,
+    );
+    let stat = "100 (claude) S 50 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 50\n";
+    fs::write(world.file(100, "stat"), stat).unwrap();
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 200M: claude.exe"]);
+}
