@@ -43,19 +43,20 @@ Exit status: 0 all is well, 1 warning, 2 critical, 3 no supervisor answers.
 Example: vm-health-check --json | jq '.agents[] | {id, charge, level}'";
 
 const EXPLAIN_HELP: &str = "\
-Exit status: 0 explained, 1 there is no such process, 3 explained, but no supervisor answers: from /proc and the
-built-in rules then.
+Exit status: 0 explained, 1 there is no such process, 3 explained, but no
+supervisor answers: from /proc and the built-in rules then.
 
 Of other users' processes only the totals are told, unless root asks.
 
 Example: claude-watchdog explain $$";
 
 const CHECK_HELP: &str = "\
-Reads what the supervisor would read: the file, its drop-ins (FILE.d/*.toml) and the environment; for the system's
-file also the unit's, /etc/default/claude-watchdog. Not root, it looks at your own processes only.
+Reads what the supervisor would read: the file, its drop-ins (FILE.d/*.toml) and
+the environment; for the system's file also the unit's, which is
+/etc/default/claude-watchdog. Not root, it looks at your own processes only.
 
-Exit status: 0 it is right, warnings or not; 78 it is wrong, and standard error says where and what would be right;
-1 it could not be checked.
+Exit status: 0 it is right, warnings or not; 78 it is wrong, and standard error
+says where and what would be right; 1 it could not be checked.
 
 Example: claude-watchdog check-config /etc/claude-watchdog/config.toml";
 

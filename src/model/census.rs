@@ -69,7 +69,7 @@ struct Entry {
     started_by: Option<ProcessKey>,
     /// The sessions of which its members' environments speak, the newest last: a conversation may be begun anew.
     sessions: Vec<Arc<str>>,
-    /// What it launched, if it is a launcher, and when that started.
+    /// What it launched, if it is a launcher.
     launched: Option<ProcessKey>,
     /// Its root was gone before we saw it; the first of its orphans stands for it.
     rootless: bool,
