@@ -59,6 +59,12 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_a_pool_can_be_held_too() {
+        let guest = parse(b"MemTotal: 900 kB\nMemFree: 1 kB\nAnonPages: 100 kB\nHugetlb: 50 kB\n").unwrap();
+        assert_eq!(guest.held.anon, Bytes::kib(150));
+    }
+
+    #[test]
     fn without_a_total_it_is_no_meminfo() {
         assert_eq!(parse(b""), None);
         assert_eq!(parse(b"MemTotal: 0 kB\nMemFree: 0 kB\n"), None);

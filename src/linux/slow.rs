@@ -306,4 +306,15 @@ mod tests {
         images.sort_unstable();
         assert_eq!(images, [1, 2]);
     }
+
+    #[test]
+    fn a_long_command_line_is_cut() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("5")).unwrap();
+        std::fs::write(root.path().join("5/cmdline"), "x\0".repeat(4 * WORDS)).unwrap();
+        let mut reader = SlowReader::open(root.path(), &[]).unwrap();
+        reader.ask(ProcessKey { pid: Pid::new(5).unwrap(), start_ticks: 0 }, 0, Question::Arguments);
+        let answer = reader.answers(PATIENCE).remove(0);
+        assert!(matches!(answer.found, Found::Arguments(argv) if argv.len() == WORDS));
+    }
 }

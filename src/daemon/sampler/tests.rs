@@ -443,3 +443,31 @@ fn another_program_on_the_same_stack_is_no_copy() {
     fs::write(world.file(100, "stat"), stat).unwrap();
     assert_eq!(seen(&mut world.sampler()), ["claude-100 200M: claude.exe"]);
 }
+
+#[test]
+fn what_a_fork_may_have_written_is_unproven() {
+    let node = &["node"];
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
+    let world = world.process(101, 100, "node", "/usr/bin/node", node, 300);
+    let mut sampler = world.sampler();
+    assert_eq!(sampler.sample().unwrap().agents[0].unproven, Bytes::ZERO);
+    let world = world.fork(102, 101, 300);
+    let meminfo = fs::read_to_string(world.dir.path().join("meminfo")).unwrap();
+    let grown = format!("AnonPages: {} kB", 2_000_000 + (100 << 10));
+    fs::write(world.dir.path().join("meminfo"), meminfo.replace("AnonPages: 2000000 kB", &grown)).unwrap();
+    let agent = sampler.sample().unwrap().agents.remove(0);
+    assert_eq!((agent.charge.total(), agent.unproven), (Bytes::mib(405), Bytes::mib(100)));
+}
+
+#[test]
+fn an_agents_total_holds_those_that_it_started() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(101, 100, "bash", "/usr/bin/bash", &["bash"], 1)
+        .process(102, 101, "claude", CLAUDE, &["claude"], 300);
+    let rules = Arc::new(Rules::built_in());
+    let (_, status) =
+        crate::daemon::publish::look(world.dir.path(), Path::new("/nowhere"), rules, None).unwrap();
+    let totals: Vec<_> = status.agents.iter().map(|a| (a.charge, a.total_charge)).collect();
+    assert_eq!(totals, [(Bytes::mib(6), Bytes::mib(306)), (Bytes::mib(300), Bytes::mib(300))]);
+}
