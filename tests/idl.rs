@@ -10,7 +10,7 @@ use claude_watchdog::model::explanation::{
 };
 use claude_watchdog::model::guest::Stall;
 use claude_watchdog::model::status::{
-    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, Forecast, GuestInfo, StatusInfo, Verdict,
+    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, Forecast, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
 use claude_watchdog::model::{Bytes, Explanation, Pid, Pressure, Uid};
 use serde::Serialize;
@@ -70,9 +70,11 @@ fn filled() -> StatusInfo {
             culprit: Some(culprit),
             signals: vec!["TERM".into()],
             dry_run: false,
+            cause: "guard".into(),
             outcome: "done".into(),
             resume: Some("claude --resume 1".into()),
         }],
+        supervisor: Some(SupervisorInfo::default()),
         notes: vec!["a dry run".into()],
     }
 }
@@ -82,6 +84,7 @@ fn bare() -> StatusInfo {
     let mut status = filled();
     status.guest.pressure = None;
     status.guest.forecast = None;
+    status.supervisor = None;
     for agent in &mut status.agents {
         (agent.parent, agent.cwd, agent.command, agent.scope) = (None, None, None, None);
         (agent.limit, agent.forecast) = (None, None);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::message::{Message, seconds};
-use crate::model::event::What;
+use crate::model::event::{Cause, What};
 use crate::model::status::{ActionInfo, CulpritInfo};
 use crate::model::{AgentRef, Event, ProcessKey, Signal};
 
@@ -26,43 +26,48 @@ impl Ledger {
         command: impl Fn(ProcessKey) -> String,
         cwd: impl Fn() -> Option<String>,
     ) {
-        match &event.what {
-            What::Acted(decision) => {
+        match (&event.what, &event.agent) {
+            (What::Acted(decision), Some(agent)) => {
                 let c = &decision.culprit;
                 let culprit = CulpritInfo { pid: c.top.pid, charge: c.charge, command: Some(command(c.top)) };
-                let resume = decision.whole.then(|| resume(command_of(&event.agent), cwd())).flatten();
+                let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
                     time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
                     kind: "act".to_owned(),
-                    agent: event.agent.id.to_string(),
-                    rule: event.agent.rule.clone(),
-                    pid: event.agent.root.pid,
-                    uid: event.agent.uid,
+                    agent: agent.id.to_string(),
+                    rule: agent.rule.clone(),
+                    pid: agent.root.pid,
+                    uid: agent.uid,
                     charge: event.charge,
                     line: decision.line,
                     culprit: Some(culprit),
                     signals: Vec::new(),
                     dry_run: decision.dry_run,
+                    cause: match decision.cause {
+                        Cause::Line => "line",
+                        Cause::Guard(_) => "guard",
+                    }
+                    .to_owned(),
                     outcome: Message::of(event).text,
                     resume,
                 };
                 self.actions.push_front((decision.action, info));
                 self.actions.truncate(KEPT);
             }
-            What::Signalled { action, signal, .. } => self.update(*action, |info| {
+            (What::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
                 // Each once: who is left is killed again and again, and that says nothing new.
                 if info.signals.last().is_none_or(|last| last != signal.name()) {
                     info.signals.push(signal.name().to_owned());
                 }
             }),
-            What::Ended { action, freed, after, .. } => self.update(*action, |info| {
+            (What::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
                 let how =
                     if info.signals.iter().any(|s| s == Signal::Kill.name()) { "killed" } else { "ended" };
                 info.outcome = format!("{how}, {freed} freed {} after the decision", seconds(*after));
             }),
-            What::Failed { action, .. } => {
+            (What::Failed { action, .. }, _) => {
                 self.update(*action, |info| info.outcome = Message::of(event).text);
             }
             _ => {}

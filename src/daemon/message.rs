@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::model::event::{Decision, Failure, What};
-use crate::model::{AgentId, Event, Signal};
+use crate::model::{AgentId, AgentRef, Event, Signal};
 
 /// One entry of the journal. Field names are upper-cased there; those that are `None` are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,11 @@ impl Message {
             action_id: None,
         };
         match &event.what {
-            What::Found | What::Gone => plain,
+            What::Found
+            | What::Gone
+            | What::HeldBack { .. }
+            | What::GuestInDanger { .. }
+            | What::GuestSafe { .. } => plain,
             What::Warned { line } | What::Recovered { line } => Self { line: Some(line.get()), ..plain },
             What::Acted(decision) => Self {
                 line: Some(decision.line.get()),
@@ -73,19 +77,37 @@ fn kind(what: &What) -> (Level, &'static str, &'static str) {
         What::Killed { .. } => (Level::WARN, "8a849a86ed664e15a00b3c8f372fbfa7", "kill"),
         What::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
         What::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
+        What::HeldBack { .. } => (Level::WARN, "3f0a3c0d9c9e4b0f8a8b1d2a6c1e5f70", "held-back"),
+        What::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
+        What::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),
     }
 }
 
 fn text(event: &Event) -> String {
-    let (id, charge) = (&event.agent.id, event.charge);
+    match &event.agent {
+        Some(agent) => of_agent(event, agent),
+        None => of_guest(event),
+    }
+}
+
+fn of_guest(event: &Event) -> String {
+    match &event.what {
+        What::GuestInDanger { danger, why } => format!("{danger:?} {why:?}"),
+        What::GuestSafe { left } => format!("the guest is out of danger again: {left} are left"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn of_agent(event: &Event, agent: &AgentRef) -> String {
+    let (id, charge) = (&agent.id, event.charge);
     match &event.what {
         What::Found => {
-            format!("found {id} (pid {}, uid {}), at {charge}", event.agent.root.pid, event.agent.uid)
+            format!("found {id} (pid {}, uid {}), at {charge}", agent.root.pid, agent.uid)
         }
         What::Gone => format!("{id} has ended"),
         What::Warned { line } => format!("{id} is at {charge}, over its warn line of {line}"),
         What::Recovered { line } => format!("{id} is at {charge}, back under its warn line of {line}"),
-        What::Acted(decision) => decided(event, decision),
+        What::Acted(decision) => decided(event, agent, decision),
         What::Signalled { signal, delivered, gone, refused, .. } => {
             signalled(id, signal.name(), *delivered, *gone, *refused)
         }
@@ -98,11 +120,14 @@ fn text(event: &Event) -> String {
             if *back { "" } else { "; the guest does not show the memory yet, something else took it" }
         ),
         What::Failed { why, .. } => failed(id, *why),
+        What::HeldBack { actions, wait } => {
+            format!("{id} is over its kill line again after {actions} actions: waiting {}", seconds(*wait))
+        }
+        What::GuestInDanger { .. } | What::GuestSafe { .. } => of_guest(event),
     }
 }
 
-fn decided(event: &Event, decision: &Decision) -> String {
-    let agent = &event.agent;
+fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
     let end = if decision.dry_run { "dry run: would end" } else { "ending" };
     let culprit = &decision.culprit;
     let whom = if decision.whole {

@@ -48,6 +48,7 @@ pub(super) fn status(
         agents,
         actions: ledger.actions(),
         notes: notes.to_vec(),
+        supervisor: None,
     }
 }
 

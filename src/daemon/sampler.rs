@@ -50,7 +50,7 @@ impl Sampler {
         let trees = self.census.update(&seen);
         self.roster.watch(trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
         let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, trees);
-        Ok(Snapshot { at, guest, pressure, agents })
+        Ok(Snapshot { at, guest, pressure, swapped_in: None, agents })
     }
 
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.

@@ -306,7 +306,8 @@ impl Supervisor {
 
     fn record(&mut self, event: &Event) {
         let last = Arc::clone(&self.updates.borrow());
-        let cwd = || last.agents.iter().find(|a| a.pid == event.agent.root.pid).and_then(|a| a.cwd.clone());
+        let root = event.agent.as_ref().map(|agent| agent.root.pid);
+        let cwd = || last.agents.iter().find(|a| Some(a.pid) == root).and_then(|a| a.cwd.clone());
         self.ledger.record(event, |key| self.sampler.command(key).to_owned(), cwd);
     }
 }
@@ -323,6 +324,6 @@ fn with_signals(
     let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
     let decided = events.iter().position(|e| matches!(e.what, What::Acted(_) | What::Killed { .. }));
     let at = decided.map_or(events.len(), |at| at + 1);
-    events.insert(at, Event { agent, charge, what });
+    events.insert(at, Event { agent: Some(agent), charge, what });
     events
 }

@@ -35,6 +35,7 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
         mem_available: available.or(free)?.min(mem_total),
         swap_total,
         swap_free,
+        swap_room: swap_free,
         held: Charge {
             anon: known(anon) + huge,
             // A file in a tmpfs is shmem that nobody needs to map.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{AgentRef, Bytes, ProcessKey};
+use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey};
 
-/// Something worth telling about one agent.
+/// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Which agent.
-    pub agent: AgentRef,
-    /// What it cost at that moment.
+    /// Of which agent; `None`: of the guest as a whole.
+    pub agent: Option<AgentRef>,
+    /// What it cost at that moment; all agents together where it is of the guest.
     pub charge: Bytes,
     /// What happened.
     pub what: What,
@@ -76,6 +76,63 @@ pub enum What {
         /// Why.
         why: Failure,
     },
+    /// It is over its kill line again soon after an action, or was started anew and is: the next action waits.
+    HeldBack {
+        /// How many actions there were on it and those that it follows, within the memory of such things.
+        actions: u32,
+        /// How long nothing is done, unless the guest is in danger.
+        wait: Duration,
+    },
+    /// The guest is in danger, and nobody is acted on.
+    GuestInDanger {
+        /// How it stands.
+        danger: Danger,
+        /// Why nobody.
+        why: Spared,
+    },
+    /// The guest is out of danger again.
+    GuestSafe {
+        /// What is left.
+        left: Bytes,
+    },
+}
+
+/// How near the guest is to having no memory left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Danger {
+    /// Available memory, and what swap can take.
+    pub left: Bytes,
+    /// What should be left at this rate.
+    pub reserve: Bytes,
+    /// How fast it fills.
+    pub rate: BytesPerSecond,
+    /// There is swap left, but everything waits for it.
+    pub thrashing: bool,
+}
+
+/// Why nobody is acted on though the guest is in danger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spared {
+    /// There is no agent.
+    NoAgents,
+    /// Others than agents took the memory.
+    Outside,
+    /// No agent is large enough for its end to help.
+    TooSmall {
+        /// What must be freed.
+        shortfall: Bytes,
+    },
+    /// Those that are large enough were tried in vain, or are protected.
+    OutOfReach,
+}
+
+/// What a decision rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The agent is over its kill line.
+    Line,
+    /// The guest is in danger, whatever the lines.
+    Guard(Danger),
 }
 
 /// What is to be ended, and why that.
@@ -83,9 +140,11 @@ pub enum What {
 pub struct Decision {
     /// Numbers the actions of this run of the supervisor, from 1.
     pub action: u64,
-    /// The kill line that the agent was over.
+    /// Why.
+    pub cause: Cause,
+    /// The agent's kill line.
     pub line: Bytes,
-    /// What must be freed to be back under the warn line.
+    /// What must be freed: to be back under the warn line, or for the guest to be out of danger.
     pub shortfall: Bytes,
     /// The guilty subtree: the agent's root with all below it where no smaller one covers the shortfall.
     pub culprit: Culprit,
@@ -93,6 +152,10 @@ pub struct Decision {
     pub whole: bool,
     /// How many processes are to be ended.
     pub processes: usize,
+    /// How many agents lose a part or all of themselves: one, or several that belong to one tree.
+    pub agents: usize,
+    /// The first signal: `KILL` where there is no time for another one.
+    pub signal: Signal,
     /// How long they get between `TERM` and `KILL`, at most.
     pub grace: Duration,
     /// Said, not done.

@@ -15,18 +15,36 @@ pub struct Guest {
     pub swap_total: Bytes,
     /// `SwapFree`.
     pub swap_free: Bytes,
+    /// What swap can take off memory: the free part, less what zram would take of memory for it.
+    pub swap_room: Bytes,
     /// Bounds of what any set of its processes can hold.
     pub held: Charge,
 }
 
 impl Guest {
-    /// Share of guest memory that is never counted as room: below it everything stalls. DESIGN: 4 %.
-    const FLOOR_PERCENT: u64 = 4;
+    /// Below this share of memory the guest is in danger, however slowly it fills. systemd-oomd and earlyoom act at
+    /// 10 %, of which most of a 16 GB guest is still of use.
+    const RESERVE_PERCENT: u64 = 4;
 
-    /// What can still be filled before the guest stalls: available memory and free swap above the floor.
+    /// Below this share everything stalls: it is nobody's to fill.
+    const FLOOR_PERCENT: u64 = 2;
+
+    /// What can still be filled before the kernel's OOM killer comes: available memory and what swap can take.
+    #[must_use]
+    pub fn left(&self) -> Bytes {
+        self.mem_available + self.swap_room
+    }
+
+    /// The least that is to be left.
+    #[must_use]
+    pub fn reserve(&self) -> Bytes {
+        self.mem_total.share(Self::RESERVE_PERCENT, 100)
+    }
+
+    /// What is left above the floor.
     #[must_use]
     pub fn room(&self) -> Bytes {
-        (self.mem_available + self.swap_free).saturating_sub(self.floor())
+        self.left().saturating_sub(self.floor())
     }
 
     /// The part of memory that is never room.

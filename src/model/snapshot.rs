@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub guest: Guest,
     /// Memory pressure; `None` where the kernel keeps none.
     pub pressure: Option<Pressure>,
+    /// What was read back from swap since boot; `None` where nobody needed to know.
+    pub swapped_in: Option<Bytes>,
     /// Every agent, in order of its root's start.
     pub agents: Vec<AgentSample>,
 }

@@ -22,6 +22,26 @@ pub struct StatusInfo {
     /// What the reader should know about the supervision itself, a sentence each: clamped lines, a dry run.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// How the supervisor itself is; null where none answers.
+    #[serde(default)]
+    pub supervisor: Option<SupervisorInfo>,
+}
+
+/// How the supervisor itself is, since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorInfo {
+    /// How often it woke and looked at the guest's memory.
+    pub glances: u64,
+    /// How often it looked at every agent.
+    pub looks: u64,
+    /// How often it woke more than 100 ms late.
+    pub missed: u64,
+    /// Microseconds that it was late at the worst.
+    pub worst_late_usec: u64,
+    /// How often memory pressure woke it.
+    pub woken_by_pressure: u64,
+    /// How often an agent's own cgroup woke it: a limit was reached.
+    pub woken_by_cgroups: u64,
 }
 
 /// How things stand.
@@ -156,6 +176,9 @@ pub struct ActionInfo {
     pub signals: Vec<String>,
     /// Said but not done.
     pub dry_run: bool,
+    /// `line`: over its kill line; `guard`: the guest was in danger.
+    #[serde(default)]
+    pub cause: String,
     /// Where it stands or how it ended, in one sentence.
     pub outcome: String,
     /// How to take up the work again; null where nothing needs to be.

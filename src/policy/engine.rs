@@ -1,12 +1,13 @@
 //! One step: a snapshot in, signals and tellings out.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::event::{Decision, Failure, What};
+use crate::model::event::{Cause, Decision, Failure, What};
 use crate::model::status::AgentLevel;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Lines, ProcessKey, Signal, Snapshot,
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
 };
 
 use super::culprit::choose;
@@ -36,6 +37,15 @@ pub struct Step {
     pub next: Duration,
 }
 
+/// What a look at the guest's memory alone asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// A whole snapshot is wanted now.
+    pub look: bool,
+    /// Otherwise: how soon to look again.
+    pub next: Duration,
+}
+
 /// One signal to several processes, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wave {
@@ -45,6 +55,8 @@ pub struct Wave {
     pub signal: Signal,
     /// To whom.
     pub targets: Vec<ProcessKey>,
+    /// A cgroup that holds nobody else: all in it is to be killed at once, what forks meanwhile included.
+    pub cgroup: Option<PathBuf>,
 }
 
 impl Engine {
@@ -52,6 +64,11 @@ impl Engine {
     #[must_use]
     pub fn new(lines: Lines, act: Act) -> Self {
         Self { lines, act, watches: HashMap::new(), ladder: None, actions: 0, room: None }
+    }
+
+    /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
+    pub fn glance(&mut self, _at: Boottime, _guest: &Guest) -> Glance {
+        Glance { look: true, next: pace::QUICKEST }
     }
 
     /// Decides what this snapshot asks for. The same history gives the same steps.
@@ -149,6 +166,9 @@ impl Engine {
             agent,
             What::Acted(Decision {
                 action: self.actions,
+                cause: Cause::Line,
+                agents: 1,
+                signal: Signal::Term,
                 line: self.lines.kill,
                 shortfall,
                 processes: choice.targets.len(),
@@ -177,7 +197,7 @@ impl Engine {
         let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
         let charge = agent.map(|a| a.charge.total()).unwrap_or_default();
         let acted_on = ladder.agent.clone();
-        let tell = |what| Event { agent: acted_on, charge, what };
+        let tell = |what| Event { agent: Some(acted_on), charge, what };
         match ladder.advance(snapshot.at, agent, &snapshot.guest, rate) {
             Progress::Waiting => {}
             Progress::Again(wave) => step.wave = Some(wave),
@@ -221,7 +241,7 @@ impl Engine {
                 return true;
             }
             let agent = watch.agent.clone();
-            let tell = |what| Event { agent: agent.clone(), charge: Bytes::ZERO, what };
+            let tell = |what| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, what };
             if let Some(Cooldown::Freed(freed)) = watch.cooldown {
                 // A whole agent was ended: it stays until its memory is back.
                 watch.update(snapshot.at, Bytes::ZERO, self.lines);
@@ -245,7 +265,7 @@ impl Engine {
 }
 
 fn event(sample: &AgentSample, what: What) -> Event {
-    Event { agent: sample.agent.clone(), charge: sample.charge.total(), what }
+    Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what }
 }
 
 fn ended(freed: Freed, charge: Bytes, back: bool, at: Boottime) -> What {

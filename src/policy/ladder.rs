@@ -151,7 +151,7 @@ impl Ladder {
     }
 
     fn wave(&self, signal: Signal, targets: Vec<ProcessKey>) -> Wave {
-        Wave { action: self.action, signal, targets }
+        Wave { action: self.action, signal, targets, cgroup: None }
     }
 }
 

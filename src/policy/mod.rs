@@ -11,7 +11,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, Step, Wave};
+pub use engine::{Engine, Glance, Step, Wave};
 
 use std::time::Duration;
 

@@ -146,6 +146,9 @@ fn told(step: &Step) -> Vec<String> {
             format!("ended, {freed} freed{}", if *back { "" } else { ", not back" })
         }
         What::Failed { why, .. } => format!("failed: {why:?}"),
+        What::HeldBack { .. } => "held back".to_owned(),
+        What::GuestInDanger { why, .. } => format!("danger: {why:?}"),
+        What::GuestSafe { .. } => "safe".to_owned(),
     });
     wave.chain(events).collect()
 }

@@ -14,6 +14,7 @@ use crate::model::{Bytes, Pid, Uid};
 fn calm() -> StatusInfo {
     let stall = |avg10| Stall { avg10, ..Stall::default() };
     StatusInfo {
+        supervisor: None,
         version: StatusInfo::VERSION,
         verdict: Verdict::Ok,
         guest: GuestInfo {
@@ -73,6 +74,7 @@ fn grown(charge: Bytes, level: AgentLevel, verdict: Verdict) -> StatusInfo {
 fn action() -> ActionInfo {
     let AgentInfo { id, rule, pid, uid, culprits, .. } = agent("claude", 1234, Bytes::mib(13_400));
     ActionInfo {
+        cause: "line".to_owned(),
         id: "7".into(),
         time: "2026-11-23T14:02:05Z".into(),
         kind: "act".into(),

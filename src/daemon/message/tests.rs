@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::model::event::Culprit;
+use crate::model::event::{Cause, Culprit};
 use crate::model::{AgentId, AgentRef, Bytes, Pid, ProcessKey, Signal, Uid};
 
 fn key(pid: i32) -> ProcessKey {
@@ -18,11 +18,14 @@ fn event(charge: Bytes, what: What) -> Event {
         resume: Some("claude --continue".into()),
         resume_session: Some("claude --resume 7a1c".into()),
     };
-    Event { agent, charge, what }
+    Event { agent: Some(agent), charge, what }
 }
 
 fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> What {
     What::Acted(Decision {
+        cause: Cause::Line,
+        agents: 1,
+        signal: Signal::Term,
         action: 1,
         line: Bytes::gib(13),
         shortfall: Bytes::mib(5300),

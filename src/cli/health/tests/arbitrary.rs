@@ -13,6 +13,7 @@ pub(super) fn status() -> impl Strategy<Value = StatusInfo> {
         prop::sample::select(vec![Verdict::Ok, Verdict::Warning, Verdict::Critical, Verdict::Unknown]);
     (verdict, guest(), vec(agent(), 0..4), vec(action(), 0..8), vec(text(), 0..3)).prop_map(
         |(verdict, guest, agents, actions, notes)| StatusInfo {
+            supervisor: None,
             version: StatusInfo::VERSION,
             verdict,
             guest,
@@ -114,6 +115,7 @@ fn action() -> impl Strategy<Value = ActionInfo> {
     (texts, pid(), uid(), bytes(), bytes(), option::of(culprit()), vec(text(), 0..3), any::<bool>()).prop_map(
         |((time, kind, agent, outcome, resume), pid, uid, charge, line, culprit, signals, dry_run)| {
             ActionInfo {
+                cause: "line".to_owned(),
                 id: "1".into(),
                 time,
                 kind,
