@@ -53,6 +53,8 @@ fn sample(tree: Tree) -> AgentSample {
     AgentSample {
         agent: tree.agent,
         parent: tree.parent,
+        started_by: tree.started_by,
+        keeper: tree.keeper,
         root_alive: tree.root_alive,
         members,
         charge,

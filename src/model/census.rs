@@ -32,6 +32,10 @@ pub struct Tree {
     pub agent: AgentRef,
     /// The agent that started it.
     pub parent: Option<AgentRef>,
+    /// The member of that agent that did; it may have ended since.
+    pub started_by: Option<ProcessKey>,
+    /// The parent of its root when that was recognised.
+    pub keeper: Option<ProcessKey>,
     /// Whether its root still lives. Never so for processes that only their environment tells to belong together:
     /// the first of them stands for the root that is gone.
     pub root_alive: bool,
@@ -67,6 +71,8 @@ struct Entry {
     parent: Option<AgentRef>,
     /// The member of the parent agent that started this one.
     started_by: Option<ProcessKey>,
+    /// The parent of its root when that was recognised.
+    keeper: Option<ProcessKey>,
     /// The sessions of which its members' environments speak, the newest last: a conversation may be begun anew.
     sessions: Vec<Arc<str>>,
     /// What it launched, if it is a launcher.
@@ -178,6 +184,8 @@ impl Census {
             .map(|e| Tree {
                 agent: e.agent.clone(),
                 parent: e.parent.clone(),
+                started_by: e.started_by,
+                keeper: e.keeper,
                 root_alive: alive(e.agent.root) && !e.rootless,
                 members: Vec::new(),
             })

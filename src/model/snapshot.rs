@@ -26,6 +26,10 @@ pub struct AgentSample {
     pub agent: AgentRef,
     /// The agent that started it, where one did.
     pub parent: Option<AgentRef>,
+    /// The member of that agent that did; it may have ended since.
+    pub started_by: Option<ProcessKey>,
+    /// The parent of its root when that was recognised: whoever starts an agent anew after its end is still there.
+    pub keeper: Option<ProcessKey>,
     /// Whether its root still runs; orphans of a dead root stay its members.
     pub root_alive: bool,
     /// Its processes, the root first where it lives. Sub-agents and theirs are not among them.

@@ -68,6 +68,8 @@ impl World {
         let sample = AgentSample {
             agent,
             parent: None,
+            started_by: None,
+            keeper: None,
             root_alive: true,
             members,
             charge: Charge::default(),

@@ -111,6 +111,8 @@ impl Scales {
         AgentSample {
             agent: tree.agent,
             parent: tree.parent,
+            started_by: tree.started_by,
+            keeper: tree.keeper,
             root_alive: tree.root_alive,
             members,
             unproven: charge.total().saturating_sub(proven),

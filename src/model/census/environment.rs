@@ -139,6 +139,7 @@ impl Census {
             role: Role::Agent,
             parent: None,
             started_by: None,
+            keeper: None,
             sessions,
             launched: None,
             rootless: true,

@@ -78,7 +78,7 @@ impl Census {
                 let joined = Joined::Child;
                 self.members.insert(process.key, Membership { agent: whole, started_by: whole, joined });
             } else {
-                self.begin(process, rule);
+                self.begin(process, rule, live);
                 new.push(process);
             }
         }
@@ -98,7 +98,7 @@ impl Census {
         self.entry(parent.key).filter(|e| launches(e, process, rule, live)).map(|_| parent.key)
     }
 
-    fn begin(&mut self, process: &Seen, rule: &Recognised) {
+    fn begin(&mut self, process: &Seen, rule: &Recognised, live: &Live<'_>) {
         let agent = AgentRef {
             id: AgentId::new(&rule.rule, process.key),
             rule: rule.rule.clone(),
@@ -116,6 +116,7 @@ impl Census {
             role: rule.role,
             parent,
             started_by,
+            keeper: self::parent(process, live).map(|parent| parent.key),
             sessions: Vec::new(),
             launched: None,
             rootless: false,
