@@ -13,12 +13,12 @@ use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
 };
 
+use super::Act;
 use super::guard::Guard;
-use super::ladder::Ladder;
+use super::ladder::{self, Ladder};
 use super::pace::{self, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
 use super::restarts::Restarts;
 use super::watch::Watch;
-use super::Act;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
@@ -109,11 +109,22 @@ impl Engine {
         let last = &self.last_look;
         let since = at.since(last.at);
         let moved = used(guest).saturating_sub(last.used) >= last.leeway && since >= QUICKEST_GLANCE;
-        // Where nobody can be acted on, looking more often than this does not help.
-        let in_danger = self.guard.danger(guest).is_some();
-        let pause = if self.guard.is_standing() { SLOWEST } else { QUICKEST_GLANCE };
-        let look = at >= last.due || moved || (in_danger && since >= pause);
+        let look = at >= last.due || moved || (since >= QUICKEST_GLANCE && self.is_urgent(guest, since));
         Glance { look, next: self.next_glance(at, guest) }
+    }
+
+    /// Whether the guest's memory alone asks for a look.
+    fn is_urgent(&self, guest: &Guest, since: Duration) -> bool {
+        if self.ladder.is_some() {
+            // What is left of the grace is told from the same figures.
+            return ladder::grace(Duration::MAX, guest, self.guard.fill.now()) <= QUICKEST;
+        }
+        self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST)
+    }
+
+    /// A danger in which nobody can be acted on: looking more often does not help.
+    fn is_in_vain(&self) -> bool {
+        self.guard.is_standing() || self.said
     }
 
     /// Decides what this snapshot asks for. The same history gives the same steps.
@@ -213,8 +224,7 @@ impl Engine {
 
     fn next_glance(&self, at: Boottime, guest: &Guest) -> Duration {
         let spare = guest.left().saturating_sub(self.guard.reserve(guest));
-        // Where nobody can be acted on, only the end of the danger is waited for.
-        let to_danger = if self.guard.is_standing() { SLOWEST } else { pace::glance(spare) };
+        let to_danger = if self.is_in_vain() { SLOWEST } else { pace::glance(spare) };
         let moved = used(guest).saturating_sub(self.last_look.used);
         let to_kill = self.last_look.to_kill.map_or(SLOWEST, |way| pace::glance(way.saturating_sub(moved)));
         let due = self.last_look.due.since(at).max(QUICKEST_GLANCE);

@@ -61,9 +61,9 @@ pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
 
 /// The family of the agent with that root, by the topmost agent's root.
 pub(super) fn family(snapshot: &Snapshot, top: ProcessKey) -> Option<Family> {
-    families(snapshot).into_iter().find(|f| {
-        f.agents.first().is_some_and(|a| a.agent.root == top || a.above.last() == Some(&top))
-    })
+    families(snapshot)
+        .into_iter()
+        .find(|f| f.agents.first().is_some_and(|a| a.agent.root == top || a.above.last() == Some(&top)))
 }
 
 /// The roots above an agent, nearest first. One that has ended is the last that is known.
@@ -113,11 +113,7 @@ impl Family {
 
     /// As few whole sub-agents as cover `shortfall`, those that `weight` more first; `None` where all of them do not.
     /// Each goes with all that it started.
-    pub(super) fn sub_agents(
-        &self,
-        shortfall: Bytes,
-        weight: impl Fn(&Relative) -> Bytes,
-    ) -> Option<Choice> {
+    pub(super) fn sub_agents(&self, shortfall: Bytes, weight: impl Fn(&Relative) -> Bytes) -> Option<Choice> {
         let mut below: Vec<&Relative> = self.agents.iter().skip(1).collect();
         below.sort_by_key(|r| std::cmp::Reverse((weight(r), r.charge)));
         let touchable: Vec<&Member> = touchable(&self.whole).collect();
@@ -144,9 +140,9 @@ impl Family {
     }
 
     /// The agents that lose something when these end, with whether they lose all.
-    pub(super) fn losers(&self, targets: &[ProcessKey]) -> Vec<(&AgentRef, bool)> {
+    pub(super) fn losers(&self, targets: &[ProcessKey]) -> Vec<(&Relative, bool)> {
         let loses = |r: &Relative| r.members.iter().any(|key| targets.contains(key));
         let whole = |r: &Relative| r.members.iter().all(|key| targets.contains(key));
-        self.agents.iter().filter(|r| loses(r)).map(|r| (&r.agent, whole(r))).collect()
+        self.agents.iter().filter(|r| loses(r)).map(|r| (r, whole(r))).collect()
     }
 }

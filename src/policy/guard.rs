@@ -183,7 +183,9 @@ impl Guard {
         let by_growth = |relative: &super::family::Relative| {
             relative.charge.saturating_sub(self.evidence.before(relative.agent.root))
         };
-        if choice.whole && let Some(several) = family.sub_agents(shortfall, by_growth) {
+        if choice.whole
+            && let Some(several) = family.sub_agents(shortfall, by_growth)
+        {
             return several;
         }
         choice

@@ -152,7 +152,11 @@ fn told(step: &Step) -> Vec<String> {
         What::Acted(d) => format!("act on {} {}", d.culprit.name, d.culprit.top.pid),
         What::Killed { remaining, .. } => format!("{remaining} to kill"),
         What::Widened { culprit, whole, .. } => {
-            if *whole { "widened to the agent".to_owned() } else { format!("widened to {}", culprit.top.pid) }
+            if *whole {
+                "widened to the agent".to_owned()
+            } else {
+                format!("widened to {}", culprit.top.pid)
+            }
         }
         What::Signalled { .. } => "signalled".to_owned(),
         What::Ended { freed, back, .. } => {

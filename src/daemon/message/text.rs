@@ -67,7 +67,11 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
             signalled(id, signal.name(), *delivered, *gone, *refused)
         }
         What::Killed { remaining, after, .. } => {
-            format!("{id}: {} still there {} after the decision, killing", processes(*remaining), seconds(*after))
+            format!(
+                "{id}: {} still there {} after the decision, killing",
+                processes(*remaining),
+                seconds(*after)
+            )
         }
         What::Ended { freed, peak, after, back, .. } => format!(
             "{id}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
@@ -89,7 +93,10 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
             processes(culprit.processes)
         ),
         What::Widened { culprit, whole: true, .. } => {
-            format!("{id}: it forks faster than it ends, so the agent ends whole ({})", processes(culprit.processes))
+            format!(
+                "{id}: it forks faster than it ends, so the agent ends whole ({})",
+                processes(culprit.processes)
+            )
         }
         What::GuestInDanger { .. } | What::GuestSafe { .. } => of_guest(event),
     }

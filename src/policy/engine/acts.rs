@@ -18,6 +18,8 @@ struct Plan<'a> {
     cause: Cause,
     /// Who is told of.
     agent: AgentRef,
+    /// What that one costs.
+    charge: Bytes,
     family: Option<ProcessKey>,
     sample: &'a AgentSample,
     choice: Choice,
@@ -62,6 +64,7 @@ impl Engine {
         let plan = Plan {
             cause: Cause::Line,
             agent,
+            charge: sample.charge.total(),
             family: None,
             sample,
             choice,
@@ -95,13 +98,14 @@ impl Engine {
                 let Sentence { family, choice, shortfall, grown } = *sentence;
                 let losers = family.losers(&choice.targets);
                 // A part that is one agent's, or all of one, is told of that one.
-                let (agent, whole) = match losers.as_slice() {
-                    [(agent, whole)] => ((*agent).clone(), *whole),
-                    _ => (family.whole.agent.clone(), choice.whole),
+                let (agent, charge, whole) = match losers.as_slice() {
+                    [(relative, whole)] => (relative.agent.clone(), relative.charge, *whole),
+                    _ => (family.whole.agent.clone(), family.whole.charge.total(), choice.whole),
                 };
                 let plan = Plan {
                     cause: Cause::Guard(danger),
                     agent,
+                    charge,
                     family: Some(family.top()),
                     sample: &family.whole,
                     agents: losers.len(),
@@ -123,7 +127,7 @@ impl Engine {
     }
 
     fn carry_out(&mut self, plan: Plan<'_>, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        let Plan { cause, agent, family, sample, choice, whole, agents, shortfall, grown } = plan;
+        let Plan { cause, agent, charge, family, sample, choice, whole, agents, shortfall, grown } = plan;
         self.actions += 1;
         let rate = self.watches.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(drain);
         let grace = ladder::grace(self.act.grace, &snapshot.guest, rate);
@@ -152,7 +156,6 @@ impl Engine {
             grace,
             dry_run: self.act.dry_run,
         };
-        let charge = sample.charge.total();
         step.events.push(Event { agent: Some(agent.clone()), charge, what: What::Acted(decision) });
         if self.act.dry_run {
             self.said = matches!(cause, Cause::Guard(_));

@@ -1,9 +1,9 @@
 //! The guest as a whole: none is over its own line, and it is short of memory all the same.
 
 use super::*;
-use crate::model::{Pressure, Signal};
 use crate::model::event::{Cause, Spared};
 use crate::model::guest::Stall;
+use crate::model::{Pressure, Signal};
 
 /// A guest of 16 GiB with 4 GiB of others'.
 fn guest() -> World {
@@ -55,10 +55,12 @@ fn two_agents_that_fit_alone_and_not_together() {
 
 #[test]
 fn it_is_the_child_that_took_it_not_the_agent_nor_a_smaller_one_that_would_do() {
-    let mut world = guest()
-        .agent(100, Bytes::gib(1))
-        .child(100, 101, "server", Bytes::mib(1500))
-        .child(100, 102, "vitest", Bytes::gib(1));
+    let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "server", Bytes::mib(1500)).child(
+        100,
+        102,
+        "vitest",
+        Bytes::gib(1),
+    );
     world.step();
     let told = world.until_told(|w, step| w.grow(102, Bytes::gib(1) + Bytes::mib(step * 20)));
     assert_eq!(told, ["TERM 102", "act on vitest 102"]);
@@ -86,9 +88,10 @@ fn others_took_it_so_no_agent_is_touched() {
     world.elsewhere = Bytes::gib(4);
     assert_eq!(super::told(&world.step()), ["safe"]);
     // And again in the next danger.
-    assert_eq!(world.until_told(|w, step| w.elsewhere = Bytes::gib(4) + Bytes::mib(step * 20)), [
-        "danger: Outside"
-    ]);
+    assert_eq!(
+        world.until_told(|w, step| w.elsewhere = Bytes::gib(4) + Bytes::mib(step * 20)),
+        ["danger: Outside"]
+    );
 }
 
 #[test]
@@ -302,7 +305,8 @@ fn who_cannot_be_ended_is_not_tried_again_and_again() {
     assert!(all.contains(&"TERM 200".to_owned()), "{all:?}");
     world.end(200);
     world.elsewhere = Bytes::gib(2);
-    let step = (0..20).map(|_| super::told(&world.after(Duration::from_secs(1)))).collect::<Vec<_>>().concat();
+    let step =
+        (0..20).map(|_| super::told(&world.after(Duration::from_secs(1)))).collect::<Vec<_>>().concat();
     assert!(step.iter().any(|t| t.starts_with("danger")), "{step:?}");
 }
 

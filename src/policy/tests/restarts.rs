@@ -101,10 +101,12 @@ fn what_forks_is_held_while_it_is_found_then_killed() {
 
 #[test]
 fn what_forks_faster_than_it_is_killed_takes_its_parent_along() {
-    let mut world = World::new()
-        .agent(100, Bytes::mib(240))
-        .child(100, 101, "bash", Bytes::mib(4))
-        .child(101, 102, "bomb", Bytes::gib(13));
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bash", Bytes::mib(4)).child(
+        101,
+        102,
+        "bomb",
+        Bytes::gib(13),
+    );
     assert_eq!(told(&world.step())[0], "TERM 102");
     let (mut all, mut pid) = (Vec::new(), 1000);
     world.after(Duration::from_secs(9));
