@@ -17,6 +17,9 @@ const BETWEEN_KILLS: Duration = Duration::from_secs(1);
 /// Who still lives this long after the first `KILL` is stuck in the kernel or beyond our rights.
 const LONGEST_KILLING: Duration = Duration::from_secs(10);
 
+/// The same in a guest that is full: there may be another who can be ended.
+const LONGEST_WITHOUT_ROOM: Duration = Duration::from_secs(3);
+
 /// What forks is held before it is killed, in so many rounds at the most. Each finds what forked since the one before,
 /// while its parent is still there to tell whose it is.
 const ROUNDS: u32 = 10;
@@ -143,7 +146,7 @@ impl Ladder {
                 let what = What::Killed { action, remaining, after };
                 Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(what))
             }
-            Phase::Killing { first, .. } if at.since(first) >= LONGEST_KILLING => {
+            Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
                 Progress::Failed(Failure::Survivors(living.len()))
             }
             Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.whole => self.widen(at, agent),
@@ -216,6 +219,10 @@ impl Ladder {
         let cgroup = agent.filter(|_| kills_all).and_then(|agent| own_cgroup(agent, &targets));
         Wave { action: self.action, signal, targets, cgroup }
     }
+}
+
+fn longest_killing(guest: &Guest) -> Duration {
+    if guest.room() == Bytes::ZERO { LONGEST_WITHOUT_ROOM } else { LONGEST_KILLING }
 }
 
 /// The cgroup that may be killed as a whole: the agent lives alone there, and all of it is to end.

@@ -311,6 +311,16 @@ fn who_cannot_be_ended_is_not_tried_again_and_again() {
 }
 
 #[test]
+fn a_guest_that_is_full_does_not_wait_for_one_that_is_stuck() {
+    let mut world = guest().agent(100, Bytes::gib(6)).agent(200, Bytes::mib(5800));
+    assert_eq!(told_last(&world.step()), "act on the agent");
+    world.elsewhere = Bytes::mib(200);
+    let waves: Vec<_> = (0..40).filter_map(|_| world.step().wave).collect();
+    let first = waves.iter().position(|w| w.targets == [key(200)]);
+    assert!(first.is_some(), "the other one after some three seconds: {waves:?}");
+}
+
+#[test]
 fn one_action_at_a_time_also_for_the_guest() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::mib(5800));
     world.elsewhere = Bytes::mib(800);
