@@ -2,12 +2,14 @@
 
 pub mod capability;
 pub mod cgroup;
+pub mod cgroup_kill;
 pub mod clock;
 pub mod details;
 mod kept;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;
+pub mod mrelease;
 pub mod newest;
 pub mod pidfd;
 pub mod proc;
