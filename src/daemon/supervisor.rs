@@ -186,7 +186,7 @@ impl Supervisor {
             sampler,
             rules,
             engine,
-            executor: Executor::open()?,
+            executor: Executor::open(&options.cgroup)?,
             ledger: Ledger::default(),
             reporter,
             notifier: Notifier::start()?,
