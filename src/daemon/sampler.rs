@@ -12,9 +12,12 @@ use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
 use crate::model::census::Census;
-use crate::model::{ProcessKey, Snapshot, Uid};
+use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use roster::Roster;
 use scales::Scales;
+
+/// How old the last sweep of all processes may be for those who do not say.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// Takes snapshots. Remembers what each process is, and to which agent it belongs.
 #[derive(Debug)]
@@ -41,16 +44,39 @@ impl Sampler {
         })
     }
 
+    /// The guest's memory as it is now, and nothing else.
+    pub(super) fn guest(&self) -> Result<Guest, ReadError> {
+        self.proc.guest()
+    }
+
     /// Sees the guest as it is now.
     pub(super) fn sample(&mut self) -> Result<Snapshot, ReadError> {
-        let at = clock::now();
-        let guest = self.proc.guest()?;
+        self.look(clock::now(), self.guest()?, SWEEP)
+    }
+
+    /// Sees everything, the guest's memory having been read before; all processes where they were not for `sweep`.
+    pub(super) fn look(
+        &mut self,
+        at: Boottime,
+        guest: Guest,
+        sweep: Duration,
+    ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
-        let seen = self.roster.look(&mut self.proc, at)?;
+        let seen = self.roster.look(&mut self.proc, at, sweep)?;
         let trees = self.census.update(&seen);
         self.roster.watch(trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
         let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, trees);
         Ok(Snapshot { at, guest, pressure, swapped_in: None, agents })
+    }
+
+    /// Whether processes have started since the last look, or are so young that they may yet become something else.
+    pub(super) fn is_stirring(&self, at: Boottime) -> bool {
+        self.roster.is_stirring(at)
+    }
+
+    /// An agent that costs more than this is looked up in its own cgroup in each look, to be alone there for sure.
+    pub(super) fn verify_homes_above(&mut self, charge: Bytes) {
+        self.scales.verify_above(charge);
     }
 
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
