@@ -30,7 +30,7 @@ impl Occasion {
         if moves || matches!(self, Self::Alarm | Self::Reader) {
             Duration::from_secs(1)
         } else {
-            Duration::from_secs(10)
+            Duration::from_mins(1)
         }
     }
 }
@@ -42,8 +42,8 @@ mod tests {
     #[test]
     fn a_calm_guest_is_swept_seldom() {
         let sweep = |occasion: Occasion, since| occasion.sweep(Duration::from_secs(since)).as_secs();
-        assert_eq!(sweep(Occasion::Memory, 5), 10);
-        assert_eq!(sweep(Occasion::Newcomers, 1), 10);
+        assert_eq!(sweep(Occasion::Memory, 5), 60);
+        assert_eq!(sweep(Occasion::Newcomers, 1), 60);
         assert_eq!(sweep(Occasion::Memory, 1), 1);
         assert_eq!([Occasion::Alarm, Occasion::Reader].map(|o| sweep(o, 5)), [1, 1]);
     }

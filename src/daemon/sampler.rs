@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
-use crate::model::census::Census;
+use crate::model::census::{Census, Tree};
 use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use roster::Roster;
 use scales::Scales;
@@ -24,6 +24,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub(super) struct Sampler {
     proc: Proc,
     census: Census,
+    /// What the census said last; it is asked again when something has changed.
+    trees: Vec<Tree>,
+    changed: bool,
     roster: Roster,
     scales: Scales,
 }
@@ -39,6 +42,8 @@ impl Sampler {
         Ok(Self {
             proc: Proc::open(proc)?,
             census: Census::default(),
+            trees: Vec::new(),
+            changed: false,
             roster: Roster::new(proc, rules, only)?,
             scales: Scales::new(proc, cgroup)?,
         })
@@ -62,10 +67,13 @@ impl Sampler {
         sweep: Duration,
     ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
-        let seen = self.roster.look(&mut self.proc, at, sweep)?;
-        let trees = self.census.update(&seen);
-        self.roster.watch(trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
-        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, trees);
+        let changed = self.roster.look(&mut self.proc, at, sweep)?;
+        // What the census learns of one process may tell of another in its next round.
+        if std::mem::replace(&mut self.changed, changed) || changed {
+            self.trees = self.census.update(&self.roster.seen());
+        }
+        self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
+        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, &self.trees);
         Ok(Snapshot { at, guest, pressure, swapped_in: None, agents })
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Roster {
     settled: Boottime,
     /// This is the first look.
     first: bool,
+    /// Something of what the census goes by has changed in this look.
+    changed: bool,
     pids: Vec<Pid>,
     /// Only this user's agents are supervised; `None`: everybody's.
     only: Option<Uid>,
@@ -58,6 +60,7 @@ impl Roster {
             swept: None,
             settled: Boottime::default(),
             first: true,
+            changed: false,
             pids: Vec::new(),
             only,
         })
@@ -96,27 +99,31 @@ impl Roster {
         self.last.contains(&None) || self.last != [now, now] || at < self.settled
     }
 
-    /// Looks at those who may have changed; at all where that was last done longer than `sweep` ago.
-    pub(super) fn look(
-        &mut self,
-        proc: &mut Proc,
-        at: Boottime,
-        sweep: Duration,
-    ) -> Result<Vec<Seen>, ReadError> {
+    /// Looks at those who may have changed; at all where that was last done longer than `sweep` ago. Whether anything
+    /// of what the census goes by did.
+    pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime, sweep: Duration) -> Result<bool, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
         self.first = self.swept.is_none();
+        self.changed = false;
         self.choose(proc, at, sweep, &mut pids)?;
         for &pid in &pids {
             // What vanishes, or cannot be read, while we look is not there; that ends no supervision.
             if self.read(proc, pid, at).is_none() {
-                self.known.remove(&pid);
+                self.changed |= self.known.remove(&pid).is_some();
             }
         }
         self.pids = pids;
         self.await_answers(proc, if self.first { FIRST_PATIENCE } else { PATIENCE });
-        let unmatched = self.known.values().filter(|known| known.rule.is_none());
-        self.settled = unmatched.map(Known::settled).max().unwrap_or_default();
-        Ok(self.known.values().map(|known| self.seen(known)).collect())
+        if self.changed {
+            let unmatched = self.known.values().filter(|known| known.rule.is_none());
+            self.settled = unmatched.map(Known::settled).max().unwrap_or_default();
+        }
+        Ok(self.changed)
+    }
+
+    /// Every process as the census is to know it.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.known.values().map(|known| self.seen_one(known)).collect()
     }
 
     /// Takes in what was asked of processes, as far as it comes in time.
@@ -124,6 +131,7 @@ impl Roster {
         for answer in self.slow.answers(patience) {
             let asked_of = |k: &&mut Known| k.key == answer.key && k.image == answer.image;
             let Some(known) = self.known.get_mut(&answer.key.pid).filter(asked_of) else { continue };
+            self.changed = true;
             match answer.found {
                 Found::Arguments(argv) => {
                     known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
@@ -164,7 +172,9 @@ impl Roster {
                 proc.pids(pids)?;
                 self.kernel.clear();
                 let there: HashSet<Pid> = pids.iter().copied().collect();
+                let count = self.known.len();
                 self.known.retain(|pid, _| there.contains(pid));
+                self.changed |= self.known.len() < count;
                 self.swept = Some(at);
             }
         }
@@ -188,6 +198,7 @@ impl Roster {
         let mut before = self.known.remove(&pid).filter(|known| known.key == stat.key);
         let moved = before.as_ref().is_some_and(|known| known.parent != stat.parent);
         let unchanged = before.as_mut().is_some_and(|known| known.update(at, &stat));
+        self.changed |= moved || !unchanged;
         let mut known = match before {
             Some(known) if unchanged => known,
             before => {
@@ -230,7 +241,7 @@ impl Roster {
         self.only.is_none_or(|only| only == uid)
     }
 
-    fn seen(&self, known: &Known) -> Seen {
+    fn seen_one(&self, known: &Known) -> Seen {
         Seen {
             key: known.key,
             parent: known.parent,

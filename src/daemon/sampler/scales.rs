@@ -58,13 +58,13 @@ impl Scales {
         roster: &Roster,
         at: Boottime,
         guest: &Guest,
-        trees: Vec<Tree>,
+        trees: &[Tree],
     ) -> Vec<AgentSample> {
         self.await_answers(at, Duration::ZERO);
-        let roots: HashSet<ProcessKey> = trees.iter().map(|tree| tree.agent.root).collect();
-        self.sharing.retain(|root, _| roots.contains(root));
-        self.homes.retain(|root, _| roots.contains(root));
-        trees.into_iter().map(|tree| self.weigh_one(proc, roster, at, guest, tree)).collect()
+        let lives = |root: &ProcessKey| trees.iter().any(|tree| tree.agent.root == *root);
+        self.sharing.retain(|root, _| lives(root));
+        self.homes.retain(|root, _| lives(root));
+        trees.iter().map(|tree| self.weigh_one(proc, roster, at, guest, tree)).collect()
     }
 
     /// Takes in the looks that were asked for, as far as they come in time.
@@ -89,7 +89,7 @@ impl Scales {
         roster: &Roster,
         at: Boottime,
         guest: &Guest,
-        tree: Tree,
+        tree: &Tree,
     ) -> AgentSample {
         let figures: Vec<Figures> = tree.members.iter().map(|m| figures(proc, roster, m.key)).collect();
         let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
@@ -102,7 +102,7 @@ impl Scales {
         }
         let members: Vec<Member> = tree
             .members
-            .into_iter()
+            .iter()
             .zip(&estimate.charges)
             .map(|(member, charge)| self.member(roster, member, *charge))
             .collect();
@@ -116,8 +116,8 @@ impl Scales {
         };
         let proven = cgroup.as_ref().map_or(proven, |cgroup| cgroup.charge.total().max(proven));
         AgentSample {
-            agent: tree.agent,
-            parent: tree.parent,
+            agent: tree.agent.clone(),
+            parent: tree.parent.clone(),
             started_by: tree.started_by,
             keeper: tree.keeper,
             root_alive: tree.root_alive,
@@ -128,12 +128,12 @@ impl Scales {
         }
     }
 
-    fn member(&self, roster: &Roster, member: TreeMember, charge: Charge) -> Member {
+    fn member(&self, roster: &Roster, member: &TreeMember, charge: Charge) -> Member {
         let name = roster.get(member.key).map(|known| known.name.clone()).unwrap_or_default();
         Member {
             protected: is_protected(&name) || self.own == Some(member.key.pid),
             key: member.key,
-            lineage: member.lineage,
+            lineage: member.lineage.clone(),
             carries_agent: member.carries_agent,
             joined: member.joined,
             charge,
