@@ -22,6 +22,7 @@ mod start;
 mod supervisor;
 
 pub use error::DaemonError;
+pub use executor::Executor;
 pub use explain::explain_alone;
 pub use matches::{RunningMatch, running_matches};
 pub use publish::one_look;

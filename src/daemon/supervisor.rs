@@ -94,7 +94,7 @@ impl Supervisor {
             sampler,
             rules,
             engine,
-            executor: Executor::open()?,
+            executor: Executor::open(&options.cgroup)?,
             publisher,
             reporter,
             notifier: Notifier::start()?,

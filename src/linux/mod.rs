@@ -2,11 +2,14 @@
 
 pub mod capability;
 pub mod cgroup;
+pub mod cgroup_kill;
 pub mod clock;
 pub mod details;
+mod kept;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;
+pub mod mrelease;
 pub mod newest;
 pub mod pidfd;
 pub mod proc;
@@ -14,3 +17,5 @@ pub mod rollup;
 pub mod slow;
 pub mod stat;
 pub mod status;
+pub mod swap;
+pub mod vmstat;
