@@ -5,9 +5,9 @@ use std::time::Duration;
 /// What waits for a look and is no danger waits for so long: newcomers, and the next update of a stream.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
-/// A look that memory asks for so long after the last one is the policy's round and no sign of anything: it goes its
-/// rounds each 5 s, and each second or quicker where something moves.
-const ROUND: Duration = Duration::from_secs(4);
+/// A look that memory asks for so long after the last one is the policy's round and no sign of anything: where all
+/// agents rest it goes its rounds each 5 s (`AT_REST` of `policy::pace`), and looks sooner where something moves.
+const ROUND: Duration = Duration::from_millis(4900);
 
 /// Why a whole look is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

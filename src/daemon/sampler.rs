@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
+use crate::linux::vmstat::Vmstat;
 use crate::model::census::{Census, Tree};
 use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use roster::Roster;
@@ -19,10 +20,15 @@ use scales::Scales;
 /// How old the last sweep of all processes may be for those who do not say.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// With more of memory available than this share nothing needs to be read back from swap to go on. The policy asks
+/// from 4 % downwards (`Guest::reserve`) and wants to have seen some time before.
+const THRASHING_PERCENT: u64 = 10;
+
 /// Takes snapshots. Remembers what each process is, and to which agent it belongs.
 #[derive(Debug)]
 pub(super) struct Sampler {
     proc: Proc,
+    vmstat: Vmstat,
     census: Census,
     /// What the census said last; it is asked again when something has changed.
     trees: Vec<Tree>,
@@ -41,6 +47,7 @@ impl Sampler {
     ) -> Result<Self, ReadError> {
         Ok(Self {
             proc: Proc::open(proc)?,
+            vmstat: Vmstat::of(proc),
             census: Census::default(),
             trees: Vec::new(),
             changed: false,
@@ -74,7 +81,8 @@ impl Sampler {
         }
         self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
         let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, &self.trees);
-        Ok(Snapshot { at, guest, pressure, swapped_in: None, agents })
+        let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
+        Ok(Snapshot { at, guest, pressure, swapped_in, agents })
     }
 
     /// Whether processes have started since the last look, or are so young that they may yet become something else.
@@ -104,6 +112,11 @@ impl Sampler {
     pub(super) fn cwd(&self, key: ProcessKey) -> Option<PathBuf> {
         self.roster.get(key).and_then(|_| self.proc.cwd(key.pid))
     }
+}
+
+/// What swap gives back matters only then; the file takes the kernel as long as all others of a look together.
+fn thrashing_is_possible(guest: &Guest) -> bool {
+    guest.swap_free < guest.swap_total && guest.mem_available < guest.mem_total.share(THRASHING_PERCENT, 100)
 }
 
 #[cfg(test)]
