@@ -20,6 +20,7 @@ mod service;
 mod signals;
 mod start;
 mod supervisor;
+mod timer;
 
 pub use error::DaemonError;
 pub use executor::Executor;

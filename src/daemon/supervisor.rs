@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::Level;
 
 use super::calls::{Alarms, Calls};
@@ -18,6 +18,7 @@ use super::reporter::{Report, Reporter};
 use super::sampler::Sampler;
 use super::service::Service;
 use super::start::Options;
+use super::timer::Timer;
 use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::proc::{Proc, ReadError};
@@ -40,6 +41,7 @@ pub(super) struct Supervisor {
     reporter: Reporter,
     notifier: Notifier,
     calls: Arc<Calls>,
+    timer: Timer,
     lines: EffectiveLines,
     info: SupervisorInfo,
     /// When the last look began.
@@ -99,6 +101,7 @@ impl Supervisor {
             reporter,
             notifier: Notifier::start()?,
             calls: Arc::new(Calls::default()),
+            timer: Timer::new()?,
             lines: effective,
             info: SupervisorInfo::default(),
             looked: now,
@@ -159,7 +162,7 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 () = self.calls.rung() => {}
-                () = sleep_until(called.min(due)) => break,
+                () = self.timer.until(called.min(due)) => break,
             }
         }
         deadlines::woke(&mut self.info, planned, Instant::now());
