@@ -1,5 +1,5 @@
 //! Between a decision and its signal nothing is allocated: under pressure an allocation may wait for the very memory
-//! that the signal is to free.
+//! that the signal is to free. Nor by the look at the guest that comes before each decision.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 #![allow(unsafe_code, reason = "a counting allocator cannot be written without")]
@@ -13,8 +13,11 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use claude_watchdog::daemon::Executor;
+use claude_watchdog::linux::meminfo::Meminfo;
 use claude_watchdog::linux::pidfd::{Sent, Signaller};
 use claude_watchdog::linux::proc::Proc;
+use claude_watchdog::linux::swap::SwapRoom;
+use claude_watchdog::linux::vmstat::Vmstat;
 use claude_watchdog::model::event::What;
 use claude_watchdog::model::{
     AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,
@@ -189,6 +192,30 @@ fn a_signal_is_sent_without_an_allocation() {
     for child in &mut children {
         assert!(!child.wait().unwrap().success());
     }
+}
+
+#[test]
+fn a_look_at_the_guest_allocates_nothing() {
+    let (meminfo, vmstat) = (Meminfo::of(Path::new("/proc")), Vmstat::of(Path::new("/proc")));
+    let (guest, counted) = allocations(|| (meminfo.read().unwrap(), vmstat.swapped_in()).0);
+    assert!(guest.mem_total > Bytes::ZERO);
+    assert_eq!(counted, 0);
+
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir_all(tree.path().join("block/zram0")).unwrap();
+    fs::write(tree.path().join("block/zram0/mm_stat"), "90000000 1 30000000 0 0 0 0 0 0\n").unwrap();
+    fs::write(
+        tree.path().join("swaps"),
+        "Filename Type Size Used Priority\n/dev/zram0 partition 4000 1000 100\n",
+    )
+    .unwrap();
+    let mut room = SwapRoom::of(tree.path(), tree.path());
+    let mut guest = Guest { swap_total: Bytes::kib(4000), swap_free: Bytes::kib(3000), ..guest };
+    room.weigh(at(100), &mut guest);
+    assert_eq!(guest.swap_room, Bytes::kib(2000));
+    guest.swap_free = Bytes::kib(1500);
+    let ((), counted) = allocations(|| room.weigh(at(105), &mut guest));
+    assert_eq!((guest.swap_room, counted), (Bytes::kib(1000), 0), "while the list is not old");
 }
 
 #[test]

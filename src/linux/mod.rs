@@ -1,5 +1,7 @@
-//! What Linux tells and does: `/proc`, pidfds, memory locking, the clock. Reads and does, decides nothing.
+//! What Linux tells and does: `/proc`, cgroups, pidfds, alarms, memory locking, the clock. Reads and does, decides
+//! nothing.
 
+pub mod alarm;
 pub mod capability;
 pub mod cgroup;
 pub mod cgroup_kill;
