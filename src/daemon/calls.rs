@@ -4,18 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// What the kernel wakes us for.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the threads that listen for them come with `linux::alarm`")
-)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Alarm {
-    /// Memory pressure is over its threshold (PSI).
-    Pressure,
-    /// An agent's own cgroup met its limit (`memory.events`).
-    Cgroup,
-}
+use crate::linux::alarm::Alarm;
 
 /// The bell at the loop's door. Whoever rings it, from whatever thread, neither waits nor allocates; however often
 /// it rings until the loop comes, it is one look.
@@ -27,19 +16,15 @@ pub(super) struct Calls {
     cgroups: AtomicU64,
 }
 
-/// Alarms that have not been answered yet.
+/// Rings that have not been answered yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Alarms {
+pub(super) struct Rings {
     pub(super) pressure: u64,
     pub(super) cgroups: u64,
 }
 
 impl Calls {
     /// A look is wanted at once. May be called from any thread.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the threads that listen for them come with `linux::alarm`")
-    )]
     pub(super) fn alarm(&self, alarm: Alarm) {
         let count = match alarm {
             Alarm::Pressure => &self.pressure,
@@ -76,15 +61,15 @@ impl Calls {
     }
 
     /// The alarms are answered by the look that follows.
-    pub(super) fn take_alarms(&self) -> Alarms {
-        Alarms {
+    pub(super) fn take_alarms(&self) -> Rings {
+        Rings {
             pressure: self.pressure.swap(0, Ordering::Relaxed),
             cgroups: self.cgroups.swap(0, Ordering::Relaxed),
         }
     }
 }
 
-impl Alarms {
+impl Rings {
     pub(super) fn any(self) -> bool {
         self != Self::default()
     }
@@ -110,7 +95,7 @@ mod tests {
         runtime.block_on(calls.rung());
         listener.join().unwrap();
         assert!(calls.is_alarmed() && !calls.is_asked());
-        assert_eq!(calls.take_alarms(), Alarms { pressure: 2, cgroups: 1 });
+        assert_eq!(calls.take_alarms(), Rings { pressure: 2, cgroups: 1 });
         assert!(!calls.is_alarmed() && !calls.take_alarms().any(), "each is answered once");
     }
 }

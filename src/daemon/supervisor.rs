@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Level;
 
-use super::calls::{Alarms, Calls};
+use super::calls::{Calls, Rings};
 use super::deadlines;
 use super::error::DaemonError;
 use super::executor::Executor;
@@ -21,6 +21,7 @@ use super::start::Options;
 use super::timer::Timer;
 use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
+use crate::linux::alarm::Alarms;
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::{clock, memlock};
 use crate::model::event::What;
@@ -41,6 +42,8 @@ pub(super) struct Supervisor {
     reporter: Reporter,
     notifier: Notifier,
     calls: Arc<Calls>,
+    /// `None` where its thread could not be started.
+    alarms: Option<Alarms>,
     timer: Timer,
     lines: EffectiveLines,
     info: SupervisorInfo,
@@ -91,6 +94,7 @@ impl Supervisor {
         let engine = Engine::new(lines, act);
         let snapshot = sampler.sample()?;
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
+        let calls = Arc::new(Calls::default());
         let now = Instant::now();
         Ok(Self {
             sampler,
@@ -98,9 +102,10 @@ impl Supervisor {
             engine,
             executor: Executor::open(&options.cgroup)?,
             publisher,
-            reporter,
             notifier: Notifier::start()?,
-            calls: Arc::new(Calls::default()),
+            alarms: alarms(options, &calls, &reporter),
+            calls,
+            reporter,
             timer: Timer::new()?,
             lines: effective,
             info: SupervisorInfo::default(),
@@ -194,11 +199,11 @@ impl Supervisor {
         let guest = self.sampler.guest()?;
         self.info.glances += 1;
         let glance = self.engine.glance(at, &guest);
-        let alarms = self.calls.take_alarms();
-        self.info.woken_by_pressure += alarms.pressure;
-        self.info.woken_by_cgroups += alarms.cgroups;
+        let rings = self.calls.take_alarms();
+        self.info.woken_by_pressure += rings.pressure;
+        self.info.woken_by_cgroups += rings.cgroups;
         let since = begun - self.looked;
-        let Some(occasion) = self.occasion(at, since, glance.look, alarms) else {
+        let Some(occasion) = self.occasion(at, since, glance.look, rings) else {
             return Ok(self.sooner(at, since, glance.next));
         };
         let told = self.calls.take_asked() || self.publisher.is_followed();
@@ -210,12 +215,12 @@ impl Supervisor {
         Ok(self.sooner(at, Duration::ZERO, next?))
     }
 
-    fn occasion(&self, at: Boottime, since: Duration, wanted: bool, alarms: Alarms) -> Option<Occasion> {
-        if alarms.any() || self.failing {
+    fn occasion(&self, at: Boottime, since: Duration, wanted: bool, rings: Rings) -> Option<Occasion> {
+        let asked = self.calls.is_asked() && since >= freshness::SPACING;
+        let followed = self.publisher.is_followed() && (wanted || since >= SOON);
+        if rings.any() || self.failing {
             Some(Occasion::Alarm)
-        } else if self.calls.is_asked() && since >= freshness::SPACING {
-            Some(Occasion::Reader)
-        } else if self.publisher.is_followed() && (wanted || since >= SOON) {
+        } else if asked || followed {
             Some(Occasion::Reader)
         } else if wanted {
             Some(Occasion::Memory)
@@ -240,6 +245,10 @@ impl Supervisor {
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
+        if let Some(alarms) = &self.alarms {
+            let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
+            alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
+        }
         if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
             let line = self.publisher.publish(self.looked, snapshot, &self.engine, &self.sampler, self.info);
             self.notifier.status(&line, !events.is_empty());
@@ -249,6 +258,24 @@ impl Supervisor {
             self.reporter.tell(Report::Event(Box::new(event)));
         }
         next
+    }
+}
+
+/// What wakes the loop from outside. Without it supervision goes on by the clock.
+fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter) -> Option<Alarms> {
+    let log = |text| reporter.tell(Report::Log(Level::INFO, text));
+    let bell = Arc::clone(calls);
+    match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
+        Ok(alarms) => {
+            if let Some(error) = alarms.unarmed() {
+                log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
+            }
+            Some(alarms)
+        }
+        Err(error) => {
+            log(format!("nothing wakes us early, we go by the clock: {error}"));
+            None
+        }
     }
 }
 
