@@ -275,7 +275,12 @@ pub(super) fn read_file(dir: &OwnedFd, pid: Pid, name: &str, buffer: &mut [u8]) 
     let mut len = 0;
     while len < buffer.len() {
         match read(&file, &mut buffer[len..]) {
-            Ok(0) => break,
+            // The kernel makes such a file as a whole (seq_file.rst, single_open), so what did not fill the rest of
+            // the buffer was the end of it: one system call of four less.
+            Ok(n) if n < buffer.len() - len => {
+                len += n;
+                break;
+            }
             Ok(n) => len += n,
             Err(Errno::INTR) => {}
             Err(e) => return Err(e),
