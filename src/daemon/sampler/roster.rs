@@ -245,6 +245,7 @@ impl Roster {
         Seen {
             key: known.key,
             parent: known.parent,
+            session: Pid::new(known.session),
             uid: known.uid,
             rule: known.rule.clone().filter(|_| self.supervises(known.uid)),
             origin: match &known.environment {
