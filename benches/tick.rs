@@ -12,6 +12,7 @@ use std::time::Duration;
 use claude_watchdog::agents::{Facts, Rules};
 use claude_watchdog::linux::proc::Proc;
 use claude_watchdog::model::census::{Census, Seen, Tree};
+use claude_watchdog::model::sharing::{Figures, Sharing};
 use claude_watchdog::model::{
     AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Recognised, Role, Snapshot,
     Uid,
@@ -90,6 +91,64 @@ fn step_that_decides(bencher: Bencher) {
     bencher
         .with_inputs(|| Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) }))
         .bench_local_values(|mut engine| engine.step(&snapshot));
+}
+
+/// The guest runs out, and nobody is over a line: five families are judged.
+#[divan::bench]
+fn step_of_the_guard(bencher: Bencher) {
+    let mut snapshot = snapshot();
+    (snapshot.guest.mem_total, snapshot.guest.mem_available) = (Bytes::gib(32), Bytes::gib(1));
+    let lines = Lines { warn: Bytes::gib(500), kill: Bytes::gib(600) };
+    bencher
+        .with_inputs(|| Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) }))
+        .bench_local_values(|mut engine| {
+            let step = engine.step(&snapshot);
+            assert!(step.wave.is_some(), "it acts");
+            step
+        });
+}
+
+#[divan::bench]
+fn glance(bencher: Bencher) {
+    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    let mut engine = Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) });
+    let snapshot = snapshot();
+    engine.step(&snapshot);
+    let mut at = snapshot.at;
+    bencher.bench_local(|| {
+        at = at + Duration::from_millis(20);
+        engine.glance(at, &snapshot.guest)
+    });
+}
+
+/// Twenty members, five of them forks of one image.
+#[divan::bench]
+fn charge_of_an_agent(bencher: Bencher) {
+    let guest = snapshot().guest;
+    let figures: Vec<Figures> = (1..=20)
+        .map(|pid| Figures {
+            key: ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 },
+            image: u64::try_from(pid.min(16)).unwrap(),
+            charge: Charge { anon: Bytes::mib(100), ..Charge::default() },
+        })
+        .collect();
+    let mut sharing = Sharing::default();
+    let mut at = Boottime::new(Duration::from_secs(1));
+    bencher.bench_local(|| {
+        at = at + Duration::from_millis(100);
+        sharing.estimate(at, &guest, &figures)
+    });
+}
+
+/// Every process of this machine.
+#[divan::bench]
+fn scan(bencher: Bencher) {
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let mut pids = Vec::new();
+    bencher.bench_local(|| {
+        proc.pids(&mut pids).unwrap();
+        pids.iter().filter(|pid| proc.stat(**pid).is_ok_and(|stat| stat.is_some())).count()
+    });
 }
 
 #[divan::bench]

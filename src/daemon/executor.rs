@@ -22,6 +22,7 @@ impl Executor {
     pub(super) fn send(&self, wave: &Wave) -> What {
         let signal = match wave.signal {
             Signal::Term => rustix::process::Signal::TERM,
+            Signal::Stop => rustix::process::Signal::STOP,
             Signal::Kill => rustix::process::Signal::KILL,
         };
         let (mut delivered, mut gone, mut refused) = (0, 0, 0);

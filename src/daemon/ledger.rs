@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::message::{Message, seconds};
-use crate::model::event::{Cause, What};
+use crate::model::event::What;
 use crate::model::status::{ActionInfo, CulpritInfo};
 use crate::model::{AgentRef, Event, ProcessKey, Signal};
 
@@ -45,11 +45,7 @@ impl Ledger {
                     culprit: Some(culprit),
                     signals: Vec::new(),
                     dry_run: decision.dry_run,
-                    cause: match decision.cause {
-                        Cause::Line => "line",
-                        Cause::Guard(_) => "guard",
-                    }
-                    .to_owned(),
+                    cause: decision.cause.name().to_owned(),
                     outcome: Message::of(event).text,
                     resume,
                 };

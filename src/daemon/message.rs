@@ -1,11 +1,14 @@
 //! An event as the journal has it: a sentence, a stable id, and fields to search by.
 
+mod text;
+
 use std::time::Duration;
 
 use tracing::Level;
 
-use crate::model::event::{Decision, Failure, What};
-use crate::model::{AgentId, AgentRef, Event, Signal};
+use crate::model::Event;
+use crate::model::event::{Cause, Danger, What};
+use text::text;
 
 /// One entry of the journal. Field names are upper-cased there; those that are `None` are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,11 @@ pub(super) struct Message {
     pub(super) culprit_pid: Option<i32>,
     pub(super) culprit_charge: Option<u64>,
     pub(super) signal: Option<&'static str>,
+    /// `line` or `guard`.
+    pub(super) cause: Option<&'static str>,
+    /// What the guest has left, and what it should have.
+    pub(super) left: Option<u64>,
+    pub(super) reserve: Option<u64>,
     pub(super) dry_run: Option<bool>,
     pub(super) action_id: Option<u64>,
 }
@@ -36,25 +44,39 @@ impl Message {
             culprit_pid: None,
             culprit_charge: None,
             signal: None,
+            cause: None,
+            left: None,
+            reserve: None,
             dry_run: None,
             action_id: None,
         };
         match &event.what {
-            What::Found
-            | What::Gone
-            | What::HeldBack { .. }
-            | What::GuestInDanger { .. }
-            | What::GuestSafe { .. } => plain,
-            What::Warned { line } | What::Recovered { line } => Self { line: Some(line.get()), ..plain },
-            What::Acted(decision) => Self {
-                line: Some(decision.line.get()),
-                culprit_pid: Some(decision.culprit.top.pid.get()),
-                culprit_charge: Some(decision.culprit.charge.get()),
-                signal: (!decision.dry_run).then(|| Signal::Term.name()),
-                dry_run: Some(decision.dry_run),
-                action_id: Some(decision.action),
+            What::Found | What::Gone | What::HeldBack { .. } => plain,
+            What::GuestInDanger { danger, .. } => plain.in_danger(danger),
+            What::GuestSafe { left } => Self { left: Some(left.get()), ..plain },
+            What::Widened { action, culprit, .. } => Self {
+                culprit_pid: Some(culprit.top.pid.get()),
+                culprit_charge: Some(culprit.charge.get()),
+                action_id: Some(*action),
                 ..plain
             },
+            What::Warned { line } | What::Recovered { line } => Self { line: Some(line.get()), ..plain },
+            What::Acted(decision) => {
+                let told = Self {
+                    line: Some(decision.line.get()),
+                    culprit_pid: Some(decision.culprit.top.pid.get()),
+                    culprit_charge: Some(decision.culprit.charge.get()),
+                    signal: (!decision.dry_run).then(|| decision.signal.name()),
+                    cause: Some(decision.cause.name()),
+                    dry_run: Some(decision.dry_run),
+                    action_id: Some(decision.action),
+                    ..plain
+                };
+                match &decision.cause {
+                    Cause::Line => told,
+                    Cause::Guard(danger) => told.in_danger(danger),
+                }
+            }
             What::Signalled { action, signal, .. } => {
                 Self { signal: Some(signal.name()), action_id: Some(*action), ..plain }
             }
@@ -62,6 +84,10 @@ impl Message {
                 Self { action_id: Some(*action), ..plain }
             }
         }
+    }
+
+    fn in_danger(self, danger: &Danger) -> Self {
+        Self { left: Some(danger.left.get()), reserve: Some(danger.reserve.get()), ..self }
     }
 }
 
@@ -75,111 +101,12 @@ fn kind(what: &What) -> (Level, &'static str, &'static str) {
         What::Signalled { refused: 0, .. } => (Level::INFO, "417aa8b793654922a1c0491312fb45ef", "signal"),
         What::Signalled { .. } => (Level::ERROR, "417aa8b793654922a1c0491312fb45ef", "signal"),
         What::Killed { .. } => (Level::WARN, "8a849a86ed664e15a00b3c8f372fbfa7", "kill"),
+        What::Widened { .. } => (Level::WARN, "b2f8a4c15d7e4e0a9c36d18e5f70a942", "widened"),
         What::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
         What::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
         What::HeldBack { .. } => (Level::WARN, "3f0a3c0d9c9e4b0f8a8b1d2a6c1e5f70", "held-back"),
         What::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
         What::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),
-    }
-}
-
-fn text(event: &Event) -> String {
-    match &event.agent {
-        Some(agent) => of_agent(event, agent),
-        None => of_guest(event),
-    }
-}
-
-fn of_guest(event: &Event) -> String {
-    match &event.what {
-        What::GuestInDanger { danger, why } => format!("{danger:?} {why:?}"),
-        What::GuestSafe { left } => format!("the guest is out of danger again: {left} are left"),
-        other => format!("{other:?}"),
-    }
-}
-
-fn of_agent(event: &Event, agent: &AgentRef) -> String {
-    let (id, charge) = (&agent.id, event.charge);
-    match &event.what {
-        What::Found => {
-            format!("found {id} (pid {}, uid {}), at {charge}", agent.root.pid, agent.uid)
-        }
-        What::Gone => format!("{id} has ended"),
-        What::Warned { line } => format!("{id} is at {charge}, over its warn line of {line}"),
-        What::Recovered { line } => format!("{id} is at {charge}, back under its warn line of {line}"),
-        What::Acted(decision) => decided(event, agent, decision),
-        What::Signalled { signal, delivered, gone, refused, .. } => {
-            signalled(id, signal.name(), *delivered, *gone, *refused)
-        }
-        What::Killed { remaining, after, .. } => {
-            format!("{id}: {} still there {} after TERM, killing", processes(*remaining), seconds(*after))
-        }
-        What::Ended { freed, peak, after, back, .. } => format!(
-            "{id}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
-            seconds(*after),
-            if *back { "" } else { "; the guest does not show the memory yet, something else took it" }
-        ),
-        What::Failed { why, .. } => failed(id, *why),
-        What::HeldBack { actions, wait } => {
-            format!("{id} is over its kill line again after {actions} actions: waiting {}", seconds(*wait))
-        }
-        What::GuestInDanger { .. } | What::GuestSafe { .. } => of_guest(event),
-    }
-}
-
-fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
-    let end = if decision.dry_run { "dry run: would end" } else { "ending" };
-    let culprit = &decision.culprit;
-    let whom = if decision.whole {
-        let resume = agent
-            .resume
-            .as_ref()
-            .map(|command| format!("; take up its work with `{command}` in its directory"))
-            .unwrap_or_default();
-        let shortfall = decision.shortfall;
-        format!("it whole ({}), no part of it alone frees {shortfall}{resume}", processes(decision.processes))
-    } else {
-        format!(
-            "{} (pid {}, {} in {}); the agent goes on",
-            culprit.name,
-            culprit.top.pid,
-            culprit.charge,
-            processes(culprit.processes)
-        )
-    };
-    format!(
-        "{} is at {}, over its kill line of {}: {end} {whom}; grace {}",
-        agent.id,
-        event.charge,
-        decision.line,
-        seconds(decision.grace)
-    )
-}
-
-fn signalled(agent: &AgentId, signal: &str, delivered: usize, gone: usize, refused: usize) -> String {
-    let mut text = format!("{agent}: sent {signal} to {}", processes(delivered));
-    if gone > 0 {
-        text += &format!(", {gone} had ended before");
-    }
-    if refused > 0 {
-        text +=
-            &format!(", {refused} not permitted: run the supervisor as root to reach other users' processes");
-    }
-    text
-}
-
-fn failed(agent: &AgentId, why: Failure) -> String {
-    match why {
-        Failure::Protected => format!(
-            "{agent} is over its kill line, but all of it is protected (a terminal multiplexer, a login or the desktop): \
-             nothing was done; end it by hand"
-        ),
-        Failure::Survivors(count) => {
-            format!(
-                "{agent}: {} outlived KILL, stuck in the kernel or beyond our rights; left alone for a while",
-                processes(count)
-            )
-        }
     }
 }
 

@@ -141,6 +141,13 @@ impl BytesPerSecond {
         Self(self.0 / 2)
     }
 
+    /// What grows at this rate within `time`.
+    #[must_use]
+    pub fn during(self, time: Duration) -> Bytes {
+        let bytes = u128::from(self.0) * time.as_micros() / 1_000_000;
+        Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
     /// How long growth at this rate takes to fill `room`; `None` where nothing grows.
     #[must_use]
     pub fn time_to_fill(self, room: Bytes) -> Option<Duration> {

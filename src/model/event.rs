@@ -43,11 +43,20 @@ pub enum What {
         /// How long after the decision.
         after: Duration,
     },
+    /// It forks faster than it can be ended: what started it ends, too.
+    Widened {
+        /// Which action.
+        action: u64,
+        /// What is to end now.
+        culprit: Culprit,
+        /// Whether that is the whole agent.
+        whole: bool,
+    },
     /// How one wave of signals went.
     Signalled {
         /// Which action.
         action: u64,
-        /// `TERM` or `KILL`.
+        /// Which one.
         signal: Signal,
         /// How many processes it reached.
         delivered: usize,
@@ -135,6 +144,17 @@ pub enum Cause {
     Guard(Danger),
 }
 
+impl Cause {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Guard(_) => "guard",
+        }
+    }
+}
+
 /// What is to be ended, and why that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -146,6 +166,8 @@ pub struct Decision {
     pub line: Bytes,
     /// What must be freed: to be back under the warn line, or for the guest to be out of danger.
     pub shortfall: Bytes,
+    /// Under the guard: what the agent took since the guest was comfortable.
+    pub grown: Bytes,
     /// The guilty subtree: the agent's root with all below it where no smaller one covers the shortfall.
     pub culprit: Culprit,
     /// Whether that is the whole agent.
@@ -189,6 +211,8 @@ pub enum Failure {
 pub enum Signal {
     /// Asks a process to end.
     Term,
+    /// Holds it, so that it cannot fork away while all of it is found.
+    Stop,
     /// Ends it.
     Kill,
 }
@@ -199,6 +223,7 @@ impl Signal {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Term => "TERM",
+            Self::Stop => "STOP",
             Self::Kill => "KILL",
         }
     }

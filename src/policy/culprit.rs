@@ -31,15 +31,16 @@ pub struct Subtree<'a> {
     pub carries_agent: bool,
 }
 
-/// Chooses what of an agent to end so that `shortfall` is freed: the smallest subtree that covers it, else the
-/// whole agent. The targets are empty where what may be signalled does not cover it.
+/// Chooses what of an agent to end so that `shortfall` is freed: the smallest subtree that covers it, one that is
+/// `guilty` by its topmost process before all others, else the whole agent. The targets are empty where what may be
+/// signalled does not cover it.
 #[must_use]
-pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
+pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey) -> bool) -> Choice {
     let smallest = subtrees(agent)
         .into_iter()
         .filter(|s| !s.protected && s.top.key != agent.agent.root && s.charge >= shortfall)
         // One that started another agent only where no other does: better than the whole agent, which holds it too.
-        .min_by_key(|s| (s.carries_agent, s.charge, s.processes));
+        .min_by_key(|s| (!guilty(s.top.key), s.carries_agent, s.charge, s.processes));
     let Some(subtree) = smallest else {
         let touched: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
         let beyond: Charge =
@@ -48,13 +49,7 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
         // fork that wrote since it was looked at, a memfd that nobody maps) ends with them.
         let in_vain = agent.charge.total().saturating_sub(beyond.total()) < shortfall;
         let targets = if in_vain { Vec::new() } else { touched };
-        let root = agent.member(agent.agent.root);
-        let culprit = Culprit {
-            top: agent.agent.root,
-            name: root.map_or_else(|| agent.agent.rule.clone(), |m| m.name.clone()),
-            charge: agent.charge.total(),
-            processes: targets.len(),
-        };
+        let culprit = named(agent, agent.agent.root, targets.len());
         return Choice { culprit, whole: true, targets };
     };
     let top = subtree.top;
@@ -66,13 +61,24 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes) -> Choice {
             processes: subtree.processes,
         },
         whole: false,
-        targets: agent
-            .members
-            .iter()
-            .filter(|m| m.key == top.key || m.lineage.contains(&top.key))
-            .map(|m| m.key)
-            .collect(),
+        targets: within(agent, top.key).map(|m| m.key).collect(),
     }
+}
+
+/// A process of an agent with all below it that lives.
+pub fn within(agent: &AgentSample, top: ProcessKey) -> impl Iterator<Item = &Member> {
+    agent.members.iter().filter(move |m| m.key == top || m.lineage.contains(&top))
+}
+
+/// The part of an agent below `top` as it is told of, with so many processes of it.
+pub(super) fn named(agent: &AgentSample, top: ProcessKey, processes: usize) -> Culprit {
+    let charge = if top == agent.agent.root {
+        agent.charge
+    } else {
+        within(agent, top).map(|m| m.charge).sum::<Charge>().at_most(agent.charge)
+    };
+    let name = agent.member(top).map_or_else(|| agent.agent.rule.clone(), |m| m.name.clone());
+    Culprit { top, name, charge: charge.total(), processes }
 }
 
 /// The members that may be signalled when the whole agent is ended: neither protected nor below one that is, like

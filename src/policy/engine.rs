@@ -1,19 +1,24 @@
 //! One step: a snapshot in, signals and tellings out.
 
+mod acts;
+mod tellings;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::event::{Cause, Decision, Failure, What};
+use crate::model::event::Danger;
 use crate::model::status::AgentLevel;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
 };
 
-use super::culprit::choose;
-use super::ladder::{self, Ladder, Progress};
-use super::watch::{Cooldown, Crossing, Freed, Watch};
-use super::{Act, pace};
+use super::Act;
+use super::guard::Guard;
+use super::ladder::{self, Ladder};
+use super::pace::{self, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
+use super::restarts::Restarts;
+use super::watch::Watch;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
@@ -21,9 +26,28 @@ pub struct Engine {
     lines: Lines,
     act: Act,
     watches: HashMap<ProcessKey, Watch>,
+    guard: Guard,
+    restarts: Restarts,
     ladder: Option<Ladder>,
+    /// When the targets of the last action were gone.
+    ended: Option<Boottime>,
+    /// A dry run has said whom it would end in this danger.
+    said: bool,
     actions: u64,
     room: Option<(Boottime, Bytes)>,
+    danger: Option<Danger>,
+    last_look: LastLook,
+}
+
+/// When all agents were looked at last, and what then asks for the next time.
+#[derive(Clone, Copy, Debug, Default)]
+struct LastLook {
+    at: Boottime,
+    due: Boottime,
+    used: Bytes,
+    leeway: Bytes,
+    /// From the nearest charge to its kill line.
+    to_kill: Option<Bytes>,
 }
 
 /// What one snapshot asks for.
@@ -63,17 +87,51 @@ impl Engine {
     /// An engine that has seen nothing yet.
     #[must_use]
     pub fn new(lines: Lines, act: Act) -> Self {
-        Self { lines, act, watches: HashMap::new(), ladder: None, actions: 0, room: None }
+        Self {
+            lines,
+            act,
+            watches: HashMap::new(),
+            guard: Guard::default(),
+            restarts: Restarts::default(),
+            ladder: None,
+            ended: None,
+            said: false,
+            actions: 0,
+            room: None,
+            danger: None,
+            last_look: LastLook::default(),
+        }
     }
 
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
-    pub fn glance(&mut self, _at: Boottime, _guest: &Guest) -> Glance {
-        Glance { look: true, next: pace::QUICKEST }
+    pub fn glance(&mut self, at: Boottime, guest: &Guest) -> Glance {
+        self.guard.fill.take(at, guest.left());
+        let last = &self.last_look;
+        let since = at.since(last.at);
+        let moved = used(guest).saturating_sub(last.used) >= last.leeway && since >= QUICKEST_GLANCE;
+        let look = at >= last.due || moved || (since >= QUICKEST_GLANCE && self.is_urgent(guest, since));
+        Glance { look, next: self.next_glance(at, guest) }
+    }
+
+    /// Whether the guest's memory alone asks for a look.
+    fn is_urgent(&self, guest: &Guest, since: Duration) -> bool {
+        if self.ladder.is_some() {
+            // What is left of the grace is told from the same figures.
+            return ladder::grace(Duration::MAX, guest, self.guard.fill.now()) <= QUICKEST;
+        }
+        self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST)
+    }
+
+    /// A danger in which nobody can be acted on: looking more often does not help.
+    fn is_in_vain(&self) -> bool {
+        self.guard.is_standing() || self.said
     }
 
     /// Decides what this snapshot asks for. The same history gives the same steps.
     pub fn step(&mut self, snapshot: &Snapshot) -> Step {
         let mut step = Step::default();
+        self.guard.fill.take(snapshot.at, snapshot.guest.left());
+        self.danger = self.guard.assess(snapshot);
         let drain = self.drain(snapshot);
         self.meet(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
@@ -84,7 +142,9 @@ impl Engine {
         self.cool(snapshot, &mut step.events);
         self.cross(snapshot, false, &mut step.events);
         self.part(snapshot, &mut step.events);
-        step.next = self.pace(snapshot);
+        self.calm_down(snapshot, &mut step.events);
+        self.plan(snapshot);
+        step.next = self.next_glance(snapshot.at, &snapshot.guest);
         step
     }
 
@@ -106,6 +166,12 @@ impl Engine {
         self.ladder.as_ref().map(|l| &l.agent)
     }
 
+    /// The danger in which the last snapshot showed the guest.
+    #[must_use]
+    pub fn danger(&self) -> Option<&Danger> {
+        self.danger.as_ref()
+    }
+
     /// How fast the guest loses room, whoever takes it.
     fn drain(&mut self, snapshot: &Snapshot) -> BytesPerSecond {
         let room = snapshot.guest.room();
@@ -115,165 +181,58 @@ impl Engine {
         })
     }
 
-    fn meet(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
-        for sample in &snapshot.agents {
-            let charge = sample.charge.total();
-            let watch = self.watches.entry(sample.agent.root).or_insert_with(|| {
-                events.push(event(sample, What::Found));
-                Watch::new(sample.agent.clone(), snapshot.at, charge)
-            });
-            watch.update(snapshot.at, charge, self.lines);
-            watch.doubt(snapshot.at, sample, self.lines, &snapshot.guest);
-        }
+    /// When to look at every agent again, and how much may happen until then.
+    fn plan(&mut self, snapshot: &Snapshot) {
+        let ways: Vec<Way> = snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
+        let settling = self.watches.values().any(Watch::is_settling);
+        let doubted = self.watches.values().any(|w| !w.is_proven);
+        let guest = &snapshot.guest;
+        let due = match &self.ladder {
+            Some(ladder) if ladder.is_killing() => QUICKEST_GLANCE,
+            Some(_) => QUICKEST,
+            None if settling || doubted => QUICKEST,
+            // Whether it is thrashing shows in what is looked at only then.
+            None if guest.mem_available < guest.reserve() => SLOWEST.min(pace::look(ways.iter().copied())),
+            None => pace::look(ways.iter().copied()),
+        };
+        self.last_look = LastLook {
+            at: snapshot.at,
+            due: snapshot.at + due,
+            used: used(guest),
+            leeway: pace::leeway(ways.iter().copied(), self.lines.warn),
+            to_kill: ways.iter().map(|w| w.to_kill).min(),
+        };
     }
 
-    /// Tells of crossings: those upwards before an action, so that a warning never follows its own act.
-    fn cross(&mut self, snapshot: &Snapshot, up: bool, events: &mut Vec<Event>) {
-        let line = self.lines.warn;
-        let acting = self.ladder.as_ref().map(|l| l.agent.root);
-        for sample in &snapshot.agents {
-            let root = sample.agent.root;
-            let Some(watch) = self.watches.get_mut(&root) else { continue };
-            // Nor does an agent recover before its action is told to have ended.
-            if watch.warned == up || (!up && (acting == Some(root) || watch.is_settling())) {
-                continue;
-            }
-            match watch.crossing(self.lines) {
-                Some(Crossing::Up) => events.push(event(sample, What::Warned { line })),
-                Some(Crossing::Down) => events.push(event(sample, What::Recovered { line })),
-                None => {}
-            }
+    /// How far an agent is from its lines; `None` where nothing more will be done about it.
+    fn way(&self, at: Boottime, sample: &AgentSample) -> Option<Way> {
+        let charge = sample.charge.total();
+        let watch = self.watches.get(&sample.agent.root)?;
+        let over = charge >= self.lines.kill;
+        if over && !self.may_act(at, sample) {
+            return None;
         }
-    }
-
-    /// Begins an action on the agent furthest over its line, where there is one.
-    fn begin(&mut self, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        let over = snapshot.agents.iter().filter(|a| self.may_act(a)).max_by_key(|a| a.charge.total());
-        let Some(agent) = over else { return };
-        self.actions += 1;
-        let shortfall = agent.charge.total().saturating_sub(self.lines.warn);
-        let choice = choose(agent, shortfall);
-        let Some(watch) = self.watches.get_mut(&agent.agent.root) else { return };
-        if choice.targets.is_empty() {
-            watch.fail(snapshot.at);
-            step.events.push(event(agent, What::Failed { action: self.actions, why: Failure::Protected }));
-            return;
-        }
-        let grace = ladder::grace(self.act.grace, &snapshot.guest, watch.rate.max(drain));
-        let ladder =
-            Ladder::begin(self.actions, snapshot.at, agent, &snapshot.guest, &choice, self.act.grace);
-        step.events.push(event(
-            agent,
-            What::Acted(Decision {
-                action: self.actions,
-                cause: Cause::Line,
-                agents: 1,
-                signal: Signal::Term,
-                line: self.lines.kill,
-                shortfall,
-                processes: choice.targets.len(),
-                culprit: choice.culprit,
-                whole: choice.whole,
-                grace,
-                dry_run: self.act.dry_run,
-            }),
-        ));
-        if self.act.dry_run {
-            watch.said = true;
-        } else {
-            step.wave = Some(ladder.first_wave());
-            self.ladder = Some(ladder);
-        }
-    }
-
-    fn may_act(&self, agent: &AgentSample) -> bool {
-        let over = |w: &Watch| !w.said && w.cooldown.is_none() && w.is_proven;
-        agent.charge.total() >= self.lines.kill && self.watches.get(&agent.agent.root).is_some_and(over)
-    }
-
-    fn advance(&mut self, mut ladder: Ladder, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        let root = ladder.agent.root;
-        let agent = snapshot.agents.iter().find(|a| a.agent.root == root);
-        let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
-        let charge = agent.map(|a| a.charge.total()).unwrap_or_default();
-        let acted_on = ladder.agent.clone();
-        let tell = |what| Event { agent: Some(acted_on), charge, what };
-        match ladder.advance(snapshot.at, agent, &snapshot.guest, rate) {
-            Progress::Waiting => {}
-            Progress::Again(wave) => step.wave = Some(wave),
-            Progress::Send(wave, what) => {
-                step.wave = Some(wave);
-                step.events.push(tell(what));
-            }
-            Progress::Ended(freed) => {
-                if let Some(watch) = self.watches.get_mut(&root) {
-                    watch.cooldown = Some(Cooldown::Freed(freed));
-                }
-                return;
-            }
-            Progress::Failed(why) => {
-                step.events.push(tell(What::Failed { action: ladder.action, why }));
-                if let Some(watch) = self.watches.get_mut(&root) {
-                    watch.fail(snapshot.at);
-                }
-                return;
-            }
-        }
-        self.ladder = Some(ladder);
-    }
-
-    /// Tells of actions whose memory is back, and lets their agents be acted on again.
-    fn cool(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
-        for sample in &snapshot.agents {
-            let Some(watch) = self.watches.get_mut(&sample.agent.root) else { continue };
-            if let Some((freed, back)) = watch.cool(snapshot.at, &snapshot.guest) {
-                events.push(event(sample, ended(freed, sample.charge.total(), back, snapshot.at)));
-            }
-        }
-    }
-
-    /// Takes leave of agents of which nothing is left.
-    fn part(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
-        let present = |root: ProcessKey| snapshot.agents.iter().any(|a| a.agent.root == root);
-        let acting = self.ladder.as_ref().map(|l| l.agent.root);
-        self.watches.retain(|root, watch| {
-            if present(*root) || acting == Some(*root) {
-                return true;
-            }
-            let agent = watch.agent.clone();
-            let tell = |what| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, what };
-            if let Some(Cooldown::Freed(freed)) = watch.cooldown {
-                // A whole agent was ended: it stays until its memory is back.
-                watch.update(snapshot.at, Bytes::ZERO, self.lines);
-                let Some((_, back)) = watch.cool(snapshot.at, &snapshot.guest) else { return true };
-                events.push(tell(ended(freed, Bytes::ZERO, back, snapshot.at)));
-            }
-            events.push(tell(What::Gone));
-            false
-        });
-    }
-
-    fn pace(&self, snapshot: &Snapshot) -> Duration {
-        if self.ladder.is_some() || self.watches.values().any(Watch::is_settling) {
-            return pace::QUICKEST;
-        }
-        let doubted = |a: &AgentSample| self.watches.get(&a.agent.root).is_some_and(|w| !w.is_proven);
-        pace::interval(snapshot, self.lines, |a| {
-            !self.may_act(a) && !doubted(a) && a.charge.total() >= self.lines.kill
+        let to = |line: Bytes| line.saturating_sub(charge);
+        let to_kill = to(self.lines.kill);
+        Some(Way {
+            to_kill,
+            to_next: if watch.warned || charge >= self.lines.warn { to_kill } else { to(self.lines.warn) },
+            is_small: charge < self.lines.warn.share(1, 2),
+            rate: watch.rate,
         })
     }
-}
 
-fn event(sample: &AgentSample, what: What) -> Event {
-    Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what }
-}
-
-fn ended(freed: Freed, charge: Bytes, back: bool, at: Boottime) -> What {
-    What::Ended {
-        action: freed.action,
-        freed: freed.peak.saturating_sub(charge),
-        peak: freed.peak,
-        after: at.since(freed.decided),
-        back,
+    fn next_glance(&self, at: Boottime, guest: &Guest) -> Duration {
+        let spare = guest.left().saturating_sub(self.guard.reserve(guest));
+        let to_danger = if self.is_in_vain() { SLOWEST } else { pace::glance(spare) };
+        let moved = used(guest).saturating_sub(self.last_look.used);
+        let to_kill = self.last_look.to_kill.map_or(SLOWEST, |way| pace::glance(way.saturating_sub(moved)));
+        let due = self.last_look.due.since(at).max(QUICKEST_GLANCE);
+        to_danger.min(to_kill).min(due)
     }
+}
+
+/// All that is in use, in memory and in swap.
+fn used(guest: &Guest) -> Bytes {
+    (guest.mem_total + guest.swap_total).saturating_sub(guest.mem_available + guest.swap_free)
 }

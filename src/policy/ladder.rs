@@ -1,12 +1,13 @@
 //! One action under way: `TERM`, a grace, `KILL`, survivors, until nothing of it is left.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::event::{Failure, What};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, ProcessKey, Signal};
 
 use super::Wave;
-use super::culprit::{Choice, touchable};
+use super::culprit::{Choice, touchable, within};
 use super::pace::QUICKEST;
 use super::watch::Freed;
 
@@ -16,11 +17,22 @@ const BETWEEN_KILLS: Duration = Duration::from_secs(1);
 /// Who still lives this long after the first `KILL` is stuck in the kernel or beyond our rights.
 const LONGEST_KILLING: Duration = Duration::from_secs(10);
 
+/// The same in a guest that is full: there may be another who can be ended.
+const LONGEST_WITHOUT_ROOM: Duration = Duration::from_secs(3);
+
+/// What forks is held before it is killed, in so many rounds at the most. Each finds what forked since the one before,
+/// while its parent is still there to tell whose it is.
+const ROUNDS: u32 = 10;
+
 /// One action under way. There is never more than one.
 #[derive(Debug)]
 pub(super) struct Ladder {
     pub(super) action: u64,
     pub(super) agent: AgentRef,
+    /// The topmost agent, where a whole family is in question.
+    pub(super) family: Option<ProcessKey>,
+    pub(super) signal: Signal,
+    top: ProcessKey,
     targets: Vec<ProcessKey>,
     whole: bool,
     decided: Boottime,
@@ -33,48 +45,67 @@ pub(super) struct Ladder {
 enum Phase {
     /// `TERM` went out; `KILL` follows at that moment.
     Grace { until: Boottime },
+    /// It forks: `STOP` went out so often, to so many.
+    Holding { rounds: u32, reached: usize },
     /// `KILL` went out: first and last.
-    Killing { first: Boottime, last: Boottime, reached: usize },
+    Killing { first: Boottime, last: Boottime, reached: usize, rounds: u32 },
 }
 
 /// What a tick brought for the action under way.
 pub(super) enum Progress {
     /// Nothing to do but wait.
     Waiting,
-    /// Another wave.
-    Send(Wave, What),
-    /// Another wave, of which there is nothing new to tell.
-    Again(Wave),
+    /// Another wave, and what is to be told of it.
+    Send(Wave, Option<What>),
     /// All are gone.
     Ended(Freed),
     /// It cannot be brought to an end.
     Failed(Failure),
 }
 
+/// What an action is begun with.
+pub(super) struct Beginning<'a> {
+    pub(super) action: u64,
+    pub(super) at: Boottime,
+    pub(super) agent: AgentRef,
+    pub(super) family: Option<ProcessKey>,
+    pub(super) sample: &'a AgentSample,
+    pub(super) guest: &'a Guest,
+    pub(super) choice: &'a Choice,
+    /// The configured one.
+    pub(super) longest: Duration,
+    /// The one that there is time for.
+    pub(super) grace: Duration,
+}
+
 impl Ladder {
-    pub(super) fn begin(
-        action: u64,
-        at: Boottime,
-        agent: &AgentSample,
-        guest: &Guest,
-        choice: &Choice,
-        grace: Duration,
-    ) -> Self {
+    pub(super) fn begin(beginning: Beginning<'_>) -> Self {
+        let Beginning { action, at, agent, family, sample, guest, choice, longest, grace } = beginning;
+        // Nobody could do anything in so short a time, and the next tick may be too late.
+        let hurried = grace <= QUICKEST;
+        let phase = if hurried {
+            Phase::Killing { first: at, last: at, reached: choice.targets.len(), rounds: 0 }
+        } else {
+            Phase::Grace { until: at + longest }
+        };
         Self {
             action,
-            agent: agent.agent.clone(),
+            agent,
+            family,
+            signal: if hurried { Signal::Kill } else { Signal::Term },
+            top: choice.culprit.top,
             targets: choice.targets.clone(),
             whole: choice.whole,
             decided: at,
-            peak: agent.charge.total(),
+            peak: sample.charge.total(),
             least_room: guest.room(),
-            phase: Phase::Grace { until: at + grace },
+            phase,
         }
     }
 
     /// The first wave.
-    pub(super) fn first_wave(&self) -> Wave {
-        self.wave(Signal::Term, self.targets.clone())
+    pub(super) fn first_wave(&self, sample: &AgentSample) -> Wave {
+        self.wave(self.signal, self.targets.clone(), Some(sample))
     }
 
     /// Takes in what a tick saw of the agent; `None` where nothing of it is left.
@@ -87,48 +118,81 @@ impl Ladder {
     ) -> Progress {
         self.least_room = self.least_room.min(guest.room());
         let living = agent.map(|a| self.living(a)).unwrap_or_default();
-        if let Some(agent) = agent.filter(|_| !living.is_empty()) {
-            self.peak = self.peak.max(agent.charge.total());
-        }
-        if living.is_empty() {
+        let Some(agent) = agent.filter(|_| !living.is_empty()) else {
             return Progress::Ended(Freed {
                 action: self.action,
                 decided: self.decided,
                 gone: at,
                 peak: self.peak,
                 least_room: self.least_room,
+                family: self.family,
             });
-        }
-        match &mut self.phase {
-            Phase::Grace { until } => {
-                // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we
-                // look again is full now.
-                if at < *until && grace(Duration::MAX, guest, rate) > QUICKEST {
-                    return Progress::Waiting;
-                }
-                self.phase = Phase::Killing { first: at, last: at, reached: living.len() };
-                let what = What::Killed {
-                    action: self.action,
-                    remaining: living.len(),
-                    after: at.since(self.decided),
-                };
-                Progress::Send(self.wave(Signal::Kill, living), what)
+        };
+        self.peak = self.peak.max(agent.charge.total());
+        let has_forked = |reached: usize| living.len() > reached;
+        match self.phase {
+            // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we
+            // look again is full now.
+            Phase::Grace { until } if at < until && grace(Duration::MAX, guest, rate) > QUICKEST => {
+                Progress::Waiting
             }
-            Phase::Killing { first, .. } if at.since(*first) >= LONGEST_KILLING => {
+            Phase::Grace { until } if at >= until && has_forked(self.targets.len()) => self.hold(0, living),
+            Phase::Holding { rounds, reached } if has_forked(reached) && rounds < ROUNDS => {
+                self.hold(rounds, living)
+            }
+            Phase::Grace { .. } | Phase::Holding { .. } => {
+                let (action, remaining, after) = (self.action, living.len(), at.since(self.decided));
+                self.phase = Phase::Killing { first: at, last: at, reached: remaining, rounds: 0 };
+                let what = What::Killed { action, remaining, after };
+                Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(what))
+            }
+            Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
                 Progress::Failed(Failure::Survivors(living.len()))
             }
+            Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.whole => self.widen(at, agent),
             // More than were reached: something of it forked meanwhile.
-            Phase::Killing { last, reached, .. }
-                if at.since(*last) >= BETWEEN_KILLS || living.len() > *reached =>
+            Phase::Killing { first, last, reached, rounds }
+                if at.since(last) >= BETWEEN_KILLS || has_forked(reached) =>
             {
-                (*last, *reached) = (at, living.len());
-                Progress::Again(self.wave(Signal::Kill, living))
+                let rounds = rounds + u32::from(has_forked(reached));
+                self.phase = Phase::Killing { first, last: at, reached: living.len(), rounds };
+                Progress::Send(self.wave(Signal::Kill, living, Some(agent)), None)
             }
-            Phase::Killing { reached, .. } => {
-                *reached = living.len();
+            Phase::Killing { first, last, rounds, .. } => {
+                self.phase = Phase::Killing { first, last, reached: living.len(), rounds };
                 Progress::Waiting
             }
         }
+    }
+
+    /// Whether only `KILL` is left, and what is new is to be seen soon.
+    pub(super) fn is_killing(&self) -> bool {
+        !matches!(self.phase, Phase::Grace { .. })
+    }
+
+    fn hold(&mut self, rounds: u32, living: Vec<ProcessKey>) -> Progress {
+        self.phase = Phase::Holding { rounds: rounds + 1, reached: living.len() };
+        Progress::Send(self.wave(Signal::Stop, living, None), None)
+    }
+
+    /// Takes what started the culprit into it, up to the whole agent.
+    fn widen(&mut self, at: Boottime, agent: &AgentSample) -> Progress {
+        let above = agent.member(self.top).map(|m| m.lineage.clone()).unwrap_or_default();
+        let next = above.into_iter().find(|key| *key != agent.agent.root && agent.member(*key).is_some());
+        let next = next.filter(|key| within(agent, *key).all(|m| !m.protected && !m.carries_agent));
+        self.whole = next.is_none();
+        self.top = next.unwrap_or(agent.agent.root);
+        self.targets = match next {
+            Some(top) => within(agent, top).map(|m| m.key).collect(),
+            None => touchable(agent).map(|m| m.key).collect(),
+        };
+        self.phase = Phase::Killing { first: at, last: at, reached: self.targets.len(), rounds: 0 };
+        let what = What::Widened {
+            action: self.action,
+            culprit: super::culprit::named(agent, self.top, self.targets.len()),
+            whole: self.whole,
+        };
+        Progress::Send(self.wave(Signal::Kill, self.targets.clone(), Some(agent)), Some(what))
     }
 
     /// What of the targets, and of what they started, still lives.
@@ -150,9 +214,21 @@ impl Ladder {
             .collect()
     }
 
-    fn wave(&self, signal: Signal, targets: Vec<ProcessKey>) -> Wave {
-        Wave { action: self.action, signal, targets, cgroup: None }
+    fn wave(&self, signal: Signal, targets: Vec<ProcessKey>, agent: Option<&AgentSample>) -> Wave {
+        let kills_all = self.whole && signal == Signal::Kill;
+        let cgroup = agent.filter(|_| kills_all).and_then(|agent| own_cgroup(agent, &targets));
+        Wave { action: self.action, signal, targets, cgroup }
     }
+}
+
+fn longest_killing(guest: &Guest) -> Duration {
+    if guest.room() == Bytes::ZERO { LONGEST_WITHOUT_ROOM } else { LONGEST_KILLING }
+}
+
+/// The cgroup that may be killed as a whole: the agent lives alone there, and all of it is to end.
+fn own_cgroup(agent: &AgentSample, targets: &[ProcessKey]) -> Option<PathBuf> {
+    let all = agent.members.iter().all(|m| targets.contains(&m.key));
+    agent.cgroup.as_ref().filter(|_| all).map(|cgroup| cgroup.path.clone())
 }
 
 /// How long the targets get: the configured grace, less where the guest will be full before, nothing where it is.

@@ -3,9 +3,13 @@
 
 pub mod culprit;
 mod engine;
+mod family;
+mod fill;
+mod guard;
 mod ladder;
 mod pace;
 pub mod protected;
+mod restarts;
 mod watch;
 
 #[cfg(test)]

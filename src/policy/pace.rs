@@ -1,27 +1,62 @@
-//! How soon to look again.
+//! How soon to look again, at the guest's memory and at every agent.
 
 use std::time::Duration;
 
-use crate::model::{AgentSample, BytesPerSecond, Lines, Snapshot};
+use crate::model::{Bytes, BytesPerSecond};
 
 /// Fill rate to be ready for. earlyoom saw 6000 MiB/s with `stress -m 4`.
 const WORST_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(6 * 1024);
 
-/// Quicker than this costs more than it finds: earlyoom's lower bound, too.
+/// A glance is one read of `meminfo`, some ten microseconds: 50 a second are nothing, and at the worst rate 120 MiB
+/// pass in between. earlyoom does not go below 100 ms.
+pub(super) const QUICKEST_GLANCE: Duration = Duration::from_millis(20);
+
+/// A look reads several files of each member of an agent.
 pub(super) const QUICKEST: Duration = Duration::from_millis(100);
 
 /// Slower than this a person notices.
-const SLOWEST: Duration = Duration::from_secs(1);
+pub(super) const SLOWEST: Duration = Duration::from_secs(1);
 
-/// How long nothing can go wrong even at the worst rate: until the first agent reaches its kill line. `settled` agents
-/// are over it and nothing more will be done about them.
-pub(super) fn interval<'a>(
-    snapshot: &'a Snapshot,
-    lines: Lines,
-    settled: impl Fn(&'a AgentSample) -> bool,
-) -> Duration {
-    let unsettled = snapshot.agents.iter().filter(|a| !settled(a));
-    let nearest = unsettled.map(|a| lines.kill.saturating_sub(a.charge.total())).min();
-    let time = nearest.and_then(|room| WORST_FILL_RATE.time_to_fill(room));
-    time.unwrap_or(SLOWEST).clamp(QUICKEST, SLOWEST)
+/// Between two looks where every agent is far from its lines and stands still. What moves meanwhile shows in the
+/// guest's memory, and is looked at at once.
+const AT_REST: Duration = Duration::from_secs(5);
+
+/// An agent stands still if it would take so long to its kill line at its rate.
+const STILL: Duration = Duration::from_mins(2);
+
+/// The guest may move by so much whatever its agents do.
+const NOISE: Bytes = Bytes::mib(16);
+
+/// How long nothing can go wrong even at the worst rate, with so much `room`.
+pub(super) fn glance(room: Bytes) -> Duration {
+    worst(room).clamp(QUICKEST_GLANCE, SLOWEST)
+}
+
+/// One agent on its way to its lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// From its charge to its kill line.
+    pub(super) to_kill: Bytes,
+    /// From its charge to the next of its lines.
+    pub(super) to_next: Bytes,
+    /// Whether it is below half of its warn line.
+    pub(super) is_small: bool,
+    pub(super) rate: BytesPerSecond,
+}
+
+/// How long until every agent is to be looked at again, though the guest does not move.
+pub(super) fn look(ways: impl Iterator<Item = Way>) -> Duration {
+    let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
+    let one = |w: Way| if rests(&w) { AT_REST } else { worst(w.to_kill).clamp(QUICKEST, SLOWEST) };
+    ways.map(one).min().unwrap_or(AT_REST)
+}
+
+/// By how much the guest may fill before they are to be looked at all the same: a quarter of the way to the nearest
+/// line, or of what an agent that nobody knows yet would need.
+pub(super) fn leeway(ways: impl Iterator<Item = Way>, unknown: Bytes) -> Bytes {
+    ways.map(|w| w.to_next).fold(unknown, Bytes::min).share(1, 4).max(NOISE)
+}
+
+fn worst(room: Bytes) -> Duration {
+    WORST_FILL_RATE.time_to_fill(room).unwrap_or(SLOWEST)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines};
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines, ProcessKey};
 
 /// Below this share of the warn line an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
@@ -36,6 +36,8 @@ pub(super) struct Watch {
     doubted: Option<Boottime>,
     /// Its charge may be acted on.
     pub(super) is_proven: bool,
+    /// How often it was told that its next action waits.
+    pub(super) held_back: u32,
 }
 
 /// What an agent waits for before it may be acted on again.
@@ -57,6 +59,8 @@ pub(super) struct Freed {
     pub(super) peak: Bytes,
     /// Lowest room of the guest seen while the targets lived.
     pub(super) least_room: Bytes,
+    /// The topmost agent, where a whole family was in question.
+    pub(super) family: Option<ProcessKey>,
 }
 
 /// Where a charge went, seen from the warn line.
@@ -76,7 +80,13 @@ impl Watch {
             cooldown: None,
             doubted: None,
             is_proven: true,
+            held_back: 0,
         }
+    }
+
+    /// What it cost when it was looked at last.
+    pub(super) fn charge(&self) -> Bytes {
+        self.last.1
     }
 
     /// Takes in how sure the new charge is. A node of 7 GB that forks looks like 14 GB until its pages are looked at.
@@ -128,7 +138,8 @@ impl Watch {
     }
 
     /// Ends a cooldown that has come to its end. `Some` with what was freed and whether the guest shows it.
-    pub(super) fn cool(&mut self, at: Boottime, guest: &Guest) -> Option<(Freed, bool)> {
+    /// `charge` is what is left of what the action was about.
+    pub(super) fn cool(&mut self, at: Boottime, guest: &Guest, charge: Bytes) -> Option<(Freed, bool)> {
         match self.cooldown? {
             Cooldown::Failed { until } if at >= until => {
                 self.cooldown = None;
@@ -136,7 +147,7 @@ impl Watch {
             }
             Cooldown::Failed { .. } => None,
             Cooldown::Freed(freed) => {
-                let expected = freed.peak.saturating_sub(self.last.1);
+                let expected = freed.peak.saturating_sub(charge);
                 // Half of it: other processes go on allocating meanwhile.
                 let back = guest.room() >= freed.least_room + expected.share(1, 2);
                 let done = back || at.since(freed.gone) >= LONGEST_COOLDOWN;

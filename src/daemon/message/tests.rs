@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::model::event::{Cause, Culprit};
-use crate::model::{AgentId, AgentRef, Bytes, Pid, ProcessKey, Signal, Uid};
+use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, Spared};
+use crate::model::{AgentId, AgentRef, Bytes, BytesPerSecond, Pid, ProcessKey, Signal, Uid};
 
 fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
@@ -24,6 +24,7 @@ fn event(charge: Bytes, what: What) -> Event {
 fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> What {
     What::Acted(Decision {
         cause: Cause::Line,
+        grown: Bytes::ZERO,
         agents: 1,
         signal: Signal::Term,
         action: 1,
@@ -37,6 +38,23 @@ fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> What {
     })
 }
 
+fn danger(rate: u64, thrashing: bool) -> Danger {
+    let rate = BytesPerSecond::mebi(rate);
+    Danger { left: Bytes::mib(510), reserve: Bytes::mib(640), rate, thrashing }
+}
+
+fn guarded(culprit: &Culprit, whole: bool, agents: usize, danger: Danger) -> What {
+    let What::Acted(decision) = decision(culprit.clone(), whole, false) else { unreachable!() };
+    let grown = if danger.thrashing { Bytes::ZERO } else { Bytes::mib(2600) };
+    let signal = if agents > 1 { Signal::Kill } else { Signal::Term };
+    let (cause, shortfall) = (Cause::Guard(danger), Bytes::mib(1300));
+    What::Acted(Decision { cause, shortfall, grown, agents, signal, ..decision })
+}
+
+fn of_guest(what: What) -> Event {
+    Event { agent: None, charge: Bytes::mib(900), what }
+}
+
 fn all() -> Vec<Event> {
     let culprit = Culprit { top: key(4321), name: "node".into(), charge: Bytes::mib(12_700), processes: 1 };
     vec![
@@ -44,7 +62,22 @@ fn all() -> Vec<Event> {
         event(Bytes::mib(8300), What::Warned { line: Bytes::gib(8) }),
         event(Bytes::mib(13_400), decision(culprit.clone(), false, false)),
         event(Bytes::mib(13_400), decision(culprit.clone(), false, true)),
-        event(Bytes::mib(13_400), decision(culprit, true, false)),
+        event(Bytes::mib(13_400), decision(culprit.clone(), true, false)),
+        event(Bytes::gib(6), guarded(&culprit, false, 1, danger(200, false))),
+        event(Bytes::gib(6), guarded(&culprit, true, 1, danger(0, true))),
+        event(Bytes::gib(6), guarded(&culprit, false, 3, danger(3000, false))),
+        event(Bytes::gib(6), What::Widened { action: 1, culprit: culprit.clone(), whole: false }),
+        event(Bytes::gib(6), What::Widened { action: 1, culprit, whole: true }),
+        event(Bytes::gib(14), What::HeldBack { actions: 1, wait: Duration::from_secs(10) }),
+        event(Bytes::gib(14), What::HeldBack { actions: 3, wait: Duration::from_secs(40) }),
+        of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::NoAgents }),
+        of_guest(What::GuestInDanger { danger: danger(12, false), why: Spared::Outside }),
+        of_guest(What::GuestInDanger {
+            danger: danger(0, true),
+            why: Spared::TooSmall { shortfall: Bytes::mib(290) },
+        }),
+        of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::OutOfReach }),
+        of_guest(What::GuestSafe { left: Bytes::gib(3) }),
         event(
             Bytes::mib(13_400),
             What::Signalled { action: 1, signal: Signal::Term, delivered: 3, gone: 1, refused: 0 },
@@ -82,8 +115,8 @@ fn each_says_what_happened_and_why() {
 fn ids_are_stable_and_one_to_each_kind() {
     let by_action: HashSet<(&str, &str)> = all().iter().map(Message::of).map(|m| (m.action, m.id)).collect();
     let ids: HashSet<&str> = by_action.iter().map(|(_, id)| *id).collect();
-    assert_eq!(by_action.len(), 9);
-    assert_eq!(ids.len(), 9);
+    assert_eq!(by_action.len(), 13);
+    assert_eq!(ids.len(), 13);
     let documented = include_str!("../../../docs/journal.md");
     for (action, id) in by_action {
         assert!(

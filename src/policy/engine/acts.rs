@@ -1,0 +1,244 @@
+//! Actions: begun, advanced, brought to an end.
+
+use std::borrow::Cow;
+
+use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot};
+
+use super::tellings::event;
+use super::{Engine, QUICKEST, Step};
+use crate::policy::culprit::{Choice, choose};
+use crate::policy::family::{Family, family};
+use crate::policy::guard::{Judgement, Sentence};
+use crate::policy::ladder::{self, Beginning, Ladder, Progress};
+use crate::policy::watch::{Cooldown, Watch};
+
+/// What is decided, before it is known how much time there is for it.
+struct Plan<'a> {
+    cause: Cause,
+    /// Who is told of.
+    agent: AgentRef,
+    /// What that one costs.
+    charge: Bytes,
+    family: Option<ProcessKey>,
+    sample: &'a AgentSample,
+    choice: Choice,
+    /// The agent named loses all of itself.
+    whole: bool,
+    agents: usize,
+    shortfall: Bytes,
+    grown: Bytes,
+}
+
+impl Engine {
+    /// Begins an action where one is due: on the agent furthest over its line, else for the guest's sake.
+    pub(super) fn begin(&mut self, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
+        self.hold_back(snapshot, &mut step.events);
+        let may = |a: &&AgentSample| self.may_act(snapshot.at, a);
+        let over = snapshot.agents.iter().filter(may).max_by_key(|a| a.charge.total());
+        match (over, self.danger) {
+            (Some(agent), _) => self.begin_at_line(agent, snapshot, drain, step),
+            (None, Some(danger)) => self.begin_for_guest(danger, snapshot, drain, step),
+            (None, None) => {}
+        }
+    }
+
+    fn begin_at_line(
+        &mut self,
+        sample: &AgentSample,
+        snapshot: &Snapshot,
+        drain: BytesPerSecond,
+        step: &mut Step,
+    ) {
+        let shortfall = sample.charge.total().saturating_sub(self.lines.warn);
+        let choice = choose(sample, shortfall, |_| false);
+        if choice.targets.is_empty() {
+            self.actions += 1;
+            let action = self.actions;
+            self.with_watch(sample.agent.root, |watch| watch.fail(snapshot.at));
+            step.events.push(event(sample, What::Failed { action, why: Failure::Protected }));
+            return;
+        }
+        let whole = choice.whole;
+        let agent = sample.agent.clone();
+        let plan = Plan {
+            cause: Cause::Line,
+            agent,
+            charge: sample.charge.total(),
+            family: None,
+            sample,
+            choice,
+            whole,
+            agents: 1,
+            shortfall,
+            grown: Bytes::ZERO,
+        };
+        self.carry_out(plan, snapshot, drain, step);
+    }
+
+    /// Acts on whoever took the memory, though none is over its own line.
+    fn begin_for_guest(
+        &mut self,
+        danger: Danger,
+        snapshot: &Snapshot,
+        drain: BytesPerSecond,
+        step: &mut Step,
+    ) {
+        // What was freed a moment ago may not show yet, and a dry run would say the same again and again.
+        if self.ended.is_some_and(|ended| snapshot.at.since(ended) < QUICKEST) || self.said {
+            return;
+        }
+        let at_rest = |root: &ProcessKey| {
+            self.watches.get(root).is_none_or(|w| !matches!(w.cooldown, Some(Cooldown::Failed { .. })))
+        };
+        let may_end = |f: &Family| f.agents.iter().all(|a| at_rest(&a.agent.root));
+        match self.guard.judge(snapshot, &danger, may_end) {
+            Judgement::Spare(why) => self.spare(danger, why, snapshot, &mut step.events),
+            Judgement::Act(sentence) => {
+                let Sentence { family, choice, shortfall, grown } = *sentence;
+                let losers = family.losers(&choice.targets);
+                // A part that is one agent's, or all of one, is told of that one.
+                let (agent, charge, whole) = match losers.as_slice() {
+                    [(relative, whole)] => (relative.agent.clone(), relative.charge, *whole),
+                    _ => (family.whole.agent.clone(), family.whole.charge.total(), choice.whole),
+                };
+                let plan = Plan {
+                    cause: Cause::Guard(danger),
+                    agent,
+                    charge,
+                    family: Some(family.top()),
+                    sample: &family.whole,
+                    agents: losers.len(),
+                    choice,
+                    whole,
+                    shortfall,
+                    grown,
+                };
+                self.carry_out(plan, snapshot, drain, step);
+            }
+        }
+    }
+
+    fn spare(&mut self, danger: Danger, why: Spared, snapshot: &Snapshot, events: &mut Vec<Event>) {
+        if self.guard.is_news(why) {
+            let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
+            events.push(Event { agent: None, charge, what: What::GuestInDanger { danger, why } });
+        }
+    }
+
+    fn carry_out(&mut self, plan: Plan<'_>, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
+        let Plan { cause, agent, charge, family, sample, choice, whole, agents, shortfall, grown } = plan;
+        self.actions += 1;
+        let rate = self.watches.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(drain);
+        let grace = ladder::grace(self.act.grace, &snapshot.guest, rate);
+        let ladder = Ladder::begin(Beginning {
+            action: self.actions,
+            at: snapshot.at,
+            agent: agent.clone(),
+            family,
+            sample,
+            guest: &snapshot.guest,
+            choice: &choice,
+            longest: self.act.grace,
+            grace,
+        });
+        let decision = Decision {
+            action: self.actions,
+            cause,
+            line: self.lines.kill,
+            shortfall,
+            grown,
+            processes: choice.targets.len(),
+            culprit: choice.culprit,
+            whole,
+            agents,
+            signal: ladder.signal,
+            grace,
+            dry_run: self.act.dry_run,
+        };
+        step.events.push(Event { agent: Some(agent.clone()), charge, what: What::Acted(decision) });
+        if self.act.dry_run {
+            self.said = matches!(cause, Cause::Guard(_));
+            self.with_watch(agent.root, |watch| watch.said = true);
+            return;
+        }
+        if whole && let Some(ended) = snapshot.agents.iter().find(|a| a.agent.root == agent.root) {
+            self.restarts.ended(snapshot.at, ended);
+        }
+        step.wave = Some(ladder.first_wave(sample));
+        self.ladder = Some(ladder);
+    }
+
+    /// Tells of agents over their line that take the place of one which was ended for that.
+    fn hold_back(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+        for sample in &snapshot.agents {
+            if sample.charge.total() < self.lines.kill {
+                continue;
+            }
+            let Some((actions, wait)) = self.restarts.wait(snapshot.at, sample) else { continue };
+            let Some(watch) = self.watches.get_mut(&sample.agent.root) else { continue };
+            if watch.held_back < actions && !watch.said {
+                watch.held_back = actions;
+                events.push(event(sample, What::HeldBack { actions, wait }));
+            }
+        }
+    }
+
+    pub(super) fn may_act(&self, at: Boottime, agent: &AgentSample) -> bool {
+        let over = |w: &Watch| !w.said && w.cooldown.is_none() && w.is_proven;
+        agent.charge.total() >= self.lines.kill
+            && self.watches.get(&agent.agent.root).is_some_and(over)
+            && self.restarts.wait(at, agent).is_none()
+    }
+
+    pub(super) fn advance(
+        &mut self,
+        mut ladder: Ladder,
+        snapshot: &Snapshot,
+        drain: BytesPerSecond,
+        step: &mut Step,
+    ) {
+        let root = ladder.agent.root;
+        let sample = subject(snapshot, root, ladder.family);
+        let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
+        let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();
+        let acted_on = ladder.agent.clone();
+        let tell = |what| Event { agent: Some(acted_on), charge, what };
+        match ladder.advance(snapshot.at, sample.as_deref(), &snapshot.guest, rate) {
+            Progress::Waiting => {}
+            Progress::Send(wave, what) => {
+                step.wave = Some(wave);
+                step.events.extend(what.map(tell));
+            }
+            Progress::Ended(freed) => {
+                self.ended = Some(snapshot.at);
+                self.with_watch(root, |watch| watch.cooldown = Some(Cooldown::Freed(freed)));
+                return;
+            }
+            Progress::Failed(why) => {
+                step.events.push(tell(What::Failed { action: ladder.action, why }));
+                self.with_watch(root, |watch| watch.fail(snapshot.at));
+                return;
+            }
+        }
+        self.ladder = Some(ladder);
+    }
+
+    fn with_watch(&mut self, root: ProcessKey, change: impl FnOnce(&mut Watch)) {
+        if let Some(watch) = self.watches.get_mut(&root) {
+            change(watch);
+        }
+    }
+}
+
+/// What an action is about: one agent, or its family as one.
+pub(super) fn subject(
+    snapshot: &Snapshot,
+    root: ProcessKey,
+    top: Option<ProcessKey>,
+) -> Option<Cow<'_, AgentSample>> {
+    match top {
+        Some(top) => family(snapshot, top).map(|f| Cow::Owned(f.whole)),
+        None => snapshot.agents.iter().find(|a| a.agent.root == root).map(Cow::Borrowed),
+    }
+}

@@ -1,0 +1,148 @@
+//! Agents that started one another, seen as one: a parent and its sub-agents share a fate and a cause.
+
+use std::collections::HashMap;
+
+use crate::model::event::Culprit;
+use crate::model::{AgentRef, AgentSample, Bytes, Member, ProcessKey, Snapshot};
+
+use super::culprit::{Choice, touchable};
+
+/// An agent with all that it started, other agents included.
+#[derive(Clone, Debug)]
+pub(super) struct Family {
+    /// All of them as if they were one agent: its root is the topmost agent's.
+    pub(super) whole: AgentSample,
+    /// Who is in it, and how its members are spread; the topmost first.
+    pub(super) agents: Vec<Relative>,
+}
+
+/// One agent of a family.
+#[derive(Clone, Debug)]
+pub(super) struct Relative {
+    pub(super) agent: AgentRef,
+    /// The roots of those above it, nearest first.
+    above: Vec<ProcessKey>,
+    pub(super) charge: Bytes,
+    members: Vec<ProcessKey>,
+}
+
+/// Every family of the guest.
+pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
+    let samples: HashMap<ProcessKey, &AgentSample> =
+        snapshot.agents.iter().map(|a| (a.agent.root, a)).collect();
+    let mut families: Vec<Family> = Vec::new();
+    let mut index: HashMap<ProcessKey, usize> = HashMap::new();
+    let mut found: Vec<(Vec<ProcessKey>, &AgentSample)> =
+        snapshot.agents.iter().map(|a| (above(a, &samples), a)).collect();
+    found.sort_by_key(|(above, _)| above.len());
+    for (above, sample) in found {
+        let top = above.last().copied().unwrap_or(sample.agent.root);
+        let relative = Relative {
+            agent: sample.agent.clone(),
+            charge: sample.charge.total(),
+            members: sample.members.iter().map(|m| m.key).collect(),
+            above,
+        };
+        if let Some(&at) = index.get(&top) {
+            let family = &mut families[at];
+            family.whole.members.extend(descended(sample, &samples));
+            family.whole.charge = family.whole.charge + sample.charge;
+            family.whole.unproven += sample.unproven;
+            family.whole.cgroup = None;
+            family.agents.push(relative);
+        } else {
+            index.insert(top, families.len());
+            let whole = AgentSample { members: descended(sample, &samples), ..sample.clone() };
+            families.push(Family { whole, agents: vec![relative] });
+        }
+    }
+    families
+}
+
+/// The family of the agent with that root, by the topmost agent's root.
+pub(super) fn family(snapshot: &Snapshot, top: ProcessKey) -> Option<Family> {
+    families(snapshot)
+        .into_iter()
+        .find(|f| f.agents.first().is_some_and(|a| a.agent.root == top || a.above.last() == Some(&top)))
+}
+
+/// The roots above an agent, nearest first. One that has ended is the last that is known.
+fn above(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) -> Vec<ProcessKey> {
+    let mut above = Vec::new();
+    let mut current = Some(sample);
+    while let Some(parent) = current.and_then(|s| s.parent.as_ref()) {
+        // Only a broken tree has a loop.
+        if above.contains(&parent.root) || parent.root == sample.agent.root {
+            break;
+        }
+        above.push(parent.root);
+        current = samples.get(&parent.root).copied();
+    }
+    above
+}
+
+/// The members of an agent with their lineage up to the topmost agent of the family.
+fn descended(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) -> Vec<Member> {
+    let mut beyond = Vec::new();
+    let mut current = sample;
+    while let (Some(started_by), Some(parent)) = (current.started_by, &current.parent) {
+        if beyond.contains(&started_by) {
+            break;
+        }
+        beyond.push(started_by);
+        let Some(next) = samples.get(&parent.root).copied() else { break };
+        match next.member(started_by) {
+            Some(member) => beyond.extend(&member.lineage),
+            None => beyond.push(parent.root),
+        }
+        current = next;
+    }
+    let extended = |member: &Member| {
+        let mut member = member.clone();
+        member.lineage.extend(&beyond);
+        member
+    };
+    sample.members.iter().map(extended).collect()
+}
+
+impl Family {
+    /// The topmost agent's root.
+    pub(super) fn top(&self) -> ProcessKey {
+        self.agents.first().and_then(|a| a.above.last()).copied().unwrap_or(self.whole.agent.root)
+    }
+
+    /// As few whole sub-agents as cover `shortfall`, those that `weight` more first; `None` where all of them do not.
+    /// Each goes with all that it started.
+    pub(super) fn sub_agents(&self, shortfall: Bytes, weight: impl Fn(&Relative) -> Bytes) -> Option<Choice> {
+        let mut below: Vec<&Relative> = self.agents.iter().skip(1).collect();
+        below.sort_by_key(|r| std::cmp::Reverse((weight(r), r.charge)));
+        let touchable: Vec<&Member> = touchable(&self.whole).collect();
+        let (mut freed, mut roots, mut targets) = (Bytes::ZERO, Vec::new(), Vec::new());
+        for relative in below {
+            if freed >= shortfall {
+                break;
+            }
+            let root = relative.agent.root;
+            if roots.iter().any(|r| relative.above.contains(r)) {
+                continue;
+            }
+            let doomed =
+                touchable.iter().filter(|m| m.key == root || m.lineage.contains(&root)).map(|m| m.key);
+            targets.extend(doomed.filter(|key| !targets.contains(key)).collect::<Vec<_>>());
+            let inside = |r: &&Relative| r.agent.root == root || r.above.contains(&root);
+            freed += self.agents.iter().filter(inside).map(|r| r.charge).sum();
+            roots.push(root);
+        }
+        let first = roots.first().copied().filter(|_| freed >= shortfall && !targets.is_empty())?;
+        let name = self.whole.member(first).map(|m| m.name.clone()).unwrap_or_default();
+        let culprit = Culprit { top: first, name, charge: freed, processes: targets.len() };
+        Some(Choice { culprit, whole: false, targets })
+    }
+
+    /// The agents that lose something when these end, with whether they lose all.
+    pub(super) fn losers(&self, targets: &[ProcessKey]) -> Vec<(&Relative, bool)> {
+        let loses = |r: &Relative| r.members.iter().any(|key| targets.contains(key));
+        let whole = |r: &Relative| r.members.iter().all(|key| targets.contains(key));
+        self.agents.iter().filter(|r| loses(r)).map(|r| (r, whole(r))).collect()
+    }
+}

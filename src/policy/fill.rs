@@ -1,0 +1,104 @@
+//! How fast the guest fills, whoever fills it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::{Boottime, Bytes, BytesPerSecond};
+
+/// A fill that lasts: a build takes gigabytes within two or three seconds and gives them back.
+const LASTING: Duration = Duration::from_secs(10);
+
+/// How much of that must have been seen before anything is called lasting.
+const LEAST: Duration = Duration::from_secs(3);
+
+/// Moments of the past are kept so far apart.
+const APART: Duration = Duration::from_millis(250);
+
+/// Looks that follow one another faster tell nothing of a rate: the kernel adds up its counters in batches.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// What was left of the guest, lately.
+#[derive(Debug, Default)]
+pub(super) struct Fill {
+    last: Option<(Boottime, Bytes)>,
+    now: BytesPerSecond,
+    past: VecDeque<(Boottime, Bytes)>,
+}
+
+impl Fill {
+    /// Takes in what is left now.
+    pub(super) fn take(&mut self, at: Boottime, left: Bytes) {
+        if let Some((before, last)) = self.last {
+            let elapsed = at.since(before);
+            if elapsed < SHORTEST {
+                return;
+            }
+            self.now = BytesPerSecond::growth(left, last, elapsed);
+        }
+        self.last = Some((at, left));
+        if self.past.back().is_none_or(|(newest, _)| at.since(*newest) >= APART) {
+            self.past.push_back((at, left));
+        }
+        // The oldest is to be as old as that at least.
+        while self.past.get(1).is_some_and(|(second, _)| at.since(*second) >= LASTING) {
+            self.past.pop_front();
+        }
+    }
+
+    /// Between the last two looks.
+    pub(super) fn now(&self) -> BytesPerSecond {
+        self.now
+    }
+
+    /// Over the last ten seconds; nothing where less than three of them were seen.
+    pub(super) fn lasting(&self) -> BytesPerSecond {
+        let (Some((at, left)), Some((oldest, before))) = (self.last, self.past.front()) else {
+            return BytesPerSecond::default();
+        };
+        let elapsed = at.since(*oldest);
+        if elapsed < LEAST {
+            return BytesPerSecond::default();
+        }
+        BytesPerSecond::growth(left, *before, elapsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Boottime {
+        Boottime::new(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_burst_is_fast_and_does_not_last() {
+        let mut fill = Fill::default();
+        for second in 0..20 {
+            fill.take(at(second * 1000), Bytes::gib(10));
+        }
+        fill.take(at(20_000), Bytes::gib(9));
+        fill.take(at(21_000), Bytes::gib(8));
+        assert_eq!(fill.now(), BytesPerSecond::mebi(1024));
+        assert!(fill.lasting() <= BytesPerSecond::mebi(205), "{:?}", fill.lasting());
+    }
+
+    #[test]
+    fn a_leak_lasts() {
+        let mut fill = Fill::default();
+        for tick in 0..100 {
+            fill.take(at(tick * 200), Bytes::mib(10_000 - tick * 20));
+        }
+        assert_eq!((fill.now(), fill.lasting()), (BytesPerSecond::mebi(100), BytesPerSecond::mebi(100)));
+        assert!(fill.past.len() < 64, "{}", fill.past.len());
+    }
+
+    #[test]
+    fn two_looks_at_once_are_one() {
+        let mut fill = Fill::default();
+        fill.take(at(0), Bytes::gib(1));
+        fill.take(at(1000), Bytes::mib(1000));
+        fill.take(at(1001), Bytes::mib(900));
+        assert_eq!(fill.now(), BytesPerSecond::mebi(24));
+    }
+}

@@ -1,0 +1,216 @@
+//! The guest as a whole: whether it is running out of memory, and who took it.
+
+mod evidence;
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use crate::model::event::{Danger, Spared};
+use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot};
+
+use super::culprit::{Choice, choose};
+use super::family::{Family, families};
+use super::fill::Fill;
+use evidence::Evidence;
+
+/// What fills steadily is noticed so much earlier, so that there is time to end in order: Claude ends within 3 s of
+/// its `TERM` (seen).
+const POLITE: Duration = Duration::from_secs(3);
+
+/// But never earlier than here: a build that peaks is no leak. systemd-oomd and earlyoom act at 10 %.
+const POLITE_PERCENT: u64 = 10;
+
+/// What fills fast is noticed so much earlier: two glances of 20 ms, and as much again for one that comes late.
+const BLIND: Duration = Duration::from_millis(100);
+
+/// An action should bring back this share of memory, or the next one follows at once.
+const COMFORT_PERCENT: u64 = 12;
+
+/// And at least this much over the reserve, or it is not worth a process.
+const LEAST_PERCENT: u64 = 1;
+
+/// Every task waits for memory for this share of the time.
+const STALLED: f32 = 20.0;
+
+/// For so long it may be a program that starts.
+const THRASHING: Duration = Duration::from_secs(10);
+
+/// How often swap-in is compared: in a few milliseconds there may be none.
+const COMPARED: Duration = Duration::from_millis(500);
+
+/// Watches what the guest has left.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    pub(super) fill: Fill,
+    evidence: Evidence,
+    swapped_in: Option<(Boottime, Bytes)>,
+    stalled: Option<Boottime>,
+    told: Option<Spared>,
+}
+
+/// What the guard makes of a danger.
+pub(super) enum Judgement {
+    /// These are to end.
+    Act(Box<Sentence>),
+    /// Nobody is.
+    Spare(Spared),
+}
+
+/// Whom the guard ends, and why them.
+pub(super) struct Sentence {
+    pub(super) family: Family,
+    pub(super) choice: Choice,
+    pub(super) shortfall: Bytes,
+    /// What the family took since the guest was comfortable.
+    pub(super) grown: Bytes,
+}
+
+impl Guard {
+    /// What should be left at the rate at which it goes.
+    pub(super) fn reserve(&self, guest: &Guest) -> Bytes {
+        let most = guest.mem_total.share(POLITE_PERCENT, 100);
+        let polite = self.fill.lasting().during(POLITE).min(most);
+        guest.reserve().max(polite).max(self.fill.now().during(BLIND))
+    }
+
+    /// The danger that the figures of the guest alone show.
+    pub(super) fn danger(&self, guest: &Guest) -> Option<Danger> {
+        let danger = Danger {
+            left: guest.left(),
+            reserve: self.reserve(guest),
+            rate: self.fill.now().max(self.fill.lasting()),
+            thrashing: false,
+        };
+        (danger.left < danger.reserve).then_some(danger)
+    }
+
+    /// Takes in a snapshot; the danger that it shows.
+    pub(super) fn assess(&mut self, snapshot: &Snapshot) -> Option<Danger> {
+        let guest = &snapshot.guest;
+        self.evidence.take(snapshot, guest.mem_available >= guest.mem_total.share(COMFORT_PERCENT, 100));
+        let thrashing = self.is_thrashing(snapshot);
+        self.danger(guest).or_else(|| {
+            thrashing.then(|| Danger {
+                left: guest.mem_available,
+                reserve: guest.reserve(),
+                rate: self.fill.lasting(),
+                thrashing: true,
+            })
+        })
+    }
+
+    /// There is swap left, but all stand still for it: little memory, everybody waits, and what was swapped out is
+    /// wanted back all the time.
+    fn is_thrashing(&mut self, snapshot: &Snapshot) -> bool {
+        let Some(now) = snapshot.swapped_in else {
+            (self.swapped_in, self.stalled) = (None, None);
+            return false;
+        };
+        if let Some((at, before)) = self.swapped_in {
+            if snapshot.at.since(at) < COMPARED {
+                return self.has_stalled_long(snapshot.at);
+            }
+            let low = snapshot.guest.mem_available < snapshot.guest.reserve();
+            let waiting = snapshot.pressure.is_some_and(|p| p.full.avg10 >= STALLED);
+            if low && waiting && now > before {
+                self.stalled.get_or_insert(snapshot.at);
+            } else {
+                self.stalled = None;
+            }
+        }
+        self.swapped_in = Some((snapshot.at, now));
+        self.has_stalled_long(snapshot.at)
+    }
+
+    fn has_stalled_long(&self, at: Boottime) -> bool {
+        self.stalled.is_some_and(|since| at.since(since) >= THRASHING)
+    }
+
+    /// Who took what is missing, and what of it ends the danger. Asked are families that `may_end`.
+    pub(super) fn judge(
+        &self,
+        snapshot: &Snapshot,
+        danger: &Danger,
+        may_end: impl Fn(&Family) -> bool,
+    ) -> Judgement {
+        let mut suspects = families(snapshot);
+        if suspects.is_empty() {
+            return Judgement::Spare(Spared::NoAgents);
+        }
+        let agents: Vec<Bytes> = suspects.iter().map(|f| self.evidence.growth(&f.whole, f)).collect();
+        let grown: Bytes = agents.iter().copied().sum();
+        if self.evidence.speaks_of_others(snapshot, grown) {
+            return Judgement::Spare(Spared::Outside);
+        }
+        // Whoever took most of it lately; where nobody did, the largest.
+        let guilty = |growth: Bytes| growth + growth >= grown && grown > Bytes::ZERO;
+        suspects.sort_by_key(|f| {
+            let growth = self.evidence.growth(&f.whole, f);
+            Reverse((guilty(growth), f.whole.charge.total()))
+        });
+        let total = snapshot.guest.mem_total;
+        let least = (danger.reserve + total.share(LEAST_PERCENT, 100)).saturating_sub(danger.left);
+        let comfort = total.share(COMFORT_PERCENT, 100).max(danger.reserve.share(3, 2));
+        let wanted = comfort.saturating_sub(danger.left).max(least);
+        let mut spared = Spared::TooSmall { shortfall: least };
+        for family in suspects {
+            let charge = family.whole.charge.total();
+            if charge < least {
+                continue;
+            }
+            // Half of a smaller one: a part of it that is the leak is found, one that is not is no help.
+            let shortfall = wanted.min(least.max(charge.share(1, 2)));
+            let choice = if may_end(&family) { Some(self.choose(&family, shortfall)) } else { None };
+            let Some(choice) = choice.filter(|choice| !choice.targets.is_empty()) else {
+                spared = Spared::OutOfReach;
+                continue;
+            };
+            let grown = self.evidence.growth(&family.whole, &family);
+            return Judgement::Act(Box::new(Sentence { family, choice, shortfall, grown }));
+        }
+        Judgement::Spare(spared)
+    }
+
+    /// The smallest part that covers it, rather one that grew; else sub-agents, rather those; else all of it.
+    fn choose(&self, family: &Family, shortfall: Bytes) -> Choice {
+        let grown = self.evidence.growth(&family.whole, family);
+        let has_grown = |top: ProcessKey| {
+            let within = family.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
+            let growth: Bytes = within.map(|m| self.evidence.growth_of(m)).sum();
+            growth > Bytes::ZERO && growth + growth >= grown
+        };
+        let choice = choose(&family.whole, shortfall, has_grown);
+        let by_growth = |relative: &super::family::Relative| {
+            relative.charge.saturating_sub(self.evidence.before(relative.agent.root))
+        };
+        if choice.whole
+            && let Some(several) = family.sub_agents(shortfall, by_growth)
+        {
+            return several;
+        }
+        choice
+    }
+
+    /// Whether nobody was told yet that nobody is acted on, for this reason.
+    pub(super) fn is_news(&mut self, why: Spared) -> bool {
+        let kind = std::mem::discriminant(&why);
+        let news = self.told.is_none_or(|told| std::mem::discriminant(&told) != kind);
+        self.told = Some(why);
+        news
+    }
+
+    /// Whether a danger that was told of is over, clearly.
+    pub(super) fn is_over(&mut self, guest: &Guest) -> bool {
+        let clearly = guest.left() >= self.reserve(guest).share(5, 4);
+        let over = clearly && self.stalled.is_none() && self.told.is_some();
+        if over {
+            self.told = None;
+        }
+        over
+    }
+
+    /// A danger was told of, and stands.
+    pub(super) fn is_standing(&self) -> bool {
+        self.told.is_some()
+    }
+}

@@ -1,0 +1,66 @@
+//! Who took the memory that is missing: what each cost when the guest was comfortable last, and what each costs now.
+
+use std::collections::HashMap;
+
+use crate::model::{AgentSample, Bytes, Member, ProcessKey, Snapshot};
+
+use crate::policy::family::Family;
+
+/// Less than this share of memory is missing: that says nothing of anybody.
+const TELLING_PERCENT: u64 = 2;
+
+/// How things stood when the guest was comfortable last, or at the first look.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    taken: bool,
+    left: Bytes,
+    agents: HashMap<ProcessKey, Bytes>,
+    members: HashMap<ProcessKey, Bytes>,
+}
+
+impl Evidence {
+    /// Takes in a snapshot, of a guest that is comfortable or not.
+    pub(super) fn take(&mut self, snapshot: &Snapshot, is_comfortable: bool) {
+        if self.taken && !is_comfortable {
+            return;
+        }
+        self.taken = true;
+        self.left = snapshot.guest.left();
+        self.agents.clear();
+        self.members.clear();
+        for agent in &snapshot.agents {
+            self.agents.insert(agent.agent.root, agent.charge.total());
+            self.members.extend(agent.members.iter().map(|m| (m.key, m.charge.total())));
+        }
+    }
+
+    /// What an agent cost then; nothing where it was not there.
+    pub(super) fn before(&self, root: ProcessKey) -> Bytes {
+        self.agents.get(&root).copied().unwrap_or_default()
+    }
+
+    /// By how much a family costs more than then.
+    pub(super) fn growth(&self, whole: &AgentSample, family: &Family) -> Bytes {
+        let before = family.agents.iter().map(|a| self.before(a.agent.root)).sum();
+        whole.charge.total().saturating_sub(before)
+    }
+
+    /// By how much a process costs more than then.
+    pub(super) fn growth_of(&self, member: &Member) -> Bytes {
+        let before = self.members.get(&member.key).copied().unwrap_or_default();
+        member.charge.total().saturating_sub(before)
+    }
+
+    /// Whether others than agents, which have `grown` so much together, took most of what is missing. Where little is
+    /// missing, as after a start in a guest that is full already: whether others hold most of what is in use.
+    pub(super) fn speaks_of_others(&self, snapshot: &Snapshot, grown: Bytes) -> bool {
+        let guest = &snapshot.guest;
+        let missing = self.left.saturating_sub(guest.left());
+        if missing >= guest.mem_total.share(TELLING_PERCENT, 100) {
+            return grown + grown < missing;
+        }
+        let used = (guest.mem_total + guest.swap_total).saturating_sub(guest.left());
+        let agents: Bytes = snapshot.agents.iter().map(|a| a.charge.total()).sum();
+        agents + agents < used
+    }
+}

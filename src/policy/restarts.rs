@@ -1,0 +1,75 @@
+//! Agents that are started again as soon as they are ended: a loop around them, or a unit with `Restart=always`.
+//! Ending each at once, over and over, would help nobody.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::{AgentSample, Boottime, ProcessKey, Uid};
+
+/// So long the end of an agent is remembered; longer than the longest wait.
+const MEMORY: Duration = Duration::from_mins(10);
+
+/// So many rows of them.
+const MOST: usize = 64;
+
+/// Between the end of an agent and that of the one which follows it. Each one more doubles it.
+const FIRST: Duration = Duration::from_secs(10);
+
+/// But no longer than this.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// What makes one agent the follower of another: the same program, started for the same user by the same process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kin {
+    rule: String,
+    uid: Uid,
+    keeper: Option<ProcessKey>,
+}
+
+impl Kin {
+    fn of(sample: &AgentSample) -> Self {
+        Self { rule: sample.agent.rule.clone(), uid: sample.agent.uid, keeper: sample.keeper }
+    }
+}
+
+/// The agents that were ended whole, of late.
+#[derive(Debug, Default)]
+pub(super) struct Restarts {
+    rows: VecDeque<Row>,
+}
+
+/// Agents that followed one another.
+#[derive(Debug)]
+struct Row {
+    kin: Kin,
+    ended: u32,
+    last: Boottime,
+    /// The root of the last one.
+    root: ProcessKey,
+}
+
+impl Restarts {
+    /// An agent is being ended whole.
+    pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
+        self.rows.retain(|row| at.since(row.last) < MEMORY);
+        let (kin, root) = (Kin::of(agent), agent.agent.root);
+        if let Some(row) = self.rows.iter_mut().find(|row| row.kin == kin) {
+            (row.ended, row.last, row.root) = (row.ended.saturating_add(1), at, root);
+            return;
+        }
+        self.rows.push_back(Row { kin, ended: 1, last: at, root });
+        if self.rows.len() > MOST {
+            self.rows.pop_front();
+        }
+    }
+
+    /// How many were ended that this one follows, and how long it is to be left alone still; `None`: not at all.
+    pub(super) fn wait(&self, at: Boottime, agent: &AgentSample) -> Option<(u32, Duration)> {
+        let kin = Kin::of(agent);
+        let row = self.rows.iter().find(|row| row.kin == kin && row.root != agent.agent.root)?;
+        let since = at.since(row.last);
+        let doubled = FIRST.saturating_mul(2u32.saturating_pow(row.ended - 1));
+        let wait = doubled.min(LONGEST).saturating_sub(since);
+        (since < MEMORY && wait > Duration::ZERO).then_some((row.ended, wait))
+    }
+}

@@ -1,0 +1,365 @@
+//! The guest as a whole: none is over its own line, and it is short of memory all the same.
+
+use super::*;
+use crate::model::event::{Cause, Spared};
+use crate::model::guest::Stall;
+use crate::model::{Pressure, Signal};
+
+/// A guest of 16 GiB with 4 GiB of others'.
+fn guest() -> World {
+    let mut world = World::new();
+    world.snapshot.guest.mem_total = Bytes::gib(16);
+    world
+}
+
+impl World {
+    /// `child` is an agent of its own, started by that member of another one.
+    fn sub_agent(mut self, of: i32, pid: i32, charge: Bytes) -> Self {
+        let parent = self.snapshot.agents.iter().find(|a| a.member(key(of)).is_some()).unwrap().agent.clone();
+        self.member(of).carries_agent = true;
+        self = self.agent(pid, charge);
+        let sample = self.snapshot.agents.last_mut().unwrap();
+        (sample.parent, sample.started_by) = (Some(parent), Some(key(of)));
+        self
+    }
+
+    /// The guest fills, gigabyte by gigabyte, until something is told.
+    fn until_told(&mut self, mut grow: impl FnMut(&mut Self, u64)) -> Vec<String> {
+        for step in 1..10_000 {
+            grow(self, step);
+            let told = told(&self.after(Duration::from_secs(1)));
+            if !told.is_empty() && told.iter().any(|t| t != "found" && t != "warned") {
+                return told;
+            }
+        }
+        panic!("nothing was told");
+    }
+}
+
+fn causes(step: &Step) -> Vec<Cause> {
+    let acted = step.events.iter().filter_map(|e| match &e.what {
+        What::Acted(decision) => Some(decision.cause),
+        _ => None,
+    });
+    acted.collect()
+}
+
+#[test]
+fn two_agents_that_fit_alone_and_not_together() {
+    let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(5));
+    world.step();
+    let told = world.until_told(|w, step| w.grow(200, Bytes::gib(5) + Bytes::mib(step * 20)));
+    assert_eq!(told, ["TERM 200", "act on the agent"], "the one that grew, and not the other");
+    assert!(world.snapshot.guest.mem_available > Bytes::mib(600), "{:?}", world.snapshot.guest);
+}
+
+#[test]
+fn it_is_the_child_that_took_it_not_the_agent_nor_a_smaller_one_that_would_do() {
+    let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "server", Bytes::mib(1500)).child(
+        100,
+        102,
+        "vitest",
+        Bytes::gib(1),
+    );
+    world.step();
+    let told = world.until_told(|w, step| w.grow(102, Bytes::gib(1) + Bytes::mib(step * 20)));
+    assert_eq!(told, ["TERM 102", "act on vitest 102"]);
+}
+
+#[test]
+fn nobody_took_it_lately_so_the_largest_goes() {
+    // The daemon starts in a guest that is full already.
+    let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(6));
+    world.elsewhere = Bytes::mib(700);
+    let step = world.step();
+    assert_eq!(step.wave.as_ref().unwrap().targets, [key(200)]);
+    assert!(matches!(causes(&step)[0], Cause::Guard(danger) if danger.left < danger.reserve));
+}
+
+#[test]
+fn others_took_it_so_no_agent_is_touched() {
+    let mut world = guest().agent(100, Bytes::gib(3));
+    world.step();
+    let told = world.until_told(|w, step| w.elsewhere = Bytes::mib(step * 20));
+    assert_eq!(told, ["danger: Outside"]);
+    for _ in 0..100 {
+        assert!(super::told(&world.step()).is_empty(), "told once");
+    }
+    world.elsewhere = Bytes::gib(4);
+    assert_eq!(super::told(&world.step()), ["safe"]);
+    // And again in the next danger.
+    assert_eq!(
+        world.until_told(|w, step| w.elsewhere = Bytes::gib(4) + Bytes::mib(step * 20)),
+        ["danger: Outside"]
+    );
+}
+
+#[test]
+fn after_a_start_in_a_guest_that_others_have_filled_no_agent_is_touched() {
+    let mut world = guest().agent(100, Bytes::gib(3));
+    world.elsewhere = Bytes::mib(8800);
+    assert_eq!(told(&world.step()), ["found", "danger: Outside"]);
+}
+
+#[test]
+fn an_end_that_would_not_help_is_none() {
+    let mut world = guest();
+    world.elsewhere = Bytes::mib(8000);
+    for pid in [100, 200, 300, 400, 500, 600, 700, 800] {
+        world = world.agent(pid, Bytes::mib(60));
+    }
+    world.step();
+    // All of them grow a little: each holds less than what is missing, once that much is missing.
+    let told = world.until_told(|w, step| {
+        for pid in [100, 200, 300, 400, 500, 600, 700, 800] {
+            w.grow(pid, Bytes::mib(60 + (step * 2).min(430 / 8 * 8)));
+        }
+        if step > 215 {
+            w.elsewhere = Bytes::mib(8000) + Bytes::mib((step - 215) * 2);
+        }
+    });
+    assert!(told[0].starts_with("TERM") || told[0].starts_with("danger"), "{told:?}");
+    let step = world.step();
+    if let Some(wave) = step.wave {
+        let freed: Bytes = wave.targets.iter().map(|t| world.member(t.pid.get()).charge.total()).sum();
+        assert!(freed >= Bytes::mib(160), "{freed}");
+    }
+    // Each alone holds less than one percent.
+    let mut world = guest();
+    for pid in 100..180 {
+        world = world.agent(pid, Bytes::mib(145));
+    }
+    world.elsewhere = Bytes::mib(100);
+    assert!(told_last(&world.step()).starts_with("danger: TooSmall"));
+}
+
+fn told_last(step: &Step) -> String {
+    told(step).pop().unwrap_or_default()
+}
+
+#[test]
+fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
+    let mut world = guest().agent(100, Bytes::mib(300)).child(100, 101, "bash", Bytes::mib(4));
+    for pid in 201..=220 {
+        world = world.child(100, pid - 100, "bash", Bytes::mib(4)).sub_agent(pid - 100, pid, Bytes::mib(100));
+    }
+    world.step();
+    let mut pids = Vec::new();
+    let mut world_told = Vec::new();
+    for step in 1..1000 {
+        for pid in 201..=220 {
+            world.grow(pid, Bytes::mib(100 + step * 2));
+        }
+        let step = world.after(Duration::from_secs(1));
+        if let Some(wave) = &step.wave {
+            pids = wave.targets.iter().map(|t| t.pid.get()).collect();
+            world_told = told(&step);
+            break;
+        }
+    }
+    assert!(!pids.is_empty() && pids.len() < 10, "{pids:?}");
+    assert!(pids.iter().all(|pid| (201..=220).contains(pid)), "{pids:?}");
+    assert!(world_told[1].starts_with("act on claude"), "{world_told:?}");
+    let each = world.member(pids[0]).charge.total();
+    let freed = Bytes::new(each.get() * pids.len() as u64);
+    assert!(world.snapshot.guest.left() + freed > Bytes::gib(16).share(5, 100), "{freed}");
+}
+
+#[test]
+fn a_parent_without_large_sub_agents_is_a_family_of_its_own() {
+    let mut world = guest().agent(100, Bytes::gib(4)).child(100, 101, "bash", Bytes::mib(4)).sub_agent(
+        101,
+        200,
+        Bytes::mib(200),
+    );
+    world.step();
+    let told = world.until_told(|w, step| w.grow(100, Bytes::gib(4) + Bytes::mib(step * 20)));
+    assert_eq!(told[0], "TERM 100 101 200", "nobody is left without what started it");
+}
+
+#[test]
+fn swap_that_can_take_more_is_room() {
+    let mut world = guest().agent(100, Bytes::gib(5));
+    world.snapshot.guest.swap_total = Bytes::gib(8);
+    world.step();
+    // Memory is full, half of swap is free, and nobody waits for it.
+    world.grow(100, Bytes::gib(12));
+    world.swapped = Bytes::mib(400);
+    for _ in 0..50 {
+        world.swapped = (world.swapped + Bytes::mib(80)).min(Bytes::gib(4));
+        assert!(world.after(Duration::from_secs(1)).wave.is_none(), "{:?}", world.snapshot.guest);
+    }
+}
+
+#[test]
+fn swap_that_takes_no_more_is_none() {
+    let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::mib(500));
+    world.snapshot.guest.swap_total = Bytes::gib(1);
+    world.step();
+    let told = world.until_told(|w, step| {
+        w.grow(100, Bytes::gib(5) + Bytes::mib(step * 20));
+        let needed = Bytes::gib(4) + Bytes::mib(500) + Bytes::gib(5) + Bytes::mib(step * 20);
+        w.swapped = needed.saturating_sub(Bytes::mib(16_200)).min(Bytes::gib(1));
+    });
+    assert_eq!(told[0], "TERM 100");
+    let guest = world.snapshot.guest;
+    assert!(guest.left() > Bytes::gib(16).share(2, 100), "in time: {guest:?}");
+}
+
+fn thrash(world: &mut World, second: u64, full: f32) -> Step {
+    let stall = Stall { avg10: full, ..Stall::default() };
+    world.snapshot.pressure = Some(Pressure { some: stall, full: stall });
+    world.snapshot.swapped_in = Some(Bytes::mib(second * 50));
+    world.after(Duration::from_secs(1))
+}
+
+fn half_swapped() -> World {
+    let mut world = guest().agent(100, Bytes::gib(5));
+    world.snapshot.guest.swap_total = Bytes::gib(16);
+    world.step();
+    world.grow(100, Bytes::gib(12));
+    world.swapped = Bytes::mib(600);
+    world.step();
+    world
+}
+
+#[test]
+fn a_guest_that_thrashes_is_helped_after_ten_seconds() {
+    let mut world = half_swapped();
+    let acted = (1..30).find(|&second| thrash(&mut world, second, 40.0).wave.is_some());
+    assert!(acted.is_some_and(|second| (10..=13).contains(&second)), "{acted:?}");
+}
+
+#[test]
+fn waiting_alone_and_swapping_alone_are_no_thrashing() {
+    let mut world = half_swapped();
+    assert!((1..60).all(|second| thrash(&mut world, second, 19.0).wave.is_none()), "nobody waits");
+    let mut world = half_swapped();
+    assert!((1..60).all(|_| thrash(&mut world, 7, 90.0).wave.is_none()), "nothing is read back");
+    let mut world = half_swapped();
+    world.elsewhere = Bytes::ZERO;
+    world.swapped = Bytes::gib(4);
+    assert!((1..60).all(|second| thrash(&mut world, second, 90.0).wave.is_none()), "there is memory");
+    let mut world = half_swapped();
+    let in_turns = |second: u64| if second.is_multiple_of(7) { 5.0 } else { 60.0 };
+    assert!((1..60).all(|s| thrash(&mut world, s, in_turns(s)).wave.is_none()), "never for ten seconds");
+}
+
+#[test]
+fn a_build_that_peaks_and_falls_back_is_left_alone() {
+    let mut world = guest().agent(100, Bytes::mib(500)).child(100, 101, "cargo", Bytes::ZERO);
+    world.step();
+    // 300 MiB a second up to 7 % of the guest, three times.
+    for _ in 0..3 {
+        for step in 0..36 {
+            world.grow(101, Bytes::mib(step * 295));
+            let told = told(&world.after(Duration::from_secs(1)));
+            assert!(told.iter().all(|t| t == "warned" || t == "recovered"), "{told:?} at {step}");
+        }
+        assert!(world.snapshot.guest.left() < Bytes::gib(16).share(10, 100));
+        world.grow(101, Bytes::ZERO);
+        world.after(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn what_fills_steadily_leaves_time_for_its_end() {
+    let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::ZERO);
+    world.step();
+    let step = (1..200).find_map(|second| {
+        world.grow(101, Bytes::mib(second * 350));
+        Some(world.after(Duration::from_secs(1))).filter(|s| s.wave.is_some())
+    });
+    let step = step.unwrap();
+    assert_eq!(step.wave.unwrap().signal, Signal::Term);
+    let decision = step.events.iter().find_map(|e| match &e.what {
+        What::Acted(d) => Some(d.clone()),
+        _ => None,
+    });
+    let grace = decision.unwrap().grace;
+    assert!(grace >= Duration::from_secs(1) && grace < Duration::from_secs(10), "{grace:?}");
+}
+
+#[test]
+fn what_fills_at_once_is_killed_at_once() {
+    let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::ZERO);
+    world.step();
+    world.grow(101, Bytes::gib(5));
+    world.step();
+    world.grow(101, Bytes::mib(10_600));
+    assert_eq!(told(&world.step())[0], "KILL 101");
+}
+
+#[test]
+fn who_cannot_be_ended_is_not_tried_again_and_again() {
+    let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(2));
+    world.step();
+    let told = world.until_told(|w, step| w.grow(100, Bytes::gib(5) + Bytes::mib(step * 20)));
+    assert_eq!(told[0], "TERM 100");
+    // It is stuck in the kernel; the other one would help as well.
+    let mut all = Vec::new();
+    for _ in 0..30 {
+        all.extend(super::told(&world.after(Duration::from_secs(1))));
+    }
+    assert!(all.contains(&"failed: Survivors(1)".to_owned()), "{all:?}");
+    assert!(all.contains(&"TERM 200".to_owned()), "{all:?}");
+    world.end(200);
+    world.elsewhere = Bytes::gib(2);
+    let step =
+        (0..20).map(|_| super::told(&world.after(Duration::from_secs(1)))).collect::<Vec<_>>().concat();
+    assert!(step.iter().any(|t| t.starts_with("danger")), "{step:?}");
+}
+
+#[test]
+fn a_guest_that_is_full_does_not_wait_for_one_that_is_stuck() {
+    let mut world = guest().agent(100, Bytes::gib(6)).agent(200, Bytes::mib(5800));
+    assert_eq!(told_last(&world.step()), "act on the agent");
+    world.elsewhere = Bytes::mib(200);
+    let waves: Vec<_> = (0..40).filter_map(|_| world.step().wave).collect();
+    let first = waves.iter().position(|w| w.targets == [key(200)]);
+    assert!(first.is_some(), "the other one after some three seconds: {waves:?}");
+}
+
+#[test]
+fn one_action_at_a_time_also_for_the_guest() {
+    let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::mib(5800));
+    world.elsewhere = Bytes::mib(800);
+    assert_eq!(world.step().wave.unwrap().targets, [key(200)]);
+    world.grow(100, Bytes::mib(5100));
+    assert!(world.step().wave.is_none(), "the first has its grace");
+    world.end(200);
+    assert!(world.step().wave.is_none(), "and its memory is back");
+    for _ in 0..50 {
+        assert!(world.step().wave.is_none());
+    }
+}
+
+#[test]
+fn a_dry_run_says_it_once_a_danger() {
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::from_secs(10) })
+        .agent(100, Bytes::gib(5))
+        .agent(200, Bytes::gib(6));
+    world.snapshot.guest.mem_total = Bytes::gib(16);
+    world.elsewhere = Bytes::mib(700);
+    let step = world.step();
+    assert!(step.wave.is_none());
+    assert_eq!(told_last(&step), "act on the agent");
+    for _ in 0..50 {
+        let told = told(&world.after(Duration::from_secs(1)));
+        assert!(told.is_empty(), "{told:?}");
+    }
+    world.grow(200, Bytes::gib(1));
+    world.after(Duration::from_secs(30));
+    world.grow(200, Bytes::gib(6));
+    world.after(Duration::from_secs(30));
+    assert_eq!(told_last(&world.after(Duration::from_secs(1))), "", "said in the step before");
+}
+
+#[test]
+fn nobody_is_there() {
+    let mut world = guest();
+    world.elsewhere = Bytes::gib(12);
+    let step = world.step();
+    assert!(matches!(step.events[0].what, What::GuestInDanger { why: Spared::NoAgents, .. }));
+    assert!(step.next >= Duration::from_millis(500), "and it does not hurry: {:?}", step.next);
+}

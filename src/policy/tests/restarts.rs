@@ -1,0 +1,148 @@
+//! Agents that something starts again as soon as they are ended, and targets that fork.
+
+use super::*;
+
+/// The agent of a shell loop, for the nth time.
+fn leak_again(world: &mut World, pid: i32, keeper: i32) {
+    let mut fresh = World::new().agent(pid, Bytes::gib(14)).snapshot.agents;
+    fresh[0].keeper = Some(key(keeper));
+    world.snapshot.agents.extend(fresh);
+}
+
+/// Steps until a wave goes out; how long that took.
+fn until_wave(world: &mut World) -> Duration {
+    let begun = world.snapshot.at;
+    for _ in 0..20_000 {
+        if world.step().wave.is_some() {
+            return world.snapshot.at.since(begun);
+        }
+    }
+    panic!("no wave");
+}
+
+#[test]
+fn one_that_is_started_again_at_once_waits_longer_each_time() {
+    let mut world = World::new();
+    let mut waits = Vec::new();
+    let mut held_back = 0;
+    for pid in 100..108 {
+        leak_again(&mut world, pid, 50);
+        let step = world.step();
+        held_back += step.events.iter().filter(|e| matches!(e.what, What::HeldBack { .. })).count();
+        waits.push(if step.wave.is_some() { 0 } else { until_wave(&mut world).as_secs() });
+        world.end(pid);
+        for _ in 0..5 {
+            world.step();
+        }
+    }
+    assert_eq!(waits[0], 0);
+    assert!((8..=10).contains(&waits[1]), "{waits:?}");
+    assert!(waits.windows(2).skip(1).all(|w| w[1] >= w[0].min(290)), "{waits:?}");
+    assert!(waits.iter().all(|w| *w <= 300) && waits[7] > 250, "{waits:?}");
+    assert_eq!(held_back, 7, "each was told of");
+}
+
+#[test]
+fn another_agent_is_not_taken_for_it() {
+    let mut world = World::new();
+    leak_again(&mut world, 100, 50);
+    assert!(world.step().wave.is_some());
+    world.end(100);
+    world.step();
+    world.step();
+    leak_again(&mut world, 101, 51);
+    assert!(world.step().wave.is_some(), "another shell started it");
+}
+
+#[test]
+fn a_child_that_leaks_again_is_ended_at_once() {
+    let mut world = World::new().agent(100, Bytes::mib(240));
+    for pid in 101..105 {
+        world.start(100, pid, "node", Bytes::gib(13));
+        let step = world.step();
+        assert_eq!(step.wave.unwrap().targets, [key(pid)]);
+        world.end(pid);
+        world.step();
+        world.step();
+    }
+}
+
+#[test]
+fn held_back_or_not_the_guest_comes_first() {
+    let mut world = World::new();
+    leak_again(&mut world, 100, 50);
+    assert!(world.step().wave.is_some());
+    world.end(100);
+    for _ in 0..3 {
+        world.step();
+    }
+    leak_again(&mut world, 101, 50);
+    assert!(world.step().wave.is_none());
+    for gib in 15..50 {
+        world.grow(101, Bytes::gib(gib));
+        assert!(world.after(Duration::from_millis(150)).wave.is_none(), "{gib}");
+    }
+    world.grow(101, Bytes::mib(59_000));
+    let step = world.step();
+    assert_eq!(told(&step)[0], "KILL 101");
+}
+
+#[test]
+fn what_forks_is_held_while_it_is_found_then_killed() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
+    assert_eq!(told(&world.step())[0], "TERM 101");
+    world.start(101, 102, "bomb", Bytes::ZERO);
+    let mut waves = vec![told(&world.after(Duration::from_secs(10)))];
+    world.start(102, 103, "bomb", Bytes::ZERO);
+    waves.push(told(&world.step()));
+    waves.push(told(&world.step()));
+    assert_eq!(waves.concat(), ["STOP 101 102", "STOP 101 102 103", "KILL 101 102 103", "3 to kill"]);
+}
+
+#[test]
+fn what_forks_faster_than_it_is_killed_takes_its_parent_along() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bash", Bytes::mib(4)).child(
+        101,
+        102,
+        "bomb",
+        Bytes::gib(13),
+    );
+    assert_eq!(told(&world.step())[0], "TERM 102");
+    let (mut all, mut pid) = (Vec::new(), 1000);
+    world.after(Duration::from_secs(9));
+    world.snapshot.at = world.snapshot.at + Duration::from_secs(1);
+    for _ in 0..60 {
+        world.start(102, pid, "bomb", Bytes::ZERO);
+        pid += 1;
+        all.extend(told(&world.step()));
+    }
+    assert_eq!(all.iter().filter(|t| t.starts_with("STOP")).count(), 10, "in bounded rounds");
+    let widened: Vec<_> = all.iter().filter(|t| t.starts_with("widened")).collect();
+    assert_eq!(widened, ["widened to 101", "widened to the agent"]);
+    assert!(all.iter().rev().find(|t| t.starts_with("KILL")).unwrap().starts_with("KILL 100 "), "{all:?}");
+}
+
+#[test]
+fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
+    let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
+    world.snapshot.agents[0].cgroup = Some(crate::model::CgroupMemory {
+        path: "/agents.slice/a.scope".into(),
+        charge: Charge::default(),
+        current: Bytes::ZERO,
+        cache: Bytes::ZERO,
+        max: None,
+    });
+    assert_eq!(world.step().wave.unwrap().cgroup, None, "asked first");
+    let killed = world.after(Duration::from_secs(10)).wave.unwrap();
+    assert_eq!(killed.cgroup.unwrap().to_str(), Some("/agents.slice/a.scope"));
+    let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "tmux", Bytes::mib(4));
+    world.snapshot.agents[0].cgroup = Some(crate::model::CgroupMemory {
+        path: "/agents.slice/a.scope".into(),
+        charge: Charge::default(),
+        current: Bytes::ZERO,
+        cache: Bytes::ZERO,
+        max: None,
+    });
+    world.step();
+    assert_eq!(world.after(Duration::from_secs(10)).wave.unwrap().cgroup, None, "something in it is spared");
+}
