@@ -15,16 +15,17 @@ number=0
 for kind in none swap zram noise; do
   more=''
   case $kind in
-    swap) swap 1G ;;
-    zram) zram 1G ;;
-    noise) zram 1G; more=--noise ;;
+    # Small: an emulated disk takes 20 MiB a second.
+    swap) swap 256M ;;
+    zram) zram 512M ;;
+    noise) zram 512M; more=--noise ;;
   esac
   type_in alpha "tool hog --measure /dev/shm/$kind.trace $more --until 3G; sleep 1000"
   read -r last beyond gone ending < <(measured "/dev/shm/$kind.trace" left "$(share 4)")
   number=$((number + 1))
   wait_for 60 "(( \$(count acted) >= $number ))"
   expect_is "$kind: by the guard" "$(last_field act CAUSE)" guard
-  expect_is "$kind: the leak" "$(last_field act CULPRIT_NAME)" hog
+  expect_is "$kind: the leak was asked to end" "$(cut -d' ' -f2 "/dev/shm/$kind.trace.end")" 143
   expect_is "$kind: the kernel killed nobody" "$(oom_kills)" "$ooms"
   expect "$kind: everybody else lives" alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
   figure "$kind: last, beyond, gone, ending, desktop" "$last ms $beyond MiB $gone ms $ending ms $(desktop_worst) ms"

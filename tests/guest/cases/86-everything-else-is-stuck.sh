@@ -40,4 +40,5 @@ wait_for 60 '[[ $(count acted) == 1 ]]'
 expect_is 'the service is the same' "$(daemon_pid)" "$before"
 expect 'the overshoot is small' test "$beyond" -lt 300
 figure overshoot "${beyond}M"
-figure 'last, gone' "$last, $gone ms"
+figure 'last after' "$last ms"
+figure 'gone after' "$gone ms"

@@ -1,5 +1,5 @@
 # What it costs to watch a quiet guest of 300 processes, beside earlyoom and systemd-oomd in the same minute.
-# guest: memory=3G
+# guest: memory=2G
 # timeout: 300
 
 seconds=${CASE_SECONDS:-15}
@@ -7,7 +7,7 @@ earlyoom
 afterwards 'systemctl mask --quiet --now systemd-oomd.service'
 systemctl unmask --quiet systemd-oomd.service
 systemctl start systemd-oomd.service
-for ((number = 0; number < 300; number++)); do setpriv --reuid other --regid other --clear-groups sleep 1000 & done
+for ((number = 0; number < 300; number++)); do setpriv --reuid nobody --clear-groups sleep 1000 & done
 pids() { daemon_pid; pidof earlyoom; pidof systemd-oomd; }
 mapfile -t pids < <(pids)
 
@@ -23,7 +23,7 @@ idle() {
   for number in 0 1 2; do
     cost+=($((($(processor "${pids[number]}") - before[number]) * 60 / seconds / 1000000)))
   done
-  figure "$1: ours, earlyoom, systemd-oomd" "${cost[0]}, ${cost[1]}, ${cost[2]} ms a minute"
+  figure "$1" "ours ${cost[0]} earlyoom ${cost[1]} systemd-oomd ${cost[2]} ms a minute"
 }
 
 sleep 5
@@ -35,8 +35,8 @@ sleep 5
 idle 'five agents'
 five=("${cost[@]}")
 for number in 0 1 2; do
-  figure "$(cat "/proc/${pids[number]}/comm") RSS" "$(awk '$1 == "VmRSS:" { print $2 "K" }' "/proc/${pids[number]}/status")"
-  figure anonymous "$(($(anonymous "${pids[number]}") >> 10))K"
+  rss=$(awk '$1 == "VmRSS:" { print $2 "K" }' "/proc/${pids[number]}/status")
+  figure "$(cat "/proc/${pids[number]}/comm")" "RSS $rss anonymous $(($(anonymous "${pids[number]}") >> 10))K"
 done
 expect 'they are still the same' test "$(pids | paste -sd' ')" = "${pids[*]}"
 # Generous: a minute of a busy, emulated machine is no measurement. The goal is not more than earlyoom without agents,

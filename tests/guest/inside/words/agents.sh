@@ -54,13 +54,14 @@ stand_in() {
   wait_for 30 "running $path >$CASE/$name.pid"
 }
 
-# several NAME COUNT LINE: so many idle agents of one program, without terminals; each obeys LINE (see hog/main.rs).
+# several NAME COUNT LINE…: so many agents of one program, without terminals; each obeys these lines (see hog/main.rs).
 several() {
-  local name=$1 count=$2 line=$3 path number
-  path=$(program_of "$name")
+  local count=$2 path number line do=()
+  path=$(program_of "$1")
+  for line in "${@:3}"; do do+=(--do "$line"); done
   install -D /usr/local/bin/hog "$path"
   for ((number = 0; number < count; number++)); do
-    as agent "$path" --do "$line" &
+    as agent "$path" "${do[@]}" &
   done
 }
 
