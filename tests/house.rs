@@ -69,14 +69,29 @@ fn the_core_has_no_io_no_clock_and_no_async() {
     }
 }
 
+/// What ends processes, or takes their memory from them.
+const ENDS: [&str; 4] = ["pidfd_send_signal", "kill_process", "cgroup.kill", "process_mrelease"];
+
 #[test]
 fn only_the_executor_signals() {
     for room in ["model", "agents", "policy", "config", "systemd", "ipc", "daemon", "cli"] {
         for path in sources(room).iter().filter(|path| !path.ends_with("daemon/executor.rs")) {
             let code = code(path);
-            for word in ["Signaller", "pidfd_send_signal", "kill_process", "cgroup.kill"] {
+            for word in ["Signaller", "CgroupKiller", "Releaser"].iter().chain(&ENDS) {
                 assert!(!code.contains(word), "{} says `{word}`", path.display());
             }
         }
+    }
+}
+
+#[test]
+fn each_way_to_end_a_process_has_one_file() {
+    let files = ["linux/pidfd.rs", "linux/cgroup_kill.rs", "linux/mrelease.rs"];
+    for path in sources("linux").iter().filter(|path| !files.iter().any(|file| path.ends_with(file))) {
+        let code = code(path);
+        for word in ENDS {
+            assert!(!code.contains(word), "{} says `{word}`", path.display());
+        }
+        assert!(!code.contains("unsafe"), "{} says `unsafe`", path.display());
     }
 }

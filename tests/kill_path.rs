@@ -1,17 +1,29 @@
 //! Between a decision and its signal nothing is allocated: under pressure an allocation may wait for the very memory
-//! that the signal is to free.
+//! that the signal is to free. Nor by the look at the guest that comes before each decision.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 #![allow(unsafe_code, reason = "a counting allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::path::Path;
-use std::process::Command;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
 
+use claude_watchdog::daemon::Executor;
+use claude_watchdog::linux::meminfo::Meminfo;
 use claude_watchdog::linux::pidfd::{Sent, Signaller};
 use claude_watchdog::linux::proc::Proc;
-use claude_watchdog::model::{Pid, ProcessKey};
+use claude_watchdog::linux::swap::SwapRoom;
+use claude_watchdog::linux::vmstat::Vmstat;
+use claude_watchdog::model::event::What;
+use claude_watchdog::model::{
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,
+    Snapshot, Uid,
+};
+use claude_watchdog::policy::{Act, Engine, Wave};
 use rustix::process::Signal;
 
 /// The system's allocator, with a count of what this thread asks of it.
@@ -45,6 +57,121 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, ASKED.get() - before)
 }
 
+/// Children of ours that play an agent: the first is its root.
+struct Agent {
+    children: Vec<Child>,
+    keys: Vec<ProcessKey>,
+    engine: Engine,
+    snapshot: Snapshot,
+    executor: Executor,
+}
+
+impl Agent {
+    /// An agent whose processes run `programs`, far over its line, and an engine that has seen nothing yet.
+    fn of(programs: &[&[&str]]) -> Self {
+        let children: Vec<Child> =
+            programs.iter().map(|words| Command::new(words[0]).args(&words[1..]).spawn().unwrap()).collect();
+        let keys: Vec<ProcessKey> = children.iter().map(key_of).collect();
+        let root = keys[0];
+        let agent = AgentRef {
+            id: AgentId::new("claude", root),
+            rule: "claude".to_owned(),
+            root,
+            uid: Uid::new(1000),
+            resume: None,
+            resume_session: None,
+        };
+        // All alike: no subtree covers the shortfall, so the whole agent is to end.
+        let each = Charge { anon: Bytes::gib(14).share(1, keys.len() as u64), ..Charge::default() };
+        let member = |&key: &ProcessKey| Member {
+            key,
+            lineage: if key == root { Vec::new() } else { vec![root] },
+            joined: if key == root { Joined::Root } else { Joined::Child },
+            charge: each,
+            name: "sleep".to_owned(),
+            protected: false,
+            carries_agent: false,
+        };
+        let sample = AgentSample {
+            agent,
+            parent: None,
+            started_by: None,
+            keeper: None,
+            root_alive: true,
+            members: keys.iter().map(member).collect(),
+            charge: Charge { anon: Bytes::gib(14), ..Charge::default() },
+            unproven: Bytes::ZERO,
+            cgroup: None,
+        };
+        let guest = Guest {
+            mem_total: Bytes::gib(64),
+            mem_available: Bytes::gib(40),
+            held: Charge { anon: Bytes::gib(64), ..Charge::default() },
+            ..Guest::default()
+        };
+        let lines = Lines { warn: Bytes::gib(1), kill: Bytes::gib(13) };
+        Self {
+            children,
+            keys,
+            engine: Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(5) }),
+            snapshot: Snapshot { at: at(100), guest, agents: vec![sample], ..Snapshot::default() },
+            executor: Executor::open(Path::new("/nowhere")).unwrap(),
+        }
+    }
+
+    /// What the engine asks for at that second, what came of it, and what was allocated in between.
+    fn step(&mut self, second: u64, change: impl FnOnce(&mut Wave)) -> (What, usize) {
+        self.snapshot.at = at(second);
+        let mut step = self.engine.step(&self.snapshot);
+        // What a test changes is the policy's part, and over before the count begins.
+        step.wave.as_mut().map(change);
+        allocations(|| self.executor.send(step.wave.as_ref().unwrap()))
+    }
+
+    /// The signals that ended each.
+    fn ended_by(&mut self) -> Vec<Option<i32>> {
+        self.children.iter_mut().map(|child| child.wait().unwrap().signal()).collect()
+    }
+}
+
+impl Drop for Agent {
+    /// What a test that failed left behind.
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn at(second: u64) -> Boottime {
+    Boottime::new(Duration::from_secs(second))
+}
+
+fn key_of(child: &Child) -> ProcessKey {
+    let pid = Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+    Proc::open(Path::new("/proc")).unwrap().stat(pid).unwrap().unwrap().key
+}
+
+/// The signals that it ignores, as bits.
+fn ignored(key: ProcessKey) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", key.pid)).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(line.trim(), 16).unwrap()
+}
+
+/// How many signals were delivered, came too late, were refused.
+fn counts(what: &What) -> (usize, usize, usize) {
+    match *what {
+        What::Signalled { delivered, gone, refused, .. } => (delivered, gone, refused),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+const SLEEP: &[&str] = &["sleep", "60"];
+const TERM: Option<i32> = Some(15);
+const KILL: Option<i32> = Some(9);
+
 #[test]
 fn a_signal_is_sent_without_an_allocation() {
     let (_, counted) = allocations(|| Box::new(1));
@@ -52,11 +179,7 @@ fn a_signal_is_sent_without_an_allocation() {
 
     let signaller = Signaller::open().unwrap();
     let mut children: Vec<_> = (0..3).map(|_| Command::new("sleep").arg("60").spawn().unwrap()).collect();
-    let keys: Vec<ProcessKey> = children
-        .iter()
-        .map(|child| Pid::new(i32::try_from(child.id()).unwrap()).unwrap())
-        .map(|pid| Proc::open(Path::new("/proc")).unwrap().stat(pid).unwrap().unwrap().key)
-        .collect();
+    let keys: Vec<ProcessKey> = children.iter().map(key_of).collect();
     let stranger = ProcessKey { start_ticks: keys[0].start_ticks.wrapping_sub(1), ..keys[0] };
     let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
 
@@ -68,5 +191,119 @@ fn a_signal_is_sent_without_an_allocation() {
     assert_eq!(counted, 0);
     for child in &mut children {
         assert!(!child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_look_at_the_guest_allocates_nothing() {
+    let (meminfo, vmstat) = (Meminfo::of(Path::new("/proc")), Vmstat::of(Path::new("/proc")));
+    let (guest, counted) = allocations(|| (meminfo.read().unwrap(), vmstat.swapped_in()).0);
+    assert!(guest.mem_total > Bytes::ZERO);
+    assert_eq!(counted, 0);
+
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir_all(tree.path().join("block/zram0")).unwrap();
+    fs::write(tree.path().join("block/zram0/mm_stat"), "90000000 1 30000000 0 0 0 0 0 0\n").unwrap();
+    fs::write(
+        tree.path().join("swaps"),
+        "Filename Type Size Used Priority\n/dev/zram0 partition 4000 1000 100\n",
+    )
+    .unwrap();
+    let mut room = SwapRoom::of(tree.path(), tree.path());
+    let mut guest = Guest { swap_total: Bytes::kib(4000), swap_free: Bytes::kib(3000), ..guest };
+    room.weigh(at(100), &mut guest);
+    assert_eq!(guest.swap_room, Bytes::kib(2000));
+    guest.swap_free = Bytes::kib(1500);
+    let ((), counted) = allocations(|| room.weigh(at(105), &mut guest));
+    assert_eq!((guest.swap_room, counted), (Bytes::kib(1000), 0), "while the list is not old");
+}
+
+#[test]
+fn a_wave_of_term_is_sent_without_an_allocation() {
+    let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
+    let (what, counted) = agent.step(100, |_| {});
+    assert_eq!((counts(&what), counted), ((3, 0, 0), 0));
+    assert!(matches!(what, What::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
+    assert_eq!(agent.ended_by(), [TERM; 3]);
+}
+
+/// Whoever ignores TERM is sent KILL when the grace is over; what is then asked of others costs nothing either.
+#[test]
+fn a_wave_of_kill_is_sent_without_an_allocation() {
+    let deaf: &[&str] = &["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
+    let mut agent = Agent::of(&[deaf, deaf]);
+    // Until both have set their trap: bit 14 is TERM.
+    while !agent.keys.iter().all(|key| ignored(*key) & 1 << 14 != 0) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (what, counted) = agent.step(100, |_| {});
+    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
+    let (what, counted) = agent.step(106, |_| {});
+    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
+    assert!(matches!(what, What::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
+    assert_eq!(agent.ended_by(), [KILL; 2]);
+    // The thread that takes memory back had its turn.
+    let asked = (0..400).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        let released = agent.executor.released();
+        released.processes + released.not_needed + released.given_up == 2
+    });
+    assert!(asked, "{:?}", agent.executor.released());
+}
+
+#[test]
+fn a_stopped_process_gets_to_see_its_term() {
+    let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
+    let stopped = agent.keys[1];
+    assert_eq!(Signaller::open().unwrap().send(stopped, Signal::STOP), Sent::Delivered);
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    while !proc.stat(stopped.pid).unwrap().unwrap().is_stopped() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (what, counted) = agent.step(100, |_| {});
+    assert_eq!((counts(&what), counted), ((3, 0, 0), 0));
+    assert_eq!(agent.ended_by(), [TERM; 3]);
+}
+
+#[test]
+fn a_stale_key_hits_nobody_and_costs_nothing() {
+    let mut agent = Agent::of(&[SLEEP, SLEEP]);
+    let (what, counted) = agent.step(100, |wave| {
+        let stale = wave.targets.iter().map(|key| ProcessKey { start_ticks: key.start_ticks - 1, ..*key });
+        let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
+        wave.targets = stale.chain([nobody]).collect();
+    });
+    assert_eq!((counts(&what), counted), ((0, 3, 0), 0));
+    // Nothing of it reached anybody: the next wave finds them as they were.
+    assert!(agent.children.iter_mut().all(|child| child.try_wait().unwrap().is_none()));
+    let (what, counted) = agent.step(106, |_| {});
+    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
+    assert_eq!(agent.ended_by(), [KILL; 2]);
+}
+
+#[test]
+fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
+    let tree = tempfile::tempdir().unwrap();
+    let scope = tree.path().join("agents.slice/a.scope");
+    fs::create_dir_all(scope.join("below")).unwrap();
+    fs::write(scope.join("cgroup.procs"), "12\n13\n").unwrap();
+    fs::write(scope.join("cgroup.kill"), "").unwrap();
+    fs::write(scope.join("below/cgroup.events"), "populated 0\nfrozen 0\n").unwrap();
+    let long = format!("/{}", "x/".repeat(600));
+    let paths = ["/gone.scope", "/../etc", "", &long, "/agents.slice/a.scope"];
+    for path in paths {
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let executor = Executor::open(tree.path()).unwrap();
+        let wave = Wave {
+            action: 1,
+            signal: claude_watchdog::model::Signal::Kill,
+            targets: vec![key_of(&child)],
+            cgroup: Some(PathBuf::from(path)),
+        };
+        let (what, counted) = allocations(|| executor.send(&wave));
+        assert_eq!((counts(&what), counted), ((1, 0, 0), 0), "{path:.40}");
+        let written = fs::read_to_string(scope.join("cgroup.kill")).unwrap();
+        assert_eq!(written, if path == "/agents.slice/a.scope" { "1" } else { "" }, "{path:.40}");
+        assert_eq!({ child }.wait().unwrap().signal(), KILL, "by its pid, too");
     }
 }

@@ -1,38 +1,93 @@
 //! The only place from which signals go out.
 
 use std::io;
+use std::path::Path;
 
+use crate::linux::cgroup_kill::CgroupKiller;
+use crate::linux::mrelease::{Released, Releaser};
 use crate::linux::pidfd::{Sent, Signaller};
 use crate::model::Signal;
 use crate::model::event::What;
 use crate::policy::Wave;
 
-/// Sends what the policy decided.
+/// Sends what the policy decided. All it needs is opened before: sending allocates nothing.
 #[derive(Debug)]
-pub(super) struct Executor {
+pub struct Executor {
     signaller: Signaller,
+    /// `None` without cgroup v2.
+    cgroups: Option<CgroupKiller>,
+    /// `None` where its thread could not be started: memory then comes back when the processes have ended.
+    releaser: Option<Releaser>,
 }
 
 impl Executor {
-    pub(super) fn open() -> io::Result<Self> {
-        Ok(Self { signaller: Signaller::open()? })
+    /// One that kills cgroups of the tree at `cgroup`, `/sys/fs/cgroup` as a rule.
+    ///
+    /// # Errors
+    /// Where `/proc` is not mounted.
+    pub fn open(cgroup: &Path) -> io::Result<Self> {
+        Ok(Self {
+            signaller: Signaller::open()?,
+            cgroups: CgroupKiller::open(cgroup),
+            releaser: Releaser::start().ok(),
+        })
     }
 
-    /// Sends one wave, in order. Allocates nothing and waits for nobody until the last signal is out.
-    pub(super) fn send(&self, wave: &Wave) -> What {
+    /// Sends one wave, in order. Allocates nothing, and waits for nobody until the last signal is out.
+    #[must_use]
+    pub fn send(&self, wave: &Wave) -> What {
         let signal = match wave.signal {
             Signal::Term => rustix::process::Signal::TERM,
             Signal::Stop => rustix::process::Signal::STOP,
             Signal::Kill => rustix::process::Signal::KILL,
         };
         let (mut delivered, mut gone, mut refused) = (0, 0, 0);
+        let mut pending = false;
         for &target in &wave.targets {
             match self.signaller.send(target, signal) {
                 Sent::Delivered => delivered += 1,
+                Sent::Pending => {
+                    delivered += 1;
+                    pending = true;
+                }
                 Sent::Gone => gone += 1,
                 Sent::Refused(_) => refused += 1,
             }
         }
+        if pending {
+            self.resume(wave);
+        }
+        if wave.signal == Signal::Kill {
+            self.make_sure(wave);
+        }
         What::Signalled { action: wave.action, signal: wave.signal, delivered, gone, refused }
+    }
+
+    /// Who is stopped would not see its TERM before its KILL. systemd does the same (`kill_and_sigcont`). Not before
+    /// all have theirs: who goes on may start others.
+    fn resume(&self, wave: &Wave) {
+        for &target in &wave.targets {
+            // Who runs, has ended or is beyond our rights needs none.
+            let _ = self.signaller.resume(target);
+        }
+    }
+
+    /// After the last signal: memory is to come back soon, and who was started meanwhile is to end too.
+    fn make_sure(&self, wave: &Wave) {
+        if let Some(releaser) = &self.releaser {
+            for &target in &wave.targets {
+                releaser.release(target);
+            }
+        }
+        // Last, since the kernel may let us wait. Where it is refused, the next wave finds who is left.
+        if let (Some(cgroups), Some(path)) = (&self.cgroups, &wave.cgroup) {
+            let _ = cgroups.kill(path);
+        }
+    }
+
+    /// What came of taking memory back early, since the start.
+    #[must_use]
+    pub fn released(&self) -> Released {
+        self.releaser.as_ref().map(Releaser::released).unwrap_or_default()
     }
 }

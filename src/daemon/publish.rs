@@ -9,7 +9,9 @@ use super::sampler::Sampler;
 use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::proc::ReadError;
-use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
+use crate::model::status::{
+    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
+};
 use crate::model::{AgentSample, Bytes, Lines, Snapshot, Uid};
 use crate::policy::culprit::largest;
 use crate::policy::{Act, Engine};
@@ -31,6 +33,7 @@ pub(super) fn status(
     ledger: &Ledger,
     lines: Lines,
     notes: &[String],
+    supervisor: Option<SupervisorInfo>,
 ) -> StatusInfo {
     let agents: Vec<AgentInfo> = snapshot.agents.iter().map(|a| agent(a, engine, sampler, lines)).collect();
     let agents = rolled_up(agents);
@@ -48,7 +51,7 @@ pub(super) fn status(
         agents,
         actions: ledger.actions(),
         notes: notes.to_vec(),
-        supervisor: None,
+        supervisor,
     }
 }
 
@@ -160,6 +163,6 @@ pub(super) fn look(
     let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);
     let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace });
     engine.step(&snapshot);
-    let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
+    let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes, None);
     Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))
 }

@@ -60,6 +60,11 @@ impl Reporter {
         }
     }
 
+    /// Whether there is a terminal to show something on.
+    pub(super) fn has_screen(&self) -> bool {
+        self.has_screen
+    }
+
     /// Replaces the last line of the terminal, where there is one.
     pub(super) fn show(&self, line: String) {
         if self.has_screen {

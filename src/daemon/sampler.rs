@@ -11,16 +11,28 @@ use std::time::Duration;
 use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
-use crate::model::census::Census;
-use crate::model::{ProcessKey, Snapshot, Uid};
+use crate::linux::vmstat::Vmstat;
+use crate::model::census::{Census, Tree};
+use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use roster::Roster;
 use scales::Scales;
+
+/// How old the last sweep of all processes may be for those who do not say.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// With more of memory available than this share nothing needs to be read back from swap to go on. The policy asks
+/// from 4 % downwards (`Guest::reserve`) and wants to have seen some time before.
+const THRASHING_PERCENT: u64 = 10;
 
 /// Takes snapshots. Remembers what each process is, and to which agent it belongs.
 #[derive(Debug)]
 pub(super) struct Sampler {
     proc: Proc,
+    vmstat: Vmstat,
     census: Census,
+    /// What the census said last; it is asked again when something has changed.
+    trees: Vec<Tree>,
+    changed: bool,
     roster: Roster,
     scales: Scales,
 }
@@ -35,22 +47,52 @@ impl Sampler {
     ) -> Result<Self, ReadError> {
         Ok(Self {
             proc: Proc::open(proc)?,
+            vmstat: Vmstat::of(proc),
             census: Census::default(),
+            trees: Vec::new(),
+            changed: false,
             roster: Roster::new(proc, rules, only)?,
             scales: Scales::new(proc, cgroup)?,
         })
     }
 
+    /// The guest's memory as it is now, and nothing else.
+    pub(super) fn guest(&self) -> Result<Guest, ReadError> {
+        self.proc.guest()
+    }
+
     /// Sees the guest as it is now.
     pub(super) fn sample(&mut self) -> Result<Snapshot, ReadError> {
-        let at = clock::now();
-        let guest = self.proc.guest()?;
+        self.look(clock::now(), self.guest()?, SWEEP)
+    }
+
+    /// Sees everything, the guest's memory having been read before; all processes where they were not for `sweep`.
+    pub(super) fn look(
+        &mut self,
+        at: Boottime,
+        guest: Guest,
+        sweep: Duration,
+    ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
-        let seen = self.roster.look(&mut self.proc, at)?;
-        let trees = self.census.update(&seen);
-        self.roster.watch(trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
-        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, trees);
-        Ok(Snapshot { at, guest, pressure, swapped_in: None, agents })
+        let changed = self.roster.look(&mut self.proc, at, sweep)?;
+        // What the census learns of one process may tell of another in its next round.
+        if std::mem::replace(&mut self.changed, changed) || changed {
+            self.trees = self.census.update(&self.roster.seen());
+        }
+        self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
+        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, &self.trees);
+        let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
+        Ok(Snapshot { at, guest, pressure, swapped_in, agents })
+    }
+
+    /// Whether processes have started since the last look, or are so young that they may yet become something else.
+    pub(super) fn is_stirring(&self, at: Boottime) -> bool {
+        self.roster.is_stirring(at)
+    }
+
+    /// An agent that costs more than this is looked up in its own cgroup in each look, to be alone there for sure.
+    pub(super) fn verify_homes_above(&mut self, charge: Bytes) {
+        self.scales.verify_above(charge);
     }
 
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
@@ -70,6 +112,11 @@ impl Sampler {
     pub(super) fn cwd(&self, key: ProcessKey) -> Option<PathBuf> {
         self.roster.get(key).and_then(|_| self.proc.cwd(key.pid))
     }
+}
+
+/// What swap gives back matters only then; the file takes the kernel as long as all others of a look together.
+fn thrashing_is_possible(guest: &Guest) -> bool {
+    guest.swap_free < guest.swap_total && guest.mem_available < guest.mem_total.share(THRASHING_PERCENT, 100)
 }
 
 #[cfg(test)]

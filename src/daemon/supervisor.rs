@@ -1,154 +1,67 @@
-//! The loop: sample, decide, signal, publish, tell.
+//! The loop: glance, look, decide, signal, publish, tell.
 
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::Level;
-use tracing_subscriber::layer::SubscriberExt;
 
+use super::calls::{Calls, Rings};
+use super::deadlines;
 use super::error::DaemonError;
 use super::executor::Executor;
-use super::explain::{Explainer, Seen, Settings};
-use super::ledger::Ledger;
-use super::log::Relay;
-use super::publish;
+use super::explain::{Explainer, Settings};
+use super::freshness::{self, Freshness};
+use super::occasion::{Occasion, SOON};
+use super::publisher::Publisher;
 use super::reporter::{Report, Reporter};
 use super::sampler::Sampler;
-use super::signals::Ending;
+use super::service::Service;
+use super::start::Options;
+use super::timer::Timer;
 use crate::agents::Rules;
-use crate::config::{self, Config, EffectiveLines, Overrides, Place, Sources};
-use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
-use crate::ipc::{self, Fault};
-use crate::linux::proc::Proc;
-use crate::linux::{capability, memlock};
+use crate::config::{Config, EffectiveLines};
+use crate::linux::alarm::Alarms;
+use crate::linux::proc::{Proc, ReadError};
+use crate::linux::{clock, memlock};
 use crate::model::event::What;
-use crate::model::status::StatusInfo;
-use crate::model::{AgentRef, Event, Explanation, Pid, Snapshot, Uid};
+use crate::model::status::SupervisorInfo;
+use crate::model::{AgentRef, Boottime, Event, Pid, Snapshot, Uid};
 use crate::policy::{Act, Engine, Step};
 use crate::systemd::notify::Notifier;
 
-/// After a tick that failed: long enough not to spin, short enough not to miss much.
+/// After a wake that failed: long enough not to spin, short enough not to miss much.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// How long the last reports may take when we leave.
-const LAST_REPORT: Duration = Duration::from_secs(1);
-
-/// What the supervisor is started with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The configuration file; `None`: the usual one, where it is.
-    pub config: Option<PathBuf>,
-    /// The socket; `None`: the usual one.
-    pub socket: Option<PathBuf>,
-    /// Where `/proc` is.
-    pub proc: PathBuf,
-    /// Where cgroups are.
-    pub cgroup: PathBuf,
-    /// Say all, send nothing.
-    pub dry_run: bool,
-}
-
-/// Supervises until a signal asks it to end.
-///
-/// # Errors
-/// Where it cannot start.
-pub fn run(options: &Options) -> Result<(), DaemonError> {
-    let uid = Uid::new(rustix::process::geteuid().as_raw());
-    capability::obey_file_modes();
-    let config = config::load(&sources(options, uid))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (reporter, told) = Reporter::start()?;
-    // Set once, here: a test that runs two supervisors in a process keeps the first.
-    let _ =
-        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
-    let result = runtime.block_on(supervise(options, uid, &config, &reporter));
-    // A journal that is stuck is not waited for.
-    if reporter.close() {
-        let _ = told.recv_timeout(LAST_REPORT);
-    }
-    result
-}
-
-fn sources(options: &Options, uid: Uid) -> Sources<'static> {
-    let environment = &|name: &str| std::env::var_os(name);
-    let place = Place::of(options.config.as_deref(), uid, environment);
-    Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } }
-}
-
-async fn supervise(
-    options: &Options,
-    uid: Uid,
-    config: &Config,
-    reporter: &Reporter,
-) -> Result<(), DaemonError> {
-    let mut ending = Ending::listen()?;
-    let mut supervisor = Supervisor::new(options, uid, config, reporter.clone())?;
-    let settings = supervisor.settings(options, uid, config);
-    let service = Rc::new(Service {
-        updates: supervisor.updates.subscribe(),
-        explainer: Explainer::new(settings, supervisor.seen.subscribe()),
-    });
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let stopped = async {
-        // Also where the sender is dropped: either way it is over.
-        let _ = stopped.await;
-    };
-    let socket = supervisor.bind(options.socket.as_deref(), uid)?;
-    let serve = async {
-        match socket {
-            Some((listener, file)) => {
-                ipc::serve(listener, service, ipc::Limits::default(), stopped).await;
-                drop(file);
-            }
-            None => stopped.await,
-        }
-    };
-    let tick = async {
-        supervisor.until(ending.requested()).await;
-        drop(stop);
-    };
-    tokio::join!(serve, tick);
-    Ok(())
-}
-
-/// Answers what comes in over the socket.
-struct Service {
-    updates: watch::Receiver<Arc<StatusInfo>>,
-    explainer: Explainer,
-}
-
-impl ipc::Service for Service {
-    fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
-        self.updates.clone()
-    }
-
-    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
-        self.explainer.explain(pid, reader).await
-    }
-}
-
-struct Supervisor {
+pub(super) struct Supervisor {
     sampler: Sampler,
     rules: Arc<Rules>,
     engine: Engine,
     executor: Executor,
-    ledger: Ledger,
+    publisher: Publisher,
     reporter: Reporter,
     notifier: Notifier,
-    updates: watch::Sender<Arc<StatusInfo>>,
-    /// The newest snapshot, for those who ask about single processes.
-    seen: watch::Sender<Seen>,
+    calls: Arc<Calls>,
+    /// `None` where its thread could not be started.
+    alarms: Option<Alarms>,
+    timer: Timer,
     lines: EffectiveLines,
-    notes: Vec<String>,
+    info: SupervisorInfo,
+    /// When the last look began.
+    looked: Instant,
+    /// No look begins before: at least as long idle as busy, so that a guest with thousands of processes keeps its
+    /// processor.
+    rested: Instant,
     failing: bool,
 }
 
 impl Supervisor {
-    fn new(options: &Options, uid: Uid, config: &Config, reporter: Reporter) -> Result<Self, DaemonError> {
+    pub(super) fn new(
+        options: &Options,
+        uid: Uid,
+        config: &Config,
+        reporter: Reporter,
+    ) -> Result<Self, DaemonError> {
         let log = |level, text| reporter.tell(Report::Log(level, text));
         if let Err(error) = memlock::lock_on_fault() {
             log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
@@ -177,30 +90,34 @@ impl Supervisor {
         let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
         let rules = Arc::new(super::rules(config)?);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
+        sampler.verify_homes_above(lines.kill.share(1, 2));
         let engine = Engine::new(lines, act);
         let snapshot = sampler.sample()?;
-        let first = publish::status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes);
-        let first = Arc::new(first);
-        let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&first) };
+        let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
+        let calls = Arc::new(Calls::default());
+        let now = Instant::now();
         Ok(Self {
             sampler,
             rules,
             engine,
-            executor: Executor::open()?,
-            ledger: Ledger::default(),
-            reporter,
+            executor: Executor::open(&options.cgroup)?,
+            publisher,
             notifier: Notifier::start()?,
-            updates: watch::Sender::new(first),
-            seen: watch::Sender::new(seen),
+            alarms: alarms(options, &calls, &reporter),
+            calls,
+            reporter,
+            timer: Timer::new()?,
             lines: effective,
-            notes,
+            info: SupervisorInfo::default(),
+            looked: now,
+            rested: now,
             failing: false,
         })
     }
 
-    /// What explanations rest on besides the snapshot.
-    fn settings(&self, options: &Options, uid: Uid, config: &Config) -> Settings {
-        Settings {
+    /// What answers on the socket.
+    pub(super) fn service(&mut self, options: &Options, uid: Uid, config: &Config) -> Service {
+        let settings = Settings {
             proc: options.proc.clone(),
             cgroup: options.cgroup.clone(),
             config: config.clone(),
@@ -208,45 +125,27 @@ impl Supervisor {
             lines: self.lines.clone(),
             only: (uid != Uid::ROOT).then_some(uid),
             supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
-        }
-    }
-
-    fn bind(
-        &self,
-        socket: Option<&Path>,
-        uid: Uid,
-    ) -> Result<Option<(tokio::net::UnixListener, ipc::SocketFile)>, DaemonError> {
-        let usual = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
-        let Some(path) = socket.map(Path::to_owned).or_else(usual) else {
-            let text = "XDG_RUNTIME_DIR is not set: nobody can ask us over a socket; name one with --socket";
-            self.reporter.tell(Report::Log(Level::WARN, text.to_owned()));
-            return Ok(None);
         };
-        match ipc::bind(&path) {
-            Ok((listener, file)) => Ok(Some((tokio::net::UnixListener::from_std(listener)?, file))),
-            // A full or missing directory is no reason to leave the guest alone, unless that very socket was asked for.
-            Err(error @ ipc::BindError::System { .. }) if socket.is_none() => {
-                self.reporter
-                    .tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
+        Service {
+            updates: self.publisher.updates(),
+            explainer: Explainer::new(settings, self.publisher.seen()),
+            freshness: Freshness::new(self.publisher.seen(), Arc::clone(&self.calls)),
         }
     }
 
-    async fn until(&mut self, end: impl Future<Output = ()>) {
+    /// Supervises until `end` completes.
+    pub(super) async fn until(&mut self, end: impl Future<Output = ()>) {
         tokio::pin!(end);
         let mut ready = false;
         loop {
             let begun = Instant::now();
-            let next = self.tick();
+            let next = self.wake(begun);
             if !ready && !self.failing {
                 self.notifier.ready();
                 ready = true;
             }
             tokio::select! {
-                // At least as long idle as busy: a guest with thousands of processes keeps its processor.
-                () = sleep_until((begun + next).max(Instant::now() + begun.elapsed())) => {}
+                () = self.pause(begun + next) => {}
                 () = &mut end => break,
             }
         }
@@ -254,11 +153,30 @@ impl Supervisor {
         self.reporter.tell(Report::Log(Level::INFO, "stopping".to_owned()));
     }
 
-    /// One tick; how long after its beginning the next one is due.
-    fn tick(&mut self) -> Duration {
-        match self.sampler.sample() {
-            Ok(snapshot) => {
-                let next = self.decide(snapshot);
+    /// Until the next wake is due, or somebody calls.
+    async fn pause(&mut self, planned: Instant) {
+        loop {
+            let due = planned.max(self.rested);
+            let called = if self.calls.is_alarmed() {
+                self.rested
+            } else if self.calls.is_asked() {
+                self.rested.max(self.looked + freshness::SPACING)
+            } else {
+                due
+            };
+            tokio::select! {
+                biased;
+                () = self.calls.rung() => {}
+                () = self.timer.until(called.min(due)) => break,
+            }
+        }
+        deadlines::woke(&mut self.info, planned, Instant::now());
+    }
+
+    /// One wake; how long after its beginning the next one is due.
+    fn wake(&mut self, begun: Instant) -> Duration {
+        match self.glance(begun) {
+            Ok(next) => {
                 self.failing = false;
                 self.notifier.tick_done();
                 next
@@ -274,41 +192,90 @@ impl Supervisor {
         }
     }
 
-    fn decide(&mut self, snapshot: Snapshot) -> Duration {
+    /// Reads the guest's memory, and looks at everything where there is an occasion. After a failure there always is:
+    /// glances alone must not make a loop look alive that sees no agent any more.
+    fn glance(&mut self, begun: Instant) -> Result<Duration, ReadError> {
+        let at = clock::now();
+        let guest = self.sampler.guest()?;
+        self.info.glances += 1;
+        let glance = self.engine.glance(at, &guest);
+        let rings = self.calls.take_alarms();
+        self.info.woken_by_pressure += rings.pressure;
+        self.info.woken_by_cgroups += rings.cgroups;
+        let since = begun - self.looked;
+        let Some(occasion) = self.occasion(at, since, glance.look, rings) else {
+            return Ok(self.sooner(at, since, glance.next));
+        };
+        let told = self.calls.take_asked() || self.publisher.is_followed();
+        self.looked = begun;
+        let seen = self.sampler.look(at, guest, occasion.sweep(since));
+        self.info.looks += u64::from(seen.is_ok());
+        let next = seen.map(|snapshot| self.decide(snapshot, told));
+        self.rested = Instant::now() + begun.elapsed();
+        Ok(self.sooner(at, Duration::ZERO, next?))
+    }
+
+    fn occasion(&self, at: Boottime, since: Duration, wanted: bool, rings: Rings) -> Option<Occasion> {
+        let asked = self.calls.is_asked() && since >= freshness::SPACING;
+        let followed = self.publisher.is_followed() && (wanted || since >= SOON);
+        if rings.any() || self.failing {
+            Some(Occasion::Alarm)
+        } else if asked || followed {
+            Some(Occasion::Reader)
+        } else if wanted {
+            Some(Occasion::Memory)
+        } else {
+            (since >= SOON && self.sampler.is_stirring(at)).then_some(Occasion::Newcomers)
+        }
+    }
+
+    /// `next`, or sooner where a look is due before by what the policy cannot know.
+    fn sooner(&self, at: Boottime, since: Duration, next: Duration) -> Duration {
+        let soon = SOON.saturating_sub(since);
+        let waited_for = || self.publisher.is_followed() || self.sampler.is_stirring(at);
+        if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
+    }
+
+    fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
         let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
         let events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         for event in &events {
-            self.record(event);
+            self.publisher.record(event, &self.sampler);
         }
-        let status = publish::status(
-            &snapshot,
-            &self.engine,
-            &self.sampler,
-            &self.ledger,
-            self.lines.lines,
-            &self.notes,
-        );
-        let line = publish::line(&status);
-        let status = Arc::new(status);
-        // Handed on, not copied.
-        self.seen.send_replace(Seen { snapshot: Arc::new(snapshot), status: Arc::clone(&status) });
-        self.updates.send_replace(status);
-        self.notifier.status(&line, !events.is_empty());
-        self.reporter.show(line);
+        if let Some(alarms) = &self.alarms {
+            let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
+            alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
+        }
+        if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
+            let line = self.publisher.publish(self.looked, snapshot, &self.engine, &self.sampler, self.info);
+            self.notifier.status(&line, !events.is_empty());
+            self.reporter.show(line);
+        }
         for event in events {
             self.reporter.tell(Report::Event(Box::new(event)));
         }
         next
     }
+}
 
-    fn record(&mut self, event: &Event) {
-        let last = Arc::clone(&self.updates.borrow());
-        let root = event.agent.as_ref().map(|agent| agent.root.pid);
-        let cwd = || last.agents.iter().find(|a| Some(a.pid) == root).and_then(|a| a.cwd.clone());
-        self.ledger.record(event, |key| self.sampler.command(key).to_owned(), cwd);
+/// What wakes the loop from outside. Without it supervision goes on by the clock.
+fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter) -> Option<Alarms> {
+    let log = |text| reporter.tell(Report::Log(Level::INFO, text));
+    let bell = Arc::clone(calls);
+    match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
+        Ok(alarms) => {
+            if let Some(error) = alarms.unarmed() {
+                log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
+            }
+            Some(alarms)
+        }
+        Err(error) => {
+            log(format!("nothing wakes us early, we go by the clock: {error}"));
+            None
+        }
     }
 }
 

@@ -97,12 +97,17 @@ impl Cgroups {
         })
     }
 
-    /// The root cgroup belongs to nobody, and a path from elsewhere must not lead out of the tree.
-    fn folder(&self, path: &Path) -> Option<PathBuf> {
-        let below = path.strip_prefix("/").ok().filter(|below| *below != Path::new(""))?;
-        let leads_out = below.components().any(|c| !matches!(c, std::path::Component::Normal(_)));
-        (!leads_out).then(|| self.root.join(below))
+    pub(super) fn folder(&self, path: &Path) -> Option<PathBuf> {
+        below(path).map(|below| self.root.join(below))
     }
+}
+
+/// A cgroup's path from the root of its tree. The root cgroup belongs to nobody, and a path from elsewhere must not
+/// lead out of the tree. Allocates nothing.
+pub(super) fn below(path: &Path) -> Option<&Path> {
+    let below = path.strip_prefix("/").ok().filter(|below| *below != Path::new(""))?;
+    let leads_out = below.components().any(|c| !matches!(c, std::path::Component::Normal(_)));
+    (!leads_out).then_some(below)
 }
 
 /// The cgroup v2 path in the text of `/proc/PID/cgroup` (`cgroups(7)`: the line that starts with `0::`).

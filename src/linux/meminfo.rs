@@ -1,8 +1,43 @@
 //! The lines of `/proc/meminfo` that we use. A sandbox or container may leave out the rest (gVisor, lxcfs), which
 //! the procfs crate takes for an error of the whole file.
 
+use std::io;
+use std::path::Path;
+
+use super::kept::{Kept, never};
 use super::keyed;
+use super::proc::ReadError;
 use crate::model::{Bytes, Charge, Guest};
+
+/// The longest seen has 1.6 KiB; what we use stands in its first half, huge pages at its end.
+const MEMINFO_LEN: usize = 8 * 1024;
+
+/// Reads `meminfo`. Keeps the kernel's file open: this is looked at before each tick, and allocates nothing.
+#[derive(Debug)]
+pub struct Meminfo {
+    file: Kept,
+}
+
+impl Meminfo {
+    /// That of the tree at `root`, `/proc` as a rule.
+    #[must_use]
+    pub fn of(root: &Path) -> Self {
+        Self { file: Kept::of(root.join("meminfo")) }
+    }
+
+    /// Memory of the guest as it is now.
+    ///
+    /// # Errors
+    /// Where it is missing or is no meminfo.
+    pub fn read(&self) -> Result<Guest, ReadError> {
+        let mut text = [0; MEMINFO_LEN];
+        let read = self.file.read(&mut text, never).map_err(io::Error::from);
+        let parsed = read.and_then(|len| {
+            parse(&text[..len]).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is no meminfo"))
+        });
+        parsed.map_err(|source| ReadError { path: self.file.path().to_owned(), source })
+    }
+}
 
 /// Reads the text of a `meminfo` file (`proc_meminfo(5)`); `None` where it names no total.
 #[must_use]
@@ -63,6 +98,37 @@ mod tests {
     fn pages_of_a_pool_can_be_held_too() {
         let guest = parse(b"MemTotal: 900 kB\nMemFree: 1 kB\nAnonPages: 100 kB\nHugetlb: 50 kB\n").unwrap();
         assert_eq!(guest.held.anon, Bytes::kib(150));
+    }
+
+    #[test]
+    fn a_copied_meminfo_is_read_whatever_becomes_of_it() {
+        let tree = tempfile::tempdir().unwrap();
+        let path = tree.path().join("meminfo");
+        let meminfo = Meminfo::of(tree.path());
+        assert!(meminfo.read().unwrap_err().to_string().contains("meminfo: No such file"));
+        let available = |number: u64| format!("MemTotal: 900 kB\nMemAvailable: {number} kB\n");
+        std::fs::write(&path, available(800)).unwrap();
+        assert_eq!(meminfo.read().unwrap().mem_available, Bytes::kib(800));
+        std::fs::write(&path, available(7)).unwrap();
+        assert_eq!(meminfo.read().unwrap().mem_available, Bytes::kib(7), "rewritten in place");
+        let aside = path.with_extension("aside");
+        std::fs::write(&aside, available(600)).unwrap();
+        std::fs::rename(&aside, &path).unwrap();
+        assert_eq!(meminfo.read().unwrap().mem_available, Bytes::kib(600), "replaced");
+        std::fs::write(&path, format!("{}{}", available(5), "Pad: 1 kB\n".repeat(5000))).unwrap();
+        assert_eq!(meminfo.read().unwrap().mem_available, Bytes::kib(5), "too long");
+        std::fs::write(&path, b"\xff\0\n").unwrap();
+        assert!(meminfo.read().unwrap_err().to_string().ends_with("it is no meminfo"));
+    }
+
+    #[test]
+    fn this_guest_moves_under_a_file_that_stays_open() {
+        let meminfo = Meminfo::of(Path::new("/proc"));
+        let before = meminfo.read().unwrap();
+        let touched = vec![1u8; 64 << 20];
+        let after = meminfo.read().unwrap();
+        assert_eq!(before.mem_total, after.mem_total);
+        assert!(touched.iter().all(|b| *b == 1) && before != after, "it is read afresh");
     }
 
     #[test]

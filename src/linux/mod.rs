@@ -1,12 +1,17 @@
-//! What Linux tells and does: `/proc`, pidfds, memory locking, the clock. Reads and does, decides nothing.
+//! What Linux tells and does: `/proc`, cgroups, pidfds, alarms, memory locking, the clock. Reads and does, decides
+//! nothing.
 
+pub mod alarm;
 pub mod capability;
 pub mod cgroup;
+pub mod cgroup_kill;
 pub mod clock;
 pub mod details;
+mod kept;
 mod keyed;
 pub mod meminfo;
 pub mod memlock;
+pub mod mrelease;
 pub mod newest;
 pub mod pidfd;
 pub mod proc;
@@ -14,3 +19,5 @@ pub mod rollup;
 pub mod slow;
 pub mod stat;
 pub mod status;
+pub mod swap;
+pub mod vmstat;

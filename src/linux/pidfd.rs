@@ -4,7 +4,6 @@
 //! the pidfd is open, proves that it is the one that was decided on.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -19,6 +18,8 @@ use crate::model::ProcessKey;
 pub enum Sent {
     /// Delivered.
     Delivered,
+    /// Delivered, but the process is stopped: it will not see it before it goes on.
+    Pending,
     /// The process had ended before, or its pid is another's now: nothing was sent.
     Gone,
     /// The kernel refused (`EPERM` as a rule).
@@ -37,35 +38,66 @@ impl Signaller {
     /// # Errors
     /// Where `/proc` is not mounted.
     pub fn open() -> Result<Self, Errno> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        Ok(Self { proc: openat(CWD, Path::new("/proc"), flags, Mode::empty())? })
+        Ok(Self { proc: open_proc()? })
     }
 
     /// Sends `signal` to the very process `key`, and to no other. Allocates nothing and waits for nobody.
     #[must_use]
     pub fn send(&self, key: ProcessKey, signal: Signal) -> Sent {
-        match self.try_send(key, signal) {
-            Ok(true) => Sent::Delivered,
-            Ok(false) | Err(Errno::SRCH | Errno::NOENT) => Sent::Gone,
-            Err(e) => Sent::Refused(e),
-        }
+        let sent = self.open_process(key).and_then(|found| {
+            let Some((pidfd, stat)) = found else { return Ok(Sent::Gone) };
+            pidfd_send_signal(&pidfd, signal)?;
+            // Nothing but KILL reaches a process that is stopped.
+            let pending = stat.is_stopped() && signal != Signal::KILL;
+            Ok(if pending { Sent::Pending } else { Sent::Delivered })
+        });
+        Sent::of(sent)
     }
 
-    fn try_send(&self, key: ProcessKey, signal: Signal) -> Result<bool, Errno> {
-        let Some(pid) = rustix::process::Pid::from_raw(key.pid.get()) else { return Ok(false) };
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        let mut buffer = [0u8; 1024];
-        let len = read_file(&self.proc, key.pid, "stat", &mut buffer)?;
-        let same = Stat::parse(&buffer[..len]).is_some_and(|stat| stat.key == key && !stat.is_dead());
-        if same {
-            pidfd_send_signal(&pidfd, signal)?;
-        }
-        Ok(same)
+    /// Lets the very process `key` go on where it is stopped. As [`Self::send`].
+    #[must_use]
+    pub fn resume(&self, key: ProcessKey) -> Sent {
+        let sent = self.open_process(key).and_then(|found| {
+            let Some((pidfd, _)) = found.filter(|(_, stat)| stat.is_stopped()) else { return Ok(Sent::Gone) };
+            pidfd_send_signal(&pidfd, Signal::CONT)?;
+            Ok(Sent::Delivered)
+        });
+        Sent::of(sent)
     }
+
+    fn open_process(&self, key: ProcessKey) -> Result<Option<(OwnedFd, Stat)>, Errno> {
+        open_process(&self.proc, key)
+    }
+}
+
+impl Sent {
+    fn of(result: Result<Self, Errno>) -> Self {
+        match result {
+            Ok(sent) => sent,
+            Err(Errno::SRCH | Errno::NOENT) => Self::Gone,
+            Err(e) => Self::Refused(e),
+        }
+    }
+}
+
+/// Opens the real `/proc`.
+pub(super) fn open_proc() -> Result<OwnedFd, Errno> {
+    openat(CWD, c"/proc", OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Pins the very process `key` and looks at it; `None` where it has ended, or its pid is another's.
+pub(super) fn open_process(proc: &OwnedFd, key: ProcessKey) -> Result<Option<(OwnedFd, Stat)>, Errno> {
+    let Some(pid) = rustix::process::Pid::from_raw(key.pid.get()) else { return Ok(None) };
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let mut buffer = [0u8; 1024];
+    let len = read_file(proc, key.pid, "stat", &mut buffer)?;
+    let stat = Stat::parse(&buffer[..len]).filter(|stat| stat.key == key && !stat.is_dead());
+    Ok(stat.map(|stat| (pidfd, stat)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::process::{Child, Command};
 
     use super::*;
@@ -95,5 +127,39 @@ mod tests {
         assert!(child.try_wait().unwrap().is_none(), "it lives");
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+    /// Waits until its state is one of those.
+    fn becomes(key: ProcessKey, stopped: bool) -> bool {
+        let mut proc = Proc::open(Path::new("/proc")).unwrap();
+        (0..400).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            proc.stat(key.pid).unwrap().is_some_and(|stat| stat.is_stopped() == stopped)
+        })
+    }
+
+    #[test]
+    fn a_stopped_process_sees_its_signal_when_it_goes_on() {
+        let (mut child, key) = sleeper();
+        let signaller = Signaller::open().unwrap();
+        assert_eq!(signaller.resume(key), Sent::Gone, "it runs");
+        assert_eq!(signaller.send(key, Signal::STOP), Sent::Delivered);
+        assert!(becomes(key, true));
+        assert_eq!(signaller.send(key, Signal::TERM), Sent::Pending);
+        assert!(child.try_wait().unwrap().is_none());
+        let stale = ProcessKey { start_ticks: key.start_ticks.wrapping_sub(1), ..key };
+        assert_eq!(signaller.resume(stale), Sent::Gone, "another's");
+        assert!(becomes(key, true));
+        assert_eq!(signaller.resume(key), Sent::Delivered);
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_stopped_process_is_killed_at_once() {
+        let (mut child, key) = sleeper();
+        let signaller = Signaller::open().unwrap();
+        assert_eq!(signaller.send(key, Signal::STOP), Sent::Delivered);
+        assert!(becomes(key, true));
+        assert_eq!(signaller.send(key, Signal::KILL), Sent::Delivered);
+        assert!(!child.wait().unwrap().success());
     }
 }

@@ -10,7 +10,7 @@ use procfs::{FromRead, MemoryPressure};
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
 use rustix::io::{Errno, read};
 
-use super::meminfo;
+use super::meminfo::Meminfo;
 use super::stat::Stat;
 use super::status::Status;
 use crate::model::guest::Stall;
@@ -49,6 +49,7 @@ pub struct Identity {
 pub struct Proc {
     root: PathBuf,
     dir: OwnedFd,
+    meminfo: Meminfo,
     buffer: Box<[u8; SMALL_FILE_LEN]>,
 }
 
@@ -61,7 +62,8 @@ impl Proc {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = openat(CWD, root, flags, Mode::empty())
             .map_err(|e| ReadError { path: root.to_owned(), source: e.into() })?;
-        Ok(Self { root: root.to_owned(), dir, buffer: Box::new([0; SMALL_FILE_LEN]) })
+        let meminfo = Meminfo::of(root);
+        Ok(Self { root: root.to_owned(), dir, meminfo, buffer: Box::new([0; SMALL_FILE_LEN]) })
     }
 
     /// Every process there is, in the kernel's order.
@@ -200,17 +202,12 @@ impl Proc {
         self.link(pid, "cwd").ok().flatten()
     }
 
-    /// Memory of the guest, from `meminfo`.
+    /// Memory of the guest, from `meminfo`. Allocates nothing.
     ///
     /// # Errors
     /// Where it is missing or is no meminfo.
     pub fn guest(&self) -> Result<Guest, ReadError> {
-        let path = self.root.join("meminfo");
-        let read = std::fs::read(&path).and_then(|text| {
-            meminfo::parse(&text)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is no meminfo"))
-        });
-        read.map_err(|source| ReadError { path, source })
+        self.meminfo.read()
     }
 
     /// Memory pressure, from `pressure/memory`; `None` where the kernel keeps none.
@@ -278,7 +275,12 @@ pub(super) fn read_file(dir: &OwnedFd, pid: Pid, name: &str, buffer: &mut [u8]) 
     let mut len = 0;
     while len < buffer.len() {
         match read(&file, &mut buffer[len..]) {
-            Ok(0) => break,
+            // The kernel makes such a file as a whole (seq_file.rst, single_open), so what did not fill the rest of
+            // the buffer was the end of it: one system call of four less.
+            Ok(n) if n < buffer.len() - len => {
+                len += n;
+                break;
+            }
             Ok(n) => len += n,
             Err(Errno::INTR) => {}
             Err(e) => return Err(e),

@@ -94,6 +94,12 @@ impl Stat {
         matches!(self.state, b'X' | b'x') || (self.state == b'Z' && self.threads <= 1)
     }
 
+    /// Whether it is stopped, by a signal or by who traces it.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, b'T' | b't')
+    }
+
     /// Whether it is the kernel's own.
     #[must_use]
     pub fn is_kernel_thread(&self) -> bool {

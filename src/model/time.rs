@@ -16,6 +16,13 @@ impl Boottime {
         Self(since_boot)
     }
 
+    /// The moment that a start time in clock ticks means (`/proc/PID/stat`, field 22). The kernel fixes `USER_HZ` at 100
+    /// on every architecture that systemd runs on (`asm-generic/param.h`), so asking `sysconf` buys nothing.
+    #[must_use]
+    pub const fn from_ticks(ticks: u64) -> Self {
+        Self(Duration::from_millis(ticks.saturating_mul(1000 / 100)))
+    }
+
     /// How long after `earlier` this is; zero where it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

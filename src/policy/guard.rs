@@ -183,12 +183,10 @@ impl Guard {
         let by_growth = |relative: &super::family::Relative| {
             relative.charge.saturating_sub(self.evidence.before(relative.agent.root))
         };
-        if choice.whole
-            && let Some(several) = family.sub_agents(shortfall, by_growth)
-        {
-            return several;
-        }
-        choice
+        // What started several agents costs as much as they do, and few of them may be enough.
+        let carries = family.whole.member(choice.culprit.top).is_some_and(|m| m.carries_agent);
+        let several = if choice.whole || carries { family.sub_agents(shortfall, by_growth) } else { None };
+        several.unwrap_or(choice)
     }
 
     /// Whether nobody was told yet that nobody is acted on, for this reason.

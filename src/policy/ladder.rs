@@ -24,6 +24,10 @@ const LONGEST_WITHOUT_ROOM: Duration = Duration::from_secs(3);
 /// while its parent is still there to tell whose it is.
 const ROUNDS: u32 = 10;
 
+/// A target forks if so many of its processes are younger than a second. It is held before its `TERM` already: what a
+/// process forked just before it ends hangs below process 1.
+const YOUNG: usize = 5;
+
 /// One action under way. There is never more than one.
 #[derive(Debug)]
 pub(super) struct Ladder {
@@ -32,6 +36,7 @@ pub(super) struct Ladder {
     /// The topmost agent, where a whole family is in question.
     pub(super) family: Option<ProcessKey>,
     pub(super) signal: Signal,
+    longest: Duration,
     top: ProcessKey,
     targets: Vec<ProcessKey>,
     whole: bool,
@@ -45,8 +50,8 @@ pub(super) struct Ladder {
 enum Phase {
     /// `TERM` went out; `KILL` follows at that moment.
     Grace { until: Boottime },
-    /// It forks: `STOP` went out so often, to so many.
-    Holding { rounds: u32, reached: usize },
+    /// It forks: `STOP` went out so often, to so many; then follows another signal.
+    Holding { rounds: u32, reached: usize, then: Signal },
     /// `KILL` went out: first and last.
     Killing { first: Boottime, last: Boottime, reached: usize, rounds: u32 },
 }
@@ -83,16 +88,20 @@ impl Ladder {
         let Beginning { action, at, agent, family, sample, guest, choice, longest, grace } = beginning;
         // Nobody could do anything in so short a time, and the next tick may be too late.
         let hurried = grace <= QUICKEST;
-        let phase = if hurried {
-            Phase::Killing { first: at, last: at, reached: choice.targets.len(), rounds: 0 }
+        let reached = choice.targets.len();
+        let (signal, phase) = if hurried {
+            (Signal::Kill, Phase::Killing { first: at, last: at, reached, rounds: 0 })
+        } else if forks(at, &choice.targets) {
+            (Signal::Stop, Phase::Holding { rounds: 1, reached, then: Signal::Term })
         } else {
-            Phase::Grace { until: at + longest }
+            (Signal::Term, Phase::Grace { until: at + longest })
         };
         Self {
             action,
             agent,
             family,
-            signal: if hurried { Signal::Kill } else { Signal::Term },
+            signal,
+            longest,
             top: choice.culprit.top,
             targets: choice.targets.clone(),
             whole: choice.whole,
@@ -130,15 +139,23 @@ impl Ladder {
         };
         self.peak = self.peak.max(agent.charge.total());
         let has_forked = |reached: usize| living.len() > reached;
+        // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we look again
+        // is full now.
+        let is_full = grace(Duration::MAX, guest, rate) <= QUICKEST;
         match self.phase {
-            // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we
-            // look again is full now.
-            Phase::Grace { until } if at < until && grace(Duration::MAX, guest, rate) > QUICKEST => {
-                Progress::Waiting
+            Phase::Grace { until } if at < until && !is_full => Progress::Waiting,
+            Phase::Grace { .. } if !is_full && has_forked(self.targets.len()) => {
+                self.hold(0, living, Signal::Kill)
             }
-            Phase::Grace { until } if at >= until && has_forked(self.targets.len()) => self.hold(0, living),
-            Phase::Holding { rounds, reached } if has_forked(reached) && rounds < ROUNDS => {
-                self.hold(rounds, living)
+            Phase::Holding { rounds, reached, then }
+                if !is_full && has_forked(reached) && rounds < ROUNDS =>
+            {
+                self.hold(rounds, living, then)
+            }
+            Phase::Holding { then: Signal::Term, .. } if !is_full => {
+                self.phase = Phase::Grace { until: at + self.longest };
+                self.targets.clone_from(&living);
+                Progress::Send(self.wave(Signal::Term, living, None), None)
             }
             Phase::Grace { .. } | Phase::Holding { .. } => {
                 let (action, remaining, after) = (self.action, living.len(), at.since(self.decided));
@@ -170,8 +187,8 @@ impl Ladder {
         !matches!(self.phase, Phase::Grace { .. })
     }
 
-    fn hold(&mut self, rounds: u32, living: Vec<ProcessKey>) -> Progress {
-        self.phase = Phase::Holding { rounds: rounds + 1, reached: living.len() };
+    fn hold(&mut self, rounds: u32, living: Vec<ProcessKey>, then: Signal) -> Progress {
+        self.phase = Phase::Holding { rounds: rounds + 1, reached: living.len(), then };
         Progress::Send(self.wave(Signal::Stop, living, None), None)
     }
 
@@ -219,6 +236,12 @@ impl Ladder {
         let cgroup = agent.filter(|_| kills_all).and_then(|agent| own_cgroup(agent, &targets));
         Wave { action: self.action, signal, targets, cgroup }
     }
+}
+
+fn forks(at: Boottime, targets: &[ProcessKey]) -> bool {
+    let is_young =
+        |key: &&ProcessKey| at.since(Boottime::from_ticks(key.start_ticks)) < Duration::from_secs(1);
+    targets.iter().filter(is_young).count() >= YOUNG
 }
 
 fn longest_killing(guest: &Guest) -> Duration {

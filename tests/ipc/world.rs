@@ -62,7 +62,7 @@ pub(super) fn large(available: u64) -> StatusInfo {
 struct Published(watch::Receiver<Arc<StatusInfo>>);
 
 impl Service for Published {
-    fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
+    async fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
         self.0.clone()
     }
 

@@ -10,7 +10,7 @@ mod tests;
 
 use super::terminal::{Page, Paint, Style, to_json};
 use crate::model::guest::Pressure;
-use crate::model::status::{GuestInfo, StatusInfo, Verdict};
+use crate::model::status::{GuestInfo, StatusInfo, SupervisorInfo, Verdict};
 
 pub(super) use command::run;
 
@@ -56,6 +56,9 @@ pub fn render_plain(status: &StatusInfo, style: &Style) -> String {
     }
     page.end();
     guest(&mut page, &status.guest);
+    if let Some(late) = status.supervisor.as_ref().and_then(late) {
+        page.put("Watchdog").to(VALUES).wrapped(VALUES, &late);
+    }
     agents::table(&mut page, &status.agents);
     actions::list(&mut page, &status.actions);
     if status.verdict != Verdict::Unknown && !status.notes.is_empty() {
@@ -81,6 +84,13 @@ fn guest(page: &mut Page, guest: &GuestInfo) {
         Some(pressure) => page.put(&pressed(pressure)).end(),
         None => page.put("not kept by this kernel").end(),
     };
+}
+
+/// How the supervisor itself is, where that is worth a line: it waits for memory like everybody else.
+fn late(supervisor: &SupervisorInfo) -> Option<String> {
+    let SupervisorInfo { missed, glances, worst_late_usec, .. } = supervisor;
+    let worst = worst_late_usec / 1000;
+    (*missed > 0).then(|| format!("{missed} of {glances} looks came late, {worst} ms at the worst"))
 }
 
 fn pressed(pressure: &Pressure) -> String {

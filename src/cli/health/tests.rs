@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use super::{exit_code, render_json, render_plain};
 use crate::cli::terminal::{Style, WIDTH, shown, width};
 use crate::model::guest::{Pressure, Stall};
-use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
+use crate::model::status::{
+    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
+};
 use crate::model::{Bytes, Pid, Uid};
 
 fn calm() -> StatusInfo {
@@ -107,6 +109,15 @@ fn no_agents() {
     status.guest.swap_total = Bytes::ZERO;
     status.guest.pressure = None;
     assert_snapshot!(plain(&status));
+}
+
+#[test]
+fn a_supervisor_that_was_late_says_so() {
+    let on_time = SupervisorInfo { glances: 8100, looks: 1620, ..SupervisorInfo::default() };
+    let status = StatusInfo { supervisor: Some(on_time), ..calm() };
+    assert_eq!(plain(&status), plain(&calm()), "all is well");
+    let late = SupervisorInfo { missed: 3, worst_late_usec: 240_999, ..on_time };
+    assert_snapshot!(plain(&StatusInfo { supervisor: Some(late), ..calm() }));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::places::Places;
 use super::{Seen, Settings, build, reading};
 use crate::agents::Rules;
@@ -30,7 +32,7 @@ pub fn explain_alone(
     let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
     let settings = Settings { proc, cgroup, config, rules, lines, only, supervisor: None };
-    let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::new(status) };
+    let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
     let Some(place) = Places::default().take(reader) else { return Ok(Err(Fault::Busy {})) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let read = reading::read(&settings, pid, reader, seen.roots(), place);

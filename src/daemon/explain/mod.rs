@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
@@ -33,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What the last tick saw, and what was made of it.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    /// When that was.
+    pub(super) at: Instant,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) status: Arc<StatusInfo>,
 }

@@ -63,7 +63,8 @@ impl World {
         let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
         let supervisor = Pid::new(2_000_000_000);
         let settings = Settings { proc, cgroup, config, rules, lines, only: None, supervisor };
-        let seen = Seen { snapshot: Arc::new(snapshot), status: Arc::new(status) };
+        let seen =
+            Seen { at: tokio::time::Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
         Explainer::new(settings, watch::Sender::new(seen).subscribe())
     }
 

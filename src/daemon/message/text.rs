@@ -105,8 +105,8 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
 fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
     let end = if decision.dry_run { "dry run: would end" } else { "ending" };
     let grace = match decision.signal {
-        Signal::Term => format!("grace {}", seconds(decision.grace)),
-        _ => "no time for a grace".to_owned(),
+        Signal::Kill => "no time for a grace".to_owned(),
+        Signal::Term | Signal::Stop => format!("grace {}", seconds(decision.grace)),
     };
     format!("{}: {end} {}; {grace}", reason(event, agent, decision), whom(agent, decision))
 }

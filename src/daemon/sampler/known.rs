@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agents::{Facts, Rules};
-use crate::linux::clock;
 use crate::linux::stat::{Comm, Stat};
 use crate::model::{Boottime, Origin, Pid, ProcessKey, Recognised, Uid};
 
@@ -112,7 +111,12 @@ impl Known {
 
     /// Whether it may not be yet what it is to be: most execs follow their fork soon.
     pub(super) fn is_young(&self, at: Boottime) -> bool {
-        at.since(clock::from_ticks(self.key.start_ticks)) < SETTLING
+        at < self.settled()
+    }
+
+    /// When it is no longer young.
+    pub(super) fn settled(&self) -> Boottime {
+        Boottime::from_ticks(self.key.start_ticks) + SETTLING
     }
 
     /// Takes in its arguments.

@@ -1,7 +1,7 @@
 //! Every process of the guest, without asking every one of them in every tick.
 //!
-//! Members of agents are looked at in each tick, newcomers as soon as the last pid given out shows that there are
-//! some, and then while they are young; all in a sweep each second: a process that execs in place keeps its pid.
+//! Members of agents are looked at in each look, newcomers as soon as the last pid given out shows that there are
+//! some, and then while they are young; all in a sweep now and then: a process that execs in place keeps its pid.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -16,9 +16,6 @@ use crate::linux::slow::{Found, Question, SlowReader};
 use crate::linux::stat::Stat;
 use crate::model::census::Seen;
 use crate::model::{Boottime, Pid, ProcessKey, Uid};
-
-/// How often every process is looked at.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// So long a tick waits for the arguments of newcomers; they come in microseconds, unless their process blocks.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -39,8 +36,12 @@ pub(super) struct Roster {
     /// The last pid of the look before the last, and of the last.
     last: [Option<Pid>; 2],
     swept: Option<Boottime>,
+    /// From then on no process that no rule knows is young any more.
+    settled: Boottime,
     /// This is the first look.
     first: bool,
+    /// Something of what the census goes by has changed in this look.
+    changed: bool,
     pids: Vec<Pid>,
     /// Only this user's agents are supervised; `None`: everybody's.
     only: Option<Uid>,
@@ -57,7 +58,9 @@ impl Roster {
             newest: Newest::open(proc),
             last: [None, None],
             swept: None,
+            settled: Boottime::default(),
             first: true,
+            changed: false,
             pids: Vec::new(),
             only,
         })
@@ -88,19 +91,39 @@ impl Roster {
         }
     }
 
-    pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime) -> Result<Vec<Seen>, ReadError> {
+    /// Whether there may be newcomers, or young processes become something else. Reads one small file.
+    pub(super) fn is_stirring(&self, at: Boottime) -> bool {
+        let Some(newest) = &self.newest else { return true };
+        let now = newest.pid();
+        // Each window of pids is looked at twice.
+        self.last.contains(&None) || self.last != [now, now] || at < self.settled
+    }
+
+    /// Looks at those who may have changed; at all where that was last done longer than `sweep` ago. Whether anything
+    /// of what the census goes by did.
+    pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime, sweep: Duration) -> Result<bool, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
         self.first = self.swept.is_none();
-        self.choose(proc, at, &mut pids)?;
+        self.changed = false;
+        self.choose(proc, at, sweep, &mut pids)?;
         for &pid in &pids {
             // What vanishes, or cannot be read, while we look is not there; that ends no supervision.
             if self.read(proc, pid, at).is_none() {
-                self.known.remove(&pid);
+                self.changed |= self.known.remove(&pid).is_some();
             }
         }
         self.pids = pids;
         self.await_answers(proc, if self.first { FIRST_PATIENCE } else { PATIENCE });
-        Ok(self.known.values().map(|known| self.seen(known)).collect())
+        if self.changed {
+            let unmatched = self.known.values().filter(|known| known.rule.is_none());
+            self.settled = unmatched.map(Known::settled).max().unwrap_or_default();
+        }
+        Ok(self.changed)
+    }
+
+    /// Every process as the census is to know it.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.known.values().map(|known| self.seen_one(known)).collect()
     }
 
     /// Takes in what was asked of processes, as far as it comes in time.
@@ -108,6 +131,7 @@ impl Roster {
         for answer in self.slow.answers(patience) {
             let asked_of = |k: &&mut Known| k.key == answer.key && k.image == answer.image;
             let Some(known) = self.known.get_mut(&answer.key.pid).filter(asked_of) else { continue };
+            self.changed = true;
             match answer.found {
                 Found::Arguments(argv) => {
                     known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
@@ -123,14 +147,20 @@ impl Roster {
 
     /// Puts those to look at into `pids`, the oldest first as a rule: a parent is known before its child is asked
     /// about.
-    fn choose(&mut self, proc: &Proc, at: Boottime, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+    fn choose(
+        &mut self,
+        proc: &Proc,
+        at: Boottime,
+        sweep: Duration,
+        pids: &mut Vec<Pid>,
+    ) -> Result<(), ReadError> {
         // Before the list: what starts in between is looked at once more.
         let now = self.newest.as_ref().and_then(Newest::pid);
         let [before, last] = self.last;
         self.last = [last, now];
         // A pid is given out before its process can be found, so each window is looked at twice.
         let window = before.zip(last).zip(now).map(|((after, _), to)| Window { after, to });
-        let fresh = self.swept.is_some_and(|swept| at.since(swept) < SWEEP);
+        let fresh = self.swept.is_some_and(|swept| at.since(swept) < sweep);
         match window.filter(|_| fresh) {
             Some(window) if window.is_empty() => pids.clear(),
             Some(window) => {
@@ -142,7 +172,9 @@ impl Roster {
                 proc.pids(pids)?;
                 self.kernel.clear();
                 let there: HashSet<Pid> = pids.iter().copied().collect();
+                let count = self.known.len();
                 self.known.retain(|pid, _| there.contains(pid));
+                self.changed |= self.known.len() < count;
                 self.swept = Some(at);
             }
         }
@@ -166,6 +198,7 @@ impl Roster {
         let mut before = self.known.remove(&pid).filter(|known| known.key == stat.key);
         let moved = before.as_ref().is_some_and(|known| known.parent != stat.parent);
         let unchanged = before.as_mut().is_some_and(|known| known.update(at, &stat));
+        self.changed |= moved || !unchanged;
         let mut known = match before {
             Some(known) if unchanged => known,
             before => {
@@ -208,10 +241,11 @@ impl Roster {
         self.only.is_none_or(|only| only == uid)
     }
 
-    fn seen(&self, known: &Known) -> Seen {
+    fn seen_one(&self, known: &Known) -> Seen {
         Seen {
             key: known.key,
             parent: known.parent,
+            session: Pid::new(known.session),
             uid: known.uid,
             rule: known.rule.clone().filter(|_| self.supervises(known.uid)),
             origin: match &known.environment {

@@ -10,7 +10,7 @@ use crate::linux::proc::{Proc, ReadError};
 use crate::linux::slow::{Found, Question, SlowReader, Weight};
 use crate::model::census::{Tree, TreeMember};
 use crate::model::sharing::{Figures, Look, Sharing};
-use crate::model::{AgentSample, Boottime, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey};
+use crate::model::{AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey};
 use crate::policy::protected::is_protected;
 
 /// How often it is looked whether an agent has its cgroup for itself.
@@ -24,6 +24,8 @@ pub(super) struct Scales {
     cgroups: Option<Cgroups>,
     homes: HashMap<ProcessKey, Home>,
     own: Option<Pid>,
+    /// Whoever costs more is verified to be alone in its cgroup in each look.
+    verify: Bytes,
 }
 
 /// Where an agent lives.
@@ -42,7 +44,12 @@ impl Scales {
             cgroups: Cgroups::open(cgroup),
             homes: HashMap::new(),
             own: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+            verify: Bytes::ZERO,
         })
+    }
+
+    pub(super) fn verify_above(&mut self, charge: Bytes) {
+        self.verify = charge;
     }
 
     pub(super) fn weigh(
@@ -51,13 +58,13 @@ impl Scales {
         roster: &Roster,
         at: Boottime,
         guest: &Guest,
-        trees: Vec<Tree>,
+        trees: &[Tree],
     ) -> Vec<AgentSample> {
         self.await_answers(at, Duration::ZERO);
-        let roots: HashSet<ProcessKey> = trees.iter().map(|tree| tree.agent.root).collect();
-        self.sharing.retain(|root, _| roots.contains(root));
-        self.homes.retain(|root, _| roots.contains(root));
-        trees.into_iter().map(|tree| self.weigh_one(proc, roster, at, guest, tree)).collect()
+        let lives = |root: &ProcessKey| trees.iter().any(|tree| tree.agent.root == *root);
+        self.sharing.retain(|root, _| lives(root));
+        self.homes.retain(|root, _| lives(root));
+        trees.iter().map(|tree| self.weigh_one(proc, roster, at, guest, tree)).collect()
     }
 
     /// Takes in the looks that were asked for, as far as they come in time.
@@ -82,7 +89,7 @@ impl Scales {
         roster: &Roster,
         at: Boottime,
         guest: &Guest,
-        tree: Tree,
+        tree: &Tree,
     ) -> AgentSample {
         let figures: Vec<Figures> = tree.members.iter().map(|m| figures(proc, roster, m.key)).collect();
         let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
@@ -95,12 +102,12 @@ impl Scales {
         }
         let members: Vec<Member> = tree
             .members
-            .into_iter()
+            .iter()
             .zip(&estimate.charges)
             .map(|(member, charge)| self.member(roster, member, *charge))
             .collect();
-        let cgroup = self.cgroup(proc, at, tree.agent.root, &members);
         let processes = estimate.total.at_most(guest.held);
+        let cgroup = self.cgroup(proc, at, tree.agent.root, &members, processes.total());
         let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unproven));
         // Charges do not move with a process, and nobody maps a file in a tmpfs: neither sum holds all of the other.
         let charge = match &cgroup {
@@ -109,8 +116,8 @@ impl Scales {
         };
         let proven = cgroup.as_ref().map_or(proven, |cgroup| cgroup.charge.total().max(proven));
         AgentSample {
-            agent: tree.agent,
-            parent: tree.parent,
+            agent: tree.agent.clone(),
+            parent: tree.parent.clone(),
             started_by: tree.started_by,
             keeper: tree.keeper,
             root_alive: tree.root_alive,
@@ -121,12 +128,12 @@ impl Scales {
         }
     }
 
-    fn member(&self, roster: &Roster, member: TreeMember, charge: Charge) -> Member {
+    fn member(&self, roster: &Roster, member: &TreeMember, charge: Charge) -> Member {
         let name = roster.get(member.key).map(|known| known.name.clone()).unwrap_or_default();
         Member {
             protected: is_protected(&name) || self.own == Some(member.key.pid),
             key: member.key,
-            lineage: member.lineage,
+            lineage: member.lineage.clone(),
             carries_agent: member.carries_agent,
             joined: member.joined,
             charge,
@@ -141,19 +148,39 @@ impl Scales {
         at: Boottime,
         root: ProcessKey,
         members: &[Member],
+        processes: Bytes,
     ) -> Option<CgroupMemory> {
-        let cgroups = self.cgroups.as_ref()?;
-        let known = self.homes.get(&root).filter(|h| at.since(h.looked) < LOOK_AGAIN);
-        if known.is_none() {
-            let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
-            let first = members.first()?.key.pid;
-            let text = proc.whole_file(first, "cgroup").ok();
-            let path = text.and_then(|text| cgroup::path_of(&text));
-            let path = path.filter(|path| cgroups.holds_only(path, &pids));
-            self.homes.insert(root, Home { looked: at, path });
+        let path = self.home(proc, at, root, members, LOOK_AGAIN)?;
+        let memory = self.cgroups.as_ref()?.memory(&path);
+        let charge = memory.as_ref().map(|memory| memory.charge.total()).unwrap_or_default();
+        if charge.max(processes) < self.verify {
+            return memory;
         }
-        let path = self.homes.get(&root)?.path.as_ref()?;
-        cgroups.memory(path)
+        // All in it may be killed at once, and what was so a second ago is not enough for that.
+        let now = self.home(proc, at, root, members, Duration::ZERO)?;
+        if now == path { memory } else { self.cgroups.as_ref()?.memory(&now) }
+    }
+
+    /// The cgroup that the agent has for itself, as it was `age` ago at the longest.
+    fn home(
+        &mut self,
+        proc: &Proc,
+        at: Boottime,
+        root: ProcessKey,
+        members: &[Member],
+        age: Duration,
+    ) -> Option<PathBuf> {
+        let cgroups = self.cgroups.as_ref()?;
+        let known = self.homes.get(&root).filter(|h| h.looked == at || at.since(h.looked) < age);
+        if let Some(home) = known {
+            return home.path.clone();
+        }
+        let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
+        let text = proc.whole_file(members.first()?.key.pid, "cgroup").ok();
+        let path = text.and_then(|text| cgroup::path_of(&text));
+        let path = path.filter(|path| cgroups.holds_only(path, &pids));
+        self.homes.insert(root, Home { looked: at, path: path.clone() });
+        path
     }
 }
 

@@ -357,6 +357,53 @@ fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
     assert_eq!(charge(), (Bytes::mib(100), None), "it shares it with others");
 }
 
+/// All that is in a cgroup may be killed at once: whoever is near to its line is seen to be alone in there in each look.
+#[test]
+fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("a.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(world.file(100, "cgroup"), "0::/a.scope\n").unwrap();
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    let noticed = |line: Bytes| {
+        fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+        sampler.verify_homes_above(line);
+        // Within the second in which a home is taken for known.
+        let at = clock::now();
+        let guest = sampler.guest().unwrap();
+        let mut alone = |later: u64| {
+            let at = at + Duration::from_millis(later);
+            sampler.look(at, guest, SWEEP).unwrap().agents[0].cgroup.is_some()
+        };
+        assert!(alone(0));
+        fs::write(scope.join("cgroup.procs"), "1\n100\n").unwrap();
+        !alone(100)
+    };
+    assert!(noticed(Bytes::mib(90)), "at 100 MiB it is over that");
+    assert!(!noticed(Bytes::mib(110)));
+}
+
+/// What the census learns of one process is not lost when nothing moves afterwards.
+#[test]
+fn looks_in_which_nothing_changes_say_the_same() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "bash", "/usr/bin/bash", &["bash"], 4)
+        .process(102, 101, "claude", CLAUDE, &["claude"], 50);
+    let mut sampler = world.sampler();
+    let first = seen(&mut sampler);
+    assert_eq!(first, ["claude-100 204M: claude.exe bash", "claude-102 50M: claude.exe"]);
+    for _ in 0..3 {
+        assert_eq!(seen(&mut sampler), first);
+        assert!(!sampler.changed, "nothing is asked again");
+    }
+    fs::remove_dir_all(world.dir.path().join("102")).unwrap();
+    assert_eq!(seen(&mut sampler), ["claude-100 204M: claude.exe bash"]);
+}
+
 /// Between two sweeps only members are looked at, and those that the last pid tells of.
 #[test]
 fn newcomers_are_seen_between_sweeps() {

@@ -55,15 +55,15 @@ impl Connection {
         while let Some(message) = self.receive().await? {
             // What is not Varlink gets no answer: there may be nobody there who would understand one.
             let call: Call = serde_json::from_slice(&message)?;
-            let answer = dispatch(service, &call);
+            let answer = dispatch(&call);
             match answer {
                 _ if call.oneway => {}
                 Err(fault) => self.send(&fault).await?,
                 Ok(Answer::Info(info)) => self.reply(info).await?,
                 Ok(Answer::Description(description)) => self.reply(description).await?,
-                Ok(Answer::Status(updates)) if call.more => self.stream(updates).await?,
-                Ok(Answer::Status(updates)) => {
-                    let newest = Arc::clone(&updates.borrow());
+                Ok(Answer::Status) if call.more => self.stream(service.status().await).await?,
+                Ok(Answer::Status) => {
+                    let newest = Arc::clone(&service.status().await.borrow());
                     self.reply(self.view(&newest)).await?;
                 }
                 Ok(Answer::Explain(pid)) => match service.explain(pid, self.peer).await {

@@ -1,11 +1,7 @@
 //! From a call to its answer.
 
-use std::sync::Arc;
-
 use serde::Serialize;
-use tokio::sync::watch;
 
-use super::Service;
 use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
@@ -20,7 +16,7 @@ pub(super) enum Answer {
     /// An interface's text.
     Description(Description),
     /// The status; again and again where `more` was asked for.
-    Status(watch::Receiver<Arc<StatusInfo>>),
+    Status,
     /// What one process is; to be found out.
     Explain(Pid),
 }
@@ -54,7 +50,7 @@ pub(super) struct ExplainReply {
 }
 
 /// Finds out what `call` asks for.
-pub(super) fn dispatch(service: &impl Service, call: &Call) -> Result<Answer, Fault> {
+pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
     let method = || call.method.clone();
     let (interface, name) =
         call.method.rsplit_once('.').ok_or_else(|| Fault::MethodNotFound { method: method() })?;
@@ -62,7 +58,7 @@ pub(super) fn dispatch(service: &impl Service, call: &Call) -> Result<Answer, Fa
     let answer = match (interface, name) {
         (VARLINK, "GetInfo") => Answer::Info(info()),
         (VARLINK, "GetInterfaceDescription") => Answer::Description(describe(parameters.take("interface")?)?),
-        (INTERFACE, "Status") => Answer::Status(service.status()),
+        (INTERFACE, "Status") => Answer::Status,
         (INTERFACE, "Explain") => Answer::Explain(pid(parameters.take("pid")?)?),
         (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),
         _ => return Err(Fault::InterfaceNotFound { interface: interface.to_owned() }),

@@ -27,8 +27,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the server asks of the supervisor.
 pub trait Service {
-    /// The newest status, and word of every newer one. It is unfiltered: each reader's view is cut here.
-    fn status(&self) -> watch::Receiver<Arc<StatusInfo>>;
+    /// The newest status, and word of every newer one. It may take a moment to make it a fresh one, but not without
+    /// bound. It is unfiltered: each reader's view is cut here. Whoever holds the receiver is taken for a follower.
+    fn status(&self) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
 
     /// What the supervisor makes of one process, as `reader` may see it. It may take a moment, but not without bound.
     fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, Fault>>;

@@ -165,6 +165,23 @@ fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
     assert!(world.snapshot.guest.left() + freed > Bytes::gib(16).share(5, 100), "{freed}");
 }
 
+/// All of them under one shell, which costs as much as they do.
+#[test]
+fn few_sub_agents_end_before_what_started_all_of_them() {
+    let mut world = guest().agent(100, Bytes::mib(300)).child(100, 101, "bash", Bytes::mib(4));
+    for pid in 201..=220 {
+        world = world.sub_agent(101, pid, Bytes::mib(10));
+    }
+    world.step();
+    let told = world.until_told(|w, step| {
+        for pid in 201..=220 {
+            w.grow(pid, Bytes::mib(10 + step * 2));
+        }
+    });
+    let ended = told[0].split(' ').count() - 1;
+    assert!((1..10).contains(&ended) && !told[0].contains(" 101"), "{told:?}");
+}
+
 #[test]
 fn a_parent_without_large_sub_agents_is_a_family_of_its_own() {
     let mut world = guest().agent(100, Bytes::gib(4)).child(100, 101, "bash", Bytes::mib(4)).sub_agent(

@@ -1,6 +1,7 @@
 //! Agents that something starts again as soon as they are ended, and targets that fork.
 
 use super::*;
+use crate::model::Signal;
 
 /// The agent of a shell loop, for the nth time.
 fn leak_again(world: &mut World, pid: i32, keeper: i32) {
@@ -145,4 +146,23 @@ fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
     });
     world.step();
     assert_eq!(world.after(Duration::from_secs(10)).wave.unwrap().cgroup, None, "something in it is spared");
+}
+
+/// A fork bomb: six of its processes are younger than a second.
+#[test]
+fn what_forks_is_held_before_it_is_asked_to_end() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
+    world.snapshot.at = Boottime::new(Duration::from_secs(100));
+    for pid in 102..108 {
+        world.start(101, pid, "bomb", Bytes::ZERO);
+        world.member(pid).key.start_ticks = 9_990;
+    }
+    let step = world.step();
+    assert_eq!(told(&step)[0], "STOP 101 102 103 104 105 106 107");
+    world.start(101, 110, "bomb", Bytes::ZERO);
+    let wave = world.step().wave.unwrap();
+    assert_eq!((wave.signal, wave.targets.len()), (Signal::Stop, 8));
+    assert_eq!(world.step().wave.unwrap().signal, Signal::Term, "then all are asked");
+    assert!(told(&world.after(Duration::from_secs(9))).is_empty(), "with their grace");
+    assert_eq!(world.after(Duration::from_secs(1)).wave.unwrap().signal, Signal::Kill);
 }

@@ -5,21 +5,37 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::guest::{Pressure, Stall};
-use crate::model::status::{ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, Verdict};
+use crate::model::status::{
+    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
+};
 use crate::model::{Bytes, Pid, Uid};
 
 pub(super) fn status() -> impl Strategy<Value = StatusInfo> {
     let verdict =
         prop::sample::select(vec![Verdict::Ok, Verdict::Warning, Verdict::Critical, Verdict::Unknown]);
-    (verdict, guest(), vec(agent(), 0..4), vec(action(), 0..8), vec(text(), 0..3)).prop_map(
-        |(verdict, guest, agents, actions, notes)| StatusInfo {
-            supervisor: None,
+    let supervisor = option::of(supervisor());
+    (verdict, guest(), vec(agent(), 0..4), vec(action(), 0..8), vec(text(), 0..3), supervisor).prop_map(
+        |(verdict, guest, agents, actions, notes, supervisor)| StatusInfo {
+            supervisor,
             version: StatusInfo::VERSION,
             verdict,
             guest,
             agents,
             actions,
             notes,
+        },
+    )
+}
+
+fn supervisor() -> impl Strategy<Value = SupervisorInfo> {
+    any::<[u64; 6]>().prop_map(
+        |[glances, looks, missed, worst_late_usec, woken_by_pressure, woken_by_cgroups]| SupervisorInfo {
+            glances,
+            looks,
+            missed,
+            worst_late_usec,
+            woken_by_pressure,
+            woken_by_cgroups,
         },
     )
 }

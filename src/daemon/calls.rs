@@ -1,0 +1,101 @@
+//! What makes the loop look before its time: readers who want newer figures, and alarms of the kernel.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::linux::alarm::Alarm;
+
+/// The bell at the loop's door. Whoever rings it, from whatever thread, neither waits nor allocates; however often
+/// it rings until the loop comes, it is one look.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    bell: Notify,
+    asked: AtomicBool,
+    pressure: AtomicU64,
+    cgroups: AtomicU64,
+}
+
+/// Rings that have not been answered yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rings {
+    pub(super) pressure: u64,
+    pub(super) cgroups: u64,
+}
+
+impl Calls {
+    /// A look is wanted at once. May be called from any thread.
+    pub(super) fn alarm(&self, alarm: Alarm) {
+        let count = match alarm {
+            Alarm::Pressure => &self.pressure,
+            Alarm::Cgroup => &self.cgroups,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.bell.notify_one();
+    }
+
+    /// A look is wanted soon, by a reader.
+    pub(super) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+        self.bell.notify_one();
+    }
+
+    /// Somebody has called since the last time.
+    pub(super) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Whether a reader waits for a look.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Whether an alarm waits for a look.
+    pub(super) fn is_alarmed(&self) -> bool {
+        self.pressure.load(Ordering::Relaxed) + self.cgroups.load(Ordering::Relaxed) > 0
+    }
+
+    /// The readers are answered by the look that follows.
+    pub(super) fn take_asked(&self) -> bool {
+        self.asked.swap(false, Ordering::Relaxed)
+    }
+
+    /// The alarms are answered by the look that follows.
+    pub(super) fn take_alarms(&self) -> Rings {
+        Rings {
+            pressure: self.pressure.swap(0, Ordering::Relaxed),
+            cgroups: self.cgroups.swap(0, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Rings {
+    pub(super) fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_call_from_another_thread_wakes_whoever_waits() {
+        let calls = Arc::new(Calls::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let kernel = Arc::clone(&calls);
+        let listener = thread::spawn(move || {
+            kernel.alarm(Alarm::Cgroup);
+            kernel.alarm(Alarm::Pressure);
+            kernel.alarm(Alarm::Pressure);
+        });
+        runtime.block_on(calls.rung());
+        listener.join().unwrap();
+        assert!(calls.is_alarmed() && !calls.is_asked());
+        assert_eq!(calls.take_alarms(), Rings { pressure: 2, cgroups: 1 });
+        assert!(!calls.is_alarmed() && !calls.take_alarms().any(), "each is answered once");
+    }
+}

@@ -1,0 +1,104 @@
+//! What others may know: the newest status for readers, the newest snapshot for explanations, recent actions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::explain::Seen;
+use super::ledger::Ledger;
+use super::publish;
+use super::sampler::Sampler;
+use crate::model::status::{StatusInfo, SupervisorInfo};
+use crate::model::{Event, Lines, Snapshot};
+use crate::policy::Engine;
+
+/// Nobody may listen; what there is for those who ask, and for the service manager, is still not older than this.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Holds what was made known last.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    updates: watch::Sender<Arc<StatusInfo>>,
+    /// The newest snapshot, for those who ask about single processes.
+    seen: watch::Sender<Seen>,
+    /// Receivers of `updates` that wait in the service for somebody to listen.
+    idle: usize,
+    ledger: Ledger,
+    lines: Lines,
+    notes: Vec<String>,
+}
+
+impl Publisher {
+    /// Begins with `snapshot`.
+    pub(super) fn new(
+        snapshot: Snapshot,
+        engine: &Engine,
+        sampler: &Sampler,
+        lines: Lines,
+        notes: Vec<String>,
+    ) -> Self {
+        let ledger = Ledger::default();
+        let info = SupervisorInfo::default();
+        let status =
+            Arc::new(publish::status(&snapshot, engine, sampler, &ledger, lines, &notes, Some(info)));
+        let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::clone(&status) };
+        Self {
+            updates: watch::Sender::new(status),
+            seen: watch::Sender::new(seen),
+            idle: 0,
+            ledger,
+            lines,
+            notes,
+        }
+    }
+
+    /// For the service: statuses to be handed on to whoever listens.
+    pub(super) fn updates(&mut self) -> watch::Receiver<Arc<StatusInfo>> {
+        self.idle += 1;
+        self.updates.subscribe()
+    }
+
+    /// For those who ask about single processes.
+    pub(super) fn seen(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
+    }
+
+    /// Whether somebody follows the status.
+    pub(super) fn is_followed(&self) -> bool {
+        self.updates.receiver_count() > self.idle
+    }
+
+    /// Whether what was made known last is old.
+    pub(super) fn is_due(&self) -> bool {
+        self.seen.borrow().at.elapsed() >= EVERY
+    }
+
+    /// Takes in an event.
+    pub(super) fn record(&mut self, event: &Event, sampler: &Sampler) {
+        let last = self.updates.borrow();
+        let root = event.agent.as_ref().map(|agent| agent.root.pid);
+        let cwd = || last.agents.iter().find(|a| Some(a.pid) == root).and_then(|a| a.cwd.clone());
+        self.ledger.record(event, |key| sampler.command(key).to_owned(), cwd);
+    }
+
+    /// Makes `snapshot` known. The line that says it all.
+    pub(super) fn publish(
+        &self,
+        at: Instant,
+        snapshot: Snapshot,
+        engine: &Engine,
+        sampler: &Sampler,
+        info: SupervisorInfo,
+    ) -> String {
+        let Self { ledger, lines, notes, .. } = self;
+        let status = publish::status(&snapshot, engine, sampler, ledger, *lines, notes, Some(info));
+        let line = publish::line(&status);
+        let status = Arc::new(status);
+        // Handed on, not copied.
+        self.seen.send_replace(Seen { at, snapshot: Arc::new(snapshot), status: Arc::clone(&status) });
+        self.updates.send_replace(status);
+        line
+    }
+}

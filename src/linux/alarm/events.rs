@@ -1,0 +1,142 @@
+//! `memory.events` of one cgroup (`Documentation/admin-guide/cgroup-v2.rst`).
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use crate::linux::cgroup::Cgroups;
+use crate::linux::kept::{fill, never, open};
+
+/// Six or seven short lines.
+const EVENTS_LEN: usize = 512;
+
+/// The file, and what it said last.
+#[derive(Debug)]
+pub(super) struct Events {
+    path: PathBuf,
+    file: OwnedFd,
+    counts: Counts,
+}
+
+/// How often something happened in the cgroup and those below it. `low` is nothing that concerns us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    /// Over `memory.high`.
+    high: u64,
+    /// At `memory.max`.
+    max: u64,
+    /// No memory could be had.
+    oom: u64,
+    /// The kernel killed a process.
+    oom_kill: u64,
+}
+
+impl Events {
+    /// That of the cgroup at `path`; `None` where it is gone, or has no memory controller. Reads it before anybody
+    /// waits: the kernel wakes for what has happened since.
+    pub(super) fn open(cgroups: &Cgroups, path: PathBuf) -> Option<Self> {
+        let file = open(&cgroups.folder(&path)?.join("memory.events")).ok()?;
+        let counts = read(&file)?;
+        Some(Self { path, file, counts })
+    }
+
+    /// Whose.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether something happened since the last look; `None` where the cgroup is gone (ENODEV).
+    pub(super) fn look(&mut self) -> Option<bool> {
+        let counts = read(&self.file)?;
+        Some(std::mem::replace(&mut self.counts, counts) != counts)
+    }
+}
+
+impl AsFd for Events {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn read(file: &OwnedFd) -> Option<Counts> {
+    let mut text = [0; EVENTS_LEN];
+    let len = fill(file, &mut text, never).ok()?;
+    Some(Counts::parse(&text[..len]))
+}
+
+impl Counts {
+    /// What a kernel does not count stands still.
+    fn parse(text: &[u8]) -> Self {
+        let mut counts = Self::default();
+        for line in text.split(|&b| b == b'\n') {
+            let mut words = line.splitn(2, |&b| b == b' ');
+            let count = match words.next() {
+                Some(b"high") => &mut counts.high,
+                Some(b"max") => &mut counts.max,
+                Some(b"oom") => &mut counts.oom,
+                Some(b"oom_kill") => &mut counts.oom_kill,
+                _ => continue,
+            };
+            let number = words.next().and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+            *count = number.unwrap_or(0);
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn four_counts_are_read() {
+        let text = b"low 9\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\nsock_throttled 6\n";
+        assert_eq!(Counts::parse(text), Counts { high: 1, max: 2, oom: 3, oom_kill: 4 });
+        for odd in [&b""[..], b"high\n", b"high x\n", b"high  1\n", b"highest 1\n", b"\xff\n", b" high 1\n"] {
+            assert_eq!(Counts::parse(odd), Counts::default(), "{}", odd.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_happened_is_told_once() {
+        let root = tempfile::tempdir().unwrap();
+        let scope = root.path().join("a.scope");
+        fs::create_dir(&scope).unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+        let cgroups = Cgroups::open(root.path()).unwrap();
+        assert!(Events::open(&cgroups, PathBuf::from("/a.scope")).is_none(), "no memory controller");
+        let file = scope.join("memory.events");
+        fs::write(&file, "low 0\nhigh 0\nmax 7\noom 0\noom_kill 0\n").unwrap();
+        assert!(Events::open(&cgroups, PathBuf::from("/../a.scope")).is_none(), "not in the tree");
+        let mut events = Events::open(&cgroups, PathBuf::from("/a.scope")).unwrap();
+        assert_eq!(events.look(), Some(false), "what was before is not news");
+        for text in
+            ["low 0\nhigh 1\nmax 7\noom 0\noom_kill 0\n", "high 1\nmax 8\n", "high 1\nmax 8\noom_kill 1\n"]
+        {
+            fs::write(&file, text).unwrap();
+            assert_eq!((events.look(), events.look()), (Some(true), Some(false)), "{text:?}");
+        }
+        fs::write(&file, "low 5\nhigh 1\nmax 8\noom_kill 1\n").unwrap();
+        assert_eq!(events.look(), Some(false), "low");
+    }
+
+    impl Events {
+        /// One that is gone: a read of it fails, as that of a folder does.
+        pub(in crate::linux::alarm) fn unreadable(path: &str) -> Self {
+            Self { path: PathBuf::from(path), file: open(Path::new("/")).unwrap(), counts: Counts::default() }
+        }
+    }
+
+    #[test]
+    fn a_cgroup_that_is_gone_is_told_from_one_where_nothing_happened() {
+        assert_eq!(Events::unreadable("/gone.scope").look(), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+            let _ = Counts::parse(&text);
+        }
+    }
+}

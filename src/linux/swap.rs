@@ -1,0 +1,119 @@
+//! What swap can really take off memory. On a disk that is all that is free there; zram keeps what it is given in
+//! memory, compressed, so only what it saves counts.
+
+mod zram;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::kept::{Kept, never};
+use crate::model::{Boottime, Bytes, Guest};
+use zram::Zram;
+
+/// A line has some 80 bytes, and there are 32 swap areas at most (`MAX_SWAPFILES`).
+const SWAPS_LEN: usize = 8 * 1024;
+
+/// A list that is older is read again, though nothing says that it has changed: one area may have been exchanged for
+/// another of its size.
+const OLD: Duration = Duration::from_secs(10);
+
+/// Knows the areas of swap, and what each can take.
+#[derive(Debug)]
+pub struct SwapRoom {
+    swaps: Kept,
+    block: PathBuf,
+    seen: Option<Seen>,
+}
+
+/// The list of areas as it was.
+#[derive(Debug)]
+struct Seen {
+    at: Boottime,
+    /// `SwapTotal` and `SwapFree` of that moment.
+    total: Bytes,
+    free: Bytes,
+    areas: Vec<Area>,
+}
+
+/// One area of swap.
+#[derive(Debug)]
+struct Area {
+    free: Bytes,
+    /// `None`: a file, or a disk.
+    zram: Option<Zram>,
+}
+
+impl SwapRoom {
+    /// Of the trees at `proc` and `sys`, `/proc` and `/sys` as a rule.
+    #[must_use]
+    pub fn of(proc: &Path, sys: &Path) -> Self {
+        Self { swaps: Kept::of(proc.join("swaps")), block: sys.join("block"), seen: None }
+    }
+
+    /// Sets what swap can take off memory (`swap_room`) of a guest that was looked at just now. Does nothing where
+    /// there is no swap; asks nothing of zram as long as swap is empty.
+    pub fn weigh(&mut self, at: Boottime, guest: &mut Guest) {
+        if guest.swap_total == Bytes::ZERO {
+            self.seen = None;
+            return;
+        }
+        let seen = match self.seen.take().filter(|seen| seen.holds(at, guest)) {
+            Some(seen) => seen,
+            None => Seen {
+                at,
+                total: guest.swap_total,
+                free: guest.swap_free,
+                areas: self.areas().unwrap_or_default(),
+            },
+        };
+        guest.swap_room = seen.room(guest);
+        self.seen = Some(seen);
+    }
+
+    /// `None` where the list cannot be read: then all swap is taken for a disk's.
+    fn areas(&self) -> Option<Vec<Area>> {
+        let mut text = [0; SWAPS_LEN];
+        let len = self.swaps.read(&mut text, never).ok()?;
+        Some(text[..len].split(|&b| b == b'\n').filter_map(|line| self.area(line)).collect())
+    }
+
+    /// An area by its line in `proc_swaps(5)`: name, kind, size and used in KiB, priority. A blank within the name is
+    /// written `\040`. The header is no area, and neither is a line that was cut.
+    fn area(&self, line: &[u8]) -> Option<Area> {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let (name, _kind) = (words.next()?, words.next()?);
+        let mut kib = || std::str::from_utf8(words.next()?).ok()?.parse().ok().map(Bytes::kib);
+        let (size, used) = (kib()?, kib()?);
+        words.next()?;
+        Some(Area { free: size.saturating_sub(used), zram: Zram::by_name(name, &self.block) })
+    }
+}
+
+impl Seen {
+    /// Whether it still says enough of the guest. Where disks and zram are mixed, what was taken since may have come
+    /// from either, so only a list of now will do.
+    fn holds(&self, at: Boottime, guest: &Guest) -> bool {
+        let moved = self.free != guest.swap_free;
+        let is_mixed = self.areas.iter().any(|area| area.zram.is_some() != self.areas[0].zram.is_some());
+        self.total == guest.swap_total
+            && at.since(self.at) < OLD
+            && !(moved && (is_mixed || self.free == Bytes::ZERO))
+    }
+
+    fn room(&self, guest: &Guest) -> Bytes {
+        if self.areas.iter().all(|area| area.zram.is_none()) {
+            return guest.swap_free;
+        }
+        let in_use = guest.swap_free < guest.swap_total;
+        let listed: Bytes = self.areas.iter().map(|area| area.free).sum();
+        // What was taken since the list was read was taken from all alike.
+        let room = |area: &Area| {
+            let free = area.free.share(guest.swap_free.get(), listed.get());
+            area.zram.as_ref().map_or(free, |zram| zram.saves(free, in_use))
+        };
+        self.areas.iter().map(room).sum::<Bytes>().min(guest.swap_free)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+use std::fs;
+
+use super::*;
+
+const HEADER: &str = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
+
+/// Files as a guest with swap has them.
+struct World {
+    dir: tempfile::TempDir,
+    room: SwapRoom,
+    now: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { room: SwapRoom::of(dir.path(), dir.path()), dir, now: 100 }
+    }
+
+    /// `(name, size, used)` in MiB.
+    fn areas(self, areas: &[(&str, u64, u64)]) -> Self {
+        let line = |(name, size, used): &(&str, u64, u64)| {
+            format!("{name}    partition\t{}\t\t{}\t\t-2\n", size << 10, used << 10)
+        };
+        let text = HEADER.to_owned() + &areas.iter().map(line).collect::<String>();
+        fs::write(self.dir.path().join("swaps"), text).unwrap();
+        self
+    }
+
+    fn zram(self, device: &str, stored: u64, taken: u64) -> Self {
+        let folder = self.dir.path().join("block").join(device);
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!("{} 1 {} 0 0 0 0 0 0\n", stored << 20, taken << 20);
+        fs::write(folder.join("mm_stat"), text).unwrap();
+        self
+    }
+
+    /// Room in MiB, a second after the last look.
+    fn room(&mut self, total: u64, free: u64) -> u64 {
+        self.now += 1;
+        let at = Boottime::new(Duration::from_secs(self.now));
+        let mut guest = Guest {
+            swap_total: Bytes::mib(total),
+            swap_free: Bytes::mib(free),
+            swap_room: Bytes::mib(free),
+            ..Guest::default()
+        };
+        self.room.weigh(at, &mut guest);
+        guest.swap_room.get() >> 20
+    }
+}
+
+#[test]
+fn a_disk_takes_all_that_is_free() {
+    let mut world = World::new().areas(&[("/swap\\040file", 500, 0), ("/dev/sda2", 1500, 600)]);
+    assert_eq!(world.room(2000, 1400), 1400);
+    assert_eq!(world.room(2000, 7), 7, "the list is older than that");
+}
+
+#[test]
+fn zram_takes_what_it_saves() {
+    let mut world = World::new().areas(&[("/dev/zram0", 4000, 0)]).zram("zram0", 100, 100);
+    assert_eq!(world.room(4000, 4000), 2000, "nothing of ours is there yet");
+    assert_eq!(world.room(4000, 3900), 0, "and what comes is incompressible");
+    let mut world = world.zram("zram0", 900, 300);
+    assert_eq!(world.room(4000, 3000), 2000);
+    assert_eq!(world.room(4000, 0), 0);
+    fs::remove_dir_all(world.dir.path().join("block")).unwrap();
+    assert_eq!(world.room(4000, 3000), 1500, "sysfs says nothing");
+}
+
+#[test]
+fn disk_and_zram_together() {
+    let mut world =
+        World::new().areas(&[("/dev/zram0", 1000, 400), ("/dev/sda2", 1000, 0)]).zram("zram0", 400, 100);
+    assert_eq!(world.room(2000, 1600), 600 * 3 / 4 + 1000);
+    let mut world = world.areas(&[("/dev/zram0", 1000, 1000), ("/dev/sda2", 1000, 100)]);
+    assert_eq!(world.room(2000, 900), 900, "read again, since it moved");
+}
+
+#[test]
+fn several_devices_lose_alike_until_the_list_is_read_again() {
+    let mut world = World::new().areas(&[("/dev/zram0", 1000, 0), ("/dev/zram1", 1000, 0)]);
+    let mut world = {
+        assert_eq!(world.room(2000, 2000), 1000);
+        world.zram("zram0", 500, 250).zram("zram1", 500, 500)
+    };
+    assert_eq!(world.room(2000, 1000), 250);
+    world = world.areas(&[("/dev/zram0", 1000, 1000), ("/dev/zram1", 1000, 0)]);
+    assert_eq!(world.room(2000, 1000), 250, "not read yet");
+    world.now += 10;
+    assert_eq!(world.room(2000, 1000), 0, "read: all that is left is where nothing is saved");
+}
+
+#[test]
+fn a_new_total_is_a_new_list() {
+    let mut world = World::new().areas(&[("/dev/zram0", 1000, 0)]);
+    assert_eq!(world.room(1000, 1000), 500);
+    let mut world = world.areas(&[("/dev/zram0", 1000, 0), ("/dev/sda2", 1000, 0)]);
+    assert_eq!(world.room(2000, 2000), 1500);
+    assert_eq!(world.room(0, 0), 0, "swapoff");
+    let mut world = world.areas(&[("/dev/sda2", 2000, 0)]);
+    assert_eq!(world.room(2000, 2000), 2000);
+}
+
+#[test]
+fn a_list_that_says_nothing_means_disks() {
+    let mut world = World::new();
+    assert_eq!(world.room(1000, 900), 900, "no list");
+    for text in ["", HEADER, "\n\n", "/dev/zram0 partition\n", "/dev/zram0 partition x y -2\n"] {
+        world.now += 10;
+        fs::write(world.dir.path().join("swaps"), text).unwrap();
+        assert_eq!(world.room(1000, 900), 900, "{text:?}");
+    }
+}
+
+#[test]
+fn a_list_that_contradicts_the_guest_gives_no_more_than_is_free() {
+    let mut world = World::new().areas(&[("/dev/zram0", 1 << 40, 0), ("/dev/sda2", 1 << 40, 0)]);
+    assert!(world.room(1000, 900) <= 900);
+    let mut world = World::new().areas(&[("/dev/zram0", 10, 1000), ("/dev/zram1", 10, 10)]);
+    assert_eq!(world.room(1000, 900), 0, "all is used");
+    fs::write(world.dir.path().join("swaps"), [b"/dev/zram0 \xff\xff 10 5 1\n".repeat(4000)].concat())
+        .unwrap();
+    world.now += 10;
+    assert!(world.room(1000, 900) <= 900);
+}
+
+#[test]
+fn without_swap_nothing_is_read() {
+    let mut world = World::new().areas(&[("/dev/zram0", 1000, 0)]);
+    assert_eq!(world.room(0, 0), 0);
+    assert!(world.room.seen.is_none());
+}
