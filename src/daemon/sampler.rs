@@ -11,11 +11,15 @@ use std::time::Duration;
 use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
+use crate::linux::swap::SwapRoom;
 use crate::linux::vmstat::Vmstat;
 use crate::model::census::{Census, Tree};
 use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use roster::Roster;
 use scales::Scales;
+
+/// Where zram tells what it saves.
+const SYS: &str = "/sys";
 
 /// How old the last sweep of all processes may be for those who do not say.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -28,6 +32,7 @@ const THRASHING_PERCENT: u64 = 10;
 #[derive(Debug)]
 pub(super) struct Sampler {
     proc: Proc,
+    swap: SwapRoom,
     vmstat: Vmstat,
     census: Census,
     /// What the census said last; it is asked again when something has changed.
@@ -47,6 +52,7 @@ impl Sampler {
     ) -> Result<Self, ReadError> {
         Ok(Self {
             proc: Proc::open(proc)?,
+            swap: SwapRoom::of(proc, Path::new(SYS)),
             vmstat: Vmstat::of(proc),
             census: Census::default(),
             trees: Vec::new(),
@@ -57,13 +63,17 @@ impl Sampler {
     }
 
     /// The guest's memory as it is now, and nothing else.
-    pub(super) fn guest(&self) -> Result<Guest, ReadError> {
-        self.proc.guest()
+    pub(super) fn guest(&mut self, at: Boottime) -> Result<Guest, ReadError> {
+        let mut guest = self.proc.guest()?;
+        self.swap.weigh(at, &mut guest);
+        Ok(guest)
     }
 
     /// Sees the guest as it is now.
     pub(super) fn sample(&mut self) -> Result<Snapshot, ReadError> {
-        self.look(clock::now(), self.guest()?, SWEEP)
+        let at = clock::now();
+        let guest = self.guest(at)?;
+        self.look(at, guest, SWEEP)
     }
 
     /// Sees everything, the guest's memory having been read before; all processes where they were not for `sweep`.

@@ -197,7 +197,7 @@ impl Supervisor {
     /// glances alone must not make a loop look alive that sees no agent any more.
     fn glance(&mut self, begun: Instant) -> Result<Duration, ReadError> {
         let at = clock::now();
-        let guest = self.sampler.guest()?;
+        let guest = self.sampler.guest(at)?;
         self.info.glances += 1;
         let glance = self.engine.glance(at, &guest);
         let rings = self.calls.take_alarms();

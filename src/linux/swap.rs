@@ -57,14 +57,14 @@ impl SwapRoom {
             self.seen = None;
             return;
         }
-        let seen = match self.seen.take().filter(|seen| seen.holds(at, guest)) {
-            Some(seen) => seen,
-            None => Seen {
-                at,
-                total: guest.swap_total,
-                free: guest.swap_free,
-                areas: self.areas().unwrap_or_default(),
-            },
+        let mut seen = match self.seen.take() {
+            Some(seen) if seen.holds(at, guest) => seen,
+            before => {
+                let areas = self.areas().unwrap_or_default();
+                let mut seen = Seen { at, total: guest.swap_total, free: guest.swap_free, areas };
+                seen.remember(before.as_ref().map_or(&[], |before| &before.areas));
+                seen
+            }
         };
         guest.swap_room = seen.room(guest);
         self.seen = Some(seen);
@@ -100,18 +100,25 @@ impl Seen {
             && !(moved && (is_mixed || self.free == Bytes::ZERO))
     }
 
-    fn room(&self, guest: &Guest) -> Bytes {
+    /// A list that is read again is of the same devices, as a rule.
+    fn remember(&mut self, before: &[Area]) {
+        for old in before.iter().filter_map(|area| area.zram.as_ref()) {
+            self.areas.iter_mut().filter_map(|area| area.zram.as_mut()).for_each(|zram| zram.remember(old));
+        }
+    }
+
+    fn room(&mut self, guest: &Guest) -> Bytes {
         if self.areas.iter().all(|area| area.zram.is_none()) {
             return guest.swap_free;
         }
         let in_use = guest.swap_free < guest.swap_total;
         let listed: Bytes = self.areas.iter().map(|area| area.free).sum();
         // What was taken since the list was read was taken from all alike.
-        let room = |area: &Area| {
+        let room = |area: &mut Area| {
             let free = area.free.share(guest.swap_free.get(), listed.get());
-            area.zram.as_ref().map_or(free, |zram| zram.saves(free, in_use))
+            area.zram.as_mut().map_or(free, |zram| zram.saves(free, in_use))
         };
-        self.areas.iter().map(room).sum::<Bytes>().min(guest.swap_free)
+        self.areas.iter_mut().map(room).sum::<Bytes>().min(guest.swap_free)
     }
 }
 

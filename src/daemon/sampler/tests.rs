@@ -373,7 +373,7 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
         sampler.verify_homes_above(line);
         // Within the second in which a home is taken for known.
         let at = clock::now();
-        let guest = sampler.guest().unwrap();
+        let guest = sampler.guest(clock::now()).unwrap();
         let mut alone = |later: u64| {
             let at = at + Duration::from_millis(later);
             sampler.look(at, guest, SWEEP).unwrap().agents[0].cgroup.is_some()

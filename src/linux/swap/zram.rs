@@ -12,6 +12,9 @@ const ENOUGH: Bytes = Bytes::mib(64);
 /// The ratio until then: "we expect a 2:1 compression ratio" (`Documentation/admin-guide/blockdev/zram.rst`).
 const ASSUMED: Ratio = Ratio { stored: Bytes::new(2), taken: Bytes::new(1) };
 
+/// What was stored last says most of what comes next: a leak is of one kind. A step of so much is a ratio of its own.
+const STEP: Bytes = Bytes::mib(16);
+
 /// Nine numbers of twenty digits and what stands between them.
 const MM_STAT_LEN: usize = 256;
 
@@ -19,6 +22,15 @@ const MM_STAT_LEN: usize = 256;
 #[derive(Debug)]
 pub(super) struct Zram {
     mm_stat: PathBuf,
+    lately: Lately,
+}
+
+/// What the last step took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lately {
+    /// Where the step began that is under way.
+    begun: Option<MmStat>,
+    ratio: Option<Ratio>,
 }
 
 /// How much is stored in how much memory.
@@ -45,13 +57,23 @@ impl Zram {
         let device = std::str::from_utf8(name.strip_prefix(b"/dev/")?).ok()?;
         let digits = device.strip_prefix("zram")?;
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        is_number.then(|| Self { mm_stat: block.join(device).join("mm_stat") })
+        let mm_stat = block.join(device).join("mm_stat");
+        is_number.then_some(Self { mm_stat, lately: Lately::default() })
+    }
+
+    /// Takes over what is remembered of the same device.
+    pub(super) fn remember(&mut self, before: &Self) {
+        if before.mm_stat == self.mm_stat {
+            self.lately = before.lately;
+        }
     }
 
     /// How much less memory is in use when `free`, what it has left, is full.
-    pub(super) fn saves(&self, free: Bytes, in_use: bool) -> Bytes {
+    pub(super) fn saves(&mut self, free: Bytes, in_use: bool) -> Bytes {
         // While nothing is swapped, whatever is stored there is another's.
-        saves(free, in_use.then(|| self.mm_stat()).flatten())
+        let stat = in_use.then(|| self.mm_stat()).flatten();
+        self.lately.take(stat);
+        saves(free, stat, self.lately.ratio)
     }
 
     /// `None` where it is gone, or the kernel says something else than it used to.
@@ -71,9 +93,36 @@ impl MmStat {
     }
 }
 
-fn saves(free: Bytes, stat: Option<MmStat>) -> Bytes {
+impl Lately {
+    fn take(&mut self, stat: Option<MmStat>) {
+        let Some(now) = stat else {
+            *self = Self::default();
+            return;
+        };
+        let Some(begun) = self.begun else {
+            self.begun = Some(now);
+            return;
+        };
+        if now.stored < begun.stored {
+            // Whose it was has ended, or wanted it back: what comes next is another's.
+            *self = Self { begun: Some(now), ratio: None };
+        } else if now.stored >= begun.stored + STEP {
+            let stored = now.stored.saturating_sub(begun.stored);
+            let ratio = Ratio { stored, taken: now.taken.saturating_sub(begun.taken) };
+            *self = Self { begun: Some(now), ratio: Some(ratio) };
+        }
+    }
+}
+
+/// By the ratio of all that is stored or of what was stored lately, whichever is worse.
+fn saves(free: Bytes, stat: Option<MmStat>, lately: Option<Ratio>) -> Bytes {
     let enough = stat.filter(|stat| stat.stored >= ENOUGH);
-    let ratio = enough.map_or(ASSUMED, |MmStat { stored, taken, .. }| Ratio { stored, taken });
+    let all = enough.map(|MmStat { stored, taken, .. }| Ratio { stored, taken });
+    let ratios = all.into_iter().chain(lately);
+    ratios.map(|ratio| saves_at(ratio, free, stat)).min().unwrap_or_else(|| saves_at(ASSUMED, free, stat))
+}
+
+fn saves_at(ratio: Ratio, free: Bytes, stat: Option<MmStat>) -> Bytes {
     // At its limit the device refuses more, whatever it has free (`zs_malloc` is undone in `zram_drv.c`).
     let takes = stat.and_then(|stat| Some(stat.limit?.saturating_sub(stat.taken)));
     let fits =
@@ -102,7 +151,25 @@ mod tests {
     }
 
     fn mib(free: u64, stat: Option<MmStat>) -> u64 {
-        saves(Bytes::mib(free), stat).get() >> 20
+        saves(Bytes::mib(free), stat, None).get() >> 20
+    }
+
+    /// Zeros have made the ratio a good one; then noise comes.
+    #[test]
+    fn what_came_lately_counts_where_it_is_worse() {
+        let mut lately = Lately::default();
+        let mut saved = |stored, taken| {
+            let stat = stat(stored, taken, 0);
+            lately.take(stat);
+            saves(Bytes::mib(1000), stat, lately.ratio).get() >> 20
+        };
+        assert_eq!(saved(900, 9), 990);
+        assert_eq!(saved(910, 19), 979, "too little to say");
+        assert_eq!(saved(932, 41), 0, "a page takes a page");
+        assert_eq!(saved(970, 60), 500, "and now half of one");
+        assert_eq!(saved(1100, 60), 945, "and nothing: then what all take counts");
+        assert_eq!(saved(500, 9), 982, "whose it was has ended");
+        assert_eq!(lately.ratio.map(|r| r.stored), None);
     }
 
     #[test]
@@ -156,7 +223,7 @@ mod tests {
         fn never_more_than_is_free(free: u64, stored: u64, taken: u64, limit: u64) {
             let [free, stored, taken] = [free, stored, taken].map(Bytes::new);
             let limit = Some(Bytes::new(limit)).filter(|l| *l > Bytes::ZERO);
-            let saved = saves(free, Some(MmStat { stored, taken, limit }));
+            let saved = saves(free, Some(MmStat { stored, taken, limit }), None);
             proptest::prop_assert!(saved <= free);
         }
 

@@ -32,3 +32,10 @@ type_in alpha 'tool head -c 100M /dev/zero >/dev/shm/case; sleep 1000'
 afterwards 'rm -f /dev/shm/case'
 expect_charge 'one in /dev/shm as well' "$alpha" $((before + (350 << 20)))
 figure files "$(mib "$charge")"
+
+woken=$(health .supervisor.woken_by_cgroups)
+afterwards 'echo max >/sys/fs/cgroup/case-alone/memory.high'
+echo 200M >/sys/fs/cgroup/case-alone/memory.high
+type_in alpha 'map private 20M'
+wait_for 60 "(( \$(health .supervisor.woken_by_cgroups) > $woken ))"
+echo max >/sys/fs/cgroup/case-alone/memory.high

@@ -36,7 +36,8 @@ use std::{env, io, iter, thread};
 use memory::Memory;
 use trace::Trace;
 
-const USAGE: &str = "usage: hog [--rate SIZE] [--until SIZE] [--noise] [--trace FILE | --measure FILE] [--do LINE]…
+const USAGE: &str =
+    "usage: hog [--rate SIZE] [--until SIZE] [--noise] [--trace FILE | --measure FILE] [--do LINE]…
            [--then sleep|exit] [--ignore-term] [--prompt]";
 
 fn main() -> ExitCode {
@@ -82,6 +83,7 @@ fn measure(words: &[String], file: &str) -> Result<ExitCode, String> {
 }
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "one an option")]
 struct Options {
     rate: Option<usize>,
     until: usize,

@@ -51,7 +51,8 @@ impl Trace {
 /// Nanoseconds of the monotonic clock.
 pub(crate) fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
-    u64::try_from(time.tv_sec).unwrap_or_default() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or_default()
+    u64::try_from(time.tv_sec).unwrap_or_default() * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or_default()
 }
 
 /// Writes beside the trace when its leak was gone, and how it ended: 143 is SIGTERM, as a shell says it.
@@ -66,6 +67,7 @@ pub(crate) fn ended(path: &str, at: u64, code: i32) -> io::Result<()> {
 fn left(meminfo: &[u8]) -> u64 {
     let lines = meminfo.split(|byte| *byte == b'\n');
     let wanted = lines.filter(|l| l.starts_with(b"MemAvailable:") || l.starts_with(b"SwapFree:"));
-    let digits = |line: &[u8]| line.iter().filter(|b| b.is_ascii_digit()).fold(0, |n, b| n * 10 + u64::from(b - b'0'));
+    let digits =
+        |line: &[u8]| line.iter().filter(|b| b.is_ascii_digit()).fold(0, |n, b| n * 10 + u64::from(b - b'0'));
     wanted.map(digits).sum::<u64>() * 1024
 }

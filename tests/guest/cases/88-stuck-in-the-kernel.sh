@@ -1,0 +1,33 @@
+# A target that no signal reaches, since it waits for a disk, is reported and left alone; it ends when the disk is back.
+# timeout: 200
+
+lines 150M 300M '[act]
+grace = "1s"'
+ooms=$(oom_kills)
+disk=/tmp/case-disk
+afterwards "umount --lazy $disk; rm -f /var/tmp/case-disk"
+mke2fs -q -t ext4 -F /var/tmp/case-disk 32M
+mkdir -p $disk
+mount -o loop /var/tmp/case-disk $disk
+chmod 1777 $disk
+afterwards "fsfreeze --unfreeze $disk 2>/dev/null; true"
+stand_in alpha
+stand_in beta
+wait_for 30 "knows $(id_of alpha) && knows $(id_of beta)"
+
+fsfreeze --freeze $disk
+type_in alpha "tool python3 -c 'kept = b\"1\" * (400 << 20); open(\"$disk/file\", \"w\").write(\"x\")'; sleep 1000"
+wait_for 60 '[[ $(count kill) == 1 ]]'
+stuck=$(field act CULPRIT_PID)
+expect_is 'it waits for the disk' "$(ps -o stat= -p "$stuck" | cut -c1)" D
+# What can be ended is, meanwhile: not the agent, which is innocent.
+wait_for 60 '[[ $(count failed) == 1 ]]'
+expect_like 'said so' "$(field failed MESSAGE)" 'outlived KILL'
+type_in beta 'tool hog --until 500M; sleep 1000'
+wait_for 60 '[[ $(count acted AGENT_ID='"$(id_of beta)"') == 1 ]]'
+expect 'agents and shells live' alive "$(pid_of alpha)" "$(shell_of alpha)" "$(pid_of beta)"
+
+fsfreeze --unfreeze $disk
+wait_for 30 "gone $stuck"
+expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+figure 'given up after' "$((($(field failed __MONOTONIC_TIMESTAMP) - $(field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"
