@@ -31,6 +31,7 @@ fn processes() -> Vec<Seen> {
     let process = |pid: i32| Seen {
         key: ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: u64::try_from(pid).unwrap() },
         parent: Pid::new(if pid % 10 == 0 { pid / 60 * 60 } else { pid - 1 }),
+        session: None,
         uid: Uid::new(1000),
         rule: (pid % 60 == 0).then(|| Arc::clone(&claude)),
         origin: None,

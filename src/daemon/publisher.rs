@@ -83,6 +83,11 @@ impl Publisher {
         self.ledger.record(event, |key| sampler.command(key).to_owned(), cwd);
     }
 
+    /// What was made known last, in one line.
+    pub(super) fn line(&self) -> String {
+        publish::line(&self.updates.borrow())
+    }
+
     /// Makes `snapshot` known. The line that says it all.
     pub(super) fn publish(
         &self,

@@ -141,6 +141,7 @@ impl Supervisor {
             let begun = Instant::now();
             let next = self.wake(begun);
             if !ready && !self.failing {
+                self.notifier.status(&self.publisher.line(), true);
                 self.notifier.ready();
                 ready = true;
             }

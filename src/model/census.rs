@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use session::Begun;
+
 use super::{AgentRef, Joined, Origin, Pid, ProcessKey, Recognised, Role, Uid};
 
 /// A live process as the census is told of it.
@@ -15,6 +17,8 @@ pub struct Seen {
     pub key: ProcessKey,
     /// Its parent at this moment.
     pub parent: Option<Pid>,
+    /// Its session: the pid of the process that began it, which may have ended (`setsid(2)`).
+    pub session: Option<Pid>,
     /// Its owner.
     pub uid: Uid,
     /// What a rule recognises in it.
@@ -62,6 +66,8 @@ pub struct Census {
     /// In order of their roots' start.
     agents: Vec<Entry>,
     members: HashMap<ProcessKey, Membership>,
+    /// Sessions that members began, while anybody is in them.
+    begun: Begun,
 }
 
 #[derive(Debug)]
@@ -107,6 +113,10 @@ impl Census {
         self.succeed(seen, &alive);
         self.recognise(seen, &live);
         self.adopt_all(seen, &live);
+        self.begun = self.begun.now(seen, |key| self.agent_of(key));
+        if self.adopt_by_session(seen) {
+            self.adopt_all(seen, &live);
+        }
         if self.adopt_by_environment(seen, &live) {
             self.adopt_all(seen, &live);
         }
@@ -238,6 +248,10 @@ impl Census {
         }
     }
 
+    fn agent_of(&self, key: ProcessKey) -> Option<ProcessKey> {
+        if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) }
+    }
+
     fn entry(&self, root: ProcessKey) -> Option<&Entry> {
         self.agents.iter().find(|e| e.agent.root == root)
     }
@@ -249,6 +263,7 @@ impl Census {
 
 mod environment;
 mod roots;
+mod session;
 
 #[cfg(test)]
 mod tests;

@@ -130,6 +130,8 @@ pub enum Joining {
     Root,
     /// A member started it.
     Child,
+    /// It is in a session that a member began.
+    Session,
     /// Its environment says so.
     Environment,
 }

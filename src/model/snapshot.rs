@@ -66,6 +66,8 @@ pub enum Joined {
     /// A member started it.
     #[default]
     Child,
+    /// It is in a session that a member began: its parent died before we saw either.
+    Session,
     /// Its environment says so: its parent died before we saw either.
     Environment,
 }

@@ -239,7 +239,8 @@ impl Ladder {
 }
 
 fn forks(at: Boottime, targets: &[ProcessKey]) -> bool {
-    let is_young = |key: &&ProcessKey| at.since(Boottime::from_ticks(key.start_ticks)) < Duration::from_secs(1);
+    let is_young =
+        |key: &&ProcessKey| at.since(Boottime::from_ticks(key.start_ticks)) < Duration::from_secs(1);
     targets.iter().filter(is_young).count() >= YOUNG
 }
 

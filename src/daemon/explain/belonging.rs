@@ -19,6 +19,7 @@ pub(super) fn membership(agent: &AgentSample, member: &Member) -> Membership {
         joined: match member.joined {
             Joined::Root => Joining::Root,
             Joined::Child => Joining::Child,
+            Joined::Session => Joining::Session,
             Joined::Environment => Joining::Environment,
         },
         started_by: member.lineage.first().map(|key| key.pid),
@@ -52,6 +53,10 @@ pub(super) fn why(
         (Joined::Environment, _) => {
             format!("its environment names {id}: what started it had ended before it was seen")
         }
+        (Joined::Session, Some(beginner)) => format!(
+            "it is in a session that pid {} of {id} began: what started it had ended before it was seen",
+            beginner.pid
+        ),
         (Joined::Child, Some(starter)) => {
             let ended = if agent.member(*starter).is_some() { "" } else { " and has ended since" };
             let what = if *starter == agent.agent.root { "the root" } else { "a member" };
@@ -71,7 +76,7 @@ pub(super) fn why(
                 None => format!("{who}{moved}"),
             }
         }
-        (Joined::Child, None) => format!("a member of {id} started it"),
+        (Joined::Child | Joined::Session, None) => format!("a member of {id} started it"),
     }
 }
 

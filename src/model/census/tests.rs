@@ -29,6 +29,7 @@ impl World {
         self.processes.push(Seen {
             key,
             parent: Pid::new(parent),
+            session: None,
             uid: Uid::new(1000),
             rule: None,
             origin: None,
@@ -135,6 +136,7 @@ fn a_reused_pid_is_no_member() {
     world.processes.push(Seen {
         key: key(11, 900),
         parent: Pid::new(1),
+        session: None,
         uid: Uid::ROOT,
         rule: None,
         origin: None,
@@ -145,6 +147,7 @@ fn a_reused_pid_is_no_member() {
     world.processes.push(Seen {
         key: key(50, 5),
         parent: Pid::new(10),
+        session: None,
         uid: Uid::ROOT,
         rule: None,
         origin: None,
@@ -160,6 +163,7 @@ fn a_loop_of_parents_ends() {
         let process = Seen {
             key: key(pid, 7),
             parent: Pid::new(parent),
+            session: None,
             uid: Uid::ROOT,
             rule: None,
             origin: None,
@@ -381,4 +385,75 @@ fn an_orphan_that_becomes_an_agent_is_alive() {
     assert_eq!(world.trees(), ["claude-30 (dead): 30"]);
     world.exec(30, Some("claude"));
     assert_eq!(world.trees(), ["claude-30: 30"]);
+}
+
+impl World {
+    fn session(&mut self, pid: i32, session: i32) {
+        self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap().session = Pid::new(session);
+    }
+}
+
+/// A tool's shell is the first of its session, as Claude starts it; what it started outlives it, and starts more.
+#[test]
+fn a_stray_in_a_session_that_a_member_began_is_a_member() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11);
+    world.session(11, 11);
+    world.session(12, 11);
+    assert_eq!(world.trees(), ["claude-10: 10 11 12"]);
+    world.end(11);
+    // Forked by 12, or by a child of its that nobody has seen.
+    world.start(40, 1);
+    world.session(40, 11);
+    assert_eq!(world.trees(), ["claude-10: 10 12 40"]);
+    let joined = world.census.update(&world.processes)[0].members[2].clone();
+    assert_eq!((joined.joined, joined.lineage), (Joined::Session, vec![key(11, 11), key(10, 10)]));
+}
+
+/// All that was known of an agent has ended, and something that it had forked just before is seen only now.
+#[test]
+fn the_strays_of_an_agent_that_has_ended_are_still_its_own() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
+    world.session(11, 11);
+    world.trees();
+    world.end(11);
+    world.end(10);
+    world.start(40, 1);
+    world.session(40, 11);
+    world.start(41, 40);
+    assert_eq!(world.trees(), ["claude-10 (dead): 40 41"]);
+    world.end(40);
+    assert_eq!(world.trees(), ["claude-10 (dead): 41"]);
+    world.end(41);
+    assert!(world.trees().is_empty());
+}
+
+#[test]
+fn a_session_that_no_member_began_says_nothing() {
+    // The agent is in its terminal's session.
+    let mut world = World::default().process(1, 0).process(5, 1).agent(10, 5).process(30, 1).process(31, 1);
+    for pid in [5, 10, 30] {
+        world.session(pid, 5);
+    }
+    world.session(31, 999);
+    assert_eq!(world.trees(), ["claude-10: 10"]);
+    // The pid of a member that has ended is given out again, to one that begins a session of its own.
+    let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
+    world.session(11, 11);
+    world.trees();
+    world.end(11);
+    world.trees();
+    let parent = Pid::new(1);
+    let stranger = Seen {
+        key: key(11, 900),
+        parent,
+        session: Pid::new(11),
+        uid: Uid::ROOT,
+        rule: None,
+        origin: None,
+        told: true,
+    };
+    world.processes.push(stranger);
+    world.start(50, 1);
+    world.session(50, 11);
+    assert_eq!(world.trees(), ["claude-10: 10"]);
 }

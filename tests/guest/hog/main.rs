@@ -1,6 +1,9 @@
 //! A leak on demand, for the guest cases.
 //!
 //! `hog --rate 100M --until 2G` touches anonymous memory at a hundred MiB a second until it holds two GiB, then sleeps.
+//! `--trace FILE` notes each MiB in FILE (see trace.rs); `--measure FILE` starts itself with `--trace FILE` and writes to
+//! `FILE.end` when that process was gone. `--noise` fills memory with what cannot be compressed.
+//!
 //! `hog --do LINE` obeys lines like these first. Installed at a path where a rule looks for an agent, `hog --prompt` is
 //! a stand-in for one: it obeys the lines on its standard input, so that a test can type into it as a person would:
 //!
@@ -12,6 +15,7 @@
 //! read FILE           map FILE and read it
 //! write SIZE          a file in memory that is written and not mapped
 //! fork [touch]        a child that sleeps with all this memory; `touch`: that writes to every page of it first
+//! bomb COUNT SIZE     forks as fast as it goes, and so does each child once it holds SIZE, COUNT times in all
 //! pageout             have what was mapped swapped out
 //! forget              give back what was mapped and keep the mapping
 //! leave               end the main thread; another one has the memory and obeys what follows
@@ -22,22 +26,27 @@
 
 mod memory;
 mod raw;
+mod trace;
 
 use std::fs::File;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{self, Command, ExitCode, Stdio};
 use std::{env, io, iter, thread};
 
 use memory::Memory;
+use trace::Trace;
 
-const USAGE: &str =
-    "usage: hog [--rate SIZE] [--until SIZE] [--do LINE]… [--then sleep|exit] [--ignore-term] [--prompt]";
+const USAGE: &str = "usage: hog [--rate SIZE] [--until SIZE] [--noise] [--trace FILE | --measure FILE] [--do LINE]…
+           [--then sleep|exit] [--ignore-term] [--prompt]";
 
 fn main() -> ExitCode {
     // Not `args`: the name of the program itself may be no UTF-8, which is what a case wants to see.
     let words: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let outcome = Options::parse(&words)
-        .and_then(|options| if options.ignore_term { Err(deaf_to_term(&words)) } else { options.run() });
+    let outcome = Options::parse(&words).and_then(|options| match options.measure.as_deref() {
+        _ if options.ignore_term => Err(deaf_to_term(&words)),
+        Some(file) => measure(&words, file),
+        None => options.run(),
+    });
     ended(outcome)
 }
 
@@ -60,6 +69,18 @@ fn deaf_to_term(words: &[String]) -> String {
     format!("sh: {error}")
 }
 
+/// Runs this program again with `--trace FILE`, and says in `FILE.end` when that was gone and how.
+fn measure(words: &[String], file: &str) -> Result<ExitCode, String> {
+    let myself = env::current_exe().map_err(|error| format!("my own path: {error}"))?;
+    let rest = words.iter().map(|word| if word == "--measure" { "--trace" } else { word });
+    let status = Command::new(myself).args(rest).status();
+    let at = trace::now();
+    let status = status.map_err(|error| format!("myself again: {error}"))?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or_default();
+    trace::ended(file, at, code).map_err(|error| format!("{file}.end: {error}"))?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or_default()))
+}
+
 #[derive(Default)]
 struct Options {
     rate: Option<usize>,
@@ -68,6 +89,9 @@ struct Options {
     then_exit: bool,
     ignore_term: bool,
     prompt: bool,
+    noise: bool,
+    trace: Option<String>,
+    measure: Option<String>,
 }
 
 impl Options {
@@ -86,6 +110,9 @@ impl Options {
                 },
                 "--ignore-term" => options.ignore_term = true,
                 "--prompt" => options.prompt = true,
+                "--noise" => options.noise = true,
+                "--trace" => options.trace = words.next().map(str::to_owned),
+                "--measure" => options.measure = words.next().map(str::to_owned),
                 other => return Err(format!("what is `{other}`?")),
             }
         }
@@ -93,7 +120,8 @@ impl Options {
     }
 
     fn run(self) -> Result<ExitCode, String> {
-        let mut memory = Memory::default();
+        let trace = self.trace.map(|path| Trace::new(&path).map_err(|error| format!("{path}: {error}")));
+        let mut memory = Memory::new(self.noise, trace.transpose()?);
         memory.hold(self.until, self.rate);
         let first = self.lines.into_iter().map(Ok);
         if self.prompt {
@@ -139,6 +167,11 @@ fn obey(mut memory: Memory, mut lines: Lines) -> Result<ExitCode, String> {
             "read" => File::open(rest).and_then(|file| raw::Region::of_file(&file)),
             "write" => memory.write(size(rest)?),
             "fork" => memory.fork(rest == "touch"),
+            "bomb" => {
+                let (count, held) = rest.split_once(' ').unwrap_or((rest, "1M"));
+                let count = count.parse().map_err(|_| format!("`{count}` is no number"))?;
+                raw::bomb(count, size(held)?)
+            }
             "pageout" => memory.page_out(),
             "forget" => memory.forget(),
             "leave" => {

@@ -10,6 +10,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::Advice;
 
 use crate::raw::{self, PAGE, Region};
+use crate::trace::Trace;
 
 /// Memory grows by blocks of this size. Small against every line a case sets, and large enough that a leak of a
 /// gibibyte is a thousand system calls.
@@ -23,22 +24,42 @@ pub(crate) struct Memory {
     regions: Vec<Region>,
     /// In memory, and not mapped.
     files: Vec<File>,
+    /// What every page of a block is filled with, so that no compression makes it smaller; else one byte is written.
+    noise: Option<Box<[u8; PAGE]>>,
+    /// Where each block is noted.
+    trace: Option<Trace>,
 }
 
 impl Memory {
+    pub(crate) fn new(noise: bool, trace: Option<Trace>) -> Self {
+        Self { noise: noise.then(noisy_page), trace, ..Self::default() }
+    }
+
     /// Grows at `rate` bytes a second, or as fast as it goes, or shrinks at once, until `bytes` are held in blocks.
     pub(crate) fn hold(&mut self, bytes: usize, rate: Option<usize>) {
         let blocks = bytes.div_ceil(BLOCK);
         self.blocks.truncate(blocks);
         let before = self.blocks.len();
         let started = Instant::now();
+        self.note();
         while self.blocks.len() < blocks {
             let mut block = vec![0; BLOCK];
-            block.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+            match &self.noise {
+                Some(noise) => block.chunks_exact_mut(PAGE).for_each(|page| page.copy_from_slice(&noise[..])),
+                None => block.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1),
+            }
             self.blocks.push(black_box(block));
+            self.note();
             if let Some(rate) = rate {
                 pace(started, (self.blocks.len() - before) * BLOCK, rate);
             }
+        }
+    }
+
+    fn note(&mut self) {
+        let held = self.blocks.len() * BLOCK;
+        if let Some(Err(error)) = self.trace.as_mut().map(|trace| trace.record(held)) {
+            eprintln!("hog: the trace: {error}");
         }
     }
 
@@ -77,6 +98,19 @@ impl Memory {
     pub(crate) fn forget(&self) -> io::Result<()> {
         self.regions.iter().try_for_each(|region| region.advise(Advice::LinuxDontNeed))
     }
+}
+
+/// Bytes that look random: those of a xorshift generator.
+fn noisy_page() -> Box<[u8; PAGE]> {
+    let mut page = Box::new([0; PAGE]);
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    for bytes in page.chunks_exact_mut(8) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.copy_from_slice(&state.to_ne_bytes());
+    }
+    page
 }
 
 /// Sleeps until `done` bytes are no more than `rate` allows since `started`.

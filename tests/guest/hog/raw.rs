@@ -6,7 +6,7 @@ use std::ffi::{c_int, c_long};
 use std::fs::File;
 use std::io;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous};
@@ -109,6 +109,28 @@ pub(crate) fn fork_and_sleep(first: impl FnOnce()) -> io::Result<()> {
             }
         }
         _ => Ok(()),
+    }
+}
+
+/// Forks as fast as it goes, and so does each child once it holds `size`, until `count` have been forked in all.
+/// Returns in this process only, and only if nothing could be mapped.
+pub(crate) fn bomb(count: u32, size: usize) -> io::Result<()> {
+    let shared = Region::new("shared", PAGE)?;
+    // SAFETY: a page is more than four bytes and aligned for every number; it is never unmapped, and nobody else knows it.
+    let forked: &'static AtomicU32 = unsafe { &*shared.0.as_ptr().cast() };
+    forked.store(0, Ordering::Relaxed);
+    let held = Region::new("private", size)?;
+    while forked.fetch_add(1, Ordering::Relaxed) < count {
+        // SAFETY: as above; what the child does are system calls and writes to memory that is there.
+        if unsafe { fork() } == 0 {
+            // Not what it shares with its parent: as much of its own.
+            held.advise(Advice::LinuxDontNeed)?;
+            held.touch();
+        }
+    }
+    loop {
+        // SAFETY: waits for a signal, nothing else.
+        unsafe { pause() };
     }
 }
 

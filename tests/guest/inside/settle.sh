@@ -19,7 +19,7 @@ settle() {
   local user
   for user in agent other; do end_processes_of "$user"; done
   if [[ -e $CASE/afterwards ]]; then undo || return; fi
-  rm -rf /opt/agents /tmp/case /home/agent/work /home/other/work
+  rm -rf /opt/agents /tmp/case /tmp/desktop.socket /dev/shm/*.trace* /home/agent/work /home/other/work
   install -d -o agent -g agent /home/agent/work
   install -d -o other -g other /home/other/work
 

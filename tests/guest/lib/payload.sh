@@ -46,6 +46,7 @@ payload_make() {
   cp -r "$here/inside" "$dir/payload/"
   install -m 755 "$option_hog" "$dir/payload/hog"
   cp "$option_deb" "$dir/payload/claude-watchdog.deb"
+  echo "export CASE_REPEAT=${CASE_REPEAT-} CASE_SECONDS=${CASE_SECONDS-}" >"$dir/payload/environment"
   for name; do
     cp "$here/cases/$name.sh" "$dir/payload/cases/"
     echo "$name $(case_timeout "$here/cases/$name.sh")"

@@ -54,6 +54,17 @@ stand_in() {
   wait_for 30 "running $path >$CASE/$name.pid"
 }
 
+# several NAME COUNT LINE…: so many agents of one program, without terminals; each obeys these lines (see hog/main.rs).
+several() {
+  local count=$2 path number line do=()
+  path=$(program_of "$1")
+  for line in "${@:3}"; do do+=(--do "$line"); done
+  install -D /usr/local/bin/hog "$path"
+  for ((number = 0; number < count; number++)); do
+    as agent "$path" "${do[@]}" &
+  done
+}
+
 program_of() { echo "/opt/agents/$1/node_modules/@anthropic-ai/claude-code/bin/claude.exe"; }
 
 # pid_of NAME: the stand-in's process, also when it has ended.
@@ -65,9 +76,15 @@ id_of() { echo "claude-$(pid_of "$1")"; }
 # running PROGRAM: the oldest process that runs this file; fails when there is none.
 running() {
   local found
+  found=$(all_running "$1")
+  [[ -n $found ]] && head -n 1 <<<"$found"
+}
+
+# all_running PROGRAM: every process that runs this file, oldest first.
+all_running() {
   # find complains of every process that ends while it looks.
-  found=$(find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$1" -printf '%h\n' 2>/dev/null || true)
-  [[ -n $found ]] && sort -t/ -k3n <<<"$found" | sed -n '1s,.*/,,p'
+  { find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$1" -printf '%h\n' 2>/dev/null || true; } \
+    | sort -t/ -k3n | sed 's,.*/,,'
 }
 
 # alive PID…: every one of them runs and is no zombie.

@@ -29,3 +29,46 @@ cgroup() {
   mkdir "$path"
   for pid; do echo "$pid" >"$path/cgroup.procs"; done
 }
+
+# zram SIZE [ALGORITHM]: swap in compressed memory.
+zram() {
+  local number
+  # Loaded without devices: each case gets one of its own.
+  modprobe zram num_devices=0
+  number=$(cat /sys/class/zram-control/hot_add)
+  echo "$number" >"$CASE/zram"
+  afterwards "swapoff /dev/zram$number; echo 1 >/sys/block/zram$number/reset; echo $number >/sys/class/zram-control/hot_remove"
+  if [[ -n ${2-} ]]; then echo "$2" >"/sys/block/zram$number/comp_algorithm"; fi
+  echo "$1" >"/sys/block/zram$number/disksize"
+  mkswap --quiet "/dev/zram$number"
+  swapon --priority 100 "/dev/zram$number"
+}
+
+# no_swap: none of what `swap` and `zram` made is used any longer.
+no_swap() { swapoff --all; }
+
+# room: what the guest has left in bytes, available memory and free swap together.
+room() { awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { sum += $2 } END { printf "%.0f\n", sum * 1024 }' /proc/meminfo; }
+
+# share PERCENT: of the guest's memory, in bytes.
+share() { awk -v percent="$1" '$1 == "MemTotal:" { printf "%.0f\n", $2 * 1024 * percent / 100 }' /proc/meminfo; }
+
+# leave_room BYTES: so much and no more is left, the rest is set aside as huge pages that nobody uses. At once, where
+# an emulated guest would need seconds to touch as much.
+leave_room() {
+  local pages
+  pages=$((($(room) - $1) >> 21))
+  setting vm.nr_hugepages "$pages"
+  expect 'memory could be set aside' test "$(sysctl --values vm.nr_hugepages)" -ge $((pages * 9 / 10))
+}
+
+# earlyoom ARGUMENTS…: Debian's, with these.
+earlyoom() {
+  if [[ ! -e $CASE/earlyoom ]]; then
+    cp /etc/default/earlyoom "$CASE/earlyoom"
+    afterwards "systemctl mask --quiet --now earlyoom.service; cp $CASE/earlyoom /etc/default/earlyoom"
+    systemctl unmask --quiet earlyoom.service
+  fi
+  echo "EARLYOOM_ARGS=\"$*\"" >/etc/default/earlyoom
+  systemctl restart earlyoom.service
+}

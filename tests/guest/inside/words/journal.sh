@@ -19,5 +19,8 @@ field() {
   events "$action" "$@" | jq -rs --arg field "$field" '.[0][$field] // empty'
 }
 
+# last_field ACTION FIELD: of the last such event.
+last_field() { events "$1" | jq -rs --arg field "$2" '.[-1][$field] // empty'; }
+
 # The actions of one agent in their order, as `found warn act acted`.
 actions_of() { events '' "AGENT_ID=$1" | jq -rs '[.[].ACTION | select(. != null)] | join(" ")'; }

@@ -1,0 +1,61 @@
+//! Processes whose parent died before we saw it, in a session that a member began: they descend from that member.
+//!
+//! A session is entered by a fork of who is in it, or begun anew (`setsid(2)`), and by nothing else. Its id is the pid of
+//! who began it, and no new process gets that pid while somebody is in the session (`alloc_pid`, `kernel/pid.c`).
+
+use std::collections::HashMap;
+
+use super::{Census, Membership, Seen};
+use crate::model::{Joined, Pid, ProcessKey};
+
+/// Who began a session, and for which agent.
+#[derive(Debug, Default)]
+pub(super) struct Begun(HashMap<Pid, Beginner>);
+
+#[derive(Clone, Copy, Debug)]
+struct Beginner {
+    key: ProcessKey,
+    agent: ProcessKey,
+}
+
+impl Begun {
+    /// What there is now; `agent_of` tells whose member a process is.
+    pub(super) fn now(&self, seen: &[Seen], agent_of: impl Fn(ProcessKey) -> Option<ProcessKey>) -> Self {
+        let mut peopled = HashMap::new();
+        for process in seen {
+            let Some(session) = process.session else { continue };
+            if process.key.pid == session {
+                // Whoever began it is there; whether it is a member is known better than before.
+                if let Some(agent) = agent_of(process.key) {
+                    peopled.insert(session, Beginner { key: process.key, agent });
+                } else {
+                    peopled.remove(&session);
+                }
+            } else if let Some(beginner) = self.0.get(&session) {
+                peopled.entry(session).or_insert(*beginner);
+            }
+        }
+        Self(peopled)
+    }
+}
+
+impl Census {
+    /// Adopts those in sessions that members began; whether there were any.
+    pub(super) fn adopt_by_session(&mut self, seen: &[Seen]) -> bool {
+        let mut adopted = false;
+        for process in seen {
+            if process.rule.is_some() || self.agent_of(process.key).is_some() {
+                continue;
+            }
+            let beginner = process.session.and_then(|session| self.begun.0.get(&session)).copied();
+            let Some(Beginner { key, agent }) = beginner.filter(|b| b.key != process.key) else { continue };
+            // The agent may have ended whole since; then its orphans are.
+            if self.is_root(agent) && key.start_ticks <= process.key.start_ticks {
+                let membership = Membership { agent, started_by: key, joined: Joined::Session };
+                self.members.insert(process.key, membership);
+                adopted = true;
+            }
+        }
+        adopted
+    }
+}

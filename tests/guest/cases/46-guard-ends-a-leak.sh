@@ -1,0 +1,34 @@
+# A leak that no line of its agent stops is ended before the kernel does it: without swap, with swap, with zram; the desktop answers.
+# timeout: 300
+
+ooms=$(oom_kills)
+desktop
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+leave_room $((700 << 20))
+sleep 2
+figure 'desktop before' "$(desktop_worst) ms"
+
+number=0
+# Zeros make zram all but free; noise makes it as large as what it takes in.
+for kind in none swap zram noise; do
+  more=''
+  case $kind in
+    # Small: an emulated disk takes 20 MiB a second.
+    swap) swap 256M ;;
+    zram) zram 512M ;;
+    noise) zram 512M; more=--noise ;;
+  esac
+  type_in alpha "tool hog --measure /dev/shm/$kind.trace $more --until 3G; sleep 1000"
+  read -r last beyond gone ending < <(measured "/dev/shm/$kind.trace" left "$(share 4)")
+  number=$((number + 1))
+  wait_for 60 "(( \$(count acted) >= $number ))"
+  expect_is "$kind: by the guard" "$(last_field act CAUSE)" guard
+  expect_is "$kind: the leak was asked to end" "$(cut -d' ' -f2 "/dev/shm/$kind.trace.end")" 143
+  expect_is "$kind: the kernel killed nobody" "$(oom_kills)" "$ooms"
+  expect "$kind: everybody else lives" alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
+  figure "$kind: last, beyond, gone, ending, desktop" "$last ms $beyond MiB $gone ms $ending ms $(desktop_worst) ms"
+  no_swap
+done
+expect_is 'one action each' "$(count act)" 4

@@ -1,0 +1,31 @@
+# Gigabytes of dirty and clean page cache, and a build that peaks and falls back, twice, end nobody.
+# timeout: 200
+
+ooms=$(oom_kills)
+afterwards 'rm -f /var/tmp/case-clean /var/tmp/case-dirty'
+fallocate --length 1G /var/tmp/case-clean
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+leave_room $((500 << 20))
+
+type_in alpha 'tool cat /var/tmp/case-clean >/dev/null; hog --do "child sleep 1001"'
+dd if=/dev/zero of=/var/tmp/case-dirty bs=1M count=1024 status=none
+wait_for 90 'pgrep --full --exact "sleep 1001"'
+figure 'cache' "$(awk '$1 == "Cached:" { print int($2 / 1024) "M" }' /proc/meminfo)"
+expect_is 'cache: nobody was ended' "$(count act)" 0
+
+# Not down to the reserve, but near.
+type_in alpha 'tool hog --do "grow 250M 60M" --do "grow 10M" --do "grow 250M 60M" --do "grow 10M" --do "child sleep 1002"'
+lowest=$(room)
+until pgrep --full --exact 'sleep 1002' >/dev/null; do
+  now=$(room)
+  if ((now < lowest)); then lowest=$now; fi
+  sleep 0.1
+done
+expect 'it was close' test "$lowest" -lt "$(share 10)"
+figure lowest "$(mib "$lowest")"
+expect_is 'peaks: nobody was ended' "$(count act)" 0
+expect_is 'nor told of' "$(count danger)" 0
+expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect 'the agent lives' alive "$(pid_of alpha)"

@@ -1,0 +1,42 @@
+# With twelve processes that want the processor all the time, the service keeps most of its appointments.
+# timeout: 200
+
+afterwards 'rm -rf /run/systemd/system/claude-watchdog.service.d; systemctl daemon-reload; systemctl restart claude-watchdog.service'
+lines 150M 300M
+stand_in alpha
+wait_for 30 "knows $(id_of alpha)"
+# Near its line, so that it is looked at often.
+type_in alpha 'grow 290M'
+wait_for 30 "(( \$(charge_of $(id_of alpha)) >= 280 << 20 ))"
+cat >/tmp/case-busy <<'BUSY'
+#!/bin/bash
+for ((n = 0; n < $1; n++)); do (while :; do :; done) & done
+wait
+BUSY
+afterwards 'systemctl stop case-busy.service; rm -f /tmp/case-busy'
+chmod +x /tmp/case-busy
+
+# watch NAME: how it kept its appointments under load.
+watch() {
+  restart_service
+  wait_for 30 "knows $(id_of alpha)"
+  systemd-run --quiet --collect --unit=case-busy /tmp/case-busy 4
+  as agent systemd-run --user --quiet --collect --unit=case-busy /tmp/case-busy 8
+  sleep "${CASE_SECONDS:-6}"
+  read -r woken missed late < <(health '.supervisor | "\(.glances) \(.missed) \(.worst_late_usec)"')
+  systemctl stop case-busy.service
+  as agent systemctl --user stop case-busy.service
+  figure "$1" "$woken looks $missed late $((late / 1000)) ms at worst"
+}
+
+watch shipped
+expect 'it looked often' test "$woken" -ge 20
+expect 'most were on time' test $((missed * 3)) -le "$woken"
+
+mkdir -p /run/systemd/system/claude-watchdog.service.d
+printf '[Service]\nNice=0\nCPUWeight=100\n' >/run/systemd/system/claude-watchdog.service.d/case.conf
+systemctl daemon-reload
+watch 'without its priority'
+printf '[Service]\nCPUSchedulingPolicy=rr\nCPUSchedulingPriority=1\n' >/run/systemd/system/claude-watchdog.service.d/case.conf
+systemctl daemon-reload
+watch 'as realtime'

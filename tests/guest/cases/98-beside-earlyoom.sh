@@ -1,0 +1,57 @@
+# The same leaks under our guard and under Debian's earlyoom: how soon each is stopped, and how far beyond the threshold.
+# guest: memory=2G
+# timeout: 600
+
+repeat=${CASE_REPEAT:-1}
+ooms=$(oom_kills)
+# Quiet memory that neither of them looks at, so that a leak is short. Not huge pages: earlyoom's percentage is of what
+# programs may have.
+choom --adjust -1000 -- hog --until $((($(room) - (600 << 20)) >> 20))M &
+stand_in alpha
+wait_for 60 '(( $(room) < 620 << 20 ))'
+shell=$(shell_of alpha)
+
+# Only one of them is there at a time.
+ours() { systemctl stop earlyoom.service; systemctl start claude-watchdog.service; }
+theirs() { systemctl stop claude-watchdog.service; earlyoom "$@"; }
+
+# leak RATE PERCENT: what `measured` says of it beyond PERCENT of memory.
+leak() {
+  local rate=()
+  if [[ $1 != all ]]; then rate=(--rate "$1"); fi
+  rm -f /dev/shm/leak.trace*
+  # What the last one left is back.
+  wait_for 60 "(( \$(room) > 550 << 20 ))"
+  sleep 1
+  type_in alpha "tool hog --measure /dev/shm/leak.trace ${rate[*]} --until 3G"
+  measured /dev/shm/leak.trace left "$(share "$2")"
+}
+
+# compare RATE
+compare() {
+  local who percent round last beyond gone ending
+  for who in ours theirs default; do
+    percent=4
+    case $who in
+      ours) ours; wait_for 30 "knows $(id_of alpha)" ;;
+      theirs) theirs -m 4 -s 100 -r 3600 ;;
+      default) theirs -r 3600; percent=10 ;;
+    esac
+    local lasts=() beyonds=() gones=() endings=()
+    for ((round = 0; round < repeat; round++)); do
+      read -r last beyond gone ending < <(leak "$1" $percent)
+      lasts+=("$last") beyonds+=("$beyond") gones+=("$gone") endings+=("$ending")
+    done
+    figure "$1 $who" "last $(median "${lasts[@]}")/$(worst "${lasts[@]}") ms \
+beyond $(median "${beyonds[@]}")/$(worst "${beyonds[@]}") MiB gone $(median "${gones[@]}")/$(worst "${gones[@]}") ms ending $(median "${endings[@]}")/$(worst "${endings[@]}") ms"
+    worst_beyond[$who]=$(worst "${beyonds[@]}" "${worst_beyond[$who]-0}")
+  done
+}
+declare -A worst_beyond
+rates=(64M all)
+if ((repeat > 1)); then rates=(64M 256M all); fi
+for rate in "${rates[@]}"; do compare "$rate"; done
+ours
+expect 'everybody else lives' alive "$(pid_of alpha)" "$shell"
+expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect 'ours is not much further beyond than theirs' test "${worst_beyond[ours]}" -le $((worst_beyond[theirs] * 2 + 64))
