@@ -24,7 +24,7 @@ pub(super) enum Occasion {
 
 impl Occasion {
     /// How old the last sweep of all processes may be. It finds what no pid tells, an exec in place of an old process;
-    /// that matters when its memory moves or somebody asks, and costs 5 µs a process.
+    /// that matters when its memory moves or somebody asks, and costs 5 to 10 µs a process.
     pub(super) fn sweep(self, since_look: Duration) -> Duration {
         let moves = self == Self::Memory && since_look < ROUND;
         if moves || matches!(self, Self::Alarm | Self::Reader) {

@@ -197,8 +197,9 @@ impl Roster {
         }
         let mut before = self.known.remove(&pid).filter(|known| known.key == stat.key);
         let moved = before.as_ref().is_some_and(|known| known.parent != stat.parent);
+        let resettled = before.as_ref().is_some_and(|known| known.session != stat.session);
         let unchanged = before.as_mut().is_some_and(|known| known.update(at, &stat));
-        self.changed |= moved || !unchanged;
+        self.changed |= moved || resettled || !unchanged;
         let mut known = match before {
             Some(known) if unchanged => known,
             before => {

@@ -400,6 +400,10 @@ fn looks_in_which_nothing_changes_say_the_same() {
         assert_eq!(seen(&mut sampler), first);
         assert!(!sampler.changed, "nothing is asked again");
     }
+    let stat = "101 (bash) S 100 1 101 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 101\n";
+    fs::write(world.file(101, "stat"), stat).unwrap();
+    assert_eq!(seen(&mut sampler), first);
+    assert!(sampler.changed, "it has begun a session");
     fs::remove_dir_all(world.dir.path().join("102")).unwrap();
     assert_eq!(seen(&mut sampler), ["claude-100 204M: claude.exe bash"]);
 }
