@@ -21,6 +21,10 @@ pub(super) const SLOWEST: Duration = Duration::from_secs(1);
 /// guest's memory, and is looked at at once.
 const AT_REST: Duration = Duration::from_secs(5);
 
+/// Between two looks where there is no agent. Newcomers are looked at as they come, and what nobody knows yet shows in
+/// the guest's memory.
+const NOBODY: Duration = Duration::from_mins(1);
+
 /// An agent stands still if it would take so long to its kill line at its rate.
 const STILL: Duration = Duration::from_mins(2);
 
@@ -48,7 +52,7 @@ pub(super) struct Way {
 pub(super) fn look(ways: impl Iterator<Item = Way>) -> Duration {
     let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
     let one = |w: Way| if rests(&w) { AT_REST } else { worst(w.to_kill).clamp(QUICKEST, SLOWEST) };
-    ways.map(one).min().unwrap_or(AT_REST)
+    ways.map(one).min().unwrap_or(NOBODY)
 }
 
 /// By how much the guest may fill before they are to be looked at all the same: a quarter of the way to the nearest
