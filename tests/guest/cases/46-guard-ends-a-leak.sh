@@ -25,7 +25,8 @@ for kind in none swap zram noise; do
   number=$((number + 1))
   wait_for 60 "(( \$(count acted) >= $number ))"
   expect_is "$kind: by the guard" "$(last_field act CAUSE)" guard
-  expect_is "$kind: the leak was asked to end" "$(cut -d' ' -f2 "/dev/shm/$kind.trace.end")" 143
+  # What zram makes of noise is seen when it is nearly full; then there may be no time to ask.
+  expect_like "$kind: the leak" "$(cut -d' ' -f2 "/dev/shm/$kind.trace.end")" "$([[ $kind == noise ]] && echo '143|137' || echo 143)"
   expect_is "$kind: the kernel killed nobody" "$(oom_kills)" "$ooms"
   expect "$kind: everybody else lives" alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
   figure "$kind: last, beyond, gone, ending, desktop" "$last ms $beyond MiB $gone ms $ending ms $(desktop_worst) ms"

@@ -26,7 +26,7 @@ watch() {
   read -r woken missed late < <(health '.supervisor | "\(.glances) \(.missed) \(.worst_late_usec)"')
   systemctl stop case-busy.service
   as agent systemctl --user stop case-busy.service
-  figure "$1" "$woken looks $missed late $((late / 1000)) ms at worst"
+  figure "$1" "$woken looks $missed late $late us at worst"
 }
 
 watch shipped
