@@ -150,6 +150,9 @@ impl Supervisor {
                 () = &mut end => break,
             }
         }
+        if let Some(wave) = self.engine.leave() {
+            let _ = self.executor.send(&wave);
+        }
         self.notifier.stopping();
         self.reporter.tell(Report::Log(Level::INFO, "stopping".to_owned()));
     }

@@ -148,6 +148,12 @@ impl Engine {
         step
     }
 
+    /// The last signals before the supervisor leaves: nobody stays held.
+    #[must_use]
+    pub fn leave(&self) -> Option<Wave> {
+        self.ladder.as_ref().and_then(Ladder::leave)
+    }
+
     /// Where an agent stands.
     #[must_use]
     pub fn level(&self, root: ProcessKey) -> AgentLevel {

@@ -182,6 +182,14 @@ impl Ladder {
         }
     }
 
+    /// What is owed to those that are held when nobody is there any more to go on: the signal that was to follow.
+    pub(super) fn leave(&self) -> Option<Wave> {
+        match self.phase {
+            Phase::Holding { then, .. } => Some(self.wave(then, self.targets.clone(), None)),
+            Phase::Grace { .. } | Phase::Killing { .. } => None,
+        }
+    }
+
     /// Whether only `KILL` is left, and what is new is to be seen soon.
     pub(super) fn is_killing(&self) -> bool {
         !matches!(self.phase, Phase::Grace { .. })
@@ -189,6 +197,7 @@ impl Ladder {
 
     fn hold(&mut self, rounds: u32, living: Vec<ProcessKey>, then: Signal) -> Progress {
         self.phase = Phase::Holding { rounds: rounds + 1, reached: living.len(), then };
+        self.targets.clone_from(&living);
         Progress::Send(self.wave(Signal::Stop, living, None), None)
     }
 

@@ -159,6 +159,8 @@ fn what_forks_is_held_before_it_is_asked_to_end() {
     }
     let step = world.step();
     assert_eq!(told(&step)[0], "STOP 101 102 103 104 105 106 107");
+    let last = world.engine.leave().unwrap();
+    assert_eq!((last.signal, last.targets.len()), (Signal::Term, 7), "nobody stays held when we leave");
     world.start(101, 110, "bomb", Bytes::ZERO);
     let wave = world.step().wave.unwrap();
     assert_eq!((wave.signal, wave.targets.len()), (Signal::Stop, 8));
