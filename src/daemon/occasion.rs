@@ -6,8 +6,8 @@ use std::time::Duration;
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// A look that memory asks for so long after the last one is the policy's round and no sign of anything: where all
-/// agents rest it goes its rounds each 5 s (`AT_REST` of `policy::pace`), and looks sooner where something moves.
-const ROUND: Duration = Duration::from_millis(4900);
+/// agents rest it goes its rounds each 10 s (`AT_REST` of `policy::pace`), and looks sooner where something moves.
+const ROUND: Duration = Duration::from_millis(9900);
 
 /// Why a whole look is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,9 @@ mod tests {
     #[test]
     fn a_calm_guest_is_swept_seldom() {
         let sweep = |occasion: Occasion, since| occasion.sweep(Duration::from_secs(since)).as_secs();
-        assert_eq!(sweep(Occasion::Memory, 5), 60);
+        assert_eq!(sweep(Occasion::Memory, 10), 60);
         assert_eq!(sweep(Occasion::Newcomers, 1), 60);
         assert_eq!(sweep(Occasion::Memory, 1), 1);
-        assert_eq!([Occasion::Alarm, Occasion::Reader].map(|o| sweep(o, 5)), [1, 1]);
+        assert_eq!([Occasion::Alarm, Occasion::Reader].map(|o| sweep(o, 10)), [1, 1]);
     }
 }
