@@ -6,7 +6,10 @@ use crate::model::Signal;
 /// The agent of a shell loop, for the nth time.
 fn leak_again(world: &mut World, pid: i32, keeper: i32) {
     let mut fresh = World::new().agent(pid, Bytes::gib(14)).snapshot.agents;
-    fresh[0].keeper = Some(key(keeper));
+    let sample = &mut fresh[0];
+    sample.keeper = Some(key(keeper));
+    let start_ticks = u64::try_from(world.snapshot.at.since_boot().as_millis() / 10).unwrap();
+    (sample.agent.root.start_ticks, sample.members[0].key.start_ticks) = (start_ticks, start_ticks);
     world.snapshot.agents.extend(fresh);
 }
 
@@ -53,6 +56,49 @@ fn another_agent_is_not_taken_for_it() {
     world.step();
     leak_again(&mut world, 101, 51);
     assert!(world.step().wave.is_some(), "another shell started it");
+}
+
+/// Four at once of one script are no restarts of one another.
+#[test]
+fn those_that_run_side_by_side_follow_nobody() {
+    let mut world = World::new();
+    for pid in 100..104 {
+        leak_again(&mut world, pid, 50);
+    }
+    let begun = world.snapshot.at;
+    for _ in 0..4 {
+        let step = (0..20).map(|_| world.step()).find(|s| s.wave.is_some()).unwrap();
+        world.end(step.wave.unwrap().targets[0].pid.get());
+    }
+    assert!(world.snapshot.at.since(begun) < Duration::from_secs(3));
+}
+
+/// An agent of its own, recognised a look after it was held for another's sake.
+#[test]
+fn nobody_stays_held() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
+    world.snapshot.at = Boottime::new(Duration::from_secs(100));
+    for pid in 102..108 {
+        world.start(101, pid, "bomb", Bytes::ZERO);
+        world.member(pid).key.start_ticks = 9_990;
+    }
+    assert_eq!(told(&world.step())[0], "STOP 101 102 103 104 105 106 107");
+    let other = world.member(107).key;
+    world.end(107);
+    let wave = world.step().wave.unwrap();
+    assert_eq!((wave.signal, wave.released), (Signal::Term, vec![other]));
+    assert_eq!(world.engine.leave(), None, "all have had theirs");
+    // And where all of it is gone before anything else is sent.
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
+    world.snapshot.at = Boottime::new(Duration::from_secs(100));
+    for pid in 102..108 {
+        world.start(101, pid, "bomb", Bytes::ZERO);
+        world.member(pid).key.start_ticks = 9_990;
+    }
+    world.step();
+    (101..108).for_each(|pid| world.end(pid));
+    let wave = world.step().wave.unwrap();
+    assert_eq!((wave.targets.len(), wave.released.len()), (0, 7));
 }
 
 #[test]
