@@ -18,7 +18,7 @@ for kind in none swap zram noise; do
     # Small: an emulated disk takes 20 MiB a second.
     swap) swap 256M ;;
     zram) zram 512M ;;
-    noise) zram 512M; more=--noise ;;
+    noise) zram 128M; more=--noise ;;
   esac
   type_in alpha "tool hog --measure /dev/shm/$kind.trace $more --until 3G; sleep 1000"
   read -r last beyond gone ending < <(measured "/dev/shm/$kind.trace" left "$(share 4)")
