@@ -297,6 +297,7 @@ fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
         let wave = Wave {
             action: 1,
             signal: claude_watchdog::model::Signal::Kill,
+            released: Vec::new(),
             targets: vec![key_of(&child)],
             cgroup: Some(PathBuf::from(path)),
         };

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::linux::cgroup_kill::CgroupKiller;
 use crate::linux::mrelease::{Released, Releaser};
 use crate::linux::pidfd::{Sent, Signaller};
-use crate::model::Signal;
 use crate::model::event::What;
+use crate::model::{ProcessKey, Signal};
 use crate::policy::Wave;
 
 /// Sends what the policy decided. All it needs is opened before: sending allocates nothing.
@@ -42,33 +42,30 @@ impl Executor {
             Signal::Kill => rustix::process::Signal::KILL,
         };
         let (mut delivered, mut gone, mut refused) = (0, 0, 0);
-        let mut pending = false;
         for &target in &wave.targets {
             match self.signaller.send(target, signal) {
                 Sent::Delivered => delivered += 1,
-                Sent::Pending => {
-                    delivered += 1;
-                    pending = true;
-                }
                 Sent::Gone => gone += 1,
                 Sent::Refused(_) => refused += 1,
             }
         }
-        if pending {
-            self.resume(wave);
+        if wave.signal == Signal::Term {
+            self.resume(&wave.targets);
         }
+        self.resume(&wave.released);
         if wave.signal == Signal::Kill {
             self.make_sure(wave);
         }
         What::Signalled { action: wave.action, signal: wave.signal, delivered, gone, refused }
     }
 
-    /// Who is stopped would not see its TERM before its KILL. systemd does the same (`kill_and_sigcont`). Not before
-    /// all have theirs: who goes on may start others.
-    fn resume(&self, wave: &Wave) {
-        for &target in &wave.targets {
+    /// Who is stopped would not see its TERM before its KILL. Whether it is, its state does not tell: a STOP that it has
+    /// not taken yet would stop it before its handler runs, and is taken back by this (systemd's `kill_and_sigcont` asks
+    /// neither). Not before all have theirs: who goes on may start others.
+    fn resume(&self, held: &[ProcessKey]) {
+        for &target in held {
             // Who runs, has ended or is beyond our rights needs none.
-            let _ = self.signaller.resume(target);
+            let _ = self.signaller.send(target, rustix::process::Signal::CONT);
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn status(
     let agents = rolled_up(agents);
     StatusInfo {
         version: StatusInfo::VERSION,
-        verdict: verdict(snapshot, &agents),
+        verdict: verdict(snapshot, engine, &agents),
         guest: GuestInfo {
             mem_total: snapshot.guest.mem_total,
             mem_available: snapshot.guest.mem_available,
@@ -102,9 +102,9 @@ fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
     agents
 }
 
-fn verdict(snapshot: &Snapshot, agents: &[AgentInfo]) -> Verdict {
+fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo]) -> Verdict {
     let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_line;
-    if snapshot.guest.room() == Bytes::ZERO || agents.iter().any(critical) {
+    if snapshot.guest.room() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical) {
         Verdict::Critical
     } else if agents.iter().any(|a| a.level == AgentLevel::Warned) {
         Verdict::Warning

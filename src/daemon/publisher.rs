@@ -14,8 +14,9 @@ use crate::model::status::{StatusInfo, SupervisorInfo};
 use crate::model::{Event, Lines, Snapshot};
 use crate::policy::Engine;
 
-/// Nobody may listen; what there is for those who ask, and for the service manager, is still not older than this.
-const EVERY: Duration = Duration::from_secs(5);
+/// Nobody may listen; the line that the service manager shows is still not older than this. Who asks over the socket
+/// causes a look.
+const EVERY: Duration = Duration::from_secs(15);
 
 /// Holds what was made known last.
 #[derive(Debug)]

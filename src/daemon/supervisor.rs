@@ -27,11 +27,20 @@ use crate::linux::{clock, memlock};
 use crate::model::event::What;
 use crate::model::status::SupervisorInfo;
 use crate::model::{AgentRef, Boottime, Event, Pid, Snapshot, Uid};
-use crate::policy::{Act, Engine, Step};
+use crate::policy::{Act, Engine, Glance, Step};
 use crate::systemd::notify::Notifier;
 
 /// After a wake that failed: long enough not to spin, short enough not to miss much.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Glances may be quicker than newcomers need to be noticed, and the last pid is a file of its own. Timers are not exact.
+const STIRRED: Duration = Duration::from_millis(900);
+
+/// What delays a look of ours delays the next one by no more than this.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+
+/// Nor by more than this in a danger or an action: we wait for memory as others do, and are who is to end that.
+const LONGEST_REST_IN_HURRY: Duration = Duration::from_millis(20);
 
 pub(super) struct Supervisor {
     sampler: Sampler,
@@ -52,6 +61,8 @@ pub(super) struct Supervisor {
     /// No look begins before: at least as long idle as busy, so that a guest with thousands of processes keeps its
     /// processor.
     rested: Instant,
+    /// When it was last asked for newcomers.
+    stirred: Boottime,
     failing: bool,
 }
 
@@ -111,6 +122,7 @@ impl Supervisor {
             info: SupervisorInfo::default(),
             looked: now,
             rested: now,
+            stirred: Boottime::default(),
             failing: false,
         })
     }
@@ -207,37 +219,49 @@ impl Supervisor {
         self.info.woken_by_pressure += rings.pressure;
         self.info.woken_by_cgroups += rings.cgroups;
         let since = begun - self.looked;
-        let Some(occasion) = self.occasion(at, since, glance.look, rings) else {
-            return Ok(self.sooner(at, since, glance.next));
+        let Some(occasion) = self.occasion(at, since, glance, rings) else {
+            return Ok(self.sooner(since, glance.next));
         };
         let told = self.calls.take_asked() || self.publisher.is_followed();
         self.looked = begun;
-        let seen = self.sampler.look(at, guest, occasion.sweep(since));
+        let seen = self.sampler.look(at, guest, occasion.sweep());
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
-        self.rested = Instant::now() + begun.elapsed();
-        Ok(self.sooner(at, Duration::ZERO, next?))
+        let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
+        let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
+        self.rested = Instant::now() + begun.elapsed().min(most);
+        Ok(self.sooner(Duration::ZERO, next?))
     }
 
-    fn occasion(&self, at: Boottime, since: Duration, wanted: bool, rings: Rings) -> Option<Occasion> {
+    fn occasion(&mut self, at: Boottime, since: Duration, glance: Glance, rings: Rings) -> Option<Occasion> {
         let asked = self.calls.is_asked() && since >= freshness::SPACING;
-        let followed = self.publisher.is_followed() && (wanted || since >= SOON);
+        let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
         if rings.any() || self.failing {
             Some(Occasion::Alarm)
         } else if asked || followed {
             Some(Occasion::Reader)
-        } else if wanted {
+        } else if glance.moved {
             Some(Occasion::Memory)
+        } else if glance.look {
+            Some(Occasion::Round)
         } else {
-            (since >= SOON && self.sampler.is_stirring(at)).then_some(Occasion::Newcomers)
+            self.stirs(at, since).then_some(Occasion::Newcomers)
         }
     }
 
+    /// Whether newcomers are to be looked at; asked once a second at most.
+    fn stirs(&mut self, at: Boottime, since: Duration) -> bool {
+        if since < SOON || at.since(self.stirred) < STIRRED {
+            return false;
+        }
+        self.stirred = at;
+        self.sampler.is_stirring(at)
+    }
+
     /// `next`, or sooner where a look is due before by what the policy cannot know.
-    fn sooner(&self, at: Boottime, since: Duration, next: Duration) -> Duration {
+    fn sooner(&self, since: Duration, next: Duration) -> Duration {
         let soon = SOON.saturating_sub(since);
-        let waited_for = || self.publisher.is_followed() || self.sampler.is_stirring(at);
-        if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
+        if soon > Duration::ZERO && soon < next && self.publisher.is_followed() { soon } else { next }
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {

@@ -18,8 +18,7 @@ use crate::model::ProcessKey;
 pub enum Sent {
     /// Delivered.
     Delivered,
-    /// Delivered, but the process is stopped: it will not see it before it goes on.
-    Pending,
+
     /// The process had ended before, or its pid is another's now: nothing was sent.
     Gone,
     /// The kernel refused (`EPERM` as a rule).
@@ -45,21 +44,8 @@ impl Signaller {
     #[must_use]
     pub fn send(&self, key: ProcessKey, signal: Signal) -> Sent {
         let sent = self.open_process(key).and_then(|found| {
-            let Some((pidfd, stat)) = found else { return Ok(Sent::Gone) };
+            let Some((pidfd, _)) = found else { return Ok(Sent::Gone) };
             pidfd_send_signal(&pidfd, signal)?;
-            // Nothing but KILL reaches a process that is stopped.
-            let pending = stat.is_stopped() && signal != Signal::KILL;
-            Ok(if pending { Sent::Pending } else { Sent::Delivered })
-        });
-        Sent::of(sent)
-    }
-
-    /// Lets the very process `key` go on where it is stopped. As [`Self::send`].
-    #[must_use]
-    pub fn resume(&self, key: ProcessKey) -> Sent {
-        let sent = self.open_process(key).and_then(|found| {
-            let Some((pidfd, _)) = found.filter(|(_, stat)| stat.is_stopped()) else { return Ok(Sent::Gone) };
-            pidfd_send_signal(&pidfd, Signal::CONT)?;
             Ok(Sent::Delivered)
         });
         Sent::of(sent)
@@ -128,6 +114,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+
     /// Waits until its state is one of those.
     fn becomes(key: ProcessKey, stopped: bool) -> bool {
         let mut proc = Proc::open(Path::new("/proc")).unwrap();
@@ -141,15 +128,14 @@ mod tests {
     fn a_stopped_process_sees_its_signal_when_it_goes_on() {
         let (mut child, key) = sleeper();
         let signaller = Signaller::open().unwrap();
-        assert_eq!(signaller.resume(key), Sent::Gone, "it runs");
         assert_eq!(signaller.send(key, Signal::STOP), Sent::Delivered);
         assert!(becomes(key, true));
-        assert_eq!(signaller.send(key, Signal::TERM), Sent::Pending);
+        assert_eq!(signaller.send(key, Signal::TERM), Sent::Delivered);
         assert!(child.try_wait().unwrap().is_none());
         let stale = ProcessKey { start_ticks: key.start_ticks.wrapping_sub(1), ..key };
-        assert_eq!(signaller.resume(stale), Sent::Gone, "another's");
+        assert_eq!(signaller.send(stale, Signal::CONT), Sent::Gone, "another's");
         assert!(becomes(key, true));
-        assert_eq!(signaller.resume(key), Sent::Delivered);
+        assert_eq!(signaller.send(key, Signal::CONT), Sent::Delivered);
         assert!(!child.wait().unwrap().success());
     }
 

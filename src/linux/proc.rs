@@ -10,6 +10,7 @@ use procfs::{FromRead, MemoryPressure};
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
 use rustix::io::{Errno, read};
 
+use super::kept::{Kept, never};
 use super::meminfo::Meminfo;
 use super::stat::Stat;
 use super::status::Status;
@@ -24,6 +25,9 @@ const SMALL_FILE_LEN: usize = 8 * 1024;
 
 /// An environment may be as long as the arguments of an exec: 2 MiB, unless the stack limit was raised.
 const LONGEST_FILE: u64 = 2 << 20;
+
+/// Two lines of some 80 bytes.
+const PRESSURE_LEN: usize = 512;
 
 /// Something under `/proc` could not be read though its process lives.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,7 @@ pub struct Proc {
     root: PathBuf,
     dir: OwnedFd,
     meminfo: Meminfo,
+    pressure: Kept,
     buffer: Box<[u8; SMALL_FILE_LEN]>,
 }
 
@@ -62,8 +67,8 @@ impl Proc {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = openat(CWD, root, flags, Mode::empty())
             .map_err(|e| ReadError { path: root.to_owned(), source: e.into() })?;
-        let meminfo = Meminfo::of(root);
-        Ok(Self { root: root.to_owned(), dir, meminfo, buffer: Box::new([0; SMALL_FILE_LEN]) })
+        let (meminfo, pressure) = (Meminfo::of(root), Kept::of(root.join("pressure/memory")));
+        Ok(Self { root: root.to_owned(), dir, meminfo, pressure, buffer: Box::new([0; SMALL_FILE_LEN]) })
     }
 
     /// Every process there is, in the kernel's order.
@@ -213,7 +218,9 @@ impl Proc {
     /// Memory pressure, from `pressure/memory`; `None` where the kernel keeps none.
     #[must_use]
     pub fn pressure(&self) -> Option<Pressure> {
-        let read = MemoryPressure::from_file(self.root.join("pressure/memory")).ok()?;
+        let mut text = [0; PRESSURE_LEN];
+        let len = self.pressure.read(&mut text, never).ok()?;
+        let read = MemoryPressure::from_read(&text[..len]).ok()?;
         let stall = |r: procfs::PressureRecord| Stall {
             avg10: r.avg10,
             avg60: r.avg60,

@@ -52,7 +52,7 @@ pub enum Verdict {
     Ok,
     /// An agent is over its warn line.
     Warning,
-    /// An agent is being acted upon or over its kill line, or the guest is out of room.
+    /// An agent is being acted upon or over its kill line, or the guest runs out of memory.
     Critical,
     /// No supervisor answers.
     Unknown,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::model::event::Danger;
 use crate::model::status::AgentLevel;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
+    AgentRef, AgentSample, Boottime, Bytes, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
 };
 
 use super::Act;
@@ -34,7 +34,6 @@ pub struct Engine {
     /// A dry run has said whom it would end in this danger.
     said: bool,
     actions: u64,
-    room: Option<(Boottime, Bytes)>,
     danger: Option<Danger>,
     last_look: LastLook,
 }
@@ -66,6 +65,8 @@ pub struct Step {
 pub struct Glance {
     /// A whole snapshot is wanted now.
     pub look: bool,
+    /// It is wanted because memory moves, not because it is time.
+    pub moved: bool,
     /// Otherwise: how soon to look again.
     pub next: Duration,
 }
@@ -79,6 +80,8 @@ pub struct Wave {
     pub signal: Signal,
     /// To whom.
     pub targets: Vec<ProcessKey>,
+    /// Who was held, and is to go on instead of getting this signal.
+    pub released: Vec<ProcessKey>,
     /// A cgroup that holds nobody else: all in it is to be killed at once, what forks meanwhile included.
     pub cgroup: Option<PathBuf>,
 }
@@ -97,7 +100,6 @@ impl Engine {
             ended: None,
             said: false,
             actions: 0,
-            room: None,
             danger: None,
             last_look: LastLook::default(),
         }
@@ -109,8 +111,8 @@ impl Engine {
         let last = &self.last_look;
         let since = at.since(last.at);
         let moved = used(guest).saturating_sub(last.used) >= last.leeway && since >= QUICKEST_GLANCE;
-        let look = at >= last.due || moved || (since >= QUICKEST_GLANCE && self.is_urgent(guest, since));
-        Glance { look, next: self.next_glance(at, guest) }
+        let moved = moved || (since >= QUICKEST_GLANCE && self.is_urgent(guest, since));
+        Glance { look: moved || at >= last.due, moved, next: self.next_glance(at, guest) }
     }
 
     /// Whether the guest's memory alone asks for a look.
@@ -119,10 +121,11 @@ impl Engine {
             // What is left of the grace is told from the same figures.
             return ladder::grace(Duration::MAX, guest, self.guard.fill.now()) <= QUICKEST;
         }
-        self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST)
+        let has_fallen = || used(guest).saturating_sub(self.last_look.used) >= guest.mem_total.share(1, 100);
+        self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST || has_fallen())
     }
 
-    /// A danger in which nobody can be acted on: looking more often does not help.
+    /// A danger in which nobody can be acted on: looking more often does not help, until somebody takes more.
     fn is_in_vain(&self) -> bool {
         self.guard.is_standing() || self.said
     }
@@ -132,7 +135,7 @@ impl Engine {
         let mut step = Step::default();
         self.guard.fill.take(snapshot.at, snapshot.guest.left());
         self.danger = self.guard.assess(snapshot);
-        let drain = self.drain(snapshot);
+        let drain = self.guard.fill.now();
         self.meet(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
         match self.ladder.take() {
@@ -150,8 +153,8 @@ impl Engine {
 
     /// The last signals before the supervisor leaves: nobody stays held.
     #[must_use]
-    pub fn leave(&self) -> Option<Wave> {
-        self.ladder.as_ref().and_then(Ladder::leave)
+    pub fn leave(&mut self) -> Option<Wave> {
+        self.ladder.as_mut().and_then(Ladder::leave)
     }
 
     /// Where an agent stands.
@@ -178,18 +181,11 @@ impl Engine {
         self.danger.as_ref()
     }
 
-    /// How fast the guest loses room, whoever takes it.
-    fn drain(&mut self, snapshot: &Snapshot) -> BytesPerSecond {
-        let room = snapshot.guest.room();
-        let before = self.room.replace((snapshot.at, room));
-        before.map_or(BytesPerSecond::default(), |(at, last)| {
-            BytesPerSecond::growth(room, last, snapshot.at.since(at))
-        })
-    }
-
     /// When to look at every agent again, and how much may happen until then.
     fn plan(&mut self, snapshot: &Snapshot) {
         let ways: Vec<Way> = snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
+        // Who is over its line and waits for something may be acted on when that has come.
+        let somebody_waits = ways.len() < snapshot.agents.len();
         let settling = self.watches.values().any(Watch::is_settling);
         let doubted = self.watches.values().any(|w| !w.is_proven);
         let guest = &snapshot.guest;
@@ -198,7 +194,9 @@ impl Engine {
             Some(_) => QUICKEST,
             None if settling || doubted => QUICKEST,
             // Whether it is thrashing shows in what is looked at only then.
-            None if guest.mem_available < guest.reserve() => SLOWEST.min(pace::look(ways.iter().copied())),
+            None if somebody_waits || guest.mem_available < guest.reserve() => {
+                SLOWEST.min(pace::look(ways.iter().copied()))
+            }
             None => pace::look(ways.iter().copied()),
         };
         self.last_look = LastLook {
@@ -229,8 +227,11 @@ impl Engine {
     }
 
     fn next_glance(&self, at: Boottime, guest: &Guest) -> Duration {
+        if self.watches.is_empty() {
+            return pace::NOBODY_GLANCE;
+        }
         let spare = guest.left().saturating_sub(self.guard.reserve(guest));
-        let to_danger = if self.is_in_vain() { SLOWEST } else { pace::glance(spare) };
+        let to_danger = if self.is_in_vain() { QUICKEST } else { pace::glance(spare) };
         let moved = used(guest).saturating_sub(self.last_look.used);
         let to_kill = self.last_look.to_kill.map_or(SLOWEST, |way| pace::glance(way.saturating_sub(moved)));
         let due = self.last_look.due.since(at).max(QUICKEST_GLANCE);

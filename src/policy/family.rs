@@ -66,6 +66,17 @@ pub(super) fn family(snapshot: &Snapshot, top: ProcessKey) -> Option<Family> {
         .find(|f| f.agents.first().is_some_and(|a| a.agent.root == top || a.above.last() == Some(&top)))
 }
 
+/// What is left of the agents with these roots, as one: they were a family when something was decided about them.
+pub(super) fn relatives(snapshot: &Snapshot, roots: &[ProcessKey]) -> Option<AgentSample> {
+    let is_one = |f: &Family| f.agents.iter().any(|a| roots.contains(&a.agent.root));
+    families(snapshot).into_iter().filter(is_one).map(|f| f.whole).reduce(|mut all, other| {
+        all.members.extend(other.members);
+        all.charge = all.charge + other.charge;
+        all.cgroup = None;
+        all
+    })
+}
+
 /// The roots above an agent, nearest first. One that has ended is the last that is known.
 fn above(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) -> Vec<ProcessKey> {
     let mut above = Vec::new();

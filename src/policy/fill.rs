@@ -15,7 +15,7 @@ const LEAST: Duration = Duration::from_secs(3);
 const APART: Duration = Duration::from_millis(250);
 
 /// Looks that follow one another faster tell nothing of a rate: the kernel adds up its counters in batches.
-const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What was left of the guest, lately.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot};
 use super::culprit::{Choice, choose};
 use super::family::{Family, families};
 use super::fill::Fill;
-use evidence::Evidence;
+use evidence::{Evidence, TELLING_PERCENT};
 
 /// What fills steadily is noticed so much earlier, so that there is time to end in order: Claude ends within 3 s of
 /// its `TERM` (seen).
@@ -88,7 +88,8 @@ impl Guard {
     pub(super) fn assess(&mut self, snapshot: &Snapshot) -> Option<Danger> {
         let guest = &snapshot.guest;
         self.evidence.take(snapshot, guest.mem_available >= guest.mem_total.share(COMFORT_PERCENT, 100));
-        let thrashing = self.is_thrashing(snapshot);
+        // The verdict is of the last half second; the memory may be back since.
+        let thrashing = self.is_thrashing(snapshot) && guest.mem_available < guest.reserve();
         self.danger(guest).or_else(|| {
             thrashing.then(|| Danger {
                 left: guest.mem_available,
@@ -142,13 +143,13 @@ impl Guard {
         if self.evidence.speaks_of_others(snapshot, grown) {
             return Judgement::Spare(Spared::Outside);
         }
-        // Whoever took most of it lately; where nobody did, the largest.
-        let guilty = |growth: Bytes| growth + growth >= grown && grown > Bytes::ZERO;
-        suspects.sort_by_key(|f| {
-            let growth = self.evidence.growth(&f.whole, f);
-            Reverse((guilty(growth), f.whole.charge.total()))
-        });
         let total = snapshot.guest.mem_total;
+        // Whoever took most of it lately; where that says nothing, the largest.
+        let is_telling = grown >= total.share(TELLING_PERCENT, 100);
+        suspects.sort_by_key(|f| {
+            let growth = if is_telling { self.evidence.growth(&f.whole, f) } else { Bytes::ZERO };
+            Reverse((growth, f.whole.charge.total()))
+        });
         let least = (danger.reserve + total.share(LEAST_PERCENT, 100)).saturating_sub(danger.left);
         let comfort = total.share(COMFORT_PERCENT, 100).max(danger.reserve.share(3, 2));
         let wanted = comfort.saturating_sub(danger.left).max(least);
@@ -160,7 +161,8 @@ impl Guard {
             }
             // Half of a smaller one: a part of it that is the leak is found, one that is not is no help.
             let shortfall = wanted.min(least.max(charge.share(1, 2)));
-            let choice = if may_end(&family) { Some(self.choose(&family, shortfall)) } else { None };
+            let choice =
+                if may_end(&family) { Some(self.choose(&family, shortfall, is_telling)) } else { None };
             let Some(choice) = choice.filter(|choice| !choice.targets.is_empty()) else {
                 spared = Spared::OutOfReach;
                 continue;
@@ -172,12 +174,12 @@ impl Guard {
     }
 
     /// The smallest part that covers it, rather one that grew; else sub-agents, rather those; else all of it.
-    fn choose(&self, family: &Family, shortfall: Bytes) -> Choice {
+    fn choose(&self, family: &Family, shortfall: Bytes, is_telling: bool) -> Choice {
         let grown = self.evidence.growth(&family.whole, family);
         let has_grown = |top: ProcessKey| {
             let within = family.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
             let growth: Bytes = within.map(|m| self.evidence.growth_of(m)).sum();
-            growth > Bytes::ZERO && growth + growth >= grown
+            is_telling && growth > Bytes::ZERO && growth + growth >= grown
         };
         let choice = choose(&family.whole, shortfall, has_grown);
         let by_growth = |relative: &super::family::Relative| {
@@ -205,6 +207,11 @@ impl Guard {
             self.told = None;
         }
         over
+    }
+
+    /// Somebody is acted on: what was told is no longer true.
+    pub(super) fn acts(&mut self) {
+        self.told = None;
     }
 
     /// A danger was told of, and stands.

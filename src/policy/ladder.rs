@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::event::{Failure, What};
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, ProcessKey, Signal};
+use crate::model::{
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal,
+};
 
 use super::Wave;
 use super::culprit::{Choice, touchable, within};
@@ -35,10 +37,16 @@ pub(super) struct Ladder {
     pub(super) agent: AgentRef,
     /// The topmost agent, where a whole family is in question.
     pub(super) family: Option<ProcessKey>,
+    /// The roots of the agents in question.
+    pub(super) roots: Vec<ProcessKey>,
     pub(super) signal: Signal,
     longest: Duration,
     top: ProcessKey,
+    /// What it descends from, nearest first.
+    above: Vec<ProcessKey>,
     targets: Vec<ProcessKey>,
+    /// Who got a `STOP` and nothing after it.
+    held: Vec<ProcessKey>,
     whole: bool,
     decided: Boottime,
     peak: Bytes,
@@ -74,6 +82,7 @@ pub(super) struct Beginning<'a> {
     pub(super) at: Boottime,
     pub(super) agent: AgentRef,
     pub(super) family: Option<ProcessKey>,
+    pub(super) roots: Vec<ProcessKey>,
     pub(super) sample: &'a AgentSample,
     pub(super) guest: &'a Guest,
     pub(super) choice: &'a Choice,
@@ -85,7 +94,8 @@ pub(super) struct Beginning<'a> {
 
 impl Ladder {
     pub(super) fn begin(beginning: Beginning<'_>) -> Self {
-        let Beginning { action, at, agent, family, sample, guest, choice, longest, grace } = beginning;
+        let Beginning { action, at, agent, family, roots, sample, guest, choice, longest, grace } = beginning;
+        let top = choice.culprit.top;
         // Nobody could do anything in so short a time, and the next tick may be too late.
         let hurried = grace <= QUICKEST;
         let reached = choice.targets.len();
@@ -100,10 +110,13 @@ impl Ladder {
             action,
             agent,
             family,
+            roots,
             signal,
             longest,
-            top: choice.culprit.top,
+            top,
+            above: sample.member(top).map(|m| m.lineage.clone()).unwrap_or_default(),
             targets: choice.targets.clone(),
+            held: Vec::new(),
             whole: choice.whole,
             decided: at,
             peak: sample.charge.total(),
@@ -113,7 +126,7 @@ impl Ladder {
     }
 
     /// The first wave.
-    pub(super) fn first_wave(&self, sample: &AgentSample) -> Wave {
+    pub(super) fn first_wave(&mut self, sample: &AgentSample) -> Wave {
         self.wave(self.signal, self.targets.clone(), Some(sample))
     }
 
@@ -166,7 +179,9 @@ impl Ladder {
             Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
                 Progress::Failed(Failure::Survivors(living.len()))
             }
-            Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.whole => self.widen(at, agent),
+            Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.roots.contains(&self.top) => {
+                self.widen(at, agent)
+            }
             // More than were reached: something of it forked meanwhile.
             Phase::Killing { first, last, reached, rounds }
                 if at.since(last) >= BETWEEN_KILLS || has_forked(reached) =>
@@ -182,12 +197,17 @@ impl Ladder {
         }
     }
 
-    /// What is owed to those that are held when nobody is there any more to go on: the signal that was to follow.
-    pub(super) fn leave(&self) -> Option<Wave> {
+    /// What is owed to those that are held when nobody goes on: the signal that was to follow.
+    pub(super) fn leave(&mut self) -> Option<Wave> {
         match self.phase {
             Phase::Holding { then, .. } => Some(self.wave(then, self.targets.clone(), None)),
-            Phase::Grace { .. } | Phase::Killing { .. } => None,
+            Phase::Grace { .. } | Phase::Killing { .. } => self.release(),
         }
+    }
+
+    /// Lets go whom nothing more will be sent.
+    pub(super) fn release(&mut self) -> Option<Wave> {
+        (!self.held.is_empty()).then(|| self.wave(Signal::Term, Vec::new(), None))
     }
 
     /// Whether only `KILL` is left, and what is new is to be seen soon.
@@ -201,22 +221,28 @@ impl Ladder {
         Progress::Send(self.wave(Signal::Stop, living, None), None)
     }
 
-    /// Takes what started the culprit into it, up to the whole agent.
+    /// Takes what started the culprit into it, up to the whole agent that it belongs to and no further.
     fn widen(&mut self, at: Boottime, agent: &AgentSample) -> Progress {
-        let above = agent.member(self.top).map(|m| m.lineage.clone()).unwrap_or_default();
-        let next = above.into_iter().find(|key| *key != agent.agent.root && agent.member(*key).is_some());
-        let next = next.filter(|key| within(agent, *key).all(|m| !m.protected && !m.carries_agent));
-        self.whole = next.is_none();
-        self.top = next.unwrap_or(agent.agent.root);
-        self.targets = match next {
-            Some(top) => within(agent, top).map(|m| m.key).collect(),
-            None => touchable(agent).map(|m| m.key).collect(),
+        let next = self.above.iter().position(|key| agent.member(*key).is_some());
+        let top = next.map_or(agent.agent.root, |at| self.above[at]);
+        let innocent = |m: &Member| m.protected || (m.carries_agent && m.key != top);
+        // With it something else would go: then the agent, which is at fault for all of it.
+        let top = if !self.roots.contains(&top) && within(agent, top).any(innocent) {
+            self.above.iter().copied().find(|key| self.roots.contains(key)).unwrap_or(agent.agent.root)
+        } else {
+            top
         };
+        self.above = self.above.split_off(next.map_or(self.above.len(), |at| at + 1));
+        self.top = top;
+        self.whole = top == agent.agent.root;
+        let inside: Vec<ProcessKey> = within(agent, top).map(|m| m.key).collect();
+        self.targets =
+            touchable(agent).map(|m| m.key).filter(|key| self.whole || inside.contains(key)).collect();
         self.phase = Phase::Killing { first: at, last: at, reached: self.targets.len(), rounds: 0 };
         let what = What::Widened {
             action: self.action,
             culprit: super::culprit::named(agent, self.top, self.targets.len()),
-            whole: self.whole,
+            whole: self.roots.contains(&top),
         };
         Progress::Send(self.wave(Signal::Kill, self.targets.clone(), Some(agent)), Some(what))
     }
@@ -240,10 +266,22 @@ impl Ladder {
             .collect()
     }
 
-    fn wave(&self, signal: Signal, targets: Vec<ProcessKey>, agent: Option<&AgentSample>) -> Wave {
+    fn wave(&mut self, signal: Signal, targets: Vec<ProcessKey>, agent: Option<&AgentSample>) -> Wave {
         let kills_all = self.whole && signal == Signal::Kill;
         let cgroup = agent.filter(|_| kills_all).and_then(|agent| own_cgroup(agent, &targets));
-        Wave { action: self.action, signal, targets, cgroup }
+        let action = self.action;
+        if signal == Signal::Stop {
+            // Not the agent itself: its shell would take the terminal back from it, and never return it.
+            let targets: Vec<ProcessKey> =
+                targets.into_iter().filter(|key| !self.roots.contains(key)).collect();
+            self.held
+                .extend(targets.iter().filter(|key| !self.held.contains(key)).copied().collect::<Vec<_>>());
+            return Wave { action, signal, targets, released: Vec::new(), cgroup };
+        }
+        // One that has become somebody else meanwhile, an agent of its own, gets no signal and is not to stay held.
+        let released =
+            std::mem::take(&mut self.held).into_iter().filter(|key| !targets.contains(key)).collect();
+        Wave { action, signal, targets, released, cgroup }
     }
 }
 

@@ -19,11 +19,14 @@ pub(super) const SLOWEST: Duration = Duration::from_secs(1);
 
 /// Between two looks where every agent is far from its lines and stands still. What moves meanwhile shows in the
 /// guest's memory, and is looked at at once.
-const AT_REST: Duration = Duration::from_secs(5);
+const AT_REST: Duration = Duration::from_secs(10);
 
 /// Between two looks where there is no agent. Newcomers are looked at as they come, and what nobody knows yet shows in
 /// the guest's memory.
 const NOBODY: Duration = Duration::from_mins(1);
+
+/// Between two glances where there is no agent: nobody could be acted on.
+pub(super) const NOBODY_GLANCE: Duration = Duration::from_secs(2);
 
 /// An agent stands still if it would take so long to its kill line at its rate.
 const STILL: Duration = Duration::from_mins(2);

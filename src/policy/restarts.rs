@@ -44,20 +44,18 @@ struct Row {
     kin: Kin,
     ended: u32,
     last: Boottime,
-    /// The root of the last one.
-    root: ProcessKey,
 }
 
 impl Restarts {
     /// An agent is being ended whole.
     pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
         self.rows.retain(|row| at.since(row.last) < MEMORY);
-        let (kin, root) = (Kin::of(agent), agent.agent.root);
+        let kin = Kin::of(agent);
         if let Some(row) = self.rows.iter_mut().find(|row| row.kin == kin) {
-            (row.ended, row.last, row.root) = (row.ended.saturating_add(1), at, root);
+            (row.ended, row.last) = (row.ended.saturating_add(1), at);
             return;
         }
-        self.rows.push_back(Row { kin, ended: 1, last: at, root });
+        self.rows.push_back(Row { kin, ended: 1, last: at });
         if self.rows.len() > MOST {
             self.rows.pop_front();
         }
@@ -66,10 +64,16 @@ impl Restarts {
     /// How many were ended that this one follows, and how long it is to be left alone still; `None`: not at all.
     pub(super) fn wait(&self, at: Boottime, agent: &AgentSample) -> Option<(u32, Duration)> {
         let kin = Kin::of(agent);
-        let row = self.rows.iter().find(|row| row.kin == kin && row.root != agent.agent.root)?;
+        let row = self.rows.iter().find(|row| row.kin == kin && has_followed(row, agent.agent.root))?;
         let since = at.since(row.last);
         let doubled = FIRST.saturating_mul(2u32.saturating_pow(row.ended - 1));
         let wait = doubled.min(LONGEST).saturating_sub(since);
         (since < MEMORY && wait > Duration::ZERO).then_some((row.ended, wait))
     }
+}
+
+/// It has started after the end of the one before: others of its kind may run beside that. Start times are in hundredths
+/// of a second.
+fn has_followed(row: &Row, root: ProcessKey) -> bool {
+    Boottime::from_ticks(root.start_ticks.saturating_add(1)) >= row.last
 }

@@ -99,7 +99,7 @@ impl World {
     }
 
     fn member(&mut self, pid: i32) -> &mut Member {
-        self.snapshot.agents.iter_mut().flat_map(|a| &mut a.members).find(|m| m.key == key(pid)).unwrap()
+        self.snapshot.agents.iter_mut().flat_map(|a| &mut a.members).find(|m| m.key.pid.get() == pid).unwrap()
     }
 
     fn grow(&mut self, pid: i32, charge: Bytes) {
@@ -108,8 +108,8 @@ impl World {
 
     fn end(&mut self, pid: i32) {
         for agent in &mut self.snapshot.agents {
-            agent.members.retain(|m| m.key != key(pid));
-            agent.root_alive &= agent.agent.root != key(pid);
+            agent.members.retain(|m| m.key.pid.get() != pid);
+            agent.root_alive &= agent.agent.root.pid.get() != pid;
         }
         self.snapshot.agents.retain(|a| !a.members.is_empty());
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fill::SHORTEST;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines, ProcessKey};
 
 /// Below this share of the warn line an agent counts as fallen back. A garbage collector swings by a few percent
@@ -23,7 +24,8 @@ const PROOF: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) agent: AgentRef,
-    /// The charge last seen, and when.
+    charge: Bytes,
+    /// What its rate was last told from.
     last: (Boottime, Bytes),
     /// How fast it grows; a burst is remembered for a few ticks.
     pub(super) rate: BytesPerSecond,
@@ -73,6 +75,7 @@ impl Watch {
     pub(super) fn new(agent: AgentRef, at: Boottime, charge: Bytes) -> Self {
         Self {
             agent,
+            charge,
             last: (at, charge),
             rate: BytesPerSecond::default(),
             warned: false,
@@ -86,7 +89,7 @@ impl Watch {
 
     /// What it cost when it was looked at last.
     pub(super) fn charge(&self) -> Bytes {
-        self.last.1
+        self.charge
     }
 
     /// Takes in how sure the new charge is. A node of 7 GB that forks looks like 14 GB until its pages are looked at.
@@ -107,16 +110,20 @@ impl Watch {
     /// Takes in a new charge.
     pub(super) fn update(&mut self, at: Boottime, charge: Bytes, lines: Lines) {
         let (before, last) = self.last;
-        let seen = BytesPerSecond::growth(last, charge, at.since(before));
-        self.rate = seen.max(self.rate.halved());
-        self.last = (at, charge);
+        self.charge = charge;
+        // Two looks at once tell no rate.
+        if at.since(before) >= SHORTEST {
+            let seen = BytesPerSecond::growth(last, charge, at.since(before));
+            self.rate = seen.max(self.rate.halved());
+            self.last = (at, charge);
+        }
         if charge < lines.kill.share(CLEARLY_BELOW_PERCENT, 100) {
             self.said = false;
         }
     }
 
     pub(super) fn crossing(&mut self, lines: Lines) -> Option<Crossing> {
-        let charge = self.last.1;
+        let charge = self.charge;
         if !self.warned && self.is_proven && charge >= lines.warn {
             self.warned = true;
             return Some(Crossing::Up);

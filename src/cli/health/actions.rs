@@ -42,6 +42,7 @@ fn one(page: &mut Page, action: &ActionInfo) {
 fn why(action: &ActionInfo) -> String {
     let ActionInfo { agent, charge, line, .. } = action;
     match action.kind.as_str() {
+        "act" if action.cause == "guard" => format!("{agent} at {charge}, the guest ran out of memory"),
         "act" if charge >= line => format!("{agent} at {charge}, over its line of {line}"),
         "act" => format!("{agent} at {charge}, line {line}"),
         "kernel_oom" => format!("{agent} at {charge}: the kernel ran out of memory"),

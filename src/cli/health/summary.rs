@@ -34,7 +34,7 @@ fn critical(agents: &[AgentInfo]) -> String {
     match (acting.as_slice(), over.as_slice()) {
         ([one], _) => format!("{} is being acted upon", one.id),
         ([], [one]) => format!("{} is over its kill line: {} of {}", one.id, one.charge, one.kill_line),
-        ([], []) => "the guest is out of room".to_owned(),
+        ([], []) => "the guest runs out of memory".to_owned(),
         ([], many) => format!("{} agents are over their kill lines", many.len()),
         (many, _) => format!("{} agents are being acted upon", many.len()),
     }

@@ -154,7 +154,8 @@ fn after_an_action() {
     };
     let killed = ActionInfo { kind: "kernel_oom".into(), signals: vec![], culprit: None, ..whole.clone() };
     let dry = ActionInfo { dry_run: true, signals: vec![], outcome: String::new(), ..action() };
-    status.actions = vec![action(), whole, killed, dry];
+    let guarded = ActionInfo { cause: "guard".into(), charge: Bytes::gib(6), ..action() };
+    status.actions = vec![action(), whole, killed, dry, guarded];
     assert_snapshot!(plain(&status));
 }
 

@@ -12,7 +12,7 @@ use crate::model::{Boottime, Origin, Pid, ProcessKey, Recognised, Uid};
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// How often.
+/// The first time.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Command lines are shown up to here.
@@ -105,8 +105,20 @@ impl Known {
         if self.headless {
             return true;
         }
-        let again = |looked| self.rule.is_none() && self.is_young(at) && at.since(looked) >= LOOK_AGAIN;
-        stat.comm == self.comm && stat.start_stack == self.image && !self.looked.is_none_or(again)
+        let again = self.due().is_some_and(|due| at >= due);
+        stat.comm == self.comm && stat.start_stack == self.image && !again
+    }
+
+    /// When it is to be looked at again, young as it is and known by no rule: after a second, and then each time when it
+    /// is twice as old.
+    pub(super) fn due(&self) -> Option<Boottime> {
+        let start = Boottime::from_ticks(self.key.start_ticks);
+        let Some(looked) = self.looked else { return Some(start) };
+        if self.rule.is_some() {
+            return None;
+        }
+        let age = looked.since(start);
+        Some(looked + age.max(LOOK_AGAIN)).filter(|due| *due < self.settled())
     }
 
     /// Whether it may not be yet what it is to be: most execs follow their fork soon.

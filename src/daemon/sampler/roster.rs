@@ -36,8 +36,8 @@ pub(super) struct Roster {
     /// The last pid of the look before the last, and of the last.
     last: [Option<Pid>; 2],
     swept: Option<Boottime>,
-    /// From then on no process that no rule knows is young any more.
-    settled: Boottime,
+    /// When a young process that no rule knows is to be looked at again; `None`: there is none.
+    stirs: Option<Boottime>,
     /// This is the first look.
     first: bool,
     /// Something of what the census goes by has changed in this look.
@@ -58,7 +58,7 @@ impl Roster {
             newest: Newest::open(proc),
             last: [None, None],
             swept: None,
-            settled: Boottime::default(),
+            stirs: None,
             first: true,
             changed: false,
             pids: Vec::new(),
@@ -96,7 +96,7 @@ impl Roster {
         let Some(newest) = &self.newest else { return true };
         let now = newest.pid();
         // Each window of pids is looked at twice.
-        self.last.contains(&None) || self.last != [now, now] || at < self.settled
+        self.last.contains(&None) || self.last != [now, now] || self.stirs.is_some_and(|due| at >= due)
     }
 
     /// Looks at those who may have changed; at all where that was last done longer than `sweep` ago. Whether anything
@@ -114,9 +114,8 @@ impl Roster {
         }
         self.pids = pids;
         self.await_answers(proc, if self.first { FIRST_PATIENCE } else { PATIENCE });
-        if self.changed {
-            let unmatched = self.known.values().filter(|known| known.rule.is_none());
-            self.settled = unmatched.map(Known::settled).max().unwrap_or_default();
+        if self.changed || self.stirs.is_some_and(|due| at >= due) {
+            self.stirs = self.known.values().filter_map(Known::due).min();
         }
         Ok(self.changed)
     }

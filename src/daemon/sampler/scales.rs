@@ -14,7 +14,7 @@ use crate::model::{AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Me
 use crate::policy::protected::is_protected;
 
 /// How often it is looked whether an agent has its cgroup for itself.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Weighs agents. Remembers what a look at their members' mappings has found.
 #[derive(Debug)]

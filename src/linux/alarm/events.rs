@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::linux::cgroup::Cgroups;
 use crate::linux::kept::{fill, never, open};
@@ -9,12 +10,17 @@ use crate::linux::kept::{fill, never, open};
 /// Six or seven short lines.
 const EVENTS_LEN: usize = 512;
 
+/// A cgroup at its limit or over its brake says so with each page that it takes, for hours: page cache is enough.
+const SELDOM: Duration = Duration::from_secs(1);
+
 /// The file, and what it said last.
 #[derive(Debug)]
 pub(super) struct Events {
     path: PathBuf,
     file: OwnedFd,
     counts: Counts,
+    /// When that was last worth a wake.
+    told: Option<Instant>,
 }
 
 /// How often something happened in the cgroup and those below it. `low` is nothing that concerns us.
@@ -36,7 +42,7 @@ impl Events {
     pub(super) fn open(cgroups: &Cgroups, path: PathBuf) -> Option<Self> {
         let file = open(&cgroups.folder(&path)?.join("memory.events")).ok()?;
         let counts = read(&file)?;
-        Some(Self { path, file, counts })
+        Some(Self { path, file, counts, told: None })
     }
 
     /// Whose.
@@ -47,7 +53,14 @@ impl Events {
     /// Whether something happened since the last look; `None` where the cgroup is gone (ENODEV).
     pub(super) fn look(&mut self) -> Option<bool> {
         let counts = read(&self.file)?;
-        Some(std::mem::replace(&mut self.counts, counts) != counts)
+        let before = std::mem::replace(&mut self.counts, counts);
+        let killed = (counts.oom, counts.oom_kill) != (before.oom, before.oom_kill);
+        let is_due = self.told.is_none_or(|told| told.elapsed() >= SELDOM);
+        let tells = killed || (counts != before && is_due);
+        if tells {
+            self.told = Some(Instant::now());
+        }
+        Some(tells)
     }
 }
 
@@ -111,20 +124,28 @@ mod tests {
         assert!(Events::open(&cgroups, PathBuf::from("/../a.scope")).is_none(), "not in the tree");
         let mut events = Events::open(&cgroups, PathBuf::from("/a.scope")).unwrap();
         assert_eq!(events.look(), Some(false), "what was before is not news");
-        for text in
-            ["low 0\nhigh 1\nmax 7\noom 0\noom_kill 0\n", "high 1\nmax 8\n", "high 1\nmax 8\noom_kill 1\n"]
-        {
+        let mut after = |text: &str| {
             fs::write(&file, text).unwrap();
-            assert_eq!((events.look(), events.look()), (Some(true), Some(false)), "{text:?}");
-        }
-        fs::write(&file, "low 5\nhigh 1\nmax 8\noom_kill 1\n").unwrap();
-        assert_eq!(events.look(), Some(false), "low");
+            (events.look(), events.look())
+        };
+        let (news, none) = ((Some(true), Some(false)), (Some(false), Some(false)));
+        assert_eq!(after("low 0\nhigh 1\nmax 7\noom 0\noom_kill 0\n"), news);
+        assert_eq!(after("high 1\nmax 8\n"), none, "at its limit it is again and again");
+        assert_eq!(after("high 1\nmax 8\noom_kill 1\n"), news, "a kill is told at once");
+        std::thread::sleep(SELDOM);
+        assert_eq!(after("high 1\nmax 9\noom_kill 1\n"), news, "a second later");
+        assert_eq!(after("low 5\nhigh 1\nmax 9\noom_kill 1\n"), none, "low");
     }
 
     impl Events {
         /// One that is gone: a read of it fails, as that of a folder does.
         pub(in crate::linux::alarm) fn unreadable(path: &str) -> Self {
-            Self { path: PathBuf::from(path), file: open(Path::new("/")).unwrap(), counts: Counts::default() }
+            Self {
+                path: PathBuf::from(path),
+                file: open(Path::new("/")).unwrap(),
+                counts: Counts::default(),
+                told: None,
+            }
         }
     }
 

@@ -21,21 +21,16 @@ struct Beginner {
 impl Begun {
     /// What there is now; `agent_of` tells whose member a process is.
     pub(super) fn now(&self, seen: &[Seen], agent_of: impl Fn(ProcessKey) -> Option<ProcessKey>) -> Self {
-        let mut peopled = HashMap::new();
-        for process in seen {
-            let Some(session) = process.session else { continue };
-            if process.key.pid == session {
-                // Whoever began it is there; whether it is a member is known better than before.
-                if let Some(agent) = agent_of(process.key) {
-                    peopled.insert(session, Beginner { key: process.key, agent });
-                } else {
-                    peopled.remove(&session);
-                }
-            } else if let Some(beginner) = self.0.get(&session) {
-                peopled.entry(session).or_insert(*beginner);
-            }
+        // Whoever began it is there: whether it is a member is known better than before.
+        let mut begun: HashMap<Pid, Option<Beginner>> = seen
+            .iter()
+            .filter(|process| process.session == Some(process.key.pid))
+            .map(|Seen { key, .. }| (key.pid, agent_of(*key).map(|agent| Beginner { key: *key, agent })))
+            .collect();
+        for session in seen.iter().filter_map(|process| process.session) {
+            begun.entry(session).or_insert_with(|| self.0.get(&session).copied());
         }
-        Self(peopled)
+        Self(begun.into_iter().filter_map(|(session, beginner)| Some((session, beginner?))).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event
 use super::tellings::event;
 use super::{Engine, QUICKEST, Step};
 use crate::policy::culprit::{Choice, choose};
-use crate::policy::family::{Family, family};
+use crate::policy::family::{Family, family, relatives};
 use crate::policy::guard::{Judgement, Sentence};
 use crate::policy::ladder::{self, Beginning, Ladder, Progress};
 use crate::policy::watch::{Cooldown, Watch};
@@ -21,6 +21,7 @@ struct Plan<'a> {
     /// What that one costs.
     charge: Bytes,
     family: Option<ProcessKey>,
+    roots: Vec<ProcessKey>,
     sample: &'a AgentSample,
     choice: Choice,
     /// The agent named loses all of itself.
@@ -66,6 +67,7 @@ impl Engine {
             agent,
             charge: sample.charge.total(),
             family: None,
+            roots: vec![sample.agent.root],
             sample,
             choice,
             whole,
@@ -107,6 +109,7 @@ impl Engine {
                     agent,
                     charge,
                     family: Some(family.top()),
+                    roots: family.agents.iter().map(|a| a.agent.root).collect(),
                     sample: &family.whole,
                     agents: losers.len(),
                     choice,
@@ -127,15 +130,17 @@ impl Engine {
     }
 
     fn carry_out(&mut self, plan: Plan<'_>, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        let Plan { cause, agent, charge, family, sample, choice, whole, agents, shortfall, grown } = plan;
+        let Plan { cause, agent, charge, family, roots, sample, choice, whole, agents, shortfall, grown } =
+            plan;
         self.actions += 1;
         let rate = self.watches.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(drain);
         let grace = ladder::grace(self.act.grace, &snapshot.guest, rate);
-        let ladder = Ladder::begin(Beginning {
+        let mut ladder = Ladder::begin(Beginning {
             action: self.actions,
             at: snapshot.at,
             agent: agent.clone(),
             family,
+            roots,
             sample,
             guest: &snapshot.guest,
             choice: &choice,
@@ -165,6 +170,7 @@ impl Engine {
         if whole && let Some(ended) = snapshot.agents.iter().find(|a| a.agent.root == agent.root) {
             self.restarts.ended(snapshot.at, ended);
         }
+        self.guard.acts();
         step.wave = Some(ladder.first_wave(sample));
         self.ladder = Some(ladder);
     }
@@ -199,7 +205,11 @@ impl Engine {
         step: &mut Step,
     ) {
         let root = ladder.agent.root;
-        let sample = subject(snapshot, root, ladder.family);
+        let sample = match ladder.family {
+            // Who was between two of them may have ended.
+            Some(_) => relatives(snapshot, &ladder.roots).map(Cow::Owned),
+            None => subject(snapshot, root, None),
+        };
         let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
         let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();
         let acted_on = ladder.agent.clone();
@@ -211,11 +221,13 @@ impl Engine {
                 step.events.extend(what.map(tell));
             }
             Progress::Ended(freed) => {
+                step.wave = ladder.release();
                 self.ended = Some(snapshot.at);
                 self.with_watch(root, |watch| watch.cooldown = Some(Cooldown::Freed(freed)));
                 return;
             }
             Progress::Failed(why) => {
+                step.wave = ladder.release();
                 step.events.push(tell(What::Failed { action: ladder.action, why }));
                 self.with_watch(root, |watch| watch.fail(snapshot.at));
                 return;

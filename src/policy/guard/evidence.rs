@@ -7,7 +7,7 @@ use crate::model::{AgentSample, Bytes, Member, ProcessKey, Snapshot};
 use crate::policy::family::Family;
 
 /// Less than this share of memory is missing: that says nothing of anybody.
-const TELLING_PERCENT: u64 = 2;
+pub(super) const TELLING_PERCENT: u64 = 2;
 
 /// How things stood when the guest was comfortable last, or at the first look.
 #[derive(Debug, Default)]

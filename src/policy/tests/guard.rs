@@ -247,6 +247,95 @@ fn a_guest_that_thrashes_is_helped_after_ten_seconds() {
     assert!(acted.is_some_and(|second| (10..=13).contains(&second)), "{acted:?}");
 }
 
+/// The verdict that it thrashes is some time old when the memory is back.
+#[test]
+fn after_a_thrashing_guest_was_helped_nobody_else_goes() {
+    let mut world = half_swapped().agent(200, Bytes::gib(2));
+    let acted = (1..30).any(|second| thrash(&mut world, second, 40.0).wave.is_some());
+    assert!(acted);
+    world.end(100);
+    world.swapped = Bytes::mib(100);
+    for _ in 0..30 {
+        world.snapshot.swapped_in = world.snapshot.swapped_in.map(|b| b + Bytes::mib(1));
+        let step = world.step();
+        assert!(step.wave.is_none(), "{:?}", told(&step));
+    }
+}
+
+/// Three grow from little, each to less than the one that stands still.
+#[test]
+fn who_took_nothing_is_not_ended_for_being_the_largest() {
+    let mut world = guest().agent(900, Bytes::gib(4));
+    for pid in [100, 200, 300] {
+        world = world.agent(pid, Bytes::mib(300));
+    }
+    world.step();
+    let told = world.until_told(|w, step| {
+        for pid in [100, 200, 300] {
+            w.grow(pid, Bytes::mib(300 + step * 10));
+        }
+    });
+    assert!(["TERM 100", "TERM 200", "TERM 300"].contains(&told[0].as_str()), "{told:?}");
+}
+
+/// 100 started 200, which started 300; 200 ends on its TERM, 300 takes no notice.
+#[test]
+fn a_family_stays_one_when_its_middle_has_ended() {
+    let mut world = guest()
+        .agent(100, Bytes::gib(1))
+        .child(100, 101, "bash", Bytes::mib(4))
+        .sub_agent(101, 200, Bytes::gib(1))
+        .child(200, 201, "bash", Bytes::mib(4))
+        .sub_agent(201, 300, Bytes::gib(1));
+    world.step();
+    let told = world.until_told(|w, step| {
+        for pid in [100, 200, 300] {
+            w.grow(pid, Bytes::gib(1) + Bytes::mib(step * 10));
+        }
+    });
+    assert!(told[0].contains("300"), "{told:?}");
+    for pid in [100, 101, 200, 201] {
+        world.end(pid);
+    }
+    assert!(super::told(&world.step()).iter().all(|t| !t.starts_with("ended")));
+    let waves: Vec<_> = (0..15).filter_map(|_| world.after(Duration::from_secs(1)).wave).collect();
+    assert!(waves.iter().any(|w| w.signal == Signal::Kill && w.targets == [key(300)]), "{waves:?}");
+}
+
+/// Others took it, and that was said; then an agent takes the rest, as fast as it goes.
+#[test]
+fn one_word_does_not_make_the_guard_blind() {
+    let mut world = guest().agent(100, Bytes::gib(3));
+    world.step();
+    let told = world.until_told(|w, step| w.elsewhere = Bytes::mib(step * 20));
+    assert_eq!(told, ["danger: Outside"]);
+    let mut guest = world.snapshot.guest;
+    let mut at = world.snapshot.at;
+    let looked = (1..=10).find(|_| {
+        at = at + Duration::from_millis(100);
+        guest.mem_available = guest.mem_available.saturating_sub(Bytes::mib(60));
+        let glance = world.engine.glance(at, &guest);
+        assert!(glance.next <= Duration::from_millis(100), "{glance:?}");
+        glance.look
+    });
+    assert!(looked.is_some_and(|n| n <= 4), "{looked:?}");
+}
+
+#[test]
+fn who_waits_is_not_forgotten() {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
+    world.step();
+    world.after(Duration::from_secs(10));
+    for _ in 0..12 {
+        world.after(Duration::from_secs(1));
+    }
+    world.step();
+    let mut guest = world.snapshot.guest;
+    guest.mem_available = world.snapshot.guest.mem_available;
+    let at = world.snapshot.at + Duration::from_secs(1);
+    assert!(world.engine.glance(at, &guest).look, "it failed, and is tried again after 30 s");
+}
+
 #[test]
 fn waiting_alone_and_swapping_alone_are_no_thrashing() {
     let mut world = half_swapped();

@@ -1,13 +1,27 @@
 //! Agents that something starts again as soon as they are ended, and targets that fork.
 
 use super::*;
-use crate::model::Signal;
+use crate::model::{CgroupMemory, Signal};
 
 /// The agent of a shell loop, for the nth time.
 fn leak_again(world: &mut World, pid: i32, keeper: i32) {
     let mut fresh = World::new().agent(pid, Bytes::gib(14)).snapshot.agents;
-    fresh[0].keeper = Some(key(keeper));
+    let sample = &mut fresh[0];
+    sample.keeper = Some(key(keeper));
+    let start_ticks = u64::try_from(world.snapshot.at.since_boot().as_millis() / 10).unwrap();
+    (sample.agent.root.start_ticks, sample.members[0].key.start_ticks) = (start_ticks, start_ticks);
     world.snapshot.agents.extend(fresh);
+}
+
+/// A fork bomb: six of its processes are younger than a second.
+fn forking() -> World {
+    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
+    world.snapshot.at = Boottime::new(Duration::from_secs(100));
+    for pid in 102..108 {
+        world.start(101, pid, "bomb", Bytes::ZERO);
+        world.member(pid).key.start_ticks = 9_990;
+    }
+    world
 }
 
 /// Steps until a wave goes out; how long that took.
@@ -53,6 +67,39 @@ fn another_agent_is_not_taken_for_it() {
     world.step();
     leak_again(&mut world, 101, 51);
     assert!(world.step().wave.is_some(), "another shell started it");
+}
+
+/// Four at once of one script are no restarts of one another.
+#[test]
+fn those_that_run_side_by_side_follow_nobody() {
+    let mut world = World::new();
+    for pid in 100..104 {
+        leak_again(&mut world, pid, 50);
+    }
+    let begun = world.snapshot.at;
+    for _ in 0..4 {
+        let step = (0..20).map(|_| world.step()).find(|s| s.wave.is_some()).unwrap();
+        world.end(step.wave.unwrap().targets[0].pid.get());
+    }
+    assert!(world.snapshot.at.since(begun) < Duration::from_secs(3));
+}
+
+/// An agent of its own, recognised a look after it was held for another's sake.
+#[test]
+fn nobody_stays_held() {
+    let mut world = forking();
+    assert_eq!(told(&world.step())[0], "STOP 101 102 103 104 105 106 107");
+    let other = world.member(107).key;
+    world.end(107);
+    let wave = world.step().wave.unwrap();
+    assert_eq!((wave.signal, wave.released), (Signal::Term, vec![other]));
+    assert_eq!(world.engine.leave(), None, "all have had theirs");
+    // And where all of it is gone before anything else is sent.
+    let mut world = forking();
+    world.step();
+    (101..108).for_each(|pid| world.end(pid));
+    let wave = world.step().wave.unwrap();
+    assert_eq!((wave.targets.len(), wave.released.len()), (0, 7));
 }
 
 #[test]
@@ -123,40 +170,32 @@ fn what_forks_faster_than_it_is_killed_takes_its_parent_along() {
     assert!(all.iter().rev().find(|t| t.starts_with("KILL")).unwrap().starts_with("KILL 100 "), "{all:?}");
 }
 
-#[test]
-fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
-    let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
-    world.snapshot.agents[0].cgroup = Some(crate::model::CgroupMemory {
+fn own_cgroup() -> CgroupMemory {
+    CgroupMemory {
         path: "/agents.slice/a.scope".into(),
         charge: Charge::default(),
         current: Bytes::ZERO,
         cache: Bytes::ZERO,
         max: None,
-    });
+    }
+}
+
+#[test]
+fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
+    let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
+    world.snapshot.agents[0].cgroup = Some(own_cgroup());
     assert_eq!(world.step().wave.unwrap().cgroup, None, "asked first");
     let killed = world.after(Duration::from_secs(10)).wave.unwrap();
     assert_eq!(killed.cgroup.unwrap().to_str(), Some("/agents.slice/a.scope"));
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "tmux", Bytes::mib(4));
-    world.snapshot.agents[0].cgroup = Some(crate::model::CgroupMemory {
-        path: "/agents.slice/a.scope".into(),
-        charge: Charge::default(),
-        current: Bytes::ZERO,
-        cache: Bytes::ZERO,
-        max: None,
-    });
+    world.snapshot.agents[0].cgroup = Some(own_cgroup());
     world.step();
     assert_eq!(world.after(Duration::from_secs(10)).wave.unwrap().cgroup, None, "something in it is spared");
 }
 
-/// A fork bomb: six of its processes are younger than a second.
 #[test]
 fn what_forks_is_held_before_it_is_asked_to_end() {
-    let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
-    world.snapshot.at = Boottime::new(Duration::from_secs(100));
-    for pid in 102..108 {
-        world.start(101, pid, "bomb", Bytes::ZERO);
-        world.member(pid).key.start_ticks = 9_990;
-    }
+    let mut world = forking();
     let step = world.step();
     assert_eq!(told(&step)[0], "STOP 101 102 103 104 105 106 107");
     let last = world.engine.leave().unwrap();

@@ -16,7 +16,11 @@ stand_in beta
 wait_for 30 "knows $(id_of alpha) && knows $(id_of beta)"
 
 fsfreeze --freeze $disk
-type_in alpha "tool python3 -c 'kept = b\"1\" * (400 << 20); open(\"$disk/file\", \"w\").write(\"x\")'; sleep 1000"
+type_in alpha "tool python3 -c 'kept = b\"1\" * (270 << 20); open(\"$disk/file\", \"w\").write(\"x\")'; sleep 1000"
+wait_for 60 'pgrep --full --exact "python3 -c kept.*"'
+wait_for 60 '[[ $(ps -o stat= -p "$(pgrep --full --exact "python3 -c kept.*")" | cut -c1) == D ]]'
+# What is missing to the line is the agent's own, and too small to be guilty.
+type_in alpha 'grow 60M'
 wait_for 60 '[[ $(count kill) == 1 ]]'
 stuck=$(field act CULPRIT_PID)
 expect_is 'it waits for the disk' "$(ps -o stat= -p "$stuck" | cut -c1)" D

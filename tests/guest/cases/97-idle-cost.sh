@@ -26,12 +26,13 @@ idle() {
   figure "$1" "ours ${cost[0]} earlyoom ${cost[1]} systemd-oomd ${cost[2]} ms a minute"
 }
 
-sleep 5
+# Processes that have only just started are looked at more closely, by ours for ten seconds.
+sleep 15
 idle 'no agent'
 none=("${cost[@]}")
 several five 5 'tool sleep 1000'
 wait_for 60 '[[ $(health ".agents | length") == 5 ]]'
-sleep 5
+sleep 15
 idle 'five agents'
 five=("${cost[@]}")
 for number in 0 1 2; do
