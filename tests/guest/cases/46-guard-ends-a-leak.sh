@@ -16,7 +16,7 @@ for kind in none swap zram noise; do
   more=''
   case $kind in
     # Small: an emulated disk takes 20 MiB a second.
-    swap) swap 256M ;;
+    swap) swap 192M ;;
     zram) zram 512M ;;
     noise) zram 128M; more=--noise ;;
   esac
@@ -29,7 +29,7 @@ for kind in none swap zram noise; do
   expect_like "$kind: the leak" "$(cut -d' ' -f2 "/dev/shm/$kind.trace.end")" "$([[ $kind == noise ]] && echo '143|137' || echo 143)"
   expect_is "$kind: the kernel killed nobody" "$(oom_kills)" "$ooms"
   expect "$kind: everybody else lives" alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
-  figure "$kind: last, beyond, gone, ending, desktop" "$last ms $beyond MiB $gone ms $ending ms $(desktop_worst) ms"
+  figure "$kind:" "last $last beyond $beyond MiB gone $gone ending $ending desktop $(desktop_worst) ms"
   no_swap
 done
 expect_is 'one action each' "$(count act)" 4

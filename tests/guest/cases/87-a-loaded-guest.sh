@@ -32,7 +32,8 @@ watch() {
 watch shipped
 expect 'it looked often' test "$woken" -ge 20
 expect 'most were on time' test $((missed * 3)) -le "$woken"
-
+# The rest are figures for whoever asks for them.
+if [[ -z ${CASE_SECONDS-} ]]; then exit 0; fi
 mkdir -p /run/systemd/system/claude-watchdog.service.d
 printf '[Service]\nNice=0\nCPUWeight=100\n' >/run/systemd/system/claude-watchdog.service.d/case.conf
 systemctl daemon-reload

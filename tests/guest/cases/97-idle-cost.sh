@@ -40,7 +40,7 @@ for number in 0 1 2; do
   figure "$(cat "/proc/${pids[number]}/comm")" "RSS $rss anonymous $(($(anonymous "${pids[number]}") >> 10))K"
 done
 expect 'they are still the same' test "$(pids | paste -sd' ')" = "${pids[*]}"
-# Generous: a minute of a busy, emulated machine is no measurement. The goal is not more than earlyoom without agents,
-# and not more than systemd-oomd with five.
-expect 'without agents not many times earlyoom' test "${none[0]}" -le $((none[1] * 3 + 50))
-expect 'with five not many times systemd-oomd' test "${five[0]}" -le $((five[2] * 3 + 50))
+# Generous: so short a time on a busy, emulated machine is no measurement. The goal is not more than earlyoom without
+# agents, and not more than systemd-oomd with five.
+expect 'without agents not many times earlyoom' test "${none[0]}" -le $((none[1] * 5 + 200))
+expect 'with five not many times systemd-oomd' test "${five[0]}" -le $((five[2] * 10 + 500))

@@ -9,7 +9,7 @@ ooms=$(oom_kills)
 choom --adjust -1000 -- hog --until $((($(room) - (600 << 20)) >> 20))M &
 stand_in alpha
 wait_for 60 '(( $(room) < 620 << 20 ))'
-shell=$(shell_of alpha)
+shell=$(shell_of alpha) full=$(room)
 
 # Only one of them is there at a time.
 ours() { systemctl stop earlyoom.service; systemctl start claude-watchdog.service; }
@@ -21,7 +21,7 @@ leak() {
   if [[ $1 != all ]]; then rate=(--rate "$1"); fi
   rm -f /dev/shm/leak.trace*
   # What the last one left is back.
-  wait_for 60 "(( \$(room) > 550 << 20 ))"
+  wait_for 60 "(( \$(room) > $full - (40 << 20) ))"
   sleep 1
   type_in alpha "tool hog --measure /dev/shm/leak.trace ${rate[*]} --until 3G"
   measured /dev/shm/leak.trace left "$(share "$2")"
