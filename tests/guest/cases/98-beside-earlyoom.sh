@@ -1,5 +1,5 @@
 # The same leaks under our guard and under Debian's earlyoom: how soon each is stopped, and how far beyond the threshold.
-# guest: memory=2G
+# guest: memory=2G releases=trixie
 # timeout: 600
 
 repeat=${CASE_REPEAT:-1}
