@@ -4,7 +4,7 @@
 # less than BYTES were left, or more were held, milliseconds to its last allocation; MiB beyond at the worst (negative:
 # ended before); milliseconds until it was gone; and those since its last allocation.
 measured() {
-  wait_for 60 "[[ -e $1.end ]]"
+  wait_for 90 "[[ -e $1.end ]]"
   python3 "$inside/measure.py" "$@"
 }
 
