@@ -1,4 +1,5 @@
 # Gigabytes of dirty and clean page cache, and a build that peaks and falls back, twice, end nobody.
+# guest: releases=trixie
 # timeout: 200
 
 ooms=$(oom_kills)

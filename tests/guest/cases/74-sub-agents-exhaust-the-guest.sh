@@ -1,4 +1,5 @@
 # Of twenty small agents that one agent started, and that together exhaust the guest, enough are ended; it lives.
+# guest: releases=bookworm
 # timeout: 150
 
 ooms=$(oom_kills)

@@ -1,4 +1,5 @@
 # An agent that leaks as soon as it starts, and is started anew as soon as it ends, is ended after longer and longer waits.
+# guest: releases=trixie
 # timeout: 200
 
 lines 100M 200M

@@ -1,4 +1,5 @@
 # With journal, bus, its own disk and a client stuck, a leak is ended all the same.
+# guest: releases=bookworm
 # timeout: 200
 
 socket=/run/claude-watchdog/io.moltdown.Watchdog

@@ -1,4 +1,5 @@
 # With twelve processes that want the processor all the time, the service keeps most of its appointments.
+# guest: releases=trixie
 # timeout: 200
 
 afterwards 'rm -rf /run/systemd/system/claude-watchdog.service.d; systemctl daemon-reload; systemctl restart claude-watchdog.service'
