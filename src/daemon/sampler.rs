@@ -100,6 +100,11 @@ impl Sampler {
         self.roster.is_stirring(at)
     }
 
+    /// Whether there is a young process that may yet become something else.
+    pub(super) fn has_young(&self) -> bool {
+        self.roster.has_young()
+    }
+
     /// An agent that costs more than this is looked up in its own cgroup in each look, to be alone there for sure.
     pub(super) fn verify_homes_above(&mut self, charge: Bytes) {
         self.scales.verify_above(charge);

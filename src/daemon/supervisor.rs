@@ -261,7 +261,8 @@ impl Supervisor {
     /// `next`, or sooner where a look is due before by what the policy cannot know.
     fn sooner(&self, since: Duration, next: Duration) -> Duration {
         let soon = SOON.saturating_sub(since);
-        if soon > Duration::ZERO && soon < next && self.publisher.is_followed() { soon } else { next }
+        let waited_for = || self.publisher.is_followed() || self.sampler.has_young();
+        if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {

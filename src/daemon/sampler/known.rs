@@ -109,8 +109,8 @@ impl Known {
         stat.comm == self.comm && stat.start_stack == self.image && !again
     }
 
-    /// When it is to be looked at again, young as it is and known by no rule: after a second, and then each time when it
-    /// is twice as old.
+    /// When it is to be looked at again, young as it is and known by no rule: each second at first, and then each time when
+    /// it is half as old again.
     pub(super) fn due(&self) -> Option<Boottime> {
         let start = Boottime::from_ticks(self.key.start_ticks);
         let Some(looked) = self.looked else { return Some(start) };
@@ -118,7 +118,7 @@ impl Known {
             return None;
         }
         let age = looked.since(start);
-        Some(looked + age.max(LOOK_AGAIN)).filter(|due| *due < self.settled())
+        Some(looked + (age / 2).max(LOOK_AGAIN)).filter(|due| *due < self.settled())
     }
 
     /// Whether it may not be yet what it is to be: most execs follow their fork soon.

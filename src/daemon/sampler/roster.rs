@@ -99,6 +99,11 @@ impl Roster {
         self.last.contains(&None) || self.last != [now, now] || self.stirs.is_some_and(|due| at >= due)
     }
 
+    /// Whether there is a young process that may yet become something else.
+    pub(super) fn has_young(&self) -> bool {
+        self.stirs.is_some()
+    }
+
     /// Looks at those who may have changed; at all where that was last done longer than `sweep` ago. Whether anything
     /// of what the census goes by did.
     pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime, sweep: Duration) -> Result<bool, ReadError> {
