@@ -265,6 +265,28 @@ fn a_stopped_process_gets_to_see_its_term() {
     assert_eq!(agent.ended_by(), [TERM; 3]);
 }
 
+/// The ladder asks a tick after it has held: whether the STOP was taken by then, no state tells.
+#[test]
+fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
+    let mut agent = Agent::of(&[SLEEP, SLEEP]);
+    let held = agent.keys[1];
+    assert_eq!(Signaller::open().unwrap().send(held, Signal::STOP), Sent::Delivered);
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let let_go = key_of(&other);
+    assert_eq!(Signaller::open().unwrap().send(let_go, Signal::STOP), Sent::Delivered);
+    let (what, counted) = agent.step(100, |wave| wave.released = vec![let_go]);
+    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
+    assert_eq!(agent.ended_by(), [TERM; 2]);
+    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let goes_on = (0..400).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        proc.stat(let_go.pid).unwrap().is_some_and(|stat| !stat.is_stopped())
+    });
+    assert!(goes_on, "it lives, and is not held");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
 #[test]
 fn a_stale_key_hits_nobody_and_costs_nothing() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);

@@ -14,6 +14,8 @@ fn sampler(proc: &Path, cgroup: &Path, only: Option<Uid>) -> Sampler {
     Sampler::new(proc, cgroup, Arc::new(Rules::built_in()), only).unwrap()
 }
 
+mod guest;
+
 /// A `/proc` of files.
 struct World {
     dir: TempDir,
