@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use claude_watchdog::linux::details::Details;
 use claude_watchdog::linux::proc::Proc;
@@ -13,27 +14,41 @@ use procfs::process::{Process, all_processes};
 /// Kernel threads have longer names than a process may have, and no executable; nor has a zombie.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
-/// A process may run for a moment just between two looks at it asleep: a difference counts when it stays.
+/// A process may run for a moment just between two looks at it asleep, or be in the middle of an exec or of its
+/// end: a difference counts when it stays over this many looks, with a pause between them.
 const LOOKS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Our view of every process, with procfs's view taken just before and just after: where the two differ the
-/// process has changed in between, and nothing can be compared.
+/// process has changed in between, and nothing can be compared. A process that ends is left out: what remains of
+/// it reads differently through each file.
 fn compared<T: PartialEq + std::fmt::Debug>(
     theirs: impl Fn(&Process) -> Option<T>,
     mut ours: impl FnMut(Pid) -> Option<T>,
 ) -> usize {
     let mut compared = 0;
-    let user = |p: &Process| p.stat().is_ok_and(|s| s.flags & PF_KTHREAD == 0 && s.state != 'Z');
-    for process in all_processes().unwrap().flatten().filter(user) {
+    let lives =
+        |p: &Process| p.stat().is_ok_and(|s| s.flags & PF_KTHREAD == 0 && !matches!(s.state, 'Z' | 'X'));
+    for process in all_processes().unwrap().flatten() {
         let pid = Pid::new(process.pid).unwrap();
-        let looks = (0..LOOKS).map(|_| (theirs(&process), ours(pid), theirs(&process)));
-        let steady = looks.filter(|(before, _, after)| before.is_some() && before == after);
-        let mut last = None;
-        if steady.inspect(|look| last = Some(look.1.is_some())).any(|(before, mine, _)| mine == before) {
-            compared += 1;
-        } else {
-            assert_eq!(last, None, "process {pid}: {:?} is not {:?}", ours(pid), theirs(&process));
+        let mut differ = None;
+        for _ in 0..LOOKS {
+            let (before, mine, after) = (theirs(&process), ours(pid), theirs(&process));
+            if before.is_none() || !lives(&process) {
+                differ = None;
+                break;
+            }
+            if before == after {
+                if mine == before {
+                    compared += 1;
+                    differ = None;
+                    break;
+                }
+                differ = Some((mine, before));
+            }
+            std::thread::sleep(PAUSE);
         }
+        assert_eq!(differ, None, "process {pid}: ours is not theirs");
     }
     compared
 }
