@@ -1,4 +1,5 @@
 # An agent that leaks by itself is ended with everything it started, in other sessions too; its user's shell lives.
+# guest: usual=trixie
 # timeout: 180
 
 lines 300M 600M

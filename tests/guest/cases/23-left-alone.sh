@@ -1,4 +1,5 @@
 # Neither an agent under its lines nor a fat process that is no agent's is touched or spoken of.
+# guest: usual=trixie
 # timeout: 150
 
 lines 300M 600M

@@ -1,4 +1,5 @@
 # Two gigabytes of a file, read and then mapped by an agent's tools, are page cache and cost the agent nothing.
+# guest: usual=bookworm
 # timeout: 240
 
 lines 300M 600M

@@ -1,4 +1,5 @@
 # Crossing the warn line is told once, falling back once, and the next crossing again.
+# guest: usual=trixie
 # timeout: 180
 
 lines 300M 1200M

@@ -1,4 +1,5 @@
 # A dry run says everything and sends nothing.
+# guest: usual=bookworm
 # timeout: 150
 
 lines 300M 600M '[act]

@@ -1,4 +1,5 @@
 # Lines beyond the guest are lowered and said; the original's environment variables set them, in MiB.
+# guest: usual=trixie
 
 total=$(awk '$1 == "MemTotal:" { print $2 * 1024 }' /proc/meminfo)
 stand_in alpha

@@ -1,4 +1,5 @@
 # Claude Code as npm installs it, at its prompt, is one agent with its own process as root.
+# guest: usual=trixie
 # timeout: 300
 
 terminal claude

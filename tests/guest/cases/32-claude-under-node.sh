@@ -1,4 +1,5 @@
 # Claude Code before it was a binary: a script under node that overwrites its command line.
+# guest: usual=bookworm
 # timeout: 300
 
 terminal claude

@@ -1,4 +1,5 @@
 # Programs whose command lines or files merely mention Claude are nobody's agents.
+# guest: usual=trixie
 # timeout: 150
 
 mkdir -p /tmp/case/claude-x /tmp/case/.claude

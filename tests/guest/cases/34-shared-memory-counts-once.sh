@@ -1,4 +1,5 @@
 # Mapped shared memory is charged to the agent, once whoever maps it, and others' shared memory is not.
+# guest: usual=trixie
 # timeout: 200
 
 lines 900M 1500M

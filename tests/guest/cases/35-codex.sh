@@ -1,4 +1,5 @@
 # Codex at its prompt is one agent; the service that it starts and leaves behind is one of its own and has no parent.
+# guest: usual=bookworm
 # timeout: 400
 
 package=/opt/npm/codex/lib/node_modules/@openai/codex

@@ -1,4 +1,5 @@
 # Gemini at its prompt, a launcher and the program it starts anew with a larger heap, is one agent.
+# guest: usual=trixie
 # timeout: 400
 
 # Node 24 names the main thread of both `MainThread`. Bookworm's own Node is too old for Gemini.

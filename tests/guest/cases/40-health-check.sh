@@ -1,4 +1,5 @@
 # vm-health-check for people and programs: what it says, its exit codes, and what it says without a service.
+# guest: usual=bookworm
 # timeout: 200
 
 lines 300M 600M '[act]

@@ -1,4 +1,5 @@
 # A user reads the own agents in full, and of other users' agents totals only.
+# guest: usual=bookworm
 
 stand_in alpha agent
 wait_for 30 "knows $(id_of alpha)"

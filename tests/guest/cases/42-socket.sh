@@ -1,4 +1,5 @@
 # Any client of the Varlink socket may ask for the status; Debian's own can where it is there.
+# guest: usual=trixie
 
 socket=/run/claude-watchdog/io.moltdown.Watchdog
 call() { # call USER METHOD

@@ -1,4 +1,5 @@
 # Clients that connect and say nothing, or never read, delay neither other clients nor the watch.
+# guest: usual=bookworm
 # timeout: 180
 
 lines 300M 600M

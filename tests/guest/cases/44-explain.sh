@@ -1,4 +1,5 @@
 # Whoever asks why a process belongs to an agent, or to none, is told; of other users' processes totals only.
+# guest: usual=trixie
 # timeout: 200
 
 lines 300M 600M

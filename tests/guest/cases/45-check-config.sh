@@ -1,4 +1,5 @@
 # A configuration is checked before it is put to use: mistakes with their places, what counts, and whom the rules match.
+# guest: usual=bookworm
 
 check() { # check FILTER [FILE]: what jq's FILTER makes of it, whatever its exit code
   claude-watchdog check-config --json "${@:2}" >"$CASE/checked" || true

@@ -1,4 +1,5 @@
 # Swap in compressed memory that what leaks does not compress in takes nothing: the leak is ended before the kernel does it.
+# guest: usual=trixie
 # timeout: 200
 
 ooms=$(oom_kills)

@@ -1,4 +1,5 @@
 # When somebody who is no agent takes the memory, the danger is told once and nobody is ended; so is that it is over.
+# guest: usual=bookworm
 # timeout: 150
 
 ooms=$(oom_kills)

@@ -1,4 +1,5 @@
 # Restarted, stopped or killed, the service comes back as systemd is told, and finds its agents again.
+# guest: usual=trixie
 # timeout: 150
 
 stand_in alpha

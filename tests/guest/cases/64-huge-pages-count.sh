@@ -1,4 +1,5 @@
 # Huge pages count as private memory: those the kernel makes by itself, and those that were set aside.
+# guest: usual=bookworm
 # timeout: 150
 
 lines 900M 1500M

@@ -1,4 +1,5 @@
 # Memory given back, and memory of a tool that ended, is off the charge within two updates.
+# guest: usual=bookworm
 # timeout: 150
 
 lines 900M 1500M

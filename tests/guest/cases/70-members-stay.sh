@@ -1,4 +1,5 @@
 # What an agent started stays charged to it: in its own session, reparented, forked twice, and when the agent is dead.
+# guest: usual=trixie
 # timeout: 150
 
 lines 900M 1500M

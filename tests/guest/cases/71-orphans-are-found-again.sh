@@ -1,4 +1,5 @@
 # Tools that lost their parents while nobody looked are found by their environment, and never given to the wrong agent.
+# guest: usual=bookworm
 # timeout: 200
 
 lines 900M 1500M

@@ -1,4 +1,5 @@
 # An agent that an agent started names it as its parent, and its memory is charged once.
+# guest: usual=trixie
 # timeout: 120
 
 lines 900M 1500M

@@ -1,4 +1,5 @@
 # An agent is recognised however it is started: in place of a shell, by another name or a link, in a pid namespace.
+# guest: usual=bookworm
 # timeout: 180
 
 lines 900M 1500M

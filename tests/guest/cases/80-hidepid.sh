@@ -1,4 +1,5 @@
 # Where users see their own processes only, the service sees, charges and ends as everywhere.
+# guest: usual=trixie
 # timeout: 180
 
 lines 300M 600M

@@ -1,4 +1,5 @@
 # A stranger that got the pid of a member between two ticks is no member: not charged, and not ended at the kill line.
+# guest: usual=bookworm
 # timeout: 180
 
 lines 250M 400M

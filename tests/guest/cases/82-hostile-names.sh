@@ -1,4 +1,5 @@
 # Processes whose names look like the end of a stat line, hold a newline or are no UTF-8 are members as others are.
+# guest: usual=trixie
 # timeout: 180
 
 lines 500M 800M

@@ -1,4 +1,5 @@
 # A program whose main thread has left while another one holds memory is still a member, is charged, and can be ended.
+# guest: usual=bookworm
 # timeout: 180
 
 lines 300M 600M

@@ -1,4 +1,5 @@
 # Processes that fork on while they are ended are all ended, in few rounds, and the guest survives.
+# guest: usual=trixie
 # timeout: 150
 
 lines 200M 300M

@@ -1,4 +1,5 @@
 # A target that no signal reaches, since it waits for a disk, is reported and left alone; it ends when the disk is back.
+# guest: usual=bookworm
 # timeout: 200
 
 lines 150M 300M '[act]

@@ -1,4 +1,5 @@
 # Removing ends the service and keeps the configuration; installing again brings everything back.
+# guest: usual=bookworm
 
 echo '# mine' >>/etc/claude-watchdog/config.toml
 pid=$(daemon_pid)

@@ -1,4 +1,5 @@
 # Purging leaves no trace: no file, no link, no unit, no user's process.
+# guest: usual=trixie
 
 install -D /dev/null /var/lib/claude-watchdog/case
 printf '[lines]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml

@@ -1,4 +1,5 @@
 # Files of the bash original are moved aside at install and put back at purge, byte for byte; homes are only spoken of.
+# guest: usual=bookworm
 
 dpkg --purge claude-watchdog
 originals=(/usr/local/bin/{claude-memory-watchdog,vm-health-check,run-claude-limited,agent-session}

@@ -2,12 +2,13 @@
 
 usage() {
   cat <<'TEXT'
-usage: tests/guest/run [--release bookworm|trixie]… [--deb FILE] [--hog FILE] [--keep] [PATTERN…]
+usage: tests/guest/run [--release bookworm|trixie]… [--all] [--deb FILE] [--hog FILE] [--keep] [PATTERN…]
 
 Boots real systemd guests, installs the package in them and runs the cases of tests/guest/cases there.
 A PATTERN selects the cases whose name contains it.
 
   --release NAME   only this Debian release; may be repeated (default: bookworm and trixie)
+  --all            also the cases that usually run on the other release only; --release implies it
   --deb FILE       the package to test (default: the newest target/debian/*.deb)
   --hog FILE       the leak on demand (default: target/release/examples/hog)
   --keep           leave the guests running afterwards, with a root shell, and keep their logs
@@ -18,11 +19,12 @@ TEXT
 
 options_read() {
   local target=${CARGO_TARGET_DIR:-$here/../../target}
-  option_releases=() option_patterns=() option_keep='' option_hog=$target/release/examples/hog
+  option_releases=() option_patterns=() option_keep='' option_hog=$target/release/examples/hog option_everywhere=''
   option_deb=$(find "$target/debian" -name '*.deb' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
   while (($#)); do
     case $1 in
-      --release) option_releases+=("${2:?"--release wants a name"}"); shift ;;
+      --release) option_releases+=("${2:?"--release wants a name"}") option_everywhere=yes; shift ;;
+      --all) option_everywhere=yes ;;
       --deb) option_deb=${2:?"--deb wants a file"}; shift ;;
       --hog) option_hog=${2:?"--hog wants a file"}; shift ;;
       --keep) option_keep=yes ;;

@@ -16,14 +16,16 @@ case_timeout() {
   echo "${seconds:-$ORDINARY_TIMEOUT}"
 }
 
-# The cases that the patterns on the command line select, as `MEMORY NAME`, for RELEASE.
+# The cases that the command line selects, as `MEMORY NAME`, for RELEASE.
 cases_of() {
-  local release=$1 file name releases memory
+  local release=$1 file name releases memory usual
   for file in "$here"/cases/*.sh; do
     name=$(basename "$file" .sh)
     case_selected "$name" || continue
     releases=$(case_need "$file" releases)
     [[ -z $releases || ",$releases," == *",$release,"* ]] || continue
+    usual=$(case_need "$file" usual)
+    [[ -n $option_everywhere || -z $usual || $usual == "$release" ]] || continue
     memory=$(case_need "$file" memory)
     echo "${memory:-$ORDINARY_MEMORY} $name"
   done
