@@ -86,12 +86,16 @@ report_case() {
   } | flock "$work" cat
 }
 
-# The closing line; succeeds when something passed and nothing failed.
+# What failed, by name, for whoever sees the end of a log only, and the closing line; succeeds when something passed and nothing failed.
 report_total() {
-  local passed failed skipped
+  local passed failed skipped results name
   passed=$(cat "$work"/*/results | grep -c '^ok ')
   failed=$(cat "$work"/*/results | grep -c '^FAIL ')
   skipped=$(cat "$work"/*/results | grep -c '^skip ')
+  for results in "$work"/*/results; do
+    name=$(basename "${results%/*}")
+    sed -n "s/^FAIL /failed: ${name%-*} /p" "$results"
+  done
   if ((skipped)); then
     echo "$passed passed, $failed failed, $skipped skipped"
   else

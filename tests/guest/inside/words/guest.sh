@@ -8,7 +8,7 @@ afterwards() { echo "$1" >>"$CASE/afterwards"; }
 
 # swap SIZE: a swap file of that size.
 swap() {
-  afterwards 'swapoff /var/tmp/case-swap; rm -f /var/tmp/case-swap'
+  afterwards '! grep -q ^/var/tmp/case-swap /proc/swaps || swapoff /var/tmp/case-swap; rm -f /var/tmp/case-swap'
   fallocate --length "$1" /var/tmp/case-swap
   chmod 600 /var/tmp/case-swap
   mkswap --quiet /var/tmp/case-swap
@@ -37,11 +37,18 @@ zram() {
   modprobe zram num_devices=0
   number=$(cat /sys/class/zram-control/hot_add)
   echo "$number" >"$CASE/zram"
-  afterwards "swapoff /dev/zram$number; echo 1 >/sys/block/zram$number/reset; echo $number >/sys/class/zram-control/hot_remove"
+  afterwards "no_zram $number"
   if [[ -n ${2-} ]]; then echo "$2" >"/sys/block/zram$number/comp_algorithm"; fi
   echo "$1" >"/sys/block/zram$number/disksize"
   mkswap --quiet "/dev/zram$number"
   swapon --priority 100 "/dev/zram$number"
+}
+
+# no_zram NUMBER: that device is gone. Who looks at a device that has just been given up keeps it busy for a moment
+# (seen with udev).
+no_zram() {
+  ! grep -q "^/dev/zram$1 " /proc/swaps || swapoff "/dev/zram$1"
+  (wait_for 20 "echo 1 >/sys/block/zram$1/reset && echo $1 >/sys/class/zram-control/hot_remove")
 }
 
 # no_swap: none of what `swap` and `zram` made is used any longer.
