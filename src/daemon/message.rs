@@ -22,8 +22,10 @@ pub(super) struct Message {
     pub(super) culprit_pid: Option<i32>,
     pub(super) culprit_charge: Option<u64>,
     pub(super) signal: Option<&'static str>,
-    /// `line` or `guard`.
+    /// `line`, `guard` or `request`.
     pub(super) cause: Option<&'static str>,
+    /// Who asked for it.
+    pub(super) by: Option<u32>,
     /// What the guest has left, and what it should have.
     pub(super) left: Option<u64>,
     pub(super) reserve: Option<u64>,
@@ -45,6 +47,7 @@ impl Message {
             culprit_charge: None,
             signal: None,
             cause: None,
+            by: None,
             left: None,
             reserve: None,
             dry_run: None,
@@ -75,6 +78,7 @@ impl Message {
                 match &decision.cause {
                     Cause::Line => told,
                     Cause::Guard(danger) => told.in_danger(danger),
+                    Cause::Request { by } => Self { by: Some(by.get()), ..told },
                 }
             }
             What::Signalled { action, signal, .. } => {

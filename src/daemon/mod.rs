@@ -13,7 +13,10 @@ mod message;
 mod occasion;
 mod publish;
 mod publisher;
+mod refusals;
+mod reload;
 mod reporter;
+mod requests;
 mod rules;
 mod sampler;
 mod service;
@@ -21,6 +24,7 @@ mod signals;
 mod start;
 mod supervisor;
 mod timer;
+mod told;
 
 pub use error::DaemonError;
 pub use executor::Executor;

@@ -10,8 +10,9 @@ use super::explain::Seen;
 use super::ledger::Ledger;
 use super::publish;
 use super::sampler::Sampler;
-use crate::model::status::{StatusInfo, SupervisorInfo};
-use crate::model::{Event, Lines, Snapshot};
+use super::told::told;
+use crate::model::status::{ActionInfo, StatusInfo, SupervisorInfo};
+use crate::model::{Event, EventLog, Lines, Snapshot};
 use crate::policy::Engine;
 
 /// Nobody may listen; the line that the service manager shows is still not older than this. Who asks over the socket
@@ -27,6 +28,7 @@ pub(super) struct Publisher {
     /// Receivers of `updates` that wait in the service for somebody to listen.
     idle: usize,
     ledger: Ledger,
+    events: watch::Sender<EventLog>,
     lines: Lines,
     notes: Vec<String>,
 }
@@ -50,9 +52,26 @@ impl Publisher {
             seen: watch::Sender::new(seen),
             idle: 0,
             ledger,
+            events: watch::Sender::new(EventLog::default()),
             lines,
             notes,
         }
+    }
+
+    /// Takes up other lines and notes; they are made known with the next snapshot.
+    pub(super) fn reconfigure(&mut self, lines: Lines, notes: Vec<String>) {
+        self.lines = lines;
+        self.notes = notes;
+    }
+
+    /// For those who want to know what happened.
+    pub(super) fn events(&self) -> watch::Receiver<EventLog> {
+        self.events.subscribe()
+    }
+
+    /// What is known of an action.
+    pub(super) fn action(&self, number: u64) -> Option<ActionInfo> {
+        self.ledger.action(number)
     }
 
     /// For the service: statuses to be handed on to whoever listens.
@@ -82,6 +101,7 @@ impl Publisher {
         let root = event.agent.as_ref().map(|agent| agent.root.pid);
         let cwd = || last.agents.iter().find(|a| Some(a.pid) == root).and_then(|a| a.cwd.clone());
         self.ledger.record(event, |key| sampler.command(key).to_owned(), cwd);
+        self.events.send_modify(|log| log.push(told(event)));
     }
 
     /// What was made known last, in one line.

@@ -113,6 +113,7 @@ macro_rules! tell_at {
             culprit_charge_bytes = $message.culprit_charge,
             signal = $message.signal,
             cause = $message.cause,
+            by_uid = $message.by,
             left_bytes = $message.left,
             reserve_bytes = $message.reserve,
             dry_run = $message.dry_run.map(u8::from),

@@ -110,6 +110,11 @@ impl Sampler {
         self.scales.verify_above(charge);
     }
 
+    /// Goes by other rules from the next look on.
+    pub(super) fn reconfigure(&mut self, rules: Arc<Rules>) {
+        self.roster.reconfigure(rules);
+    }
+
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
     pub(super) fn patient_sample(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
         self.sample()?;

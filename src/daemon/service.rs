@@ -1,20 +1,36 @@
 //! Answers what comes in over the socket.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+use tracing::Level;
 
-use super::explain::Explainer;
+use super::explain::{Explainer, Seen};
 use super::freshness::{self, Freshness};
-use crate::ipc::{self, Fault};
-use crate::model::status::StatusInfo;
-use crate::model::{Explanation, Pid, Uid};
+use super::refusals::Refusals;
+use super::reload::Reloader;
+use super::reporter::{Report, Reporter};
+use super::requests::{Request, Requests, Stop};
+use crate::ipc::{self, Caller, Fault};
+use crate::linux::peer;
+use crate::model::status::{ActionInfo, StatusInfo};
+use crate::model::{AgentRef, EventLog, Explanation, Pid, Uid};
 
 /// What the server asks, joined from those who know.
 pub(super) struct Service {
     pub(super) updates: watch::Receiver<Arc<StatusInfo>>,
+    pub(super) events: watch::Receiver<EventLog>,
+    pub(super) seen: watch::Receiver<Seen>,
     pub(super) explainer: Explainer,
     pub(super) freshness: Freshness,
+    pub(super) requests: Requests,
+    pub(super) reloader: Reloader,
+    pub(super) reporter: Reporter,
+    pub(super) refusals: Refusals,
+    /// Whom we run as.
+    pub(super) uid: Uid,
 }
 
 impl ipc::Service for Service {
@@ -26,5 +42,78 @@ impl ipc::Service for Service {
     async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
         self.freshness.within(freshness::EXPLANATION).await;
         self.explainer.explain(pid, reader).await
+    }
+
+    fn events(&self) -> watch::Receiver<EventLog> {
+        self.events.clone()
+    }
+
+    fn verify(&self, caller: Caller, socket: BorrowedFd<'_>) -> Caller {
+        let ended = peer::pidfd(socket).is_some_and(|pidfd| !peer::is_running(&pidfd).unwrap_or(true));
+        Caller { pid: caller.pid.filter(|_| !ended), ..caller }
+    }
+
+    async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, Fault> {
+        // Who asks and leaves at once is heard all the same: nothing is waited for before it is passed on, where it is known.
+        let known = match self.agent(&agent) {
+            Some(known) => known,
+            None => {
+                self.freshness.within(freshness::EXPLANATION).await;
+                self.agent(&agent).ok_or(Fault::NoSuchAgent { agent })?
+            }
+        };
+        if !by.uid.may_see(known.uid) {
+            self.refuse(by, &format!("end {}, which is user {}'s", known.id, known.uid));
+            return Err(Fault::PermissionDenied {});
+        }
+        self.log(Level::INFO, format!("{} asks for the end of {}", who(by), known.id));
+        let id = known.id.to_string();
+        let (answer, ended) = oneshot::channel();
+        self.requests.send(Request::Stop(Stop { agent: known, by: by.uid, answer }))?;
+        let left =
+            |_| Fault::NotStopped { agent: id, reason: "the supervisor itself is stopping".to_owned() };
+        ended.await.map_err(left)?
+    }
+
+    async fn reload(&self, by: Caller) -> Result<Vec<String>, Fault> {
+        if !by.uid.may_see(self.uid) {
+            self.refuse(by, "have the configuration read anew");
+            return Err(Fault::PermissionDenied {});
+        }
+        let loaded = self.reloader.load().await.inspect_err(|fault| {
+            self.log(Level::ERROR, format!("the configuration stays as it was: {fault}"));
+        })?;
+        let (answer, taken) = oneshot::channel();
+        self.requests.send(Request::Reload(Box::new(loaded), answer))?;
+        taken.await.map_err(|_| Fault::Busy {})
+    }
+}
+
+impl Service {
+    /// The agent of that name, or whose root has that pid.
+    fn agent(&self, name: &str) -> Option<AgentRef> {
+        let pid = name.parse().ok().and_then(Pid::new);
+        let seen = self.seen.borrow();
+        let mut agents = seen.snapshot.agents.iter().map(|sample| &sample.agent);
+        agents.find(|agent| agent.id.as_str() == name || Some(agent.root.pid) == pid).cloned()
+    }
+
+    fn refuse(&self, by: Caller, what: &str) {
+        if self.refusals.is_news(by.uid, Instant::now()) {
+            self.log(Level::WARN, format!("{} may not {what}", who(by)));
+        }
+    }
+
+    fn log(&self, level: Level, text: String) {
+        self.reporter.tell(Report::Log(level, text));
+    }
+}
+
+/// `user 1000 (pid 4321)`.
+fn who(caller: Caller) -> String {
+    let user = if caller.uid == Uid::ROOT { "root".to_owned() } else { format!("user {}", caller.uid) };
+    match caller.pid {
+        Some(pid) => format!("{user} (pid {pid})"),
+        None => user,
     }
 }

@@ -9,10 +9,10 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::error::DaemonError;
 use super::log::Relay;
+use super::reload::Loaded;
 use super::reporter::{Report, Reporter};
 use super::signals::Ending;
 use super::supervisor::Supervisor;
-use crate::config::{self, Config, Overrides, Place, Sources};
 use crate::ipc;
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
 use crate::linux::capability;
@@ -43,13 +43,13 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     capability::obey_file_modes();
-    let config = config::load(&sources(options, uid))?;
+    let loaded = Loaded::first(options, uid)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reporter, told) = Reporter::start()?;
     // Set once, here: a test that runs two supervisors in a process keeps the first.
     let _ =
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
-    let result = runtime.block_on(supervise(options, uid, &config, &reporter));
+    let result = runtime.block_on(supervise(options, uid, loaded, &reporter));
     // A journal that is stuck is not waited for.
     if reporter.close() {
         let _ = told.recv_timeout(LAST_REPORT);
@@ -57,21 +57,15 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
     result
 }
 
-fn sources(options: &Options, uid: Uid) -> Sources<'static> {
-    let environment = &|name: &str| std::env::var_os(name);
-    let place = Place::of(options.config.as_deref(), uid, environment);
-    Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } }
-}
-
 async fn supervise(
     options: &Options,
     uid: Uid,
-    config: &Config,
+    loaded: Loaded,
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {
     let mut ending = Ending::listen()?;
-    let mut supervisor = Supervisor::new(options, uid, config, reporter.clone())?;
-    let service = Rc::new(supervisor.service(options, uid, config));
+    let mut supervisor = Supervisor::new(options, uid, loaded, reporter.clone())?;
+    let service = Rc::new(supervisor.service(options, uid));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async {
         // Also where the sender is dropped: either way it is over.

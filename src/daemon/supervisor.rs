@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Level;
 
@@ -14,19 +15,21 @@ use super::explain::{Explainer, Settings};
 use super::freshness::{self, Freshness};
 use super::occasion::{Occasion, SOON};
 use super::publisher::Publisher;
+use super::refusals::Refusals;
+use super::reload::{Loaded, Reloader};
 use super::reporter::{Report, Reporter};
+use super::requests::{Inbox, Request, Requests, requests};
 use super::sampler::Sampler;
 use super::service::Service;
 use super::start::Options;
 use super::timer::Timer;
-use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::alarm::Alarms;
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::{clock, memlock};
 use crate::model::event::What;
 use crate::model::status::SupervisorInfo;
-use crate::model::{AgentRef, Boottime, Event, Pid, Snapshot, Uid};
+use crate::model::{AgentRef, Boottime, Bytes, Event, Lines, Pid, Snapshot, Uid};
 use crate::policy::{Act, Engine, Glance, Step};
 use crate::systemd::notify::Notifier;
 
@@ -44,7 +47,6 @@ const LONGEST_REST_IN_HURRY: Duration = Duration::from_millis(20);
 
 pub(super) struct Supervisor {
     sampler: Sampler,
-    rules: Arc<Rules>,
     engine: Engine,
     executor: Executor,
     publisher: Publisher,
@@ -54,7 +56,10 @@ pub(super) struct Supervisor {
     /// `None` where its thread could not be started.
     alarms: Option<Alarms>,
     timer: Timer,
-    lines: EffectiveLines,
+    /// What explanations rest on besides what is seen.
+    settings: watch::Sender<Arc<Settings>>,
+    inbox: Inbox,
+    requests: Requests,
     info: SupervisorInfo,
     /// When the last look began.
     looked: Instant,
@@ -70,7 +75,7 @@ impl Supervisor {
     pub(super) fn new(
         options: &Options,
         uid: Uid,
-        config: &Config,
+        loaded: Loaded,
         reporter: Reporter,
     ) -> Result<Self, DaemonError> {
         let log = |level, text| reporter.tell(Report::Log(level, text));
@@ -78,38 +83,36 @@ impl Supervisor {
             log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
-        let effective = EffectiveLines::of(config, total);
-        let EffectiveLines { lines, mut notes } = effective.clone();
-        if config.act.dry_run {
-            notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
-        }
+        let Loaded { config, rules } = loaded;
+        let Terms { effective, act, notes } = Terms::of(&config, total);
+        let lines = effective.lines;
         let only = (uid != Uid::ROOT).then_some(uid);
         let whose =
             if only.is_some() { "your own agents only, not being root" } else { "the agents of all users" };
-        log(
-            Level::INFO,
-            format!(
-                "supervising {whose}, in a guest of {total}: warn line {}, kill line {}, grace {}",
-                lines.warn,
-                lines.kill,
-                humantime::format_duration(config.act.grace)
-            ),
-        );
+        log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(lines, act)));
         for note in &notes {
             log(Level::WARN, note.clone());
         }
-        let act = Act { dry_run: config.act.dry_run, grace: config.act.grace };
-        let rules = Arc::new(super::rules(config)?);
+        let rules = Arc::new(rules);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
         sampler.verify_homes_above(lines.kill.share(1, 2));
         let engine = Engine::new(lines, act);
         let snapshot = sampler.sample()?;
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
         let calls = Arc::new(Calls::default());
+        let (requests, inbox) = requests(Arc::clone(&calls));
+        let settings = Settings {
+            proc: options.proc.clone(),
+            cgroup: options.cgroup.clone(),
+            config,
+            rules,
+            lines: effective,
+            only,
+            supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+        };
         let now = Instant::now();
         Ok(Self {
             sampler,
-            rules,
             engine,
             executor: Executor::open(&options.cgroup)?,
             publisher,
@@ -118,7 +121,9 @@ impl Supervisor {
             calls,
             reporter,
             timer: Timer::new()?,
-            lines: effective,
+            settings: watch::Sender::new(Arc::new(settings)),
+            inbox,
+            requests,
             info: SupervisorInfo::default(),
             looked: now,
             rested: now,
@@ -128,20 +133,18 @@ impl Supervisor {
     }
 
     /// What answers on the socket.
-    pub(super) fn service(&mut self, options: &Options, uid: Uid, config: &Config) -> Service {
-        let settings = Settings {
-            proc: options.proc.clone(),
-            cgroup: options.cgroup.clone(),
-            config: config.clone(),
-            rules: Arc::clone(&self.rules),
-            lines: self.lines.clone(),
-            only: (uid != Uid::ROOT).then_some(uid),
-            supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
-        };
+    pub(super) fn service(&mut self, options: &Options, uid: Uid) -> Service {
         Service {
             updates: self.publisher.updates(),
-            explainer: Explainer::new(settings, self.publisher.seen()),
+            events: self.publisher.events(),
+            seen: self.publisher.seen(),
+            explainer: Explainer::new(self.settings.subscribe(), self.publisher.seen()),
             freshness: Freshness::new(self.publisher.seen(), Arc::clone(&self.calls)),
+            requests: self.requests.clone(),
+            reloader: Reloader::new(options, uid),
+            reporter: self.reporter.clone(),
+            refusals: Refusals::default(),
+            uid,
         }
     }
 
@@ -224,6 +227,9 @@ impl Supervisor {
         };
         let told = self.calls.take_asked() || self.publisher.is_followed();
         self.looked = begun;
+        while let Some(request) = self.inbox.next() {
+            self.take_up(request, guest.mem_total);
+        }
         let seen = self.sampler.look(at, guest, occasion.sweep());
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
@@ -265,6 +271,38 @@ impl Supervisor {
         if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
     }
 
+    /// Does what was asked for over the socket.
+    fn take_up(&mut self, request: Request, total: Bytes) {
+        match request {
+            Request::Stop(stop) => self.inbox.stop(stop, &mut self.engine),
+            Request::Reload(loaded, answer) => {
+                let notes = self.reconfigure(*loaded, total);
+                // Whoever asked may have left.
+                let _ = answer.send(notes);
+            }
+        }
+    }
+
+    /// Takes up another configuration. What was seen, and what is under way, stays.
+    fn reconfigure(&mut self, loaded: Loaded, total: Bytes) -> Vec<String> {
+        let Loaded { config, rules } = loaded;
+        let Terms { effective, act, notes } = Terms::of(&config, total);
+        let (lines, rules) = (effective.lines, Arc::new(rules));
+        self.engine.reconfigure(lines, act);
+        self.sampler.reconfigure(Arc::clone(&rules));
+        self.sampler.verify_homes_above(lines.kill.share(1, 2));
+        self.publisher.reconfigure(lines, notes.clone());
+        self.settings.send_modify(|settings| {
+            *settings = Arc::new(Settings { config, rules, lines: effective, ..Settings::clone(settings) });
+        });
+        let log = |level, text| self.reporter.tell(Report::Log(level, text));
+        log(Level::INFO, format!("the configuration was read anew: {}", said(lines, act)));
+        for note in &notes {
+            log(Level::WARN, note.clone());
+        }
+        notes
+    }
+
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
         let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
@@ -274,6 +312,8 @@ impl Supervisor {
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
+        let (publisher, engine) = (&self.publisher, &self.engine);
+        self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));
         if let Some(alarms) = &self.alarms {
             let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
             alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
@@ -288,6 +328,30 @@ impl Supervisor {
         }
         next
     }
+}
+
+/// What a configuration comes to in this guest.
+struct Terms {
+    effective: EffectiveLines,
+    act: Act,
+    /// What a reader should know about it, a sentence each.
+    notes: Vec<String>,
+}
+
+impl Terms {
+    fn of(config: &Config, total: Bytes) -> Self {
+        let effective = EffectiveLines::of(config, total);
+        let mut notes = effective.notes.clone();
+        if config.act.dry_run {
+            notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
+        }
+        Self { effective, act: Act { dry_run: config.act.dry_run, grace: config.act.grace }, notes }
+    }
+}
+
+fn said(lines: Lines, act: Act) -> String {
+    let grace = humantime::format_duration(act.grace);
+    format!("warn line {}, kill line {}, grace {grace}", lines.warn, lines.kill)
 }
 
 /// What wakes the loop from outside. Without it supervision goes on by the clock.

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::codec::{Call, Frames, RawReply, encode};
 use super::dial::dial;
 use super::{Fault, INTERFACE};
-use crate::model::status::StatusInfo;
-use crate::model::{Explanation, Pid, Uid};
+use crate::model::status::{ActionInfo, StatusInfo};
+use crate::model::{EventInfo, Explanation, Pid, Uid};
 
 /// How long connecting, writing a call and reading its reply may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,6 +78,20 @@ pub enum ClientError {
         /// Why.
         fault: Fault,
     },
+}
+
+/// What happened of late.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Events {
+    /// Oldest first.
+    pub events: Vec<EventInfo>,
+    /// How many came and went before they were read.
+    pub missed: u64,
+}
+
+#[derive(Serialize)]
+struct Last {
+    last: Option<usize>,
 }
 
 fn method(name: &str) -> String {
@@ -155,19 +169,95 @@ impl Client {
         struct Answer {
             explanation: Explanation,
         }
-        let call = Call::of(method("Explain")).with(&Question { pid });
-        let call = call.map_err(|error| self.unreadable(&error))?;
+        let call = self.with(Call::of(method("Explain")), &Question { pid })?;
         self.call::<Answer>(&call).map(|answer| answer.explanation)
     }
 
+    /// The newest events that the caller may know, the last so many of them.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path.
+    pub fn events(&mut self, last: Option<usize>) -> Result<Events, ClientError> {
+        let call = self.with(Call::of(method("Events")), &Last { last })?;
+        self.call(&call)
+    }
+
+    /// The same, and then each as it happens, without end. `take` says whether to go on.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path; [`ClientError::Closed`] where the supervisor stops.
+    pub fn follow_events(
+        &mut self,
+        last: Option<usize>,
+        mut take: impl FnMut(Events) -> bool,
+    ) -> Result<(), ClientError> {
+        let call = self.with(Call { more: true, ..Call::of(method("Events")) }, &Last { last })?;
+        self.write(&call)?;
+        let mut patience = Some(PATIENCE);
+        loop {
+            let (events, continues) = self.reply(patience)?;
+            if !take(events) {
+                return Ok(());
+            }
+            if !continues {
+                return Err(ClientError::Closed { path: self.path.clone() });
+            }
+            // The first answer is owed at once, the next ones when something happens.
+            patience = None;
+        }
+    }
+
+    /// Ends an agent; what became of it. Waits for as long as that takes.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path; [`Fault::NoSuchAgent`], [`Fault::PermissionDenied`], [`Fault::NotStopped`] in it.
+    pub fn stop(&mut self, agent: &str) -> Result<ActionInfo, ClientError> {
+        #[derive(Serialize)]
+        struct Question<'a> {
+            agent: &'a str,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            action: ActionInfo,
+        }
+        let call = self.with(Call::of(method("Stop")), &Question { agent })?;
+        self.write(&call)?;
+        self.reply::<Answer>(None).map(|(answer, _)| answer.action)
+    }
+
+    /// Has the configuration read anew; what should be known about it.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path; [`Fault::InvalidConfiguration`] and [`Fault::PermissionDenied`] in it.
+    pub fn reload(&mut self) -> Result<Vec<String>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            notes: Vec<String>,
+        }
+        self.call::<Answer>(&Call::of(method("Reload"))).map(|answer| answer.notes)
+    }
+
+    fn with(&self, call: Call, parameters: &impl Serialize) -> Result<Call, ClientError> {
+        call.with(parameters).map_err(|error| self.unreadable(&error))
+    }
+
     fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
+        self.write(call)?;
+        self.reply(Some(PATIENCE)).map(|(answer, _)| answer)
+    }
+
+    fn write(&mut self, call: &Call) -> Result<(), ClientError> {
         let bytes = encode(call).map_err(|error| self.unreadable(&error))?;
         match self.stream.write_all(&bytes) {
             // A supervisor with too many connections says so and closes: what it said is still to be read.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(self.failed(error)),
-            _ => {}
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(self.failed(error)),
+            _ => Ok(()),
         }
-        let message = self.receive()?;
+    }
+
+    /// The next reply, and whether another one follows it.
+    fn reply<T: DeserializeOwned>(&mut self, patience: Option<Duration>) -> Result<(T, bool), ClientError> {
+        let message = self.receive(patience)?;
         let reply: RawReply = serde_json::from_slice(&message).map_err(|error| self.unreadable(&error))?;
         if let Some(error) = reply.error {
             return Err(match serde_json::from_slice(&message) {
@@ -176,23 +266,25 @@ impl Client {
             });
         }
         let parameters = reply.parameters.ok_or_else(|| self.unreadable(&"no parameters"))?;
-        serde_json::from_str(parameters.get()).map_err(|error| self.unreadable(&error))
+        let answer = serde_json::from_str(parameters.get()).map_err(|error| self.unreadable(&error))?;
+        Ok((answer, reply.continues))
     }
 
-    /// The next message. The time is for all of it: a peer that drips is not waited for without end.
-    fn receive(&mut self) -> Result<Vec<u8>, ClientError> {
-        let until = Instant::now() + PATIENCE;
+    /// The next message. The time is for all of it: a peer that drips is not waited for without end. `None` where it is
+    /// not known when it comes.
+    fn receive(&mut self, patience: Option<Duration>) -> Result<Vec<u8>, ClientError> {
+        let until = patience.map(|patience| Instant::now() + patience);
         let mut chunk = vec![0; 64 << 10];
         loop {
             let next = self.frames.next_message().map_err(|error| self.unreadable(&error))?;
             if let Some(message) = next {
                 return Ok(message);
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Err(ClientError::Silent { path: self.path.clone() });
             }
-            let read = self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(&mut chunk));
+            let read = self.stream.set_read_timeout(left).and_then(|()| self.stream.read(&mut chunk));
             match read {
                 Ok(0) => return Err(ClientError::Closed { path: self.path.clone() }),
                 Ok(count) => self.frames.buffer().extend(chunk.iter().take(count)),

@@ -47,6 +47,33 @@ pub enum Fault {
         /// Which.
         pid: Pid,
     },
+    /// No agent is called so, or it ended meanwhile.
+    #[error("there is no agent {agent:?}; `vm-health-check` lists them")]
+    #[serde(rename = "io.moltdown.Watchdog.NoSuchAgent")]
+    NoSuchAgent {
+        /// Which.
+        agent: String,
+    },
+    /// The caller is neither the owner nor root.
+    #[error("only its owner and root may do that")]
+    #[serde(rename = "org.varlink.service.PermissionDenied")]
+    PermissionDenied {},
+    /// The agent was to end, and did not.
+    #[error("{reason}")]
+    #[serde(rename = "io.moltdown.Watchdog.NotStopped")]
+    NotStopped {
+        /// Which.
+        agent: String,
+        /// Why not, in one sentence.
+        reason: String,
+    },
+    /// The configuration is wrong, and the one before stays in force.
+    #[error("{problem}")]
+    #[serde(rename = "io.moltdown.Watchdog.InvalidConfiguration")]
+    InvalidConfiguration {
+        /// Where, what is wrong, and what would be right.
+        problem: String,
+    },
 }
 
 #[cfg(test)]

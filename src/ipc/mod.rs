@@ -13,9 +13,9 @@ pub mod socket;
 
 mod dial;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Events};
 pub use fault::Fault;
-pub use server::{Limits, Service, serve};
+pub use server::{Caller, Limits, Service, serve};
 pub use socket::{BindError, SocketFile, bind};
 
 /// The name of our interface.

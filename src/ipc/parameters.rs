@@ -32,6 +32,15 @@ impl Parameters {
         serde_json::from_str(raw.get()).map_err(|_| invalid(name))
     }
 
+    /// The parameter `name`; null is the same as none.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidParameter`] with its name where it is of another type.
+    pub fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Fault> {
+        let Some(raw) = self.0.remove(name) else { return Ok(None) };
+        serde_json::from_str(raw.get()).map_err(|_| invalid(name))
+    }
+
     /// Refuses what nobody took: a misspelt parameter must not pass for a missing one.
     ///
     /// # Errors
@@ -61,6 +70,11 @@ mod tests {
         let mut misspelt = parameters(r#"{"pid":7,"pd":8}"#).unwrap();
         assert_eq!(misspelt.take("pid"), Ok(7));
         assert_eq!(misspelt.finish(), Err(invalid("pd")));
+        let mut optional = parameters(r#"{"a":null,"b":7,"c":"7"}"#).unwrap();
+        assert_eq!(optional.take_optional::<i32>("a"), Ok(None));
+        assert_eq!(optional.take_optional("b"), Ok(Some(7)));
+        assert_eq!(optional.take_optional::<i32>("c"), Err(invalid("c")));
+        assert_eq!(optional.take_optional::<i32>("d"), Ok(None));
         assert_eq!(Parameters::of(None).unwrap().finish(), Ok(()));
     }
 }

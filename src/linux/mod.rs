@@ -13,6 +13,7 @@ pub mod meminfo;
 pub mod memlock;
 pub mod mrelease;
 pub mod newest;
+pub mod peer;
 pub mod pidfd;
 pub mod proc;
 pub mod rollup;

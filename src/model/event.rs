@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey};
+use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey, Uid};
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +142,11 @@ pub enum Cause {
     Line,
     /// The guest is in danger, whatever the lines.
     Guard(Danger),
+    /// Somebody who may asked for its end.
+    Request {
+        /// Who.
+        by: Uid,
+    },
 }
 
 impl Cause {
@@ -151,6 +156,7 @@ impl Cause {
         match self {
             Self::Line => "line",
             Self::Guard(_) => "guard",
+            Self::Request { .. } => "request",
         }
     }
 }
@@ -164,7 +170,8 @@ pub struct Decision {
     pub cause: Cause,
     /// The agent's kill line.
     pub line: Bytes,
-    /// What must be freed: to be back under the warn line, or for the guest to be out of danger.
+    /// What must be freed: to be back under the warn line, or for the guest to be out of danger; all of it where its end
+    /// was asked for.
     pub shortfall: Bytes,
     /// Under the guard: what the agent took since the guest was comfortable.
     pub grown: Bytes,

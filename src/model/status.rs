@@ -122,7 +122,7 @@ pub struct AgentInfo {
     pub limit: Option<Bytes>,
     /// Null until there is a forecaster.
     pub forecast: Option<Forecast>,
-    /// Its subtrees by charge, largest first: what would be ended first.
+    /// Its subtrees by charge, largest first: what would be ended first. For its owner and root only.
     pub culprits: Vec<CulpritInfo>,
 }
 
@@ -145,11 +145,11 @@ pub struct CulpritInfo {
     pub pid: Pid,
     /// What it costs with all below it.
     pub charge: Bytes,
-    /// Its command line; for its owner and root only.
+    /// Its command line.
     pub command: Option<String>,
 }
 
-/// Something that was done.
+/// Something that was done. For the agent's owner and root only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionInfo {
     /// Names it among all actions.
@@ -195,12 +195,7 @@ impl StatusInfo {
         for agent in &mut self.agents {
             agent.cut_for(reader);
         }
-        for action in self.actions.iter_mut().filter(|a| !reader.may_see(a.uid)) {
-            action.resume = None;
-            if let Some(culprit) = &mut action.culprit {
-                culprit.command = None;
-            }
-        }
+        self.actions.retain(|action| reader.may_see(action.uid));
         self
     }
 }
@@ -213,8 +208,6 @@ impl AgentInfo {
         }
         self.cwd = None;
         self.command = None;
-        for culprit in &mut self.culprits {
-            culprit.command = None;
-        }
+        self.culprits.clear();
     }
 }

@@ -42,15 +42,13 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey)
         // One that started another agent only where no other does: better than the whole agent, which holds it too.
         .min_by_key(|s| (!guilty(s.top.key), s.carries_agent, s.charge, s.processes));
     let Some(subtree) = smallest else {
-        let touched: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
+        let all = whole(agent);
         let beyond: Charge =
-            agent.members.iter().filter(|m| !touched.contains(&m.key)).map(|m| m.charge).sum();
+            agent.members.iter().filter(|m| !all.targets.contains(&m.key)).map(|m| m.charge).sum();
         // Where protected parts hold the memory the agent would be ended in vain. What no member's part explains (a
         // fork that wrote since it was looked at, a memfd that nobody maps) ends with them.
         let in_vain = agent.charge.total().saturating_sub(beyond.total()) < shortfall;
-        let targets = if in_vain { Vec::new() } else { touched };
-        let culprit = named(agent, agent.agent.root, targets.len());
-        return Choice { culprit, whole: true, targets };
+        return if in_vain { Choice { targets: Vec::new(), ..all } } else { all };
     };
     let top = subtree.top;
     Choice {
@@ -63,6 +61,13 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey)
         whole: false,
         targets: within(agent, top.key).map(|m| m.key).collect(),
     }
+}
+
+/// All of an agent that may be signalled.
+#[must_use]
+pub fn whole(agent: &AgentSample) -> Choice {
+    let targets: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
+    Choice { culprit: named(agent, agent.agent.root, targets.len()), whole: true, targets }
 }
 
 /// A process of an agent with all below it that lives.

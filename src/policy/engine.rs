@@ -1,6 +1,7 @@
 //! One step: a snapshot in, signals and tellings out.
 
 mod acts;
+mod requests;
 mod tellings;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use super::ladder::{self, Ladder};
 use super::pace::{self, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
 use super::restarts::Restarts;
 use super::watch::Watch;
+use requests::Request;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Engine {
     guard: Guard,
     restarts: Restarts,
     ladder: Option<Ladder>,
+    /// Ends that somebody asked for, in the order in which they did.
+    requests: Vec<Request>,
     /// When the targets of the last action were gone.
     ended: Option<Boottime>,
     /// A dry run has said whom it would end in this danger.
@@ -97,12 +101,23 @@ impl Engine {
             guard: Guard::default(),
             restarts: Restarts::default(),
             ladder: None,
+            requests: Vec::new(),
             ended: None,
             said: false,
             actions: 0,
             danger: None,
             last_look: LastLook::default(),
         }
+    }
+
+    /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
+    /// keeps its grace.
+    pub fn reconfigure(&mut self, lines: Lines, act: Act) {
+        self.lines = lines;
+        self.act = act;
+        // What a dry run only said is to be done, or said anew.
+        self.said = false;
+        self.watches.values_mut().for_each(|watch| watch.said = false);
     }
 
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
@@ -142,6 +157,7 @@ impl Engine {
             Some(ladder) => self.advance(ladder, snapshot, drain, &mut step),
             None => self.begin(snapshot, drain, &mut step),
         }
+        self.begin_requested(snapshot, drain, &mut step);
         self.cool(snapshot, &mut step.events);
         self.cross(snapshot, false, &mut step.events);
         self.part(snapshot, &mut step.events);
@@ -192,7 +208,7 @@ impl Engine {
         let due = match &self.ladder {
             Some(ladder) if ladder.is_killing() => QUICKEST_GLANCE,
             Some(_) => QUICKEST,
-            None if settling || doubted => QUICKEST,
+            None if settling || doubted || !self.requests.is_empty() => QUICKEST,
             // Whether it is thrashing shows in what is looked at only then.
             None if somebody_waits || guest.mem_available < guest.reserve() => {
                 SLOWEST.min(pace::look(ways.iter().copied()))

@@ -26,14 +26,13 @@ pub(super) struct Relative {
     members: Vec<ProcessKey>,
 }
 
-/// Every family of the guest.
-pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
-    let samples: HashMap<ProcessKey, &AgentSample> =
-        snapshot.agents.iter().map(|a| (a.agent.root, a)).collect();
+/// Every family among `agents`.
+pub(super) fn families(agents: &[AgentSample]) -> Vec<Family> {
+    let samples = by_root(agents);
     let mut families: Vec<Family> = Vec::new();
     let mut index: HashMap<ProcessKey, usize> = HashMap::new();
     let mut found: Vec<(Vec<ProcessKey>, &AgentSample)> =
-        snapshot.agents.iter().map(|a| (above(a, &samples), a)).collect();
+        agents.iter().map(|a| (above(a, &samples), a)).collect();
     found.sort_by_key(|(above, _)| above.len());
     for (above, sample) in found {
         let top = above.last().copied().unwrap_or(sample.agent.root);
@@ -59,22 +58,18 @@ pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
     families
 }
 
-/// The family of the agent with that root, by the topmost agent's root.
-pub(super) fn family(snapshot: &Snapshot, top: ProcessKey) -> Option<Family> {
-    families(snapshot)
-        .into_iter()
-        .find(|f| f.agents.first().is_some_and(|a| a.agent.root == top || a.above.last() == Some(&top)))
+/// The agents with these roots and all below them, as families of their own, whoever is above them.
+pub(super) fn below(snapshot: &Snapshot, roots: &[ProcessKey]) -> Vec<Family> {
+    let samples = by_root(&snapshot.agents);
+    let is_below = |a: &&AgentSample| {
+        roots.contains(&a.agent.root) || above(a, &samples).iter().any(|root| roots.contains(root))
+    };
+    let agents: Vec<AgentSample> = snapshot.agents.iter().filter(is_below).cloned().collect();
+    families(&agents)
 }
 
-/// What is left of the agents with these roots, as one: they were a family when something was decided about them.
-pub(super) fn relatives(snapshot: &Snapshot, roots: &[ProcessKey]) -> Option<AgentSample> {
-    let is_one = |f: &Family| f.agents.iter().any(|a| roots.contains(&a.agent.root));
-    families(snapshot).into_iter().filter(is_one).map(|f| f.whole).reduce(|mut all, other| {
-        all.members.extend(other.members);
-        all.charge = all.charge + other.charge;
-        all.cgroup = None;
-        all
-    })
+fn by_root(agents: &[AgentSample]) -> HashMap<ProcessKey, &AgentSample> {
+    agents.iter().map(|a| (a.agent.root, a)).collect()
 }
 
 /// The roots above an agent, nearest first. One that has ended is the last that is known.
@@ -117,9 +112,9 @@ fn descended(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) 
 }
 
 impl Family {
-    /// The topmost agent's root.
-    pub(super) fn top(&self) -> ProcessKey {
-        self.agents.first().and_then(|a| a.above.last()).copied().unwrap_or(self.whole.agent.root)
+    /// The roots of all of them, the topmost first.
+    pub(super) fn roots(&self) -> Vec<ProcessKey> {
+        self.agents.iter().map(|a| a.agent.root).collect()
     }
 
     /// As few whole sub-agents as cover `shortfall`, those that `weight` more first; `None` where all of them do not.

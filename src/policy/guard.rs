@@ -134,7 +134,7 @@ impl Guard {
         danger: &Danger,
         may_end: impl Fn(&Family) -> bool,
     ) -> Judgement {
-        let mut suspects = families(snapshot);
+        let mut suspects = families(&snapshot.agents);
         if suspects.is_empty() {
             return Judgement::Spare(Spared::NoAgents);
         }

@@ -11,6 +11,7 @@ use crate::model::{
 use super::Wave;
 use super::culprit::{Choice, touchable, within};
 use super::pace::QUICKEST;
+use super::subject::Subject;
 use super::watch::Freed;
 
 /// How long a `KILL` may take to show: a process of 8 GiB takes a second to give its pages back.
@@ -35,10 +36,7 @@ const YOUNG: usize = 5;
 pub(super) struct Ladder {
     pub(super) action: u64,
     pub(super) agent: AgentRef,
-    /// The topmost agent, where a whole family is in question.
-    pub(super) family: Option<ProcessKey>,
-    /// The roots of the agents in question.
-    pub(super) roots: Vec<ProcessKey>,
+    pub(super) subject: Subject,
     pub(super) signal: Signal,
     longest: Duration,
     top: ProcessKey,
@@ -81,8 +79,7 @@ pub(super) struct Beginning<'a> {
     pub(super) action: u64,
     pub(super) at: Boottime,
     pub(super) agent: AgentRef,
-    pub(super) family: Option<ProcessKey>,
-    pub(super) roots: Vec<ProcessKey>,
+    pub(super) subject: Subject,
     pub(super) sample: &'a AgentSample,
     pub(super) guest: &'a Guest,
     pub(super) choice: &'a Choice,
@@ -94,7 +91,7 @@ pub(super) struct Beginning<'a> {
 
 impl Ladder {
     pub(super) fn begin(beginning: Beginning<'_>) -> Self {
-        let Beginning { action, at, agent, family, roots, sample, guest, choice, longest, grace } = beginning;
+        let Beginning { action, at, agent, subject, sample, guest, choice, longest, grace } = beginning;
         let top = choice.culprit.top;
         // Nobody could do anything in so short a time, and the next tick may be too late.
         let hurried = grace <= QUICKEST;
@@ -109,8 +106,7 @@ impl Ladder {
         Self {
             action,
             agent,
-            family,
-            roots,
+            subject,
             signal,
             longest,
             top,
@@ -147,7 +143,7 @@ impl Ladder {
                 gone: at,
                 peak: self.peak,
                 least_room: self.least_room,
-                family: self.family,
+                subject: self.subject.clone(),
             });
         };
         self.peak = self.peak.max(agent.charge.total());
@@ -179,7 +175,7 @@ impl Ladder {
             Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
                 Progress::Failed(Failure::Survivors(living.len()))
             }
-            Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.roots.contains(&self.top) => {
+            Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.subject.names(self.top) => {
                 self.widen(at, agent)
             }
             // More than were reached: something of it forked meanwhile.
@@ -227,8 +223,8 @@ impl Ladder {
         let top = next.map_or(agent.agent.root, |at| self.above[at]);
         let innocent = |m: &Member| m.protected || (m.carries_agent && m.key != top);
         // With it something else would go: then the agent, which is at fault for all of it.
-        let top = if !self.roots.contains(&top) && within(agent, top).any(innocent) {
-            self.above.iter().copied().find(|key| self.roots.contains(key)).unwrap_or(agent.agent.root)
+        let top = if !self.subject.names(top) && within(agent, top).any(innocent) {
+            self.above.iter().copied().find(|key| self.subject.names(*key)).unwrap_or(agent.agent.root)
         } else {
             top
         };
@@ -242,7 +238,7 @@ impl Ladder {
         let what = What::Widened {
             action: self.action,
             culprit: super::culprit::named(agent, self.top, self.targets.len()),
-            whole: self.roots.contains(&top),
+            whole: self.subject.names(top),
         };
         Progress::Send(self.wave(Signal::Kill, self.targets.clone(), Some(agent)), Some(what))
     }
@@ -273,7 +269,7 @@ impl Ladder {
         if signal == Signal::Stop {
             // Not the agent itself: its shell would take the terminal back from it, and never return it.
             let targets: Vec<ProcessKey> =
-                targets.into_iter().filter(|key| !self.roots.contains(key)).collect();
+                targets.into_iter().filter(|key| !self.subject.names(*key)).collect();
             self.held
                 .extend(targets.iter().filter(|key| !self.held.contains(key)).copied().collect::<Vec<_>>());
             return Wave { action, signal, targets, released: Vec::new(), cgroup };

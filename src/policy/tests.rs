@@ -2,6 +2,7 @@
 
 mod guard;
 mod proof;
+mod requests;
 mod restarts;
 mod simulated;
 

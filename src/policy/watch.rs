@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::fill::SHORTEST;
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines, ProcessKey};
+use super::subject::Subject;
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines};
 
 /// Below this share of the warn line an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
@@ -43,7 +44,7 @@ pub(super) struct Watch {
 }
 
 /// What an agent waits for before it may be acted on again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Cooldown {
     /// All targets are gone; their memory should come back.
     Freed(Freed),
@@ -52,7 +53,7 @@ pub(super) enum Cooldown {
 }
 
 /// What was expected of an action.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Freed {
     pub(super) action: u64,
     pub(super) decided: Boottime,
@@ -61,8 +62,7 @@ pub(super) struct Freed {
     pub(super) peak: Bytes,
     /// Lowest room of the guest seen while the targets lived.
     pub(super) least_room: Bytes,
-    /// The topmost agent, where a whole family was in question.
-    pub(super) family: Option<ProcessKey>,
+    pub(super) subject: Subject,
 }
 
 /// Where a charge went, seen from the warn line.
@@ -147,21 +147,20 @@ impl Watch {
     /// Ends a cooldown that has come to its end. `Some` with what was freed and whether the guest shows it.
     /// `charge` is what is left of what the action was about.
     pub(super) fn cool(&mut self, at: Boottime, guest: &Guest, charge: Bytes) -> Option<(Freed, bool)> {
-        match self.cooldown? {
-            Cooldown::Failed { until } if at >= until => {
-                self.cooldown = None;
+        match self.cooldown.take()? {
+            Cooldown::Failed { until } => {
+                self.cooldown = (at < until).then_some(Cooldown::Failed { until });
                 None
             }
-            Cooldown::Failed { .. } => None,
             Cooldown::Freed(freed) => {
                 let expected = freed.peak.saturating_sub(charge);
                 // Half of it: other processes go on allocating meanwhile.
                 let back = guest.room() >= freed.least_room + expected.share(1, 2);
-                let done = back || at.since(freed.gone) >= LONGEST_COOLDOWN;
-                done.then(|| {
-                    self.cooldown = None;
-                    (freed, back)
-                })
+                if back || at.since(freed.gone) >= LONGEST_COOLDOWN {
+                    return Some((freed, back));
+                }
+                self.cooldown = Some(Cooldown::Freed(freed));
+                None
             }
         }
     }

@@ -8,9 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use claude_watchdog::ipc::{Client, ClientError, Fault, Limits, bind};
+use claude_watchdog::model::EventLog;
 use tokio::sync::watch;
 
-use super::world::{FOLLOW, GENEROUS, GUARD, Peer, STATUS, Server, available, large, run, socket_in, status};
+use super::world::{
+    FOLLOW, GENEROUS, GUARD, Peer, Published, STATUS, Server, available, large, run, socket_in, status,
+};
 
 #[test]
 fn a_flood_of_calls_waits_its_turn() {
@@ -171,5 +174,6 @@ fn serve_with_few_fds(path: &Path) {
     setrlimit(Resource::Nofile, limit).unwrap();
     let (_published, receiver) = watch::channel(Arc::new(status(1)));
     let limits = GENEROUS;
-    run(listener, receiver, limits, std::future::pending());
+    let (_log, events) = watch::channel(EventLog::default());
+    run(listener, Published { status: receiver, events }, limits, std::future::pending());
 }

@@ -3,5 +3,6 @@
 
 mod calls;
 mod hostile;
+mod requests;
 mod socket;
 mod world;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::ipc::{Client, Fault, Limits, Service, bind, serve};
-use claude_watchdog::model::status::StatusInfo;
-use claude_watchdog::model::{Explanation, Pid, Uid};
+use claude_watchdog::ipc::{Caller, Client, Fault, Limits, Service, bind, serve};
+use claude_watchdog::model::status::{ActionInfo, StatusInfo};
+use claude_watchdog::model::{EventLog, Explanation, Pid, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
@@ -59,11 +59,33 @@ pub(super) fn large(available: u64) -> StatusInfo {
     StatusInfo { notes: vec!["x".repeat(1 << 20)], ..status(available) }
 }
 
-struct Published(watch::Receiver<Arc<StatusInfo>>);
+pub(super) struct Published {
+    pub(super) status: watch::Receiver<Arc<StatusInfo>>,
+    pub(super) events: watch::Receiver<EventLog>,
+}
 
 impl Service for Published {
     async fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
-        self.0.clone()
+        self.status.clone()
+    }
+
+    fn events(&self) -> watch::Receiver<EventLog> {
+        self.events.clone()
+    }
+
+    /// Agents are `claude-1`, which ends at once, `stuck`, which never does, and `another's`.
+    async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, Fault> {
+        assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
+        match agent.as_str() {
+            "claude-1" => Ok(status(1).actions.remove(0)),
+            "stuck" => std::future::pending().await,
+            "another's" => Err(Fault::PermissionDenied {}),
+            _ => Err(Fault::NoSuchAgent { agent }),
+        }
+    }
+
+    async fn reload(&self, _: Caller) -> Result<Vec<String>, Fault> {
+        Err(Fault::InvalidConfiguration { problem: "config.toml:3: no such key".to_owned() })
     }
 
     async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
@@ -94,6 +116,7 @@ pub(super) fn explanation(pid: Pid) -> Explanation {
 pub(super) struct Server {
     pub(super) directory: TempDir,
     pub(super) published: Option<watch::Sender<Arc<StatusInfo>>>,
+    pub(super) events: Option<watch::Sender<EventLog>>,
     pub(super) stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -106,19 +129,36 @@ impl Server {
     pub(super) fn with(limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (published, receiver) = watch::channel(Arc::new(status(1)));
+        let (log, events) = watch::channel(EventLog::default());
+        let published_here = Published { status: receiver, events };
         let (stop, stopped) = oneshot::channel::<()>();
         let (listener, file) = bind(&socket_in(&directory)).unwrap();
         let thread = thread::spawn(move || {
-            run(listener, receiver, limits, async {
+            run(listener, published_here, limits, async {
                 let _ = stopped.await;
             });
             drop(file);
         });
-        Self { directory, published: Some(published), stop: Some(stop), thread: Some(thread) }
+        Self {
+            directory,
+            published: Some(published),
+            events: Some(log),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     pub(super) fn publish(&self, status: StatusInfo) {
         self.published.as_ref().unwrap().send(Arc::new(status)).unwrap();
+    }
+
+    /// An event of user `uid`; `None`: of the guest.
+    pub(super) fn happens(&self, uid: Option<u32>) {
+        let event = serde_json::from_value(json!({
+            "number": 0, "time": "2026-11-23T14:02:05Z", "kind": "found", "level": "info", "uid": uid, "charge": 3,
+            "message": "found it",
+        }));
+        self.events.as_ref().unwrap().send_modify(|log| log.push(event.unwrap()));
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -159,14 +199,14 @@ impl Drop for Server {
 
 pub(super) fn run(
     listener: std::os::unix::net::UnixListener,
-    receiver: watch::Receiver<Arc<StatusInfo>>,
+    published: Published,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = tokio::net::UnixListener::from_std(listener).unwrap();
-        serve(listener, Rc::new(Published(receiver)), limits, shutdown).await;
+        serve(listener, Rc::new(published), limits, shutdown).await;
     });
 }
 

@@ -5,7 +5,7 @@ mod page;
 mod style;
 mod text;
 
-pub use output::{print, to_json};
+pub use output::{Printed, print, print_line, to_json};
 pub(in crate::cli) use page::{Page, WIDTH};
 pub(in crate::cli) use style::Paint;
 pub use style::Style;

@@ -12,6 +12,27 @@ pub fn print(text: &str) -> io::Result<()> {
     write(&mut stdout().lock(), text)
 }
 
+/// Whether somebody still reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printed {
+    /// All of it was taken.
+    Whole,
+    /// The reader has seen enough.
+    Unwanted,
+}
+
+/// Prints one line of several, at once, and tells whether more is wanted.
+///
+/// # Errors
+/// Any other failure to write than a reader that left.
+pub fn print_line(line: &str) -> io::Result<Printed> {
+    let mut out = stdout().lock();
+    match out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Printed::Unwanted),
+        result => result.map(|()| Printed::Whole),
+    }
+}
+
 /// One JSON object on one line, with its fields in their order.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ impl Seen {
 }
 
 /// What does not change from tick to tick.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// Where `/proc` is.
     pub(super) proc: PathBuf,
@@ -65,14 +65,14 @@ pub(super) struct Settings {
 /// Explains processes to those who ask over the socket.
 #[derive(Debug)]
 pub(super) struct Explainer {
-    settings: Arc<Settings>,
+    settings: watch::Receiver<Arc<Settings>>,
     seen: watch::Receiver<Seen>,
     places: Places,
 }
 
 impl Explainer {
-    pub(super) fn new(settings: Settings, seen: watch::Receiver<Seen>) -> Self {
-        Self { settings: Arc::new(settings), seen, places: Places::default() }
+    pub(super) fn new(settings: watch::Receiver<Arc<Settings>>, seen: watch::Receiver<Seen>) -> Self {
+        Self { settings, seen, places: Places::default() }
     }
 
     /// What is made of `pid`, as `reader` may see it.
@@ -80,9 +80,10 @@ impl Explainer {
         let place = self.places.take(reader).ok_or(Fault::Busy {})?;
         // A clone, not the loan: whoever publishes waits until a loan is given back.
         let seen = self.seen.borrow().clone();
-        let reading = reading::read(&self.settings, pid, reader, seen.roots(), place).await?;
+        let settings = Arc::clone(&self.settings.borrow());
+        let reading = reading::read(&settings, pid, reader, seen.roots(), place).await?;
         // By now there may be a newer one, as new as the reading.
         let seen = self.seen.borrow().clone();
-        Ok(build::explanation(&reading, &seen, &self.settings).seen_by(reader))
+        Ok(build::explanation(&reading, &seen, &settings).seen_by(reader))
     }
 }

@@ -51,6 +51,11 @@ fn guarded(culprit: &Culprit, whole: bool, agents: usize, danger: Danger) -> Wha
     What::Acted(Decision { cause, shortfall, grown, agents, signal, ..decision })
 }
 
+fn requested(culprit: &Culprit, by: u32, agents: usize) -> What {
+    let What::Acted(decision) = decision(culprit.clone(), true, false) else { unreachable!() };
+    What::Acted(Decision { cause: Cause::Request { by: Uid::new(by) }, agents, ..decision })
+}
+
 fn of_guest(what: What) -> Event {
     Event { agent: None, charge: Bytes::mib(900), what }
 }
@@ -66,6 +71,8 @@ fn all() -> Vec<Event> {
         event(Bytes::gib(6), guarded(&culprit, false, 1, danger(200, false))),
         event(Bytes::gib(6), guarded(&culprit, true, 1, danger(0, true))),
         event(Bytes::gib(6), guarded(&culprit, false, 3, danger(3000, false))),
+        event(Bytes::gib(6), requested(&culprit, 1000, 1)),
+        event(Bytes::gib(6), requested(&culprit, 0, 3)),
         event(Bytes::gib(6), What::Widened { action: 1, culprit: culprit.clone(), whole: false }),
         event(Bytes::gib(6), What::Widened { action: 1, culprit, whole: true }),
         event(Bytes::gib(14), What::HeldBack { actions: 1, wait: Duration::from_secs(10) }),

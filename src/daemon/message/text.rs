@@ -2,7 +2,7 @@
 
 use super::{processes, seconds};
 use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
-use crate::model::{AgentId, AgentRef, Bytes, Event, Signal};
+use crate::model::{AgentId, AgentRef, Bytes, Event, Signal, Uid};
 
 pub(super) fn text(event: &Event) -> String {
     match &event.agent {
@@ -120,6 +120,8 @@ fn reason(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
             format!("{}; {id} is at {charge}, of which it took {grown} since all was well", standing(danger))
         }
         Cause::Guard(danger) => format!("{}; {id} is at {charge}", standing(danger)),
+        Cause::Request { by: Uid::ROOT } => format!("{id} is at {charge}; root asked for its end"),
+        Cause::Request { by } => format!("{id} is at {charge}; user {by} asked for its end"),
     }
 }
 
@@ -131,9 +133,13 @@ fn whom(agent: &AgentRef, decision: &Decision) -> String {
             .as_ref()
             .map(|command| format!("; take up its work with `{command}` in its directory"))
             .unwrap_or_default();
-        let shortfall = decision.shortfall;
-        let all = processes(decision.processes);
-        return format!("it whole ({all}), no part of it alone frees {shortfall}{resume}");
+        let why = match (&decision.cause, decision.agents) {
+            (Cause::Request { .. }, 0 | 1) => String::new(),
+            (Cause::Request { .. }, 2) => " with the agent that it started".to_owned(),
+            (Cause::Request { .. }, agents) => format!(" with the {} agents below it", agents - 1),
+            _ => format!(", no part of it alone frees {}", decision.shortfall),
+        };
+        return format!("it whole ({}){why}{resume}", processes(decision.processes));
     }
     let with = match decision.agents {
         0 | 1 => "; the agent goes on".to_owned(),
@@ -163,8 +169,8 @@ fn signalled(agent: &AgentId, signal: &str, delivered: usize, gone: usize, refus
 fn failed(agent: &AgentId, why: Failure) -> String {
     match why {
         Failure::Protected => format!(
-            "{agent} is over its kill line, but all of it is protected (a terminal multiplexer, a login or the desktop): \
-             nothing was done; end it by hand"
+            "{agent} is to end, but all of it is protected (a terminal multiplexer, a login or the desktop): nothing was \
+             done; end it by hand"
         ),
         Failure::Survivors(count) => {
             format!(

@@ -54,6 +54,8 @@ pub(super) struct Known {
     pub(super) rule: Option<Arc<Recognised>>,
     /// The rule that matched this very image before it gave itself a new title.
     matched: Option<Arc<Recognised>>,
+    /// The rules have changed since they were asked: what they say anew counts.
+    outdated: bool,
     /// Its parent's copy, forked and nothing else yet: whatever it looks like, it is no agent of its own.
     copy: bool,
     pub(super) environment: Environment,
@@ -74,7 +76,9 @@ impl Known {
     ) -> Self {
         let Program { uid, exe, is_copy } = program;
         let same = before.filter(|known| known.exe == exe && known.image == stat.start_stack);
-        let matched = same.as_ref().and_then(|known| known.rule.clone());
+        let still = |known: &Self| if known.outdated { known.matched.clone() } else { known.rule.clone() };
+        let matched = same.as_ref().and_then(still);
+        let outdated = same.as_ref().filter(|known| known.outdated).and_then(|known| known.rule.clone());
         let mut known = Self {
             key: stat.key,
             parent: stat.parent,
@@ -85,6 +89,7 @@ impl Known {
             uid,
             rule: None,
             matched,
+            outdated: false,
             copy: is_copy || same.as_ref().is_some_and(|known| known.copy),
             environment: same.as_ref().map_or(Environment::Unasked, |known| known.environment.clone()),
             name: name(exe.as_deref(), None, &stat.comm),
@@ -93,6 +98,11 @@ impl Known {
             looked: Some(at),
         };
         known.recognise(rules, &[], &|| None);
+        if known.rule.is_none() && outdated.is_some() {
+            // Until its arguments are there to ask by.
+            known.rule = outdated;
+            known.outdated = true;
+        }
         known
     }
 
@@ -107,6 +117,14 @@ impl Known {
         }
         let again = self.due().is_some_and(|due| at >= due);
         stat.comm == self.comm && stat.start_stack == self.image && !again
+    }
+
+    /// Has it looked at again, by other rules. What its own said before counts on where that rule is `lasting`: it may
+    /// have given itself a title since, by which no rule would know it.
+    pub(super) fn doubt(&mut self, lasting: impl Fn(&str) -> bool) {
+        self.matched = self.rule.clone().filter(|rule| lasting(&rule.rule));
+        self.outdated = true;
+        self.looked = None;
     }
 
     /// When it is to be looked at again, young as it is and known by no rule: each second at first, and then each time when
@@ -135,6 +153,7 @@ impl Known {
     pub(super) fn arguments(&mut self, rules: &Rules, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
         self.name = name(self.exe.as_deref(), argv.first(), &self.comm);
         self.command = command(argv);
+        self.outdated = false;
         self.recognise(rules, argv, cwd);
     }
 

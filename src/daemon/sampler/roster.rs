@@ -125,6 +125,16 @@ impl Roster {
         Ok(self.changed)
     }
 
+    /// Goes by other rules from now on: every process is asked anew what it runs, in the next look.
+    pub(super) fn reconfigure(&mut self, rules: Arc<Rules>) {
+        let lasting = rules.lasting(&self.rules);
+        for known in self.known.values_mut() {
+            known.doubt(|rule| lasting.iter().any(|name| name == rule));
+        }
+        self.rules = rules;
+        self.swept = self.swept.map(|_| Boottime::default());
+    }
+
     /// Every process as the census is to know it.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.known.values().map(|known| self.seen_one(known)).collect()

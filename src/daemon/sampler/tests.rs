@@ -524,3 +524,30 @@ fn an_agents_total_holds_those_that_it_started() {
     let totals: Vec<_> = status.agents.iter().map(|a| (a.charge, a.total_charge)).collect();
     assert_eq!(totals, [(Bytes::mib(6), Bytes::mib(306)), (Bytes::mib(300), Bytes::mib(300))]);
 }
+
+/// Other rules count for processes that are known already, by what they run now; what is not touched by them stays.
+#[test]
+fn other_rules_count_at_once_and_lose_nobody() {
+    let rules = |text: &str| {
+        let patches: std::collections::BTreeMap<String, crate::model::RulePatch> =
+            toml::from_str(text).unwrap();
+        Arc::new(Rules::new(&patches).unwrap())
+    };
+    let script = "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js";
+    let world = World::new()
+        .process(100, 1, "claude", "/usr/bin/node", &["node", script], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node", "mine.js"], 50)
+        .process(200, 1, "tool", "/opt/tool", &["tool"], 30);
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node"]);
+    // It gave itself a title meanwhile, by which no rule would know it.
+    fs::write(world.file(100, "cmdline"), "some title\0").unwrap();
+    sampler.reconfigure(rules("[mine]\nexe = [\"/opt/tool\"]\n"));
+    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node", "mine-200 30M: tool"]);
+    sampler.reconfigure(rules("[mine]\nexe = [\"/opt/other\"]\n"));
+    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node"], "the rule of the other matches no more");
+    sampler.reconfigure(rules("[claude]\nenabled = false\n"));
+    assert_eq!(seen(&mut sampler), [""; 0]);
+    sampler.reconfigure(Arc::new(Rules::built_in()));
+    assert_eq!(seen(&mut sampler), [""; 0], "by its title it is none");
+}

@@ -1,6 +1,7 @@
 //! One client from its first byte to its last.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,13 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::dispatch::{Answer, ExplainReply, StatusReply, dispatch};
-use super::{Limits, Service};
+use super::dispatch::{Answer, EventsReply, ExplainReply, ReloadReply, StatusReply, StopReply, dispatch};
+use super::{Caller, Limits, Service};
+use crate::ipc::Fault;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
-use crate::model::Uid;
+use crate::model::event_log::Unread;
 use crate::model::status::StatusInfo;
+use crate::model::{EventLog, Pid, Uid};
 
 /// The longest call taken.
 const CALL_CAP: usize = 64 << 10;
@@ -57,6 +60,15 @@ impl Connection {
             let call: Call = serde_json::from_slice(&message)?;
             let answer = dispatch(&call);
             match answer {
+                // Done all the same, and nothing said of it.
+                Ok(Answer::Stop(agent)) if call.oneway => {
+                    let by = self.caller(service);
+                    let _ = self.attend(service.stop(agent, by)).await?;
+                }
+                Ok(Answer::Reload) if call.oneway => {
+                    let by = self.caller(service);
+                    let _ = self.attend(service.reload(by)).await?;
+                }
                 _ if call.oneway => {}
                 Err(fault) => self.send(&fault).await?,
                 Ok(Answer::Info(info)) => self.reply(info).await?,
@@ -66,10 +78,26 @@ impl Connection {
                     let newest = Arc::clone(&service.status().await.borrow());
                     self.reply(self.view(&newest)).await?;
                 }
-                Ok(Answer::Explain(pid)) => match service.explain(pid, self.peer).await {
-                    Ok(explanation) => self.reply(ExplainReply { explanation }).await?,
-                    Err(fault) => self.send(&fault).await?,
-                },
+                Ok(Answer::Explain(pid)) => {
+                    let told = self.attend(service.explain(pid, self.peer)).await?;
+                    self.answer(told.map(|explanation| ExplainReply { explanation })).await?;
+                }
+                Ok(Answer::Events(last)) if call.more => self.follow(service.events(), last).await?,
+                Ok(Answer::Events(last)) => {
+                    let events = service.events();
+                    let unread = self.unread(&events, None, last);
+                    self.reply(EventsReply::from(unread)).await?;
+                }
+                Ok(Answer::Stop(agent)) => {
+                    let by = self.caller(service);
+                    let done = self.attend(service.stop(agent, by)).await?;
+                    self.answer(done.map(|action| StopReply { action })).await?;
+                }
+                Ok(Answer::Reload) => {
+                    let by = self.caller(service);
+                    let done = self.attend(service.reload(by)).await?;
+                    self.answer(done.map(|notes| ReloadReply { notes })).await?;
+                }
             }
             self.pace().await;
         }
@@ -82,30 +110,72 @@ impl Connection {
             // A clone, not the loan: whoever publishes waits until a loan is given back.
             let newest = Arc::clone(&updates.borrow_and_update());
             self.send(&Reply { parameters: self.view(&newest), continues: true }).await?;
-            loop {
-                tokio::select! {
-                    changed = updates.changed() => {
-                        if changed.is_ok() {
-                            break;
-                        }
-                        // Nobody publishes any more: the last reply is the one that does not continue.
-                        return self.reply(self.view(&newest)).await;
-                    }
-                    read = self.fill(), if !self.ended => {
-                        read?;
-                        // Calls may wait behind a stream, but not without bound.
-                        if self.frames.is_over_cap() {
-                            return Err(ErrorKind::InvalidData.into());
-                        }
-                        if self.ended && self.is_gone().await {
-                            return Err(ErrorKind::ConnectionReset.into());
-                        }
-                    }
-                    () = sleep(HALF_CLOSED_CHECK), if self.ended => if self.is_gone().await {
-                        return Err(ErrorKind::ConnectionReset.into());
-                    },
-                }
+            if self.attend(updates.changed()).await?.is_err() {
+                // Nobody publishes any more: the last reply is the one that does not continue.
+                return self.reply(self.view(&newest)).await;
             }
+        }
+    }
+
+    /// The newest events, then every one that comes. A reader that lags too much is told how many it missed.
+    async fn follow(&mut self, mut log: watch::Receiver<EventLog>, last: Option<usize>) -> io::Result<()> {
+        log.mark_unchanged();
+        let mut unread = self.unread(&log, None, last);
+        loop {
+            let next = unread.next;
+            // The first reply tells that we listen, whatever there is; then only what is for this client.
+            self.send(&Reply { parameters: EventsReply::from(unread), continues: true }).await?;
+            unread = loop {
+                if self.attend(log.changed()).await?.is_err() {
+                    let left = self.unread(&log, Some(next), None);
+                    return self.reply(EventsReply::from(left)).await;
+                }
+                log.mark_unchanged();
+                let unread = self.unread(&log, Some(next), None);
+                if !unread.events.is_empty() {
+                    break unread;
+                }
+            };
+        }
+    }
+
+    fn unread(&self, log: &watch::Receiver<EventLog>, from: Option<u64>, last: Option<usize>) -> Unread {
+        let log = log.borrow();
+        log.read(from.unwrap_or_else(|| log.oldest()), last, self.peer)
+    }
+
+    /// Waits for something, and meanwhile has an eye on the client: that it left altogether is an error.
+    async fn attend<T>(&mut self, event: impl Future<Output = T>) -> io::Result<T> {
+        tokio::pin!(event);
+        loop {
+            tokio::select! {
+                happened = &mut event => return Ok(happened),
+                read = self.fill(), if !self.ended => {
+                    read?;
+                    // Calls may wait behind a slow one, but not without bound.
+                    if self.frames.is_over_cap() {
+                        return Err(ErrorKind::InvalidData.into());
+                    }
+                    if self.ended && self.is_gone().await {
+                        return Err(ErrorKind::ConnectionReset.into());
+                    }
+                }
+                () = sleep(HALF_CLOSED_CHECK), if self.ended => if self.is_gone().await {
+                    return Err(ErrorKind::ConnectionReset.into());
+                },
+            }
+        }
+    }
+
+    fn caller(&self, service: &impl Service) -> Caller {
+        let pid = self.stream.peer_cred().ok().and_then(|peer| peer.pid()).and_then(Pid::new);
+        service.verify(Caller { uid: self.peer, pid }, self.stream.as_fd())
+    }
+
+    async fn answer<P: Serialize>(&mut self, answer: Result<P, Fault>) -> io::Result<()> {
+        match answer {
+            Ok(parameters) => self.reply(parameters).await,
+            Err(fault) => self.send(&fault).await,
         }
     }
 

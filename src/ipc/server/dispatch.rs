@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
-use crate::model::status::StatusInfo;
-use crate::model::{Explanation, Pid};
+use crate::model::event_log::Unread;
+use crate::model::status::{ActionInfo, StatusInfo};
+use crate::model::{EventInfo, Explanation, Pid};
 
 /// What a call is answered with.
 #[derive(Debug)]
@@ -19,6 +20,12 @@ pub(super) enum Answer {
     Status,
     /// What one process is; to be found out.
     Explain(Pid),
+    /// The newest events, so many; again and again where `more` was asked for.
+    Events(Option<usize>),
+    /// The end of an agent.
+    Stop(String),
+    /// The configuration, read anew.
+    Reload,
 }
 
 /// Reply of `org.varlink.service.GetInfo`.
@@ -49,6 +56,31 @@ pub(super) struct ExplainReply {
     pub(super) explanation: Explanation,
 }
 
+/// Reply of `Events`.
+#[derive(Debug, Serialize)]
+pub(super) struct EventsReply {
+    pub(super) events: Vec<EventInfo>,
+    pub(super) missed: u64,
+}
+
+impl From<Unread> for EventsReply {
+    fn from(Unread { events, missed, .. }: Unread) -> Self {
+        Self { events, missed }
+    }
+}
+
+/// Reply of `Stop`.
+#[derive(Debug, Serialize)]
+pub(super) struct StopReply {
+    pub(super) action: ActionInfo,
+}
+
+/// Reply of `Reload`.
+#[derive(Debug, Serialize)]
+pub(super) struct ReloadReply {
+    pub(super) notes: Vec<String>,
+}
+
 /// Finds out what `call` asks for.
 pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
     let method = || call.method.clone();
@@ -60,6 +92,9 @@ pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
         (VARLINK, "GetInterfaceDescription") => Answer::Description(describe(parameters.take("interface")?)?),
         (INTERFACE, "Status") => Answer::Status,
         (INTERFACE, "Explain") => Answer::Explain(pid(parameters.take("pid")?)?),
+        (INTERFACE, "Events") => Answer::Events(parameters.take_optional("last")?),
+        (INTERFACE, "Stop") => Answer::Stop(parameters.take("agent")?),
+        (INTERFACE, "Reload") => Answer::Reload,
         (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),
         _ => return Err(Fault::InterfaceNotFound { interface: interface.to_owned() }),
     };

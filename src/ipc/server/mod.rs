@@ -5,6 +5,7 @@ mod dispatch;
 mod limits;
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::Fault;
 use super::codec::encode;
-use crate::model::status::StatusInfo;
-use crate::model::{Explanation, Pid, Uid};
+use crate::model::status::{ActionInfo, StatusInfo};
+use crate::model::{EventLog, Explanation, Pid, Uid};
 use connection::Connection;
 use limits::{Slot, Slots};
 
@@ -25,11 +26,34 @@ pub use limits::Limits;
 /// Pause after a failed accept. EMFILE lasts until somebody closes something, and accept(2) fails at once until then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose rights it has.
+    pub uid: Uid,
+    /// The process that connected; `None` where that has ended, or is in a pid namespace that we cannot see.
+    pub pid: Option<Pid>,
+}
+
 /// What the server asks of the supervisor.
 pub trait Service {
     /// The newest status, and word of every newer one. It may take a moment to make it a fresh one, but not without
     /// bound. It is unfiltered: each reader's view is cut here. Whoever holds the receiver is taken for a follower.
     fn status(&self) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
+
+    /// The newest events, and word of every newer one, unfiltered.
+    fn events(&self) -> watch::Receiver<EventLog>;
+
+    /// Who is at the other end of this socket, of whom its credentials say `caller`.
+    fn verify(&self, caller: Caller, _socket: BorrowedFd<'_>) -> Caller {
+        caller
+    }
+
+    /// Ends an agent; what became of it. It takes as long as that takes.
+    fn stop(&self, agent: String, by: Caller) -> impl Future<Output = Result<ActionInfo, Fault>>;
+
+    /// Takes up the configuration anew; what should be known about it. It may take a moment, but not without bound.
+    fn reload(&self, by: Caller) -> impl Future<Output = Result<Vec<String>, Fault>>;
 
     /// What the supervisor makes of one process, as `reader` may see it. It may take a moment, but not without bound.
     fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, Fault>>;

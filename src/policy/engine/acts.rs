@@ -1,34 +1,32 @@
 //! Actions: begun, advanced, brought to an end.
 
-use std::borrow::Cow;
-
 use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot};
 
 use super::tellings::event;
 use super::{Engine, QUICKEST, Step};
 use crate::policy::culprit::{Choice, choose};
-use crate::policy::family::{Family, family, relatives};
+use crate::policy::family::Family;
 use crate::policy::guard::{Judgement, Sentence};
 use crate::policy::ladder::{self, Beginning, Ladder, Progress};
+use crate::policy::subject::Subject;
 use crate::policy::watch::{Cooldown, Watch};
 
 /// What is decided, before it is known how much time there is for it.
-struct Plan<'a> {
-    cause: Cause,
+pub(super) struct Plan<'a> {
+    pub(super) cause: Cause,
     /// Who is told of.
-    agent: AgentRef,
+    pub(super) agent: AgentRef,
     /// What that one costs.
-    charge: Bytes,
-    family: Option<ProcessKey>,
-    roots: Vec<ProcessKey>,
-    sample: &'a AgentSample,
-    choice: Choice,
+    pub(super) charge: Bytes,
+    pub(super) subject: Subject,
+    pub(super) sample: &'a AgentSample,
+    pub(super) choice: Choice,
     /// The agent named loses all of itself.
-    whole: bool,
-    agents: usize,
-    shortfall: Bytes,
-    grown: Bytes,
+    pub(super) whole: bool,
+    pub(super) agents: usize,
+    pub(super) shortfall: Bytes,
+    pub(super) grown: Bytes,
 }
 
 impl Engine {
@@ -66,8 +64,7 @@ impl Engine {
             cause: Cause::Line,
             agent,
             charge: sample.charge.total(),
-            family: None,
-            roots: vec![sample.agent.root],
+            subject: Subject::Agent(sample.agent.root),
             sample,
             choice,
             whole,
@@ -108,8 +105,7 @@ impl Engine {
                     cause: Cause::Guard(danger),
                     agent,
                     charge,
-                    family: Some(family.top()),
-                    roots: family.agents.iter().map(|a| a.agent.root).collect(),
+                    subject: Subject::Family(family.roots()),
                     sample: &family.whole,
                     agents: losers.len(),
                     choice,
@@ -129,9 +125,14 @@ impl Engine {
         }
     }
 
-    fn carry_out(&mut self, plan: Plan<'_>, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        let Plan { cause, agent, charge, family, roots, sample, choice, whole, agents, shortfall, grown } =
-            plan;
+    pub(super) fn carry_out(
+        &mut self,
+        plan: Plan<'_>,
+        snapshot: &Snapshot,
+        drain: BytesPerSecond,
+        step: &mut Step,
+    ) {
+        let Plan { cause, agent, charge, subject, sample, choice, whole, agents, shortfall, grown } = plan;
         self.actions += 1;
         let rate = self.watches.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(drain);
         let grace = ladder::grace(self.act.grace, &snapshot.guest, rate);
@@ -139,8 +140,7 @@ impl Engine {
             action: self.actions,
             at: snapshot.at,
             agent: agent.clone(),
-            family,
-            roots,
+            subject,
             sample,
             guest: &snapshot.guest,
             choice: &choice,
@@ -163,14 +163,24 @@ impl Engine {
         };
         step.events.push(Event { agent: Some(agent.clone()), charge, what: What::Acted(decision) });
         if self.act.dry_run {
-            self.said = matches!(cause, Cause::Guard(_));
+            match cause {
+                Cause::Guard(_) => self.said = true,
+                Cause::Line => self.said = false,
+                Cause::Request { .. } => return,
+            }
             self.with_watch(agent.root, |watch| watch.said = true);
             return;
         }
-        if whole && let Some(ended) = snapshot.agents.iter().find(|a| a.agent.root == agent.root) {
+        let for_memory = !matches!(cause, Cause::Request { .. });
+        if whole
+            && for_memory
+            && let Some(ended) = snapshot.agents.iter().find(|a| a.agent.root == agent.root)
+        {
             self.restarts.ended(snapshot.at, ended);
         }
-        self.guard.acts();
+        if for_memory {
+            self.guard.acts();
+        }
         step.wave = Some(ladder.first_wave(sample));
         self.ladder = Some(ladder);
     }
@@ -205,11 +215,7 @@ impl Engine {
         step: &mut Step,
     ) {
         let root = ladder.agent.root;
-        let sample = match ladder.family {
-            // Who was between two of them may have ended.
-            Some(_) => relatives(snapshot, &ladder.roots).map(Cow::Owned),
-            None => subject(snapshot, root, None),
-        };
+        let sample = ladder.subject.seen(snapshot);
         let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
         let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();
         let acted_on = ladder.agent.clone();
@@ -240,17 +246,5 @@ impl Engine {
         if let Some(watch) = self.watches.get_mut(&root) {
             change(watch);
         }
-    }
-}
-
-/// What an action is about: one agent, or its family as one.
-pub(super) fn subject(
-    snapshot: &Snapshot,
-    root: ProcessKey,
-    top: Option<ProcessKey>,
-) -> Option<Cow<'_, AgentSample>> {
-    match top {
-        Some(top) => family(snapshot, top).map(|f| Cow::Owned(f.whole)),
-        None => snapshot.agents.iter().find(|a| a.agent.root == root).map(Cow::Borrowed),
     }
 }

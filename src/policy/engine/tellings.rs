@@ -4,7 +4,6 @@ use crate::model::event::What;
 use crate::model::{AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
 use super::Engine;
-use super::acts::subject;
 use crate::policy::watch::{Cooldown, Crossing, Freed, Watch};
 
 impl Engine {
@@ -45,7 +44,7 @@ impl Engine {
             let Some(watch) = self.watches.get_mut(&sample.agent.root) else { continue };
             let charge = left_of(watch, snapshot);
             if let Some((freed, back)) = watch.cool(snapshot.at, &snapshot.guest, charge) {
-                events.push(event(sample, ended(freed, charge, back, snapshot.at)));
+                events.push(event(sample, ended(&freed, charge, back, snapshot.at)));
             }
         }
     }
@@ -60,12 +59,14 @@ impl Engine {
             }
             let agent = watch.agent.clone();
             let tell = |what| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, what };
-            if let Some(Cooldown::Freed(freed)) = watch.cooldown {
+            if watch.is_settling() {
                 // A whole agent was ended: it stays until its memory is back.
                 watch.update(snapshot.at, Bytes::ZERO, self.lines);
                 let charge = left_of(watch, snapshot);
-                let Some((_, back)) = watch.cool(snapshot.at, &snapshot.guest, charge) else { return true };
-                events.push(tell(ended(freed, charge, back, snapshot.at)));
+                let Some((freed, back)) = watch.cool(snapshot.at, &snapshot.guest, charge) else {
+                    return true;
+                };
+                events.push(tell(ended(&freed, charge, back, snapshot.at)));
             }
             events.push(tell(What::Gone));
             false
@@ -86,9 +87,9 @@ impl Engine {
 
 /// What is left of what the last action on an agent was about.
 fn left_of(watch: &Watch, snapshot: &Snapshot) -> Bytes {
-    match watch.cooldown {
-        Some(Cooldown::Freed(Freed { family: Some(top), .. })) => {
-            subject(snapshot, watch.agent.root, Some(top)).map(|s| s.charge.total()).unwrap_or_default()
+    match &watch.cooldown {
+        Some(Cooldown::Freed(freed)) => {
+            freed.subject.seen(snapshot).map(|s| s.charge.total()).unwrap_or_default()
         }
         _ => watch.charge(),
     }
@@ -98,7 +99,7 @@ pub(super) fn event(sample: &AgentSample, what: What) -> Event {
     Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what }
 }
 
-fn ended(freed: Freed, charge: Bytes, back: bool, at: Boottime) -> What {
+fn ended(freed: &Freed, charge: Bytes, back: bool, at: Boottime) -> What {
     What::Ended {
         action: freed.action,
         freed: freed.peak.saturating_sub(charge),

@@ -14,7 +14,7 @@ fn guest() -> World {
 
 impl World {
     /// `child` is an agent of its own, started by that member of another one.
-    fn sub_agent(mut self, of: i32, pid: i32, charge: Bytes) -> Self {
+    pub(super) fn sub_agent(mut self, of: i32, pid: i32, charge: Bytes) -> Self {
         let parent = self.snapshot.agents.iter().find(|a| a.member(key(of)).is_some()).unwrap().agent.clone();
         self.member(of).carries_agent = true;
         self = self.agent(pid, charge);

@@ -1,0 +1,48 @@
+//! Asks for it and waits.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::render;
+use crate::cli::args::Stop;
+use crate::cli::exit;
+use crate::cli::terminal::{print, shown, to_json};
+use crate::ipc::{Client, ClientError, Fault, paths};
+
+/// No supervisor answers.
+const ABSENT: u8 = 3;
+
+/// Why it is not ended, or not told.
+#[derive(Debug, thiserror::Error)]
+enum Unended {
+    #[error("{}: {}", shown(agent), shown(&fault.to_string()))]
+    Refused { agent: String, fault: Fault },
+    #[error(transparent)]
+    Client(ClientError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("cannot write: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Runs `claude-watchdog stop`.
+pub(in crate::cli) fn run(options: &Stop, socket: Option<&Path>) -> ExitCode {
+    match stop(options, socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Unended::Client(ClientError::Absent { .. })) => exit::fail(&error, ABSENT),
+        Err(error) => exit::fail(&error, 1),
+    }
+}
+
+fn stop(options: &Stop, socket: Option<&Path>) -> Result<(), Unended> {
+    let asked =
+        Client::connect(&paths::candidates(socket)).and_then(|mut client| client.stop(&options.agent));
+    let action = asked.map_err(|error| match error {
+        ClientError::Refused { fault, .. } => Unended::Refused { agent: options.agent.clone(), fault },
+        other => Unended::Client(other),
+    })?;
+    let text = if options.json { to_json(&action)? } else { render(&action) };
+    print(&text)?;
+    Ok(())
+}

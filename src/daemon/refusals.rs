@@ -1,0 +1,49 @@
+//! Who was refused something, so that it can be logged without being flooded.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::Uid;
+
+/// One line a user in this time; the socket takes 64 calls a second from each connection.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Users of whom that is remembered; a guest has fewer.
+const MOST: usize = 64;
+
+/// When each user was last told of.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(RefCell<HashMap<Uid, Instant>>);
+
+impl Refusals {
+    /// Whether another refusal of this user is to be logged.
+    pub(super) fn is_news(&self, user: Uid, now: Instant) -> bool {
+        let mut last = self.0.borrow_mut();
+        last.retain(|_, at| now.duration_since(*at) < EVERY);
+        if last.contains_key(&user) || last.len() >= MOST {
+            return false;
+        }
+        last.insert(user, now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_user_is_logged_once_in_a_while_and_keeps_nobody_else_out() {
+        let (refusals, alice, bob, now) =
+            (Refusals::default(), Uid::new(1000), Uid::new(1001), Instant::now());
+        assert!(refusals.is_news(alice, now));
+        assert!(!refusals.is_news(alice, now));
+        assert!(refusals.is_news(bob, now));
+        assert!(refusals.is_news(alice, now + EVERY));
+        let users = (0..1000).filter(|uid| refusals.is_news(Uid::new(*uid), now + EVERY)).count();
+        assert!(users <= MOST, "{users}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What is asked of the loop over the socket: an agent's end, another configuration.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::calls::Calls;
+use super::message::Message;
+use super::reload::Loaded;
+use crate::ipc::Fault;
+use crate::model::event::{Cause, What};
+use crate::model::status::ActionInfo;
+use crate::model::{AgentRef, Event, ProcessKey, Uid};
+use crate::policy::Engine;
+
+/// So many may wait for the loop, which takes all of them with each look.
+const QUEUE: usize = 16;
+
+/// Something that the loop is to do.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// An agent is to end.
+    Stop(Stop),
+    /// Another configuration is to count; the answer has what should be known about it.
+    Reload(Box<Loaded>, oneshot::Sender<Vec<String>>),
+}
+
+/// An agent that is to end. Whether `by` may ask for it was asked before.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) agent: AgentRef,
+    pub(super) by: Uid,
+    /// Told when it has ended, or did not.
+    pub(super) answer: oneshot::Sender<Result<ActionInfo, Fault>>,
+}
+
+/// The near end, for those who ask.
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    queue: mpsc::Sender<Request>,
+    calls: Arc<Calls>,
+}
+
+/// The loop's end, with those who wait for an answer.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    queue: mpsc::Receiver<Request>,
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    agent: AgentRef,
+    /// The action, once it has begun.
+    action: Option<u64>,
+    answer: Option<oneshot::Sender<Result<ActionInfo, Fault>>>,
+}
+
+/// Both ends. Whatever is asked rings the loop.
+pub(super) fn requests(calls: Arc<Calls>) -> (Requests, Inbox) {
+    let (queue, received) = mpsc::channel(QUEUE);
+    (Requests { queue, calls }, Inbox { queue: received, waiting: Vec::new() })
+}
+
+impl Requests {
+    /// Hands over a request; never waits.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] where too many wait already.
+    pub(super) fn send(&self, request: Request) -> Result<(), Fault> {
+        self.queue.try_send(request).map_err(|_| Fault::Busy {})?;
+        self.calls.ask();
+        Ok(())
+    }
+}
+
+impl Inbox {
+    /// The next request, where there is one.
+    pub(super) fn next(&mut self) -> Option<Request> {
+        self.queue.try_recv().ok()
+    }
+
+    /// Passes on that an agent is to end, and remembers who waits for it.
+    pub(super) fn stop(&mut self, stop: Stop, engine: &mut Engine) {
+        let Stop { agent, by, answer } = stop;
+        let root = agent.root;
+        // Who asks a second time waits for what the first one has begun.
+        let action = self.waiting.iter().find(|w| w.agent.root == root).and_then(|w| w.action);
+        if action.is_none() {
+            engine.request(root, by);
+        }
+        self.waiting.push(Waiting { agent, action, answer: Some(answer) });
+    }
+
+    /// Answers those whose agents have come to an end, after a step and its events. `told` has what is known of an action.
+    pub(super) fn answer(
+        &mut self,
+        events: &[Event],
+        told: impl Fn(u64) -> Option<ActionInfo>,
+        is_requested: impl Fn(ProcessKey) -> bool,
+    ) {
+        for waiting in &mut self.waiting {
+            let root = waiting.agent.root;
+            let pending = is_requested(root);
+            let own = events.iter().filter(|e| e.agent.as_ref().is_some_and(|agent| agent.root == root));
+            for event in own {
+                waiting.take_in(event, pending, &told);
+            }
+            if waiting.action.is_none() && !pending {
+                let agent = waiting.agent.id.to_string();
+                waiting.tell(Err(Fault::NoSuchAgent { agent }));
+            }
+        }
+        self.waiting.retain(|w| w.answer.as_ref().is_some_and(|answer| !answer.is_closed()));
+    }
+}
+
+impl Waiting {
+    fn take_in(&mut self, event: &Event, pending: bool, told: &impl Fn(u64) -> Option<ActionInfo>) {
+        match &event.what {
+            What::Acted(decision) if matches!(decision.cause, Cause::Request { .. }) => {
+                self.action = Some(decision.action);
+                if decision.dry_run {
+                    self.finish(decision.action, told);
+                }
+            }
+            What::Ended { action, .. } if self.action == Some(*action) => self.finish(*action, told),
+            // Refused from the first, it has no action of its own; another one of the agent's is none of ours.
+            What::Failed { action, .. } if self.action.map_or(!pending, |own| own == *action) => {
+                let agent = self.agent.id.to_string();
+                self.tell(Err(Fault::NotStopped { agent, reason: Message::of(event).text }));
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, action: u64, told: &impl Fn(u64) -> Option<ActionInfo>) {
+        let agent = self.agent.id.to_string();
+        self.tell(told(action).ok_or(Fault::NoSuchAgent { agent }));
+    }
+
+    fn tell(&mut self, answer: Result<ActionInfo, Fault>) {
+        if let Some(waits) = self.answer.take() {
+            // Whoever asked may have left.
+            let _ = waits.send(answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

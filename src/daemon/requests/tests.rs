@@ -1,0 +1,140 @@
+use super::*;
+use crate::model::event::{Culprit, Decision, Failure};
+use crate::model::{AgentId, Bytes, Lines, Pid, Signal};
+use crate::policy::Act;
+
+fn agent(pid: i32) -> AgentRef {
+    let root = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 };
+    AgentRef {
+        id: AgentId::new("claude", root),
+        rule: "claude".to_owned(),
+        root,
+        uid: Uid::new(1000),
+        resume: None,
+        resume_session: None,
+    }
+}
+
+fn event(pid: i32, what: What) -> Event {
+    Event { agent: Some(agent(pid)), charge: Bytes::ZERO, what }
+}
+
+fn acted(action: u64, cause: Cause, dry_run: bool) -> What {
+    let culprit = Culprit { top: agent(1).root, name: "claude".into(), charge: Bytes::ZERO, processes: 1 };
+    What::Acted(Decision {
+        action,
+        cause,
+        line: Bytes::ZERO,
+        shortfall: Bytes::ZERO,
+        grown: Bytes::ZERO,
+        culprit,
+        whole: true,
+        processes: 1,
+        agents: 1,
+        signal: Signal::Term,
+        grace: std::time::Duration::ZERO,
+        dry_run,
+    })
+}
+
+fn ended(action: u64) -> What {
+    let (freed, peak) = (Bytes::ZERO, Bytes::ZERO);
+    What::Ended { action, freed, peak, after: std::time::Duration::ZERO, back: true }
+}
+
+fn info(action: u64) -> Option<ActionInfo> {
+    let info = serde_json::json!({
+        "id": action.to_string(), "time": "", "kind": "act", "agent": "claude-1", "rule": "claude", "pid": 1, "uid": 1000,
+        "charge": 0, "line": 0, "signals": [], "dry_run": false, "outcome": "",
+    });
+    serde_json::from_value(info).ok()
+}
+
+struct World {
+    inbox: Inbox,
+    requests: Requests,
+    engine: Engine,
+}
+
+impl World {
+    fn new() -> Self {
+        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        let act = Act { dry_run: false, grace: std::time::Duration::ZERO };
+        let (requests, inbox) = requests(Arc::new(Calls::default()));
+        Self { inbox, requests, engine: Engine::new(lines, act) }
+    }
+
+    fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, Fault>> {
+        let (answer, answered) = oneshot::channel();
+        let stop = Stop { agent: agent(pid), by: Uid::ROOT, answer };
+        self.requests.send(Request::Stop(stop)).unwrap();
+        let Some(Request::Stop(stop)) = self.inbox.next() else { panic!("it was sent") };
+        self.inbox.stop(stop, &mut self.engine);
+        answered
+    }
+
+    fn step(&mut self, pending: bool, events: &[Event]) {
+        self.inbox.answer(events, info, |_| pending);
+    }
+}
+
+fn number(answer: &mut oneshot::Receiver<Result<ActionInfo, Fault>>) -> Option<Result<String, Fault>> {
+    answer.try_recv().ok().map(|told| told.map(|info| info.id))
+}
+
+const ASKED: Cause = Cause::Request { by: Uid::ROOT };
+
+#[test]
+fn who_asks_is_answered_when_it_has_ended_and_not_for_another_action() {
+    let mut world = World::new();
+    let mut answer = world.ask(1);
+    assert!(world.engine.is_requested(agent(1).root));
+    // Its child was over the line; what was asked for comes next.
+    world.step(true, &[event(1, acted(1, Cause::Line, false)), event(1, ended(1))]);
+    world.step(true, &[event(1, What::Failed { action: 2, why: Failure::Survivors(1) })]);
+    assert_eq!(number(&mut answer), None);
+    world.step(false, &[event(2, acted(3, ASKED, false)), event(1, acted(4, ASKED, false))]);
+    world.step(false, &[event(2, ended(3))]);
+    assert_eq!(number(&mut answer), None);
+    let mut second = world.ask(1);
+    world.step(false, &[event(1, ended(4))]);
+    assert_eq!(number(&mut answer), Some(Ok("4".to_owned())));
+    assert_eq!(number(&mut second), Some(Ok("4".to_owned())), "who asks again waits for the same end");
+    assert!(world.inbox.waiting.is_empty());
+}
+
+#[test]
+fn a_dry_run_is_answered_at_once() {
+    let mut world = World::new();
+    let mut answer = world.ask(1);
+    world.step(false, &[event(1, acted(1, ASKED, true))]);
+    assert_eq!(number(&mut answer), Some(Ok("1".to_owned())));
+}
+
+#[test]
+fn what_cannot_be_ended_or_has_ended_before_is_told_so() {
+    let mut world = World::new();
+    let (mut protected, mut gone) = (world.ask(1), world.ask(2));
+    world.step(false, &[event(1, What::Failed { action: 1, why: Failure::Protected })]);
+    let Some(Err(Fault::NotStopped { agent, reason })) = number(&mut protected) else { panic!("it failed") };
+    assert_eq!(agent, "claude-1");
+    assert!(reason.contains("protected"), "{reason}");
+    assert_eq!(number(&mut gone), Some(Err(Fault::NoSuchAgent { agent: "claude-2".to_owned() })));
+}
+
+#[test]
+fn who_leaves_is_forgotten_and_too_many_are_turned_away() {
+    let mut world = World::new();
+    drop(world.ask(1));
+    world.step(true, &[]);
+    assert!(world.inbox.waiting.is_empty());
+    let send = |world: &World| {
+        let (answer, _) = oneshot::channel();
+        world.requests.send(Request::Stop(Stop { agent: agent(1), by: Uid::ROOT, answer }))
+    };
+    let taken = (0..100).filter(|_| send(&world).is_ok()).count();
+    assert_eq!(taken, QUEUE);
+    assert_eq!(send(&world), Err(Fault::Busy {}));
+    while world.inbox.next().is_some() {}
+    assert_eq!(send(&world), Ok(()));
+}

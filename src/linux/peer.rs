@@ -1,0 +1,78 @@
+//! Who is at the other end of a Unix socket.
+
+use std::ffi::c_int;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// The process that connected, pinned: its pid cannot become another's while this is held. `None` where the kernel
+/// does not tell (`SO_PEERPIDFD`, Linux 6.5), or where that process has ended and is forgotten.
+#[must_use]
+#[allow(unsafe_code, reason = "a socket option that no library reads")]
+pub fn pidfd(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let mut fd: c_int = -1;
+    let mut length = libc::socklen_t::try_from(size_of::<c_int>()).ok()?;
+    // SAFETY: both pointers are to live variables of the sizes that the option has.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERPIDFD,
+            (&raw mut fd).cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 || fd < 0 {
+        return None;
+    }
+    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether the process that a pidfd pins still runs.
+///
+/// # Errors
+/// What `poll(2)` says; nothing is known to go wrong here.
+pub fn is_running(pidfd: &OwnedFd) -> io::Result<bool> {
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_lives_runs_and_one_that_has_ended_does_not() {
+        let (here, _there) = UnixStream::pair().unwrap();
+        let Some(ourselves) = pidfd(here.as_fd()) else {
+            let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+            eprintln!("left out: Linux {} does not tell", release.trim());
+            return;
+        };
+        assert!(is_running(&ourselves).unwrap());
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut python = Command::new("python3");
+        let program =
+            "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); sys.stdin.read()";
+        let Ok(mut client) = python.args(["-c", program]).arg(&path).stdin(Stdio::piped()).spawn() else {
+            eprintln!("left out: no python3");
+            return;
+        };
+        let (stream, _) = listener.accept().unwrap();
+        let pinned = pidfd(stream.as_fd()).unwrap();
+        assert!(is_running(&pinned).unwrap());
+        drop(client.stdin.take());
+        client.wait().unwrap();
+        assert!(!is_running(&pinned).unwrap());
+    }
+}

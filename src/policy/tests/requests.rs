@@ -1,0 +1,167 @@
+//! Ends that somebody asked for.
+
+use super::*;
+use crate::model::event::{Cause, Failure};
+use crate::model::{Event, Signal};
+
+const ALICE: Uid = Uid::new(1000);
+
+fn asked(step: &Step) -> Vec<(String, bool, usize)> {
+    let decision = |event: &Event| match (&event.what, &event.agent) {
+        (What::Acted(decision), Some(agent)) if matches!(decision.cause, Cause::Request { by: ALICE }) => {
+            Some((agent.id.to_string(), decision.whole, decision.processes))
+        }
+        _ => None,
+    };
+    step.events.iter().filter_map(decision).collect()
+}
+
+fn pids(step: &Step) -> Vec<i32> {
+    step.wave.iter().flat_map(|wave| wave.targets.iter().map(|key| key.pid.get())).collect()
+}
+
+#[test]
+fn an_agent_ends_whole_by_the_same_ladder_though_it_costs_little() {
+    let mut world = World::new().agent(100, Bytes::mib(200)).child(100, 101, "node", Bytes::mib(100));
+    world.step();
+    world.engine.request(key(100), ALICE);
+    world.engine.request(key(100), ALICE);
+    let step = world.step();
+    assert_eq!(asked(&step), [("claude-100".to_owned(), true, 2)]);
+    assert_eq!((pids(&step), step.wave.map(|w| w.signal)), (vec![100, 101], Some(Signal::Term)));
+    assert_eq!(world.level(100), AgentLevel::Acting);
+    world.end(101);
+    assert!(world.after(Duration::from_secs(9)).wave.is_none(), "it has its grace");
+    let kill = world.after(Duration::from_secs(2));
+    assert_eq!((pids(&kill), kill.wave.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
+    world.end(100);
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        told.extend(world.step().events.into_iter().map(|e| e.what));
+    }
+    assert!(matches!(told.as_slice(), [What::Ended { action: 1, .. }, What::Gone]), "{told:?}");
+}
+
+#[test]
+fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
+    let mut world = World::new()
+        .agent(100, Bytes::mib(200))
+        .sub_agent(100, 200, Bytes::mib(100))
+        .sub_agent(200, 300, Bytes::mib(50))
+        .agent(400, Bytes::mib(70));
+    world.step();
+    world.engine.request(key(200), ALICE);
+    let step = world.step();
+    assert_eq!(asked(&step), [("claude-200".to_owned(), true, 2)]);
+    assert_eq!(pids(&step), [200, 300]);
+    // Who is left is looked for among those below it only.
+    world.end(200);
+    let kill = world.after(Duration::from_secs(11));
+    assert_eq!((pids(&kill), kill.wave.map(|w| w.signal)), (vec![300], Some(Signal::Kill)));
+    world.end(300);
+    let mut ended = Vec::new();
+    for _ in 0..200 {
+        let step = world.step();
+        assert!(step.wave.is_none());
+        ended.extend(step.events.into_iter().filter(|e| matches!(e.what, What::Ended { .. })));
+    }
+    assert_eq!(ended.len(), 1);
+    assert_eq!(
+        ended[0].charge,
+        Bytes::ZERO,
+        "what is left of those that were to end, not of who started them"
+    );
+}
+
+#[test]
+fn the_guest_and_the_lines_go_first_and_nobody_is_forgotten() {
+    let mut world = World::new().agent(100, Bytes::gib(1)).agent(200, Bytes::gib(1));
+    world.step();
+    world.grow(200, Bytes::gib(14));
+    world.engine.request(key(100), ALICE);
+    let step = world.step();
+    assert!(asked(&step).is_empty());
+    assert_eq!(pids(&step), [200], "one action at a time");
+    assert!(world.engine.is_requested(key(100)));
+    world.end(200);
+    let asked_for: Vec<_> = (0..200).flat_map(|_| asked(&world.step())).collect();
+    assert_eq!(asked_for, [("claude-100".to_owned(), true, 1)]);
+}
+
+#[test]
+fn who_ended_before_it_was_begun_is_forgotten() {
+    let mut world = World::new().agent(100, Bytes::gib(1));
+    world.step();
+    world.engine.request(key(100), ALICE);
+    world.end(100);
+    assert!(world.step().wave.is_none());
+    assert!(!world.engine.is_requested(key(100)));
+}
+
+#[test]
+fn what_is_protected_is_not_ended_on_request_either() {
+    let mut world = World::new().agent(100, Bytes::gib(1));
+    world.member(100).protected = true;
+    world.step();
+    world.engine.request(key(100), ALICE);
+    let step = world.step();
+    assert!(step.wave.is_none());
+    let failed = |e: &Event| matches!(e.what, What::Failed { why: Failure::Protected, .. });
+    assert!(step.events.iter().any(failed), "{:?}", step.events);
+}
+
+#[test]
+fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO }).agent(100, Bytes::gib(1));
+    world.step();
+    world.engine.request(key(100), ALICE);
+    let step = world.step();
+    assert!(step.wave.is_none());
+    assert_eq!(asked(&step).len(), 1);
+    world.grow(100, Bytes::gib(14));
+    let line = |e: &Event| matches!(&e.what, What::Acted(d) if matches!(d.cause, Cause::Line));
+    assert!(world.step().events.iter().any(line));
+}
+
+/// An end that was asked for is no sign of a loop around the agent: its follower is acted on at once.
+#[test]
+fn who_follows_one_that_was_ended_on_request_is_not_held_back() {
+    let mut world = World::new().agent(100, Bytes::gib(1));
+    world.step();
+    world.engine.request(key(100), ALICE);
+    world.step();
+    world.end(100);
+    (0..200).for_each(|_| drop(world.step()));
+    let mut world = world.agent(101, Bytes::gib(14));
+    assert_eq!(pids(&world.step()), [101]);
+}
+
+#[test]
+fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
+    let mut world = World::new().agent(100, Bytes::gib(9)).agent(200, Bytes::gib(14));
+    let step = world.step();
+    assert_eq!(pids(&step), [200]);
+    assert_eq!(world.level(100), AgentLevel::Warned);
+    let act = Act { dry_run: false, grace: Duration::from_secs(1) };
+    world.engine.reconfigure(Lines { warn: Bytes::gib(11), kill: Bytes::gib(20) }, act);
+    let told = told(&world.step());
+    assert!(told.iter().any(|t| t == "recovered"), "{told:?}");
+    assert_eq!(world.level(200), AgentLevel::Acting);
+    assert!(world.after(Duration::from_secs(5)).wave.is_none(), "it keeps the grace that it was given");
+    assert_eq!(pids(&world.after(Duration::from_secs(6))), [200]);
+    // Nor is anything said twice that was said.
+    world.end(200);
+    (0..200).for_each(|_| drop(world.step()));
+    world.engine.reconfigure(Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) }, act);
+    assert_eq!(world.step().events.iter().filter(|e| matches!(e.what, What::Warned { .. })).count(), 1);
+    assert!(world.step().events.is_empty());
+}
+
+#[test]
+fn what_a_dry_run_only_said_is_done_once_it_is_none() {
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO }).agent(100, Bytes::gib(14));
+    assert!(world.step().wave.is_none());
+    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    world.engine.reconfigure(lines, Act { dry_run: false, grace: Duration::ZERO });
+    assert_eq!(pids(&world.step()), [100]);
+}

@@ -1,0 +1,152 @@
+//! Events, and what is asked for over the socket.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use claude_watchdog::ipc::{Client, ClientError, Fault};
+use claude_watchdog::model::Uid;
+use serde_json::{Value, json};
+
+use super::world::{GUARD, Server};
+
+const EVENTS: &str = r#"{"method":"io.moltdown.Watchdog.Events"}"#;
+const FOLLOW: &str = r#"{"method":"io.moltdown.Watchdog.Events","more":true}"#;
+const STOP_STUCK: &str = r#"{"method":"io.moltdown.Watchdog.Stop","parameters":{"agent":"stuck"}}"#;
+
+fn numbers(reply: &Value) -> Vec<u64> {
+    let events = reply["parameters"]["events"].as_array().unwrap();
+    events.iter().map(|event| event["number"].as_u64().unwrap()).collect()
+}
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[test]
+fn events_are_kept_and_the_last_of_them_can_be_had() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    assert_eq!(peer.ask(EVENTS), json!({ "parameters": { "events": [], "missed": 0 } }));
+    (0..3).for_each(|_| server.happens(Some(me())));
+    assert_eq!(numbers(&peer.ask(EVENTS)), [1, 2, 3]);
+    let last = r#"{"method":"io.moltdown.Watchdog.Events","parameters":{"last":1}}"#;
+    assert_eq!(numbers(&peer.ask(last)), [3]);
+    let wrong = r#"{"method":"io.moltdown.Watchdog.Events","parameters":{"last":-1}}"#;
+    let fault =
+        json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": "last" } });
+    assert_eq!(peer.ask(wrong), fault);
+}
+
+#[test]
+fn who_follows_gets_each_event_once_and_the_end() {
+    let mut server = Server::start();
+    server.happens(None);
+    let mut peer = server.connect();
+    let first = peer.ask(FOLLOW);
+    assert_eq!((numbers(&first), &first["continues"]), (vec![1], &json!(true)));
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        server.happens(None);
+    }
+    while seen.len() < 20 {
+        seen.extend(numbers(&peer.reply().unwrap()));
+    }
+    assert_eq!(seen, (2..=21).collect::<Vec<u64>>());
+    server.events = None;
+    let last = peer.reply().unwrap();
+    assert_eq!((numbers(&last), last.get("continues")), (vec![], None));
+}
+
+#[test]
+fn who_does_not_read_is_told_what_was_missed() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.ask(FOLLOW);
+    // More than a socket's buffer holds: some of it is gone when it is read.
+    for _ in 0..20_000 {
+        server.happens(None);
+    }
+    let (mut read, mut missed) = (0, 0);
+    while read + missed < 20_000 {
+        let reply = peer.reply().unwrap();
+        missed += reply["parameters"]["missed"].as_u64().unwrap();
+        read += u64::try_from(numbers(&reply).len()).unwrap();
+    }
+    assert_eq!(read + missed, 20_000, "nothing is told twice, and nothing is kept back");
+}
+
+/// For root, who may see all, this shows nothing; the guest cases show it with two users.
+#[test]
+fn events_of_other_users_agents_are_not_shown() {
+    let server = Server::start();
+    let stranger = me().wrapping_add(1);
+    server.happens(Some(stranger));
+    server.happens(None);
+    let seen = Client::connect(&[server.path()]).unwrap().events(None).unwrap();
+    let numbers: Vec<u64> = seen.events.iter().map(|event| event.number).collect();
+    assert_eq!(numbers, if Uid::new(me()) == Uid::ROOT { vec![1, 2] } else { vec![2] });
+}
+
+#[test]
+fn a_stop_is_answered_with_what_became_of_it_or_why_not() {
+    let server = Server::start();
+    let stop = |agent: &str| Client::connect(&[server.path()]).unwrap().stop(agent);
+    assert_eq!(stop("claude-1").unwrap().outcome, "memory is back");
+    let refused = |agent: &str| match stop(agent) {
+        Err(ClientError::Refused { fault, .. }) => fault,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused("another's"), Fault::PermissionDenied {});
+    assert_eq!(refused("no\u{1b}[1m"), Fault::NoSuchAgent { agent: "no\u{1b}[1m".to_owned() });
+    let mut peer = server.connect();
+    for parameters in [json!({}), json!({ "agent": 7 }), json!({ "agent": null })] {
+        let call = json!({ "method": "io.moltdown.Watchdog.Stop", "parameters": parameters });
+        assert_eq!(peer.ask(&call.to_string())["parameters"], json!({ "parameter": "agent" }));
+    }
+}
+
+#[test]
+fn a_configuration_that_is_wrong_comes_back_with_its_place() {
+    let server = Server::start();
+    match Client::connect(&[server.path()]).unwrap().reload() {
+        Err(ClientError::Refused { fault: Fault::InvalidConfiguration { problem }, .. }) => {
+            assert_eq!(problem, "config.toml:3: no such key");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_leaves_while_an_agent_ends_holds_nothing() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.send(STOP_STUCK);
+    server.wait_until_held(1);
+    server.answers_others();
+    drop(peer);
+    server.wait_until_held(0);
+    // Nor does one that half leaves first, or talks on and on meanwhile.
+    let mut half = server.connect();
+    half.send(STOP_STUCK).finish();
+    server.wait_until_held(1);
+    drop(half);
+    server.wait_until_held(0);
+    let mut talker = server.connect();
+    talker.send(STOP_STUCK);
+    let start = Instant::now();
+    while server.held() != 0 {
+        assert!(start.elapsed() < GUARD);
+        let call = format!("{STOP_STUCK}\0").repeat(1000);
+        let _ = talker.0.get_mut().write_all(call.as_bytes());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_call_that_wants_no_reply_gets_none_and_the_next_one_does() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.send(r#"{"method":"io.moltdown.Watchdog.Stop","parameters":{"agent":"claude-1"},"oneway":true}"#);
+    peer.send(r#"{"method":"io.moltdown.Watchdog.Reload","oneway":true}"#);
+    assert_eq!(peer.ask(EVENTS), json!({ "parameters": { "events": [], "missed": 0 } }));
+}
