@@ -16,8 +16,12 @@ const ABSENT: u8 = 3;
 /// Why it is not ended, or not told.
 #[derive(Debug, thiserror::Error)]
 enum Unended {
-    #[error("{}: {}", shown(agent), shown(&fault.to_string()))]
-    Refused { agent: String, fault: Fault },
+    /// Not theirs to end.
+    #[error("{}: {fault}", shown(agent))]
+    Denied { agent: String, fault: Fault },
+    /// The reason names the agent.
+    #[error("{}", shown(&fault.to_string()))]
+    Refused { fault: Fault },
     #[error(transparent)]
     Client(ClientError),
     #[error(transparent)]
@@ -39,7 +43,10 @@ fn stop(options: &Stop, socket: Option<&Path>) -> Result<(), Unended> {
     let asked =
         Client::connect(&paths::candidates(socket)).and_then(|mut client| client.stop(&options.agent));
     let action = asked.map_err(|error| match error {
-        ClientError::Refused { fault, .. } => Unended::Refused { agent: options.agent.clone(), fault },
+        ClientError::Refused { fault: fault @ Fault::PermissionDenied {}, .. } => {
+            Unended::Denied { agent: options.agent.clone(), fault }
+        }
+        ClientError::Refused { fault, .. } => Unended::Refused { fault },
         other => Unended::Client(other),
     })?;
     let text = if options.json { to_json(&action)? } else { render(&action) };

@@ -123,6 +123,19 @@ fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
     assert!(world.step().events.iter().any(line));
 }
 
+/// What is too little to be seen in the guest's figures is not waited for.
+#[test]
+fn a_small_end_is_told_at_once() {
+    let mut world = World::new().agent(100, Bytes::mib(2));
+    world.step();
+    world.engine.request(key(100), ALICE);
+    world.step();
+    world.end(100);
+    world.elsewhere = Bytes::mib(100);
+    let told: Vec<_> = (0..3).flat_map(|_| told(&world.step())).collect();
+    assert_eq!(told, ["ended, 2M freed", "gone"]);
+}
+
 /// An end that was asked for is no sign of a loop around the agent: its follower is acted on at once.
 #[test]
 fn who_follows_one_that_was_ended_on_request_is_not_held_back() {

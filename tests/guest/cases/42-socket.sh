@@ -23,5 +23,54 @@ if command -v varlinkctl >/dev/null; then
   expect 'it can be introspected' grep -q 'method Status' "$CASE/interface"
   status=$(varlinkctl call --json=short "$socket" io.moltdown.Watchdog.Status '{}')
   expect_is 'and called' "$(jq -r '.status.agents[].id' <<<"$status")" "$(id_of alpha)"
+  varlinkctl validate-idl "$CASE/interface" >/dev/null
+  expect_like 'it says who it is' "$(varlinkctl info "$socket")" 'claude-watchdog'
+  expect_is 'an error has its name and field' "$(varlinkctl call "$socket" io.moltdown.Watchdog.Explain '{"pid":"x"}' 2>&1 \
+    | grep -o 'InvalidParameter')" InvalidParameter
+  timeout 5 varlinkctl call --more --json=short "$socket" io.moltdown.Watchdog.Status '{}' >"$CASE/more" || true
+  expect 'more than once' test "$(wc -l <"$CASE/more")" -ge 2
+  timeout 3 varlinkctl call --more --json=short "$socket" io.moltdown.Watchdog.Events '{"last":1}' >"$CASE/more" || true
+  # Each is led by a record separator (RFC 7464).
+  expect_is 'events too' "$(tr -d '\036' <"$CASE/more" | jq -r '.events[0].kind')" found
+  expect_is 'and it asks for an end' "$(varlinkctl call --json=short "$socket" io.moltdown.Watchdog.Stop \
+    "{\"agent\":\"$(id_of alpha)\"}" | jq -r .action.cause)" request
   figure client varlinkctl
 fi
+
+# The Python package: another reader of the interface, which builds its calls from it.
+[[ -d /mnt/python ]] || exit 0
+stand_in beta
+wait_for 30 "knows $(id_of beta)"
+cat >/tmp/client.py <<'PYTHON'
+import sys
+import varlink
+
+with varlink.Client("unix:" + sys.argv[1]) as client:
+    print(sorted(client.get_interfaces()))
+    with client.open("io.moltdown.Watchdog") as watchdog:
+        print([agent["id"] for agent in watchdog.Status()["status"]["agents"]])
+        print(watchdog.Explain(int(sys.argv[2]))["explanation"]["membership"]["agent"])
+        for wrong in ("Explain", "Stop"):
+            try:
+                getattr(watchdog, wrong)(2**31 - 1 if wrong == "Explain" else "claude-1")
+            except varlink.VarlinkError as error:
+                print(error.error(), error.parameters())
+        for number, reply in enumerate(watchdog.Status(_more=True)):
+            if number == 2:
+                break
+    with client.open("io.moltdown.Watchdog") as watchdog:
+        print(watchdog.Events(1)["events"][0]["kind"])
+        print(watchdog.Stop(sys.argv[3])["action"]["signals"])
+PYTHON
+as root env PYTHONPATH=/mnt/python python3 /tmp/client.py "$socket" "$(pid_of beta)" "$(id_of beta)" >"$CASE/python" 2>&1 || {
+  cat "$CASE/python"
+  fail 'the Python client'
+}
+expect_is 'the Python client reads and asks it all' "$(tr -d "'" <"$CASE/python")" "[io.moltdown.Watchdog, org.varlink.service]
+[$(id_of beta)]
+$(id_of beta)
+io.moltdown.Watchdog.NoSuchProcess {pid: 2147483647}
+io.moltdown.Watchdog.NoSuchAgent {agent: claude-1}
+found
+[TERM]"
+figure client python

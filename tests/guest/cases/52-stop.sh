@@ -25,6 +25,7 @@ mapfile -t children < <(pgrep --parent "$(pid_of alpha)")
 expect_code 'its owner ends it' 0 as agent claude-watchdog stop "$(id_of alpha)"
 expect 'and is told how to go on' grep -q "take up its work with: cd /home/agent/work" "$CASE/command-output"
 figure stop "$(head -n 1 "$CASE/command-output" | cut -d, -f2)"
+expect 'nothing is waited for where so little is freed' grep -q ' freed [0-4]\.' "$CASE/command-output"
 expect_not 'it is gone when the command comes back' alive "$(pid_of alpha)"
 expect_not 'and what it started' alive "${children[@]}"
 expect_is 'the cause' "$(field act CAUSE "AGENT_ID=$(id_of alpha)")" request

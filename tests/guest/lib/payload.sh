@@ -40,6 +40,20 @@ case_selected() {
   return 1
 }
 
+# The Python package `varlink`, a client that others wrote: fetched once, and where that does not work left out with
+# what is tried by it.
+readonly VARLINK_VERSION=31.0.0
+readonly PYTHON_VARLINK=varlink-$VARLINK_VERSION-py2.py3-none-any.whl
+
+wheel_ensure() {
+  local cache
+  cache=$(image_cache)
+  [[ ! -e $cache/$PYTHON_VARLINK ]] || return 0
+  mkdir -p "$cache"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$cache" \
+    "varlink==$VARLINK_VERSION" || note "no $PYTHON_VARLINK to be had"
+}
+
 # Fills DIRECTORY/payload for the cases named after it.
 payload_make() {
   local dir=$1 name
@@ -48,6 +62,10 @@ payload_make() {
   cp -r "$here/inside" "$dir/payload/"
   install -m 755 "$option_hog" "$dir/payload/hog"
   cp "$option_deb" "$dir/payload/claude-watchdog.deb"
+  if [[ -e $(image_cache)/$PYTHON_VARLINK ]]; then
+    mkdir -p "$dir/payload/python"
+    python3 -m zipfile -e "$(image_cache)/$PYTHON_VARLINK" "$dir/payload/python"
+  fi
   echo "export CASE_REPEAT=${CASE_REPEAT-} CASE_SECONDS=${CASE_SECONDS-}" >"$dir/payload/environment"
   for name; do
     cp "$here/cases/$name.sh" "$dir/payload/cases/"
