@@ -33,4 +33,11 @@ mod tests {
         assert_eq!(of("D").as_deref(), Some(""));
         assert_eq!(of("nonsense"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_there_ends_nothing(text in "[A-C=\"' #;\n\\\\]{0,60}") {
+            let _ = lookup(&text, "A");
+        }
+    }
 }

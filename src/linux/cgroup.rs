@@ -192,4 +192,17 @@ mod tests {
         assert_eq!(path_of(b"0::\n"), None);
         assert_eq!(path_of(b"1:name=systemd:/x\n"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_leads_nowhere_out_of_the_tree(text: Vec<u8>, path in "(0::)?/?[./a-z]{0,20}") {
+            let _ = number(&text);
+            for text in [text.as_slice(), path.as_bytes()] {
+                let Some(path) = path_of(text) else { continue };
+                if let Some(below) = below(&path) {
+                    proptest::prop_assert!(below.is_relative() && !below.starts_with(".."), "{below:?}");
+                }
+            }
+        }
+    }
 }

@@ -101,4 +101,13 @@ mod tests {
         let nobody = Pid::new(2_000_000_000).unwrap();
         assert!(details.credentials(nobody).is_none() && details.rollup(nobody, Bytes::ZERO).is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_is_refused_not_fatal(text: Vec<u8>, uids in "Uid:[\t 0-9]{0,30}\n(Tgid:[\t 0-9-]{0,20}\n)?") {
+            let pid = Pid::new(7).unwrap();
+            let _ = credentials(pid, &text);
+            let _ = credentials(pid, uids.as_bytes());
+        }
+    }
 }

@@ -1,4 +1,5 @@
-# What systemd makes of the unit's sandbox, beside those of its peers: it can do less than either of them could.
+# What systemd makes of the unit's sandbox, beside those of its peers. Theirs see less: earlyoom is no root, and neither
+# reads other users' executables and environments or writes to cgroups.
 # guest: usual=trixie
 
 exposure() { systemd-analyze security --no-pager --json=short "$1" >"$CASE/$1.json" || true; systemd-analyze security --no-pager "$1" | grep -o 'Overall exposure level for [^:]*: [0-9.]*' | grep -o '[0-9.]*$'; }

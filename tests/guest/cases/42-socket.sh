@@ -62,7 +62,7 @@ with varlink.Client("unix:" + sys.argv[1]) as client:
         print(watchdog.Events(1)["events"][0]["kind"])
         print(watchdog.Stop(sys.argv[3])["action"]["signals"])
 PYTHON
-as root env PYTHONPATH=/mnt/python python3 /tmp/client.py "$socket" "$(pid_of beta)" "$(id_of beta)" >"$CASE/python" 2>&1 || {
+as root env PYTHONPATH=/mnt/python PYTHONWARNINGS=ignore python3 /tmp/client.py "$socket" "$(pid_of beta)" "$(id_of beta)" >"$CASE/python" 2>&1 || {
   cat "$CASE/python"
   fail 'the Python client'
 }
