@@ -1,20 +1,20 @@
 //! From options to a supervisor that runs, and its socket beside it.
 
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::error::DaemonError;
 use super::log::Relay;
 use super::reload::Loaded;
-use super::reporter::{Report, Reporter};
+use super::reporter::Reporter;
 use super::signals::Ending;
+use super::socket;
 use super::supervisor::Supervisor;
 use crate::ipc;
-use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
 use crate::linux::capability;
 use crate::model::Uid;
 
@@ -43,13 +43,18 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     capability::obey_file_modes();
-    let loaded = Loaded::first(options, uid)?;
+    let passed = socket::passed()?;
+    let loaded = Loaded::first(options, uid).inspect_err(|_| {
+        if let Some(listener) = &passed {
+            socket::turn_away(listener);
+        }
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reporter, told) = Reporter::start()?;
     // Set once, here: a test that runs two supervisors in a process keeps the first.
     let _ =
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
-    let result = runtime.block_on(supervise(options, uid, loaded, &reporter));
+    let result = runtime.block_on(supervise(options, uid, loaded, passed, &reporter));
     // A journal that is stuck is not waited for.
     if reporter.close() {
         let _ = told.recv_timeout(LAST_REPORT);
@@ -61,6 +66,7 @@ async fn supervise(
     options: &Options,
     uid: Uid,
     loaded: Loaded,
+    passed: Option<UnixListener>,
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {
     let mut ending = Ending::listen()?;
@@ -71,9 +77,9 @@ async fn supervise(
         // Also where the sender is dropped: either way it is over.
         let _ = stopped.await;
     };
-    let socket = bind(options.socket.as_deref(), uid, reporter)?;
+    let listening = socket::listen(passed, options.socket.as_deref(), uid, reporter)?;
     let serve = async {
-        match socket {
+        match listening {
             Some((listener, file)) => {
                 ipc::serve(listener, service, ipc::Limits::default(), stopped).await;
                 drop(file);
@@ -87,26 +93,4 @@ async fn supervise(
     };
     tokio::join!(serve, tick);
     Ok(())
-}
-
-fn bind(
-    socket: Option<&Path>,
-    uid: Uid,
-    reporter: &Reporter,
-) -> Result<Option<(tokio::net::UnixListener, ipc::SocketFile)>, DaemonError> {
-    let usual = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
-    let Some(path) = socket.map(Path::to_owned).or_else(usual) else {
-        let text = "XDG_RUNTIME_DIR is not set: nobody can ask us over a socket; name one with --socket";
-        reporter.tell(Report::Log(Level::WARN, text.to_owned()));
-        return Ok(None);
-    };
-    match ipc::bind(&path) {
-        Ok((listener, file)) => Ok(Some((tokio::net::UnixListener::from_std(listener)?, file))),
-        // A full or missing directory is no reason to leave the guest alone, unless that very socket was asked for.
-        Err(error @ ipc::BindError::System { .. }) if socket.is_none() => {
-            reporter.tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }

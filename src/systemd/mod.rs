@@ -1,3 +1,4 @@
 //! The service manager.
 
+pub mod activation;
 pub mod notify;

@@ -1,0 +1,59 @@
+# The socket is systemd's: a client during a restart waits and is answered, and a service that was stopped stays stopped.
+
+socket=/run/claude-watchdog/io.moltdown.Watchdog
+expect_is 'the unit is enabled' "$(systemctl is-enabled claude-watchdog.socket)" enabled
+expect_is 'and listens' "$(systemctl is-active claude-watchdog.socket)" active
+expect_is 'for everybody' "$(stat -c '%a %U' "$socket")" '666 root'
+expect_is 'the service answers on what it was passed' \
+  "$(tr '\0' '\n' <"/proc/$(daemon_pid)/environ" | grep -c '^LISTEN_FDS=1$')" 1
+expect_code 'another supervisor does not take it over' 1 claude-watchdog daemon
+expect 'and says why' grep -q 'another supervisor answers here' "$CASE/command-output"
+
+# A crash: whoever calls meanwhile waits, and nobody is told that there is no supervisor.
+as agent bash -c 'while :; do vm-health-check >/dev/null; echo $?; done' >"$CASE/codes" &
+clients=$!
+wait_for 20 "(( \$(wc -l <$CASE/codes) >= 3 ))"
+before=$(daemon_pid)
+kill -KILL "$before"
+wait_for 40 '[[ $(daemon_pid) != 0 && $(daemon_pid) != "$before" ]] && systemctl is-active --quiet claude-watchdog.service'
+count=$(wc -l <"$CASE/codes")
+wait_for 20 "(( \$(wc -l <$CASE/codes) >= $count + 3 ))"
+kill "$clients"
+figure clients "$(wc -l <"$CASE/codes"), without an answer $(grep -c 3 "$CASE/codes" || true)"
+# One may have been talking to the one that was killed.
+expect 'they are answered' test "$(grep -c 3 "$CASE/codes" || true)" -le 1
+
+systemctl stop claude-watchdog.service
+for user in agent root; do
+  expect_code 'no client starts it again' 3 as "$user" vm-health-check
+done
+expect_is 'stopped' "$(systemctl is-active claude-watchdog.service)" inactive
+expect_is 'with its socket' "$(systemctl is-active claude-watchdog.socket)" inactive
+expect_not 'of which no file is left' test -e "$socket"
+
+# The socket alone starts the service with its first client.
+systemctl start claude-watchdog.socket
+expect_is 'not yet' "$(systemctl is-active claude-watchdog.service)" inactive
+expect_code 'the first client is answered' 0 as agent vm-health-check
+expect_is 'by the service' "$(systemctl is-active claude-watchdog.service)" active
+
+# A configuration that is wrong: the client learns it at once, and systemd is not kept busy by it.
+echo '[lines' >/etc/claude-watchdog/config.toml.d/50-case.toml
+systemctl stop claude-watchdog.service
+systemctl start claude-watchdog.socket
+expect_code 'no supervisor' 3 as agent vm-health-check
+wait_for 20 'systemctl is-failed --quiet claude-watchdog.service'
+sleep 3
+expect 'it was tried once for the one client' test "$(journalctl --quiet --no-pager --since="$CASE_SINCE" --output=cat \
+  -u claude-watchdog.service --grep 'Failed with result .exit-code' | wc -l)" -le 2
+rm /etc/claude-watchdog/config.toml.d/50-case.toml
+systemctl reset-failed claude-watchdog.service claude-watchdog.socket
+systemctl start claude-watchdog.service
+expect_code 'and all is well again' 0 as agent vm-health-check
+
+# Without the socket unit the service makes its own.
+systemctl mask --quiet --now claude-watchdog.socket
+afterwards 'systemctl unmask --quiet claude-watchdog.socket; systemctl restart claude-watchdog.service'
+restart_service
+wait_for 20 'systemctl is-active --quiet claude-watchdog.service'
+expect_code 'an own socket' 0 as agent vm-health-check
