@@ -123,6 +123,9 @@ pub(super) struct Health {
     /// Print everything as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+    /// Print one line of at most 80 columns, within 50 ms: for a prompt or a tmux status line
+    #[arg(long, conflicts_with = "json")]
+    pub(super) oneline: bool,
     /// No colour, whatever the terminal can do (so does `NO_COLOR`)
     #[arg(long)]
     pub(super) no_color: bool,

@@ -36,12 +36,17 @@ impl Freshness {
 
     /// Comes back when the newest figures are not older than `age`, or could not be had in time.
     pub(super) async fn within(&self, age: Duration) {
+        self.waiting(age, None).await;
+    }
+
+    /// The same for somebody who waits no longer than `wait`.
+    pub(super) async fn waiting(&self, age: Duration, wait: Option<Duration>) {
         let mut seen = self.seen.clone();
         if seen.borrow_and_update().at.elapsed() <= age {
             return;
         }
         self.calls.ask();
-        let _ = timeout(PATIENCE, seen.changed()).await;
+        let _ = timeout(wait.map_or(PATIENCE, |wait| wait.min(PATIENCE)), seen.changed()).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -34,8 +35,8 @@ pub(super) struct Service {
 }
 
 impl ipc::Service for Service {
-    async fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
-        self.freshness.within(freshness::STATUS).await;
+    async fn status(&self, wait: Option<Duration>) -> watch::Receiver<Arc<StatusInfo>> {
+        self.freshness.waiting(freshness::STATUS, wait).await;
         self.updates.clone()
     }
 

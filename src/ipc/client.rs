@@ -51,10 +51,12 @@ pub enum ClientError {
         owner: Uid,
     },
     /// The supervisor is there but says nothing.
-    #[error("{}: no answer within {} s; see `systemctl status claude-watchdog`", path.display(), PATIENCE.as_secs())]
+    #[error("{}: no answer within {}; see `systemctl status claude-watchdog`", path.display(), humantime::format_duration(*after))]
     Silent {
         /// The socket.
         path: PathBuf,
+        /// How long it was waited for.
+        after: Duration,
     },
     /// The supervisor went away in the middle.
     #[error("{}: the supervisor closed the connection; try again, or see `journalctl -u claude-watchdog`", path.display())]
@@ -89,6 +91,11 @@ pub struct Events {
     pub missed: u64,
 }
 
+#[derive(Deserialize)]
+struct Status {
+    status: StatusInfo,
+}
+
 #[derive(Serialize)]
 struct Last {
     last: Option<usize>,
@@ -109,6 +116,22 @@ pub struct Client {
     path: PathBuf,
     stream: UnixStream,
     frames: Frames,
+    patience: Patience,
+}
+
+/// How long is waited.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// As it was asked for.
+    whole: Duration,
+    /// When all of it must be over; `None`: it is for each step.
+    until: Option<Instant>,
+}
+
+impl Patience {
+    fn left(self) -> Duration {
+        self.until.map_or(self.whole, |until| until.saturating_duration_since(Instant::now()))
+    }
 }
 
 impl Client {
@@ -117,25 +140,40 @@ impl Client {
     /// # Errors
     /// [`ClientError::Absent`] where nobody listens at all, [`ClientError::Untrusted`] where a stranger does.
     pub fn connect(candidates: &[PathBuf]) -> Result<Self, ClientError> {
+        Self::dial(candidates, Patience { whole: PATIENCE, until: None })
+    }
+
+    /// The same, and all that is asked of it, within this time.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_within(candidates: &[PathBuf], time: Duration) -> Result<Self, ClientError> {
+        Self::dial(candidates, Patience { whole: time, until: Some(Instant::now() + time) })
+    }
+
+    fn dial(candidates: &[PathBuf], patience: Patience) -> Result<Self, ClientError> {
         for path in candidates {
-            match dial(path, PATIENCE) {
-                Ok(stream) => return Self::trusting(path, stream),
+            // No time at all would be no limit (socket(7)).
+            match dial(path, patience.left().max(Duration::from_millis(1))) {
+                Ok(stream) => return Self::trusting(path, stream, patience),
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED) => {}
-                Err(Errno::AGAIN) => return Err(ClientError::Silent { path: path.clone() }),
+                Err(Errno::AGAIN) => {
+                    return Err(ClientError::Silent { path: path.clone(), after: patience.whole });
+                }
                 Err(error) => return Err(ClientError::Connect { path: path.clone(), source: error.into() }),
             }
         }
         Err(ClientError::Absent { tried: candidates.to_vec() })
     }
 
-    fn trusting(path: &Path, stream: UnixStream) -> Result<Self, ClientError> {
+    fn trusting(path: &Path, stream: UnixStream, patience: Patience) -> Result<Self, ClientError> {
         let peer = socket_peercred(&stream)
             .map_err(|error| ClientError::Connect { path: path.to_owned(), source: error.into() })?;
         let owner = Uid::new(peer.uid.as_raw());
         if !is_trusted(owner, Uid::new(rustix::process::geteuid().as_raw())) {
             return Err(ClientError::Untrusted { path: path.to_owned(), owner });
         }
-        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(REPLY_CAP) })
+        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(REPLY_CAP), patience })
     }
 
     /// The socket that answered.
@@ -149,11 +187,20 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path.
     pub fn status(&mut self) -> Result<StatusInfo, ClientError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            status: StatusInfo,
+        self.call::<Status>(&Call::of(method("Status"))).map(|answer| answer.status)
+    }
+
+    /// The same, where the supervisor may take no longer than `wait` for newer figures.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path.
+    pub fn status_waiting(&mut self, wait: Duration) -> Result<StatusInfo, ClientError> {
+        #[derive(Serialize)]
+        struct Question {
+            max_wait_ms: u128,
         }
-        self.call::<Answer>(&Call::of(method("Status"))).map(|answer| answer.status)
+        let call = self.with(Call::of(method("Status")), &Question { max_wait_ms: wait.as_millis() })?;
+        self.call::<Status>(&call).map(|answer| answer.status)
     }
 
     /// What the supervisor makes of one process.
@@ -193,7 +240,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         let call = self.with(Call { more: true, ..Call::of(method("Events")) }, &Last { last })?;
         self.write(&call)?;
-        let mut patience = Some(PATIENCE);
+        let mut patience = Some(self.patience.left());
         loop {
             let (events, continues) = self.reply(patience)?;
             if !take(events) {
@@ -243,7 +290,7 @@ impl Client {
 
     fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         self.write(call)?;
-        self.reply(Some(PATIENCE)).map(|(answer, _)| answer)
+        self.reply(Some(self.patience.left())).map(|(answer, _)| answer)
     }
 
     fn write(&mut self, call: &Call) -> Result<(), ClientError> {
@@ -282,7 +329,7 @@ impl Client {
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Err(ClientError::Silent { path: self.path.clone() });
+                return Err(self.silent());
             }
             let read = self.stream.set_read_timeout(left).and_then(|()| self.stream.read(&mut chunk));
             match read {
@@ -297,10 +344,14 @@ impl Client {
     fn failed(&self, error: io::Error) -> ClientError {
         let path = self.path.clone();
         match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Silent { path },
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => self.silent(),
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => ClientError::Closed { path },
             _ => ClientError::Connect { path, source: error },
         }
+    }
+
+    fn silent(&self) -> ClientError {
+        ClientError::Silent { path: self.path.clone(), after: self.patience.whole }
     }
 
     fn unreadable(&self, reason: &impl ToString) -> ClientError {
@@ -322,6 +373,32 @@ mod tests {
         let (alice, bob) = (Uid::new(1000), Uid::new(1001));
         assert!(is_trusted(Uid::ROOT, alice) && is_trusted(alice, alice));
         assert!(!is_trusted(bob, alice) && !is_trusted(alice, Uid::ROOT));
+    }
+
+    #[test]
+    fn who_does_not_answer_or_not_even_accept_is_given_up_in_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+        let (begun, time) = (Instant::now(), Duration::from_millis(50));
+        let mut waiting = Vec::new();
+        loop {
+            match Client::connect_within(std::slice::from_ref(&path), time) {
+                Ok(mut client) if waiting.is_empty() => {
+                    let error = client.status().expect_err("nobody answers").to_string();
+                    assert!(error.contains("no answer within 50ms"), "{error}");
+                    waiting.push(client);
+                }
+                Ok(client) => waiting.push(client),
+                Err(error) => {
+                    assert!(matches!(error, ClientError::Silent { .. }), "{error}");
+                    break;
+                }
+            }
+            assert!(waiting.len() < 10_000, "its queue has an end");
+        }
+        // Both waits together, with room for a busy machine, and not the five seconds of everybody else.
+        assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
     }
 
     #[test]

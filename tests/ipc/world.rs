@@ -65,7 +65,7 @@ pub(super) struct Published {
 }
 
 impl Service for Published {
-    async fn status(&self) -> watch::Receiver<Arc<StatusInfo>> {
+    async fn status(&self, _: Option<Duration>) -> watch::Receiver<Arc<StatusInfo>> {
         self.status.clone()
     }
 

@@ -3,6 +3,7 @@
 mod actions;
 mod agents;
 mod command;
+mod oneline;
 mod summary;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ use crate::model::guest::Pressure;
 use crate::model::status::{GuestInfo, StatusInfo, SupervisorInfo, Verdict};
 
 pub(super) use command::run;
+pub use oneline::render_line;
 
 /// Where the values of the guest begin.
 const VALUES: usize = 10;
@@ -40,12 +42,7 @@ pub fn render_json(status: &StatusInfo) -> serde_json::Result<String> {
 #[must_use]
 pub fn render_plain(status: &StatusInfo, style: &Style) -> String {
     let mut page = Page::new(*style);
-    let (word, paint) = match status.verdict {
-        Verdict::Ok => ("OK", Paint::Good),
-        Verdict::Warning => ("WARNING", Paint::Warning),
-        Verdict::Critical => ("CRITICAL", Paint::Alarm),
-        Verdict::Unknown => ("UNKNOWN", Paint::Warning),
-    };
+    let (word, paint) = painted_word(status.verdict);
     page.paint(paint, word).to(VALUES);
     page.wrapped(VALUES, &summary::of(status));
     // Without a supervisor the notes say why, and that comes first.
@@ -68,6 +65,16 @@ pub fn render_plain(status: &StatusInfo, style: &Style) -> String {
         }
     }
     page.finish()
+}
+
+/// The verdict's word and its colour.
+fn painted_word(verdict: Verdict) -> (&'static str, Paint) {
+    match verdict {
+        Verdict::Ok => ("OK", Paint::Good),
+        Verdict::Warning => ("WARNING", Paint::Warning),
+        Verdict::Critical => ("CRITICAL", Paint::Alarm),
+        Verdict::Unknown => ("UNKNOWN", Paint::Warning),
+    }
 }
 
 fn guest(page: &mut Page, guest: &GuestInfo) {

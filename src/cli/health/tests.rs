@@ -5,7 +5,7 @@ mod arbitrary;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::{exit_code, render_json, render_plain};
+use super::{exit_code, render_json, render_line, render_plain};
 use crate::cli::terminal::{Style, WIDTH, shown, width};
 use crate::model::guest::{Pressure, Stall};
 use crate::model::status::{
@@ -211,7 +211,37 @@ fn scripts_get_one_line_of_json_and_an_exit_code() {
     assert_eq!(verdicts.map(exit_code), [0, 1, 2, 3]);
 }
 
+#[test]
+fn a_line_for_a_prompt() {
+    let line = |status: &StatusInfo| render_line(status, &Style::plain());
+    let mut unknown = calm();
+    unknown.verdict = Verdict::Unknown;
+    unknown.notes = vec!["the supervisor did not answer within 50ms".into()];
+    let mut named = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
+    named.agents[0].id = "a-rule-with-a-rather-long-name\u{1b}[2J\n-and-more-of-it-1234567".into();
+    let nobody = StatusInfo { agents: vec![], ..calm() };
+    let all = [
+        calm(),
+        nobody,
+        grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning),
+        named,
+        grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical),
+        unknown,
+    ];
+    assert_snapshot!(all.iter().map(line).collect::<String>());
+    let coloured = render_line(&all[4], &Style::coloured());
+    assert!(coloured.starts_with("\u{1b}[1;31mCRITICAL\u{1b}[0m "), "{coloured}");
+}
+
 proptest! {
+    #[test]
+    fn no_line_is_wider_than_a_terminal_or_more_than_one(status in arbitrary::status()) {
+        let line = render_line(&status, &Style::plain());
+        let text = line.strip_suffix('\n').unwrap();
+        prop_assert!(width(text) <= WIDTH, "{text:?}");
+        prop_assert_eq!(text, shown(text));
+    }
+
     #[test]
     fn no_page_is_wider_than_a_terminal_or_commands_it(status in arbitrary::status()) {
         let page = plain(&status);

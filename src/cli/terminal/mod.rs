@@ -10,4 +10,4 @@ pub(in crate::cli) use page::{Page, WIDTH};
 pub(in crate::cli) use style::Paint;
 pub use style::Style;
 pub use text::shown;
-pub(in crate::cli) use text::{cut_start, width, wrap_command};
+pub(in crate::cli) use text::{cut, cut_start, width, wrap_command};

@@ -34,7 +34,7 @@ fn columns(c: char) -> usize {
 }
 
 /// The beginning of `text` where it is wider than `room`, with an ellipsis.
-pub(super) fn cut(text: &str, room: usize) -> String {
+pub(in crate::cli) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }

@@ -73,9 +73,9 @@ impl Connection {
                 Err(fault) => self.send(&fault).await?,
                 Ok(Answer::Info(info)) => self.reply(info).await?,
                 Ok(Answer::Description(description)) => self.reply(description).await?,
-                Ok(Answer::Status) if call.more => self.stream(service.status().await).await?,
-                Ok(Answer::Status) => {
-                    let newest = Arc::clone(&service.status().await.borrow());
+                Ok(Answer::Status(wait)) if call.more => self.stream(service.status(wait).await).await?,
+                Ok(Answer::Status(wait)) => {
+                    let newest = Arc::clone(&service.status(wait).await.borrow());
                     self.reply(self.view(&newest)).await?;
                 }
                 Ok(Answer::Explain(pid)) => {

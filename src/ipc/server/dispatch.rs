@@ -1,5 +1,7 @@
 //! From a call to its answer.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::ipc::codec::Call;
@@ -16,8 +18,8 @@ pub(super) enum Answer {
     Info(Info),
     /// An interface's text.
     Description(Description),
-    /// The status; again and again where `more` was asked for.
-    Status,
+    /// The status, for which it may be waited so long; again and again where `more` was asked for.
+    Status(Option<Duration>),
     /// What one process is; to be found out.
     Explain(Pid),
     /// The newest events, so many; again and again where `more` was asked for.
@@ -90,7 +92,10 @@ pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
     let answer = match (interface, name) {
         (VARLINK, "GetInfo") => Answer::Info(info()),
         (VARLINK, "GetInterfaceDescription") => Answer::Description(describe(parameters.take("interface")?)?),
-        (INTERFACE, "Status") => Answer::Status,
+        (INTERFACE, "Status") => {
+            let wait: Option<u64> = parameters.take_optional("max_wait_ms")?;
+            Answer::Status(wait.map(Duration::from_millis))
+        }
         (INTERFACE, "Explain") => Answer::Explain(pid(parameters.take("pid")?)?),
         (INTERFACE, "Events") => Answer::Events(parameters.take_optional("last")?),
         (INTERFACE, "Stop") => Answer::Stop(parameters.take("agent")?),

@@ -38,8 +38,8 @@ pub struct Caller {
 /// What the server asks of the supervisor.
 pub trait Service {
     /// The newest status, and word of every newer one. It may take a moment to make it a fresh one, but not without
-    /// bound. It is unfiltered: each reader's view is cut here. Whoever holds the receiver is taken for a follower.
-    fn status(&self) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
+    /// bound, and no longer than `wait` where that is given. It is unfiltered: each reader's view is cut here. Whoever holds the receiver is taken for a follower.
+    fn status(&self, wait: Option<Duration>) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
 
     /// The newest events, and word of every newer one, unfiltered.
     fn events(&self) -> watch::Receiver<EventLog>;

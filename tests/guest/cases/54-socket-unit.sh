@@ -10,15 +10,18 @@ expect_code 'another supervisor does not take it over' 1 claude-watchdog daemon
 expect 'and says why' grep -q 'another supervisor answers here' "$CASE/command-output"
 
 # A crash: whoever calls meanwhile waits, and nobody is told that there is no supervisor.
-as agent bash -c 'while :; do vm-health-check >/dev/null; echo $?; done' >"$CASE/codes" &
+rm -f /tmp/case-enough
+as agent bash -c 'while [[ ! -e /tmp/case-enough ]]; do vm-health-check >/dev/null; echo $?; done' >"$CASE/codes" &
 clients=$!
+afterwards 'rm -f /tmp/case-enough'
 wait_for 20 "(( \$(wc -l <$CASE/codes) >= 3 ))"
 before=$(daemon_pid)
 kill -KILL "$before"
 wait_for 40 '[[ $(daemon_pid) != 0 && $(daemon_pid) != "$before" ]] && systemctl is-active --quiet claude-watchdog.service'
 count=$(wc -l <"$CASE/codes")
 wait_for 20 "(( \$(wc -l <$CASE/codes) >= $count + 3 ))"
-kill "$clients"
+touch /tmp/case-enough
+wait "$clients"
 figure clients "$(wc -l <"$CASE/codes"), without an answer $(grep -c 3 "$CASE/codes" || true)"
 # One may have been talking to the one that was killed.
 expect 'they are answered' test "$(grep -c 3 "$CASE/codes" || true)" -le 1
