@@ -202,6 +202,16 @@ pub(super) fn by_name(mut arguments: impl Iterator<Item = OsString>) -> Vec<OsSt
     front.chain(arguments).collect()
 }
 
+/// The commands that links stand for, by the names of those.
+pub(super) fn links(definition: &clap::Command) -> Vec<clap::Command> {
+    let shared: Vec<clap::Arg> =
+        definition.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    let command = |(link, command): (&'static str, &str)| {
+        definition.find_subcommand(command).map(|found| found.clone().name(link).args(shared.clone()))
+    };
+    LINKS.into_iter().filter_map(command).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

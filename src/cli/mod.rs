@@ -14,9 +14,21 @@ pub mod terminal;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
+
+/// The command line as it is defined: help, manual pages and completions come from it.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Arguments::command()
+}
+
+/// The same for each further name that the program is installed by: the command that it stands for, under that name.
+#[must_use]
+pub fn links() -> Vec<clap::Command> {
+    args::links(&definition())
+}
 
 /// Runs the command that the arguments ask for.
 #[must_use]

@@ -1,0 +1,129 @@
+//! The manual pages.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use claude_watchdog::cli;
+
+use super::{files, hold};
+
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("CLAUDE_WATCHDOG_SOCKET", "The socket to ask at, where --socket does not name one."),
+    ("NO_COLOR", "Not empty: no colour, whatever the terminal can do."),
+    (
+        "WATCHDOG_WARN_MB, WATCHDOG_KILL_MB",
+        "The warn line and the kill line in MiB. Of the service in /etc/default/claude-watchdog.",
+    ),
+];
+
+const FILES: [(&str, &str); 3] = [
+    (
+        "/etc/claude-watchdog/config.toml, /etc/claude-watchdog/config.toml.d/*.toml",
+        "The configuration and its drop-ins; of a user's own supervisor below ~/.config/claude-watchdog.",
+    ),
+    ("/etc/default/claude-watchdog", "The environment of the service."),
+    (
+        "/run/claude-watchdog/io.moltdown.Watchdog",
+        "The socket; of a user's own supervisor below $XDG_RUNTIME_DIR/claude-watchdog.",
+    ),
+];
+
+/// Every command with the name of its page.
+fn commands() -> Vec<(String, clap::Command)> {
+    let mut whole = cli::definition().disable_help_subcommand(true);
+    whole.build();
+    let page = |c: &clap::Command| (format!("{}-{}", cli::definition().get_name(), c.get_name()), c.clone());
+    let below: Vec<_> = whole.get_subcommands().map(page).collect();
+    let links = cli::links().into_iter().map(|link| (link.get_name().to_owned(), link));
+    let name = whole.get_name().to_owned();
+    std::iter::once((name, whole)).chain(below).chain(links).collect()
+}
+
+fn page(name: &str, command: &clap::Command, all: &[(String, clap::Command)]) -> Vec<u8> {
+    let version = env!("CARGO_PKG_VERSION");
+    let command = command.clone().display_name(name.to_owned());
+    let man = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .section("1")
+        .source(format!("claude-watchdog {version}"))
+        .manual("claude-watchdog");
+    let mut text = Vec::new();
+    man.render_title(&mut text).unwrap();
+    man.render_name_section(&mut text).unwrap();
+    man.render_synopsis_section(&mut text).unwrap();
+    man.render_description_section(&mut text).unwrap();
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let paragraphs: Vec<&str> = after.split("\n\n").filter(|paragraph| !paragraph.is_empty()).collect();
+    let (mut more, mut rest) = (Roff::new(), Roff::new());
+    for paragraph in paragraphs {
+        let of = |head: &str| paragraph.strip_prefix(head);
+        if let Some(codes) = of("Exit status: ") {
+            rest.control("SH", ["EXIT STATUS"]).text([roman(joined(codes))]);
+        } else if let Some(example) = of("Example: ") {
+            rest.control("SH", ["EXAMPLES"]).control("EX", []).text([roman(example)]).control("EE", []);
+        } else {
+            more.control("PP", []).text([roman(joined(paragraph))]);
+        }
+    }
+    more.to_writer(&mut text).unwrap();
+    man.render_options_section(&mut text).unwrap();
+    if command.get_subcommands().next().is_some() {
+        man.render_subcommands_section(&mut text).unwrap();
+    }
+    listed(&mut rest, "ENVIRONMENT", &ENVIRONMENT);
+    listed(&mut rest, "FILES", &FILES);
+    let others: Vec<String> = all.iter().filter(|(n, _)| n != name).map(|(n, _)| format!("{n}(1)")).collect();
+    rest.control("SH", ["SEE ALSO"]).text([roman(others.join(", ") + ", systemctl(1), journalctl(1)")]);
+    rest.to_writer(&mut text).unwrap();
+    text
+}
+
+fn listed(page: &mut Roff, title: &str, entries: &[(&str, &str)]) {
+    page.control("SH", [title]);
+    for (name, meaning) in entries {
+        page.control("TP", []).text([bold(*name)]).text([roman(*meaning)]);
+    }
+}
+
+/// A paragraph of `--help` is broken for a terminal; a manual page is filled by its reader.
+fn joined(paragraph: &str) -> String {
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn they_are_what_the_command_line_says() {
+    let all = commands();
+    let pages: BTreeMap<_, _> = all.iter().map(|(n, c)| (format!("{n}.1"), page(n, c, &all))).collect();
+    hold("generated/man", &pages);
+}
+
+/// `man` finds nothing to complain of, and shows what is there at 80 columns.
+#[test]
+fn they_can_be_read() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/generated/man");
+    for path in files(directory.as_ref()) {
+        let man = Command::new("man")
+            .args(["--warnings", "--encoding=UTF-8", "--local-file"])
+            .arg(&path)
+            .env("MANWIDTH", "80")
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::null())
+            .output();
+        let Ok(shown) = man else {
+            eprintln!("left out: no man");
+            return;
+        };
+        let said = String::from_utf8_lossy(&shown.stderr);
+        assert!(shown.status.success() && said.is_empty(), "{}: {said}", path.display());
+        let text = String::from_utf8_lossy(&shown.stdout);
+        if !text.contains("SYNOPSIS") {
+            eprintln!("left out: no man that shows pages (a minimised system has one that says so)");
+            return;
+        }
+        assert!(text.contains("EXAMPLES"), "{}", path.display());
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 80, "{}: {widest} columns", path.display());
+    }
+}
