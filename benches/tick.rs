@@ -80,7 +80,8 @@ fn census_of_300_processes(bencher: Bencher) {
 #[divan::bench]
 fn step_with_nothing_to_do(bencher: Bencher) {
     let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    let mut engine = Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) });
+    let mut engine =
+        Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
     let snapshot = snapshot();
     bencher.bench_local(|| engine.step(&snapshot));
 }
@@ -90,7 +91,9 @@ fn step_that_decides(bencher: Bencher) {
     let lines = Lines { warn: Bytes::mib(500), kill: Bytes::gib(1) };
     let snapshot = snapshot();
     bencher
-        .with_inputs(|| Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) }))
+        .with_inputs(|| {
+            Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+        })
         .bench_local_values(|mut engine| engine.step(&snapshot));
 }
 
@@ -101,7 +104,9 @@ fn step_of_the_guard(bencher: Bencher) {
     (snapshot.guest.mem_total, snapshot.guest.mem_available) = (Bytes::gib(32), Bytes::gib(1));
     let lines = Lines { warn: Bytes::gib(500), kill: Bytes::gib(600) };
     bencher
-        .with_inputs(|| Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) }))
+        .with_inputs(|| {
+            Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+        })
         .bench_local_values(|mut engine| {
             let step = engine.step(&snapshot);
             assert!(step.wave.is_some(), "it acts");
@@ -112,7 +117,8 @@ fn step_of_the_guard(bencher: Bencher) {
 #[divan::bench]
 fn glance(bencher: Bencher) {
     let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    let mut engine = Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10) });
+    let mut engine =
+        Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
     let snapshot = snapshot();
     engine.step(&snapshot);
     let mut at = snapshot.at;

@@ -113,7 +113,10 @@ impl Agent {
         Self {
             children,
             keys,
-            engine: Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(5) }),
+            engine: Engine::new(
+                lines,
+                Act { dry_run: false, grace: Duration::from_secs(5), ..Act::default() },
+            ),
             snapshot: Snapshot { at: at(100), guest, agents: vec![sample], ..Snapshot::default() },
             executor: Executor::open(Path::new("/nowhere")).unwrap(),
         }

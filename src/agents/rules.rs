@@ -1,6 +1,7 @@
 //! All rules, in the order in which they are tried.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::built_in;
@@ -25,6 +26,12 @@ pub struct Shadowed {
     pub rule: String,
     /// Those that come first, each once.
     pub by: Vec<String>,
+}
+
+impl fmt::Display for Shadowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "recognises nothing: {} comes first and matches all of it", self.by.join(", "))
+    }
 }
 
 impl Rules {

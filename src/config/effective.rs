@@ -7,6 +7,8 @@ use crate::model::{Bytes, Lines, Size};
 const CEILING_PERCENT: u64 = 85;
 /// Where the warn line goes when it would not be below the kill line.
 const WARN_PERCENT: u64 = 55;
+/// More than this kept free would end agents for nothing.
+const HIGHEST_RESERVE_PERCENT: u64 = 50;
 /// A line of nothing would act upon everything; only shares of a guest too small to exist come below this.
 const LOWEST: Bytes = Bytes::mib(1);
 
@@ -15,15 +17,19 @@ const LOWEST: Bytes = Bytes::mib(1);
 pub struct EffectiveLines {
     /// Always `0 < warn < kill`, and `kill` at most 85 % of the guest.
     pub lines: Lines,
+    /// What the guest is to have left: 1 to 50 % of it.
+    pub reserve: Bytes,
     /// A sentence for each line that is not the size people expect.
     pub notes: Vec<String>,
+    /// Those of the notes that are about what somebody set, and that does not count.
+    pub unmet: Vec<String>,
 }
 
 impl EffectiveLines {
     /// The lines of `config` in a guest with `total` bytes of memory.
     #[must_use]
     pub fn of(config: &Config, total: Bytes) -> Self {
-        let mut notes = Vec::new();
+        let (mut notes, mut unmet) = (Vec::new(), Vec::new());
         let default = Config::default().lines;
         let kill_place = place(config, key::KILL, config.lines.kill == default.kill);
         let warn_place = place(config, key::WARN, config.lines.warn == default.warn);
@@ -36,6 +42,7 @@ impl EffectiveLines {
                 "the kill line {}{kill_place} is above {CEILING_PERCENT}% of this guest's {total}: {kill} counts",
                 shown(set, total)
             ));
+            unmet.extend(notes.last().filter(|_| !kill_place.is_empty()).cloned());
         } else {
             notes.extend(chosen("kill", set, total, &kill_place));
         }
@@ -50,8 +57,21 @@ impl EffectiveLines {
                 "the warn line {}{warn_place} is not below the kill line {kill}{kill_place}: {warn} counts",
                 shown(set, total)
             ));
+            unmet.extend(notes.last().filter(|_| !warn_place.is_empty()).cloned());
         }
-        Self { lines: Lines { warn, kill }, notes }
+        let set = &config.guard.reserve;
+        let (least, most) = (total.share(1, 100), total.share(HIGHEST_RESERVE_PERCENT, 100));
+        let reserve = set.of(total).clamp(least, most.max(least));
+        if reserve != set.of(total) {
+            let place = place(config, key::RESERVE, false);
+            notes.push(format!(
+                "the reserve {}{place} is not between 1% and {HIGHEST_RESERVE_PERCENT}% of this guest's {total}: {reserve} \
+                 counts",
+                shown(set, total)
+            ));
+            unmet.extend(notes.last().cloned());
+        }
+        Self { lines: Lines { warn, kill }, reserve, notes, unmet }
     }
 }
 
@@ -106,7 +126,7 @@ mod tests {
 
     /// `warn kill`, then the notes, a line each.
     fn tell(config: &Config, total: Bytes) -> String {
-        let EffectiveLines { lines, notes } = EffectiveLines::of(config, total);
+        let EffectiveLines { lines, notes, .. } = EffectiveLines::of(config, total);
         [vec![format!("{} {}", lines.warn, lines.kill)], notes].concat().join("\n")
     }
 
@@ -202,7 +222,7 @@ mod tests {
             config.lines.warn = warn;
             config.lines.kill = kill;
             let total = Bytes::new(total);
-            let EffectiveLines { lines, notes } = EffectiveLines::of(&config, total);
+            let EffectiveLines { lines, notes, .. } = EffectiveLines::of(&config, total);
             prop_assert!(Bytes::ZERO < lines.warn, "{lines:?}");
             prop_assert!(lines.warn < lines.kill, "{lines:?}");
             prop_assert!(lines.kill <= total.share(85, 100), "{lines:?}");

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 
 use super::error::{ConfigError, clip};
-use super::key;
+use super::{Inert, key};
 use crate::model::Bytes;
 
-const VARIABLES: [(&str, &str); 2] = [("WATCHDOG_WARN_MB", key::WARN), ("WATCHDOG_KILL_MB", key::KILL)];
+/// Each with the key that it sets.
+pub(super) const VARIABLES: [(&str, &str); 2] =
+    [("WATCHDOG_WARN_MB", key::WARN), ("WATCHDOG_KILL_MB", key::KILL)];
 
 /// A line that a variable sets.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,14 +19,17 @@ pub(super) struct Setting {
     pub(super) bytes: i64,
 }
 
-/// What the variables set; one that is empty or blank is not set.
-pub(super) fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Vec<Setting>, ConfigError> {
-    let mut settings = Vec::new();
+/// What the variables set, and those that are empty or blank: they set nothing.
+pub(super) fn read(
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<(Vec<Setting>, Vec<Inert>), ConfigError> {
+    let (mut settings, mut inert) = (Vec::new(), Vec::new());
     for (variable, key) in VARIABLES {
-        let text = environment(variable).unwrap_or_default();
+        let Some(text) = environment(variable) else { continue };
         let text = text.to_string_lossy();
         let text = text.trim();
         if text.is_empty() {
+            inert.push(Inert::Empty(variable));
             continue;
         }
         let bytes = mebibytes(text).ok_or_else(|| ConfigError::Variable {
@@ -34,7 +39,7 @@ pub(super) fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Vec
         })?;
         settings.push(Setting { variable, key, bytes });
     }
-    Ok(settings)
+    Ok((settings, inert))
 }
 
 fn mebibytes(text: &str) -> Option<i64> {
@@ -49,7 +54,7 @@ mod tests {
 
     fn kill(value: &str) -> Result<Vec<i64>, String> {
         read(&|name| (name == "WATCHDOG_KILL_MB").then(|| value.into()))
-            .map(|settings| settings.into_iter().map(|s| s.bytes).collect())
+            .map(|(settings, _)| settings.into_iter().map(|s| s.bytes).collect())
             .map_err(|error| error.to_string())
     }
 
@@ -59,6 +64,17 @@ mod tests {
         assert_eq!(kill(" 13000\n"), Ok(vec![13_000 << 20]));
         assert_eq!(kill(""), Ok(vec![]));
         assert_eq!(kill(" \t"), Ok(vec![]));
+    }
+
+    #[test]
+    fn one_that_is_empty_is_told_of_and_one_that_is_not_there_is_not() {
+        let inert = |value: Option<&str>| {
+            read(&|name| value.filter(|_| name == "WATCHDOG_KILL_MB").map(OsString::from))
+                .map(|(_, inert)| inert)
+        };
+        assert_eq!(inert(Some(" ")).expect("read"), [Inert::Empty("WATCHDOG_KILL_MB")]);
+        assert_eq!(inert(Some("1")).expect("read"), []);
+        assert_eq!(inert(None).expect("read"), []);
     }
 
     #[test]

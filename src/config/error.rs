@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Origin, Smallest};
+use super::Origin;
 use crate::model::{Bytes, RuleProblem};
 
 /// A place in a file.
@@ -132,22 +132,6 @@ pub enum ConfigError {
         found: String,
         /// What would be right.
         wanted: &'static str,
-    },
-
-    /// Both lines were set, and no guest is large or small enough for them.
-    #[error(
-        "`lines.warn` is {warn} ({warn_origin}), which is not below `lines.kill` = {kill} ({kill_origin}); \
-         lower the one or raise the other"
-    )]
-    WarnNotBelowKill {
-        /// The warn line as set.
-        warn: Box<Smallest>,
-        /// Where.
-        warn_origin: Origin,
-        /// The kill line as set.
-        kill: Box<Smallest>,
-        /// Where.
-        kill_origin: Origin,
     },
 
     /// A rule that cannot be, or cannot be called so.

@@ -7,49 +7,69 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
 
-use super::error::{ConfigError, Spot};
-use super::{Place, Sources};
+use super::error::{ConfigError, Spot, clip};
+use super::{Inert, Place, Sources};
 use crate::model::Bytes;
 
 /// Far above any real configuration, far below what a supervisor may afford when memory is short.
 const LARGEST: Bytes = Bytes::mib(1);
 
-/// The file and its drop-ins with their text, in the order in which they apply.
-pub(super) fn read(sources: &Sources<'_>) -> Result<Vec<(PathBuf, String)>, ConfigError> {
-    let Some(path) = sources.place.path() else { return Ok(Vec::new()) };
+/// What is on disk.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// The file and its drop-ins with their text, in the order in which they apply.
+    pub(super) texts: Vec<(PathBuf, String)>,
+    /// What stands beside the drop-ins and is none.
+    pub(super) passed_over: Option<Inert>,
+}
+
+/// Reads them.
+pub(super) fn read(sources: &Sources<'_>) -> Result<Files, ConfigError> {
+    let Some(path) = sources.place.path() else { return Ok(Files::default()) };
     let main = text(path)?;
     if main.is_none() && matches!(sources.place, Place::Named(_)) {
         return Err(ConfigError::Missing { path: path.to_owned() });
     }
-    let mut files: Vec<_> = main.into_iter().map(|text| (path.to_owned(), text)).collect();
-    for drop_in in drop_ins(path)? {
+    let mut texts: Vec<_> = main.into_iter().map(|text| (path.to_owned(), text)).collect();
+    let (paths, passed_over) = drop_ins(path)?;
+    for drop_in in paths {
         // `None`: removed since it was listed.
-        files.extend(text(&drop_in)?.map(|text| (drop_in, text)));
+        texts.extend(text(&drop_in)?.map(|text| (drop_in, text)));
     }
-    Ok(files)
+    Ok(Files { texts, passed_over })
 }
 
-/// `FILE.d/*.toml` by name, whatever the locale. Hidden files are editors' leftovers (`.#50-x.toml`).
-fn drop_ins(file: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+/// `FILE.d/*.toml` by name, whatever the locale, and what else is there. Hidden files are editors' leftovers
+/// (`.#50-x.toml`), which nobody misses.
+fn drop_ins(file: &Path) -> Result<(Vec<PathBuf>, Option<Inert>), ConfigError> {
     let mut directory = file.as_os_str().to_owned();
     directory.push(".d");
     let directory = PathBuf::from(directory);
     let refused = |source| ConfigError::Unreadable { path: directory.clone(), source };
     let entries = match directory.read_dir() {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound && !directory.is_symlink() => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound && !directory.is_symlink() => {
+            return Ok((Vec::new(), None));
+        }
         Err(error) => return Err(refused(error)),
     };
-    let mut paths = Vec::new();
+    let (mut paths, mut names) = (Vec::new(), Vec::new());
     for entry in entries {
-        let path = entry.map_err(refused)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+        let entry = entry.map_err(refused)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if path.extension().is_some_and(|extension| extension == "toml") {
             paths.push(path);
+        } else {
+            names.push(clip(&name.to_string_lossy()));
         }
     }
     paths.sort();
-    Ok(paths)
+    names.sort();
+    let passed_over = (!names.is_empty()).then_some(Inert::PassedOver { directory, names });
+    Ok((paths, passed_over))
 }
 
 /// The text of a file without a byte order mark; `None` where there is none.

@@ -47,7 +47,13 @@ impl Keys {
     /// The key that is spelled most like `unknown`. One in the wrong table or in none is near as well.
     pub(super) fn nearest(&self, unknown: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-        let far = |key: &String| distance(unknown, key).min(1 + distance(&last(unknown), &last(key)));
+        let far = |key: &String| {
+            // A rule outside of the table of rules.
+            if key.strip_prefix(key::RULES).and_then(|below| below.strip_prefix('.')) == Some(unknown) {
+                return 0;
+            }
+            distance(unknown, key).min(1 + distance(&last(unknown), &last(key)))
+        };
         // A rule has the name that the user gave it; within a rule only its own keys are near.
         let parts: Vec<&str> = unknown.split('.').collect();
         let (name, in_rule) = match parts[..] {
@@ -87,7 +93,7 @@ fn collect(table: &Table, above: &str, keys: &mut Vec<String>) {
 }
 
 /// How many letters have to be put in, taken out or exchanged (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
+pub(super) fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.chars().enumerate() {
@@ -108,7 +114,7 @@ mod tests {
     fn the_schema_has_the_keys_that_are_named_elsewhere() {
         let all = Keys::known().all();
         let (of_rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|key| key.starts_with(key::RULES));
-        assert_eq!(others, [key::DRY_RUN, key::GRACE, key::KILL, key::WARN]);
+        assert_eq!(others, [key::DRY_RUN, key::GRACE, key::GUARD, key::RESERVE, key::KILL, key::WARN]);
         assert_eq!(of_rules.len(), 9);
         assert!(of_rules.contains(&&"rules.*.exe".to_owned()), "{of_rules:?}");
     }

@@ -32,31 +32,37 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origin of every key that some layer set.
+/// The origins of every key that some layer set, the one that counts last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins(BTreeMap<String, Origin>);
+pub struct Origins(BTreeMap<String, Vec<Origin>>);
 
 impl Origins {
     /// Where the value of `key` (see [`super::key`]) came from.
     #[must_use]
     pub fn of(&self, key: &str) -> &Origin {
-        self.0.get(key).unwrap_or(&Origin::BuiltIn)
+        self.0.get(key).and_then(|all| all.last()).unwrap_or(&Origin::BuiltIn)
+    }
+
+    /// Where `key` was set as well, to no effect: the nearest first.
+    pub fn overruled(&self, key: &str) -> impl Iterator<Item = &Origin> {
+        self.0.get(key).into_iter().flat_map(|all| all.iter().rev().skip(1))
     }
 
     /// Where the rule `name` was written: its key where that was set, else its first line.
     #[must_use]
     pub fn of_rule(&self, name: &str, key: Option<&str>) -> &Origin {
         let table = format!("{}.{name}", super::key::RULES);
-        let key = key.and_then(|key| self.0.get(&format!("{table}.{key}")));
+        let key =
+            key.map(|key| self.of(&format!("{table}.{key}"))).filter(|origin| **origin != Origin::BuiltIn);
         key.unwrap_or_else(|| self.of(&table))
     }
 
-    /// Every key that was set, in order of their names.
+    /// Every key that was set, with what set it last, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
-        self.0.iter().map(|(key, origin)| (key.as_str(), origin))
+        self.0.keys().map(|key| (key.as_str(), self.of(key)))
     }
 
     pub(super) fn set(&mut self, key: impl Into<String>, origin: Origin) {
-        self.0.insert(key.into(), origin);
+        self.0.entry(key.into()).or_default().push(origin);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Origins, Smallest, grace};
+use super::{ConfigError, Inert, Origins, Smallest, grace};
 use crate::model::{Bytes, RuleError, RulePatch, Size, flag};
 
 /// The names of the keys, as messages and [`Origins`] have them.
@@ -18,6 +18,10 @@ pub mod key {
     pub const DRY_RUN: &str = "act.dry_run";
     /// From the polite signal to the other one.
     pub const GRACE: &str = "act.grace";
+    /// Whether agents are ended for the guest's sake.
+    pub const GUARD: &str = "guard.enabled";
+    /// What the guest is to have left.
+    pub const RESERVE: &str = "guard.reserve";
     /// The table of the rules.
     pub const RULES: &str = "rules";
 }
@@ -32,11 +36,16 @@ pub struct Config {
     pub lines: LineSizes,
     /// What is done at the kill line.
     pub act: Act,
+    /// What is done when the guest as a whole runs out of memory.
+    pub guard: Guard,
     /// `[rules.NAME]`: what the user says of kinds of agents; what is built in is not among them.
     pub rules: BTreeMap<String, RulePatch>,
     /// Where each value came from.
     #[serde(skip)]
     pub origins: Origins,
+    /// What was set and does nothing.
+    #[serde(skip)]
+    pub inert: Vec<Inert>,
 }
 
 /// `[lines]`: thresholds on what one agent costs.
@@ -61,6 +70,17 @@ pub struct Act {
     pub grace: Duration,
 }
 
+/// `[guard]`: when the guest as a whole runs out of memory, though no agent is over its line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guard {
+    /// End part of the agent that took it; else only say so.
+    #[serde(deserialize_with = "flag::deserialize")]
+    pub enabled: bool,
+    /// Below this the guest is in danger, swap included.
+    pub reserve: Smallest,
+}
+
 impl Config {
     /// The error of a rule as a whole, with the place where it was written.
     #[must_use]
@@ -77,6 +97,12 @@ impl Default for LineSizes {
             warn: Smallest::of_these(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
             kill: Smallest::of_these(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),
         }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { enabled: true, reserve: Smallest::of_these(Size::percent(4), []) }
     }
 }
 

@@ -41,18 +41,19 @@ impl Smallest {
         self.sizes().filter_map(|size| if let Size::Bytes(bytes) = size { Some(bytes) } else { None }).min()
     }
 
-    /// The smallest of the shares, in hundredths of a percent.
-    fn share(&self) -> Option<u32> {
-        self.sizes().filter_map(|size| if let Size::Share(share) = size { Some(share) } else { None }).min()
-    }
-
-    /// Whether no guest, of whatever size, brings this below `other`.
+    /// Sizes of which a smaller one of their kind stands beside them: they count in no guest. Each with the smaller one.
     #[must_use]
-    pub fn never_below(&self, other: &Self) -> bool {
-        // In the largest guest only the absolute size bounds it, in the smallest only the share.
-        let bytes = self.absolute().is_none_or(|own| other.absolute().is_some_and(|its| its <= own));
-        let share = self.share().is_none_or(|own| other.share().is_some_and(|its| its <= own));
-        bytes && share
+    pub fn never_counting(&self) -> Vec<(Size, Size)> {
+        let all: Vec<Size> = self.sizes().collect();
+        let beside = |(at, size): (usize, &Size)| {
+            let smaller = all.iter().enumerate().find(|(other_at, other)| match (size, other) {
+                (Size::Bytes(size), Size::Bytes(other)) => (other, other_at) < (size, &at),
+                (Size::Share(size), Size::Share(other)) => (other, other_at) < (size, &at),
+                _ => false,
+            });
+            smaller.map(|(_, other)| (*size, *other))
+        };
+        all.iter().enumerate().filter_map(beside).collect()
     }
 }
 
@@ -86,21 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn two_are_compared_over_all_guests() {
-        let cases: [(&[&str], &[&str], bool); 9] = [
-            (&["9G"], &["8G"], true),
-            (&["8G"], &["8G"], true),
-            (&["8G"], &["9G"], false),
-            (&["60%"], &["50%"], true),
-            (&["8G", "60%"], &["7G", "50%"], true),
-            (&["8G"], &["7G", "50%"], true),
-            (&["8G"], &["50%"], false),
-            (&["90%"], &["13G"], false),
-            (&["8G", "50%"], &["7G"], false),
-        ];
-        for (warn, kill, expected) in cases {
-            assert_eq!(smallest(warn).never_below(&smallest(kill)), expected, "{warn:?} {kill:?}");
-        }
+    fn what_a_smaller_one_of_its_kind_stands_beside_never_counts() {
+        let never = |sizes: &[&str]| {
+            let pairs = smallest(sizes).never_counting();
+            pairs.iter().map(|(size, other)| format!("{size} for {other}")).collect::<Vec<_>>()
+        };
+        assert_eq!(never(&["13G", "85%"]), [""; 0]);
+        assert_eq!(never(&["9G", "85%", "8G"]), ["9G for 8G"]);
+        assert_eq!(never(&["50%", "13G", "60%", "50%"]), ["60% for 50%", "50% for 50%"]);
     }
 
     #[test]

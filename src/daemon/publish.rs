@@ -160,8 +160,8 @@ pub(super) fn look(
     let mut sampler = Sampler::new(proc, cgroup, rules, only)?;
     let snapshot = sampler.patient_sample(PATIENCE)?;
     let config = Config::default();
-    let EffectiveLines { lines, notes } = EffectiveLines::of(&config, snapshot.guest.mem_total);
-    let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace });
+    let EffectiveLines { lines, notes, .. } = EffectiveLines::of(&config, snapshot.guest.mem_total);
+    let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace, ..Act::default() });
     engine.step(&snapshot);
     let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes, None);
     Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))

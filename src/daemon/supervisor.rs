@@ -23,6 +23,7 @@ use super::sampler::Sampler;
 use super::service::Service;
 use super::start::Options;
 use super::timer::Timer;
+use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::alarm::Alarms;
 use crate::linux::proc::{Proc, ReadError};
@@ -84,13 +85,13 @@ impl Supervisor {
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let Loaded { config, rules } = loaded;
-        let Terms { effective, act, notes } = Terms::of(&config, total);
+        let Terms { effective, act, notes, inert } = Terms::of(&config, &rules, total);
         let lines = effective.lines;
         let only = (uid != Uid::ROOT).then_some(uid);
         let whose =
             if only.is_some() { "your own agents only, not being root" } else { "the agents of all users" };
         log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(lines, act)));
-        for note in &notes {
+        for note in notes.iter().chain(&inert) {
             log(Level::WARN, note.clone());
         }
         let rules = Arc::new(rules);
@@ -286,7 +287,7 @@ impl Supervisor {
     /// Takes up another configuration. What was seen, and what is under way, stays.
     fn reconfigure(&mut self, loaded: Loaded, total: Bytes) -> Vec<String> {
         let Loaded { config, rules } = loaded;
-        let Terms { effective, act, notes } = Terms::of(&config, total);
+        let Terms { effective, act, notes, inert } = Terms::of(&config, &rules, total);
         let (lines, rules) = (effective.lines, Arc::new(rules));
         self.engine.reconfigure(lines, act);
         self.sampler.reconfigure(Arc::clone(&rules));
@@ -297,6 +298,7 @@ impl Supervisor {
         });
         let log = |level, text| self.reporter.tell(Report::Log(level, text));
         log(Level::INFO, format!("the configuration was read anew: {}", said(lines, act)));
+        let notes = [notes, inert].concat();
         for note in &notes {
             log(Level::WARN, note.clone());
         }
@@ -336,16 +338,34 @@ struct Terms {
     act: Act,
     /// What a reader should know about it, a sentence each.
     notes: Vec<String>,
+    /// What is set to no effect; for who wrote it.
+    inert: Vec<String>,
 }
 
 impl Terms {
-    fn of(config: &Config, total: Bytes) -> Self {
+    fn of(config: &Config, rules: &Rules, total: Bytes) -> Self {
         let effective = EffectiveLines::of(config, total);
         let mut notes = effective.notes.clone();
         if config.act.dry_run {
             notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
         }
-        Self { effective, act: Act { dry_run: config.act.dry_run, grace: config.act.grace }, notes }
+        if !config.guard.enabled {
+            notes.push(
+                "the guard is switched off: no agent is ended when the guest runs out of memory".to_owned(),
+            );
+        }
+        let act = Act {
+            dry_run: config.act.dry_run,
+            grace: config.act.grace,
+            guard: config.guard.enabled,
+            reserve: Some(effective.reserve),
+        };
+        let shadowed = rules.shadowed().into_iter().map(|shadowed| {
+            let origin = config.origins.of_rule(&shadowed.rule, None);
+            format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
+        });
+        let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
+        Self { effective, act, notes, inert }
     }
 }
 

@@ -133,6 +133,8 @@ pub enum Spared {
     },
     /// Those that are large enough were tried in vain, or are protected.
     OutOfReach,
+    /// The user wants none of it (`guard.enabled`).
+    Off,
 }
 
 /// What a decision rests on.

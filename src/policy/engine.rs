@@ -94,11 +94,13 @@ impl Engine {
     /// An engine that has seen nothing yet.
     #[must_use]
     pub fn new(lines: Lines, act: Act) -> Self {
+        let mut guard = Guard::default();
+        guard.keep(act.reserve);
         Self {
             lines,
             act,
             watches: HashMap::new(),
-            guard: Guard::default(),
+            guard,
             restarts: Restarts::default(),
             ladder: None,
             requests: Vec::new(),
@@ -115,6 +117,7 @@ impl Engine {
     pub fn reconfigure(&mut self, lines: Lines, act: Act) {
         self.lines = lines;
         self.act = act;
+        self.guard.keep(act.reserve);
         // What a dry run only said is to be done, or said anew.
         self.said = false;
         self.watches.values_mut().for_each(|watch| watch.said = false);
@@ -210,7 +213,7 @@ impl Engine {
             Some(_) => QUICKEST,
             None if settling || doubted || !self.requests.is_empty() => QUICKEST,
             // Whether it is thrashing shows in what is looked at only then.
-            None if somebody_waits || guest.mem_available < guest.reserve() => {
+            None if somebody_waits || guest.mem_available < self.guard.least(guest) => {
                 SLOWEST.min(pace::look(ways.iter().copied()))
             }
             None => pace::look(ways.iter().copied()),

@@ -46,6 +46,8 @@ pub(super) struct Guard {
     swapped_in: Option<(Boottime, Bytes)>,
     stalled: Option<Boottime>,
     told: Option<Spared>,
+    /// What the user wants to be left.
+    kept: Option<Bytes>,
 }
 
 /// What the guard makes of a danger.
@@ -66,11 +68,21 @@ pub(super) struct Sentence {
 }
 
 impl Guard {
+    /// Goes by what the user wants to be left, where they said so.
+    pub(super) fn keep(&mut self, reserve: Option<Bytes>) {
+        self.kept = reserve;
+    }
+
+    /// What is to be left however slowly it goes.
+    pub(super) fn least(&self, guest: &Guest) -> Bytes {
+        self.kept.unwrap_or_else(|| guest.reserve())
+    }
+
     /// What should be left at the rate at which it goes.
     pub(super) fn reserve(&self, guest: &Guest) -> Bytes {
         let most = guest.mem_total.share(POLITE_PERCENT, 100);
         let polite = self.fill.lasting().during(POLITE).min(most);
-        guest.reserve().max(polite).max(self.fill.now().during(BLIND))
+        self.least(guest).max(polite).max(self.fill.now().during(BLIND))
     }
 
     /// The danger that the figures of the guest alone show.
@@ -89,11 +101,11 @@ impl Guard {
         let guest = &snapshot.guest;
         self.evidence.take(snapshot, guest.mem_available >= guest.mem_total.share(COMFORT_PERCENT, 100));
         // The verdict is of the last half second; the memory may be back since.
-        let thrashing = self.is_thrashing(snapshot) && guest.mem_available < guest.reserve();
+        let thrashing = self.is_thrashing(snapshot) && guest.mem_available < self.least(guest);
         self.danger(guest).or_else(|| {
             thrashing.then(|| Danger {
                 left: guest.mem_available,
-                reserve: guest.reserve(),
+                reserve: self.least(guest),
                 rate: self.fill.lasting(),
                 thrashing: true,
             })
@@ -111,7 +123,7 @@ impl Guard {
             if snapshot.at.since(at) < COMPARED {
                 return self.has_stalled_long(snapshot.at);
             }
-            let low = snapshot.guest.mem_available < snapshot.guest.reserve();
+            let low = snapshot.guest.mem_available < self.least(&snapshot.guest);
             let waiting = snapshot.pressure.is_some_and(|p| p.full.avg10 >= STALLED);
             if low && waiting && now > before {
                 self.stalled.get_or_insert(snapshot.at);

@@ -1,6 +1,7 @@
 //! The policy as a table of worlds: what is seen, tick by tick, and what is done about it.
 
 mod guard;
+mod kept;
 mod proof;
 mod requests;
 mod restarts;
@@ -46,7 +47,7 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
 
 impl World {
     fn new() -> Self {
-        Self::acting(Act { dry_run: false, grace: Duration::from_secs(10) })
+        Self::acting(Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
     }
 
     fn acting(act: Act) -> Self {
@@ -263,7 +264,7 @@ fn a_swing_around_the_line_is_one_crossing() {
 
 #[test]
 fn a_dry_run_says_it_once_a_crossing_and_sends_nothing() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::from_secs(10) })
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::from_secs(10), ..Act::default() })
         .agent(100, Bytes::mib(240))
         .child(100, 101, "node", Bytes::gib(13));
     let step = world.step();

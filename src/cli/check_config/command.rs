@@ -58,10 +58,11 @@ fn check(named: Option<&Path>) -> Result<Report, ReadError> {
     let found = place.path().is_some_and(Path::exists);
     let sources = Sources { place, environment: &environment, overrides: Overrides::default() };
     let loaded = config::load(&sources).and_then(|config| rules(&config).map(|rules| (config, rules)));
-    let (config, rules) = match loaded {
+    let (mut config, rules) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return Ok(Report::wrong(file, found, &error)),
     };
+    config.inert.extend(config::unread(&service));
     let total = Proc::open(Path::new("/proc"))?.guest()?.mem_total;
     let origins = origins(&config, &rules);
     let running = running(rules, (uid != Uid::ROOT).then_some(uid))?;

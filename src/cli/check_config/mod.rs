@@ -37,25 +37,39 @@ pub fn render_plain(report: &Report, style: &Style) -> String {
         page.paint(Paint::Warning, "Warning").to(FIRST).wrapped(FIRST, warning);
     }
     if let Some(lines) = &report.lines {
-        self::lines(&mut page, lines, &report.settings);
+        self::lines(&mut page, lines, report);
     }
     rules(&mut page, &report.rules);
     page.finish()
 }
 
-fn lines(page: &mut Page, lines: &LinesInfo, settings: &[Setting]) {
+fn lines(page: &mut Page, lines: &LinesInfo, report: &Report) {
+    let settings = &report.settings;
     page.end().paint(Paint::Heading, "Settings").end();
     for (name, line) in [("warn line", &lines.warn), ("kill line", &lines.kill)] {
-        let text = format!("{}, set to {} ({})", line.bytes, line.set, line.origin);
+        let key = format!("lines.{}", name.split(' ').next().unwrap_or_default());
+        let overruled = settings.iter().find(|setting| setting.key == key).map(over).unwrap_or_default();
+        let text = format!("{}, set to {} ({}{overruled})", line.bytes, line.set, line.origin);
         page.to(LABEL).paint(Paint::Aside, name).to(VALUE).wrapped(VALUE, &text);
     }
-    for note in &lines.notes {
+    for note in lines.notes.iter().filter(|note| !report.warnings.contains(note)) {
         page.to(VALUE).wrapped(VALUE, note);
     }
     for setting in settings.iter().filter(|setting| !setting.key.starts_with("lines.")) {
-        let name = setting.key.rsplit('.').next().unwrap_or_default().replace('_', " ");
-        let text = format!("{} ({})", setting.value, setting.origin);
+        let name = match setting.key.as_str() {
+            "guard.enabled" => "guard".to_owned(),
+            key => key.rsplit('.').next().unwrap_or_default().replace('_', " "),
+        };
+        let text = format!("{} ({}{})", setting.value, setting.origin, over(setting));
         page.to(LABEL).paint(Paint::Aside, &name).to(VALUE).wrapped(VALUE, &text);
+    }
+}
+
+/// `, over FILE:3`: where the same was set to no effect.
+fn over(setting: &Setting) -> String {
+    match setting.overruled.as_slice() {
+        [] => String::new(),
+        overruled => format!(", over {}", overruled.join(" and ")),
     }
 }
 

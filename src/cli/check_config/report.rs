@@ -54,6 +54,9 @@ pub struct Setting {
     pub value: String,
     /// Where it comes from.
     pub origin: String,
+    /// Where it was set as well, to no effect: the nearest first.
+    #[serde(default)]
+    pub overruled: Vec<String>,
 }
 
 /// One rule.
@@ -122,12 +125,15 @@ impl Report {
         }
         let reports: Vec<_> =
             rules.iter().filter(|rule| rule.enabled).map(|rule| report(rule, running)).collect();
+        let effective = EffectiveLines::of(config, total);
+        warnings.extend(effective.unmet.iter().cloned());
+        warnings.extend(config.inert.iter().map(ToString::to_string));
         for rule in rules {
             warnings.extend(warning(rule, running));
         }
         Self {
             settings: settings(config),
-            lines: Some(EffectiveLines::of(config, total).told(config)),
+            lines: Some(effective.told(config)),
             rules: reports,
             warnings,
             ..Self::empty(file, found)
@@ -178,11 +184,14 @@ fn settings(config: &Config) -> Vec<Setting> {
         key: key.to_owned(),
         value,
         origin: config.origins.of(key).to_string(),
+        overruled: config.origins.overruled(key).map(ToString::to_string).collect(),
     };
     vec![
         setting(key::WARN, config.lines.warn.to_string()),
         setting(key::KILL, config.lines.kill.to_string()),
         setting(key::GRACE, humantime::format_duration(config.act.grace).to_string()),
         setting(key::DRY_RUN, config.act.dry_run.to_string()),
+        setting(key::GUARD, config.guard.enabled.to_string()),
+        setting(key::RESERVE, config.guard.reserve.to_string()),
     ]
 }

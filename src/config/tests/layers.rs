@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::world::{World, gib};
-use crate::config::{Act, Config, Overrides, Place, Sources, key, load};
+use crate::config::{Act, Config, EffectiveLines, Overrides, Place, Sources, key, load};
+use crate::model::Bytes;
 
 #[test]
 fn without_any_file_the_defaults_hold() {
@@ -57,12 +58,16 @@ fn the_environment_is_over_files_and_flags_are_over_all() {
 }
 
 #[test]
-fn lines_the_wrong_way_round_are_refused_with_both_places() {
+fn lines_the_wrong_way_round_are_put_right_and_told_with_both_places() {
+    let told = |world: &World| {
+        let lines = EffectiveLines::of(&world.load().expect("loaded"), Bytes::gib(32));
+        world.local(&lines.notes.join("\n"))
+    };
     let world = World::new().file("[lines]\nwarn = '9G'\nkill = '8G'");
-    insta::assert_snapshot!(world.error(), @"`lines.warn` is 9G (/etc/config.toml:2), which is not below `lines.kill` = 8G (/etc/config.toml:3); lower the one or raise the other");
+    insta::assert_snapshot!(told(&world), @"the warn line 9G (from /etc/config.toml:2) is not below the kill line 8G (from /etc/config.toml:3): 5.2G counts");
     let world =
         World::new().drop_in("5.toml", "lines.kill = ['8G', '50%']").variable("WATCHDOG_WARN_MB", "8192");
-    insta::assert_snapshot!(world.error(), @r#"`lines.warn` is 8G (WATCHDOG_WARN_MB), which is not below `lines.kill` = ["8G", "50%"] (/etc/config.toml.d/5.toml:1); lower the one or raise the other"#);
+    insta::assert_snapshot!(told(&world), @"the warn line 8G (from WATCHDOG_WARN_MB) is not below the kill line 8G (from /etc/config.toml.d/5.toml:1): 5.2G counts");
 }
 
 #[test]

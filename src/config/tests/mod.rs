@@ -1,4 +1,6 @@
+mod documented;
 mod hostile;
+mod inert;
 mod layers;
 mod messages;
 mod rules;

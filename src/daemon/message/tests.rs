@@ -84,6 +84,7 @@ fn all() -> Vec<Event> {
             why: Spared::TooSmall { shortfall: Bytes::mib(290) },
         }),
         of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::OutOfReach }),
+        of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::Off }),
         of_guest(What::GuestSafe { left: Bytes::gib(3) }),
         event(
             Bytes::mib(13_400),

@@ -47,6 +47,7 @@ fn spared(why: Spared, agents: Bytes) -> String {
         Spared::TooSmall { shortfall } => {
             format!("no agent holds the {shortfall} that would help (together {agents}): nobody is ended")
         }
+        Spared::Off => "the guard is switched off (guard.enabled = false), so nobody is ended".to_owned(),
         Spared::OutOfReach => {
             "the agents that hold it are protected, or outlived KILL: end them by hand".to_owned()
         }

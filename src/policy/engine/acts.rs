@@ -87,6 +87,10 @@ impl Engine {
         if self.ended.is_some_and(|ended| snapshot.at.since(ended) < QUICKEST) || self.said {
             return;
         }
+        if !self.act.guard {
+            self.spare(danger, Spared::Off, snapshot, &mut step.events);
+            return;
+        }
         let at_rest = |root: &ProcessKey| {
             self.watches.get(root).is_none_or(|w| !matches!(w.cooldown, Some(Cooldown::Failed { .. })))
         };

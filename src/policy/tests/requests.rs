@@ -112,7 +112,8 @@ fn what_is_protected_is_not_ended_on_request_either() {
 
 #[test]
 fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO }).agent(100, Bytes::gib(1));
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO, ..Act::default() })
+        .agent(100, Bytes::gib(1));
     world.step();
     world.engine.request(key(100), ALICE);
     let step = world.step();
@@ -155,7 +156,7 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     let step = world.step();
     assert_eq!(pids(&step), [200]);
     assert_eq!(world.level(100), AgentLevel::Warned);
-    let act = Act { dry_run: false, grace: Duration::from_secs(1) };
+    let act = Act { dry_run: false, grace: Duration::from_secs(1), ..Act::default() };
     world.engine.reconfigure(Lines { warn: Bytes::gib(11), kill: Bytes::gib(20) }, act);
     let told = told(&world.step());
     assert!(told.iter().any(|t| t == "recovered"), "{told:?}");
@@ -172,9 +173,10 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
 
 #[test]
 fn what_a_dry_run_only_said_is_done_once_it_is_none() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO }).agent(100, Bytes::gib(14));
+    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO, ..Act::default() })
+        .agent(100, Bytes::gib(14));
     assert!(world.step().wave.is_none());
     let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    world.engine.reconfigure(lines, Act { dry_run: false, grace: Duration::ZERO });
+    world.engine.reconfigure(lines, Act { dry_run: false, grace: Duration::ZERO, ..Act::default() });
     assert_eq!(pids(&world.step()), [100]);
 }

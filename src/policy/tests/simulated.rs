@@ -115,7 +115,10 @@ impl Leak {
 
 fn run(case: Case, seconds: u64) -> Outcome {
     let mut world = World::new().agent(100, case.base).child(100, 101, "leak", Bytes::ZERO);
-    world.engine = Engine::new(LINES_OUT_OF_REACH, Act { dry_run: false, grace: Duration::from_secs(10) });
+    world.engine = Engine::new(
+        LINES_OUT_OF_REACH,
+        Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() },
+    );
     let mut leak = Leak { case, stopped: None, ends: None };
     let mut outcome = Outcome { least: case.total, ..Outcome::default() };
     let mut now = Duration::ZERO;

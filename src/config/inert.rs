@@ -1,0 +1,147 @@
+//! What was set and does nothing. Not wrong, but hardly meant.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{Config, Origin, Smallest, key};
+use crate::model::{RulePatch, Size};
+
+/// So many files are named of those that are passed over in one directory.
+const NAMED: usize = 3;
+
+/// A setting without effect. Its `Display` is a sentence with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inert {
+    /// Files beside the drop-ins that are none by their names.
+    PassedOver {
+        /// Of the drop-ins.
+        directory: PathBuf,
+        /// In their order.
+        names: Vec<String>,
+    },
+    /// A variable that is there and says nothing.
+    Empty(&'static str),
+    /// A variable of the service's environment file that nobody reads.
+    Unread {
+        /// The file and the line.
+        origin: Origin,
+        /// As it stands there.
+        variable: String,
+        /// The known one that is spelled most alike.
+        nearest: &'static str,
+    },
+    /// A size in a list beside a smaller one of its kind.
+    NeverCounts {
+        /// Where the list is.
+        origin: Origin,
+        /// Whose value it is.
+        key: &'static str,
+        /// The size.
+        size: Size,
+        /// The smaller one.
+        beside: Size,
+    },
+    /// A key of a rule that is set to what it was set to before.
+    Again {
+        /// The later place.
+        origin: Origin,
+        /// The key.
+        key: String,
+        /// The earlier place.
+        before: Origin,
+    },
+    /// A rule without any key.
+    SaysNothing {
+        /// Where it is.
+        origin: Origin,
+        /// Its name.
+        rule: String,
+    },
+    /// A rule that is described and switched off.
+    OffWithKeys {
+        /// Where it is switched off.
+        origin: Origin,
+        /// Its name.
+        rule: String,
+        /// Where one of its other keys is.
+        described: Origin,
+    },
+}
+
+impl fmt::Display for Inert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PassedOver { directory, names } => {
+                let more = match names.len().saturating_sub(NAMED) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let named = names[..names.len().min(NAMED)].join(", ");
+                write!(
+                    f,
+                    "{}: passed over: {named}{more}; the name of a drop-in ends in .toml",
+                    directory.display()
+                )
+            }
+            Self::Empty(variable) => {
+                write!(f, "the environment variable {variable} is empty and sets nothing")
+            }
+            Self::Unread { origin, variable, nearest } => {
+                write!(f, "{origin}: nobody reads {variable}; the nearest known variable is {nearest}")
+            }
+            Self::NeverCounts { origin, key, size, beside } if size == beside => {
+                write!(f, "{origin}: `{key}` has {size} twice")
+            }
+            Self::NeverCounts { origin, key, size, beside } => {
+                write!(f, "{origin}: {size} of `{key}` never counts, {beside} beside it is smaller")
+            }
+            Self::Again { origin, key, before } => {
+                write!(f, "{origin}: `{key}` is the same as in {before}, once is enough")
+            }
+            Self::SaysNothing { origin, rule } => {
+                write!(f, "{origin}: `rules.{rule}` has no key and changes nothing")
+            }
+            Self::OffWithKeys { origin, rule, described } => {
+                write!(
+                    f,
+                    "{origin}: `rules.{rule}` is switched off, so what {described} says of it has no effect"
+                )
+            }
+        }
+    }
+}
+
+/// What has no effect once all layers are laid upon one another.
+pub(super) fn of(config: &Config) -> Vec<Inert> {
+    let mut inert = Vec::new();
+    for (key, set) in [
+        (key::WARN, &config.lines.warn),
+        (key::KILL, &config.lines.kill),
+        (key::RESERVE, &config.guard.reserve),
+    ] {
+        inert.extend(never_counting(config, key, set));
+    }
+    for (name, patch) in &config.rules {
+        inert.extend(of_rule(config, name, patch));
+    }
+    inert
+}
+
+fn never_counting(config: &Config, key: &'static str, set: &Smallest) -> impl Iterator<Item = Inert> {
+    let origin = config.origins.of(key).clone();
+    let pairs = set.never_counting().into_iter();
+    pairs.map(move |(size, beside)| Inert::NeverCounts { origin: origin.clone(), key, size, beside })
+}
+
+fn of_rule(config: &Config, name: &str, patch: &RulePatch) -> Option<Inert> {
+    let rule = name.to_owned();
+    if *patch == RulePatch::default() {
+        return Some(Inert::SaysNothing { origin: config.origins.of_rule(name, None).clone(), rule });
+    }
+    let is_off = patch.enabled == Some(false);
+    let origin = config.origins.of_rule(name, Some("enabled")).clone();
+    let table = format!("{}.{name}.", key::RULES);
+    let other = |(key, _): &(&str, &Origin)| key.strip_prefix(&table).is_some_and(|key| key != "enabled");
+    let described = config.origins.iter().find(other).filter(|_| is_off)?.1.clone();
+    Some(Inert::OffWithKeys { origin, rule, described })
+}

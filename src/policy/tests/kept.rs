@@ -1,0 +1,52 @@
+//! What the user wants of the guard.
+
+use super::*;
+
+fn guest(act: Act) -> World {
+    let mut world = World::acting(act).agent(100, Bytes::gib(2)).agent(200, Bytes::gib(6));
+    world.snapshot.guest.mem_total = Bytes::gib(16);
+    world
+}
+
+/// What is left of the guest when the guard acts first, while agent 200 grows slowly.
+fn left_at_the_act(act: Act) -> Bytes {
+    let mut world = guest(act);
+    world.step();
+    for step in 1..2000 {
+        world.grow(200, Bytes::gib(6) + Bytes::mib(step * 5));
+        let step = world.after(Duration::from_secs(1));
+        if step.events.iter().any(|e| matches!(e.what, What::Acted(_))) {
+            return world.snapshot.guest.mem_available;
+        }
+    }
+    panic!("it did not act");
+}
+
+#[test]
+fn it_acts_where_the_user_wants_it_to() {
+    let usual = left_at_the_act(Act::default());
+    let more = left_at_the_act(Act { reserve: Some(Bytes::gib(3)), ..Act::default() });
+    assert!(usual < Bytes::mib(900) && usual > Bytes::mib(400), "{usual}");
+    assert!(more < Bytes::gib(3) && more > Bytes::mib(2900), "{more}");
+}
+
+#[test]
+fn switched_off_it_says_so_once_and_the_lines_still_count() {
+    let mut world = guest(Act { guard: false, ..Act::default() });
+    world.elsewhere = Bytes::mib(100);
+    world.grow(200, Bytes::gib(9) + Bytes::mib(700));
+    let told: Vec<_> = (0..100).flat_map(|_| told(&world.step())).collect();
+    assert_eq!(told, ["found", "found", "warned", "danger: Off"]);
+    world.grow(200, Bytes::gib(13));
+    assert!(world.step().wave.is_some());
+}
+
+#[test]
+fn another_reserve_counts_at_once() {
+    let mut world = guest(Act::default());
+    world.grow(200, Bytes::gib(7));
+    assert!(world.step().wave.is_none());
+    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    world.engine.reconfigure(lines, Act { reserve: Some(Bytes::gib(4)), ..Act::default() });
+    assert!(world.after(Duration::from_secs(1)).wave.is_some());
+}
