@@ -313,3 +313,110 @@ fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
     let output = checked(&[]);
     assert!(text(&output.stderr).contains("50-local.toml:2") && output.stdout.is_empty());
 }
+
+/// Whatever this machine has: on figures of files and with these cgroups it supervises, and says once what lacks.
+#[test]
+fn where_something_lacks_it_works_and_says_once_what_that_costs() {
+    let trees: [(&str, &[&str]); 3] =
+        [("no cgroups in", &[]), ("cgroup v1 in", &["memory"]), ("cgroup v1 in", &["memory", "unified"])];
+    for (line, directories) in trees {
+        let world = World::new().claude(2_000_000_001, 9 * 1024);
+        let cgroup = world.path("cgroup");
+        fs::create_dir(&cgroup).unwrap();
+        for directory in directories {
+            fs::create_dir(cgroup.join(directory)).unwrap();
+        }
+        let mut daemon = world.daemon(&["--cgroup", cgroup.to_str().unwrap()]);
+        let said = daemon.says("over its warn line");
+        let status = daemon.status();
+        assert_eq!(status.agents.len(), 1);
+        for start in [line, "no memory pressure"] {
+            let count = |lines: &[String]| lines.iter().filter(|l| l.contains(start)).count();
+            assert_eq!((count(&said), count(&status.notes)), (1, 1), "{start}: {said:?} {:?}", status.notes);
+        }
+    }
+}
+
+#[test]
+fn a_reload_takes_what_is_right_and_keeps_what_was_where_it_is_not() {
+    let world = World::new().claude(2_000_000_001, 9 * 1024);
+    let daemon = world.daemon(&[]);
+    let lines = |daemon: &Daemon| {
+        let agent = daemon.status().agents.remove(0);
+        (agent.warn_line.get() >> 30, agent.kill_line.get() >> 30)
+    };
+    assert_eq!(lines(&daemon), (8, 13));
+    fs::write(world.path("config.toml"), "[lines]\nwarn = \"4G\"\nkill = \"3G\"\n").unwrap();
+    let taken = daemon.asked(&["reload"]);
+    assert_eq!(taken.status.code(), Some(0), "{}", text(&taken.stderr));
+    assert!(text(&taken.stdout).contains("not below the kill line"), "{}", text(&taken.stdout));
+    assert_eq!(lines(&daemon).1, 3);
+    fs::write(world.path("config.toml"), "[lines]\nkil = \"5G\"\n").unwrap();
+    let refused = daemon.asked(&["reload"]);
+    assert_eq!(refused.status.code(), Some(78));
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("config.toml:2:1: unknown key `lines.kil`") && said.contains("stays in force"),
+        "{said}"
+    );
+    assert_eq!(lines(&daemon).1, 3);
+}
+
+#[test]
+fn events_are_told_and_followed_until_the_supervisor_ends() {
+    let world = World::new().claude(2_000_000_001, 9 * 1024);
+    let mut daemon = world.daemon(&[]);
+    daemon.says("over its warn line");
+    let told = daemon.asked(&["events"]);
+    assert_eq!(told.status.code(), Some(0));
+    let lines: Vec<&str> = text(&told.stdout).lines().collect();
+    assert!(lines[0].contains("found") && lines[1].contains("warn"), "{lines:?}");
+    let json = daemon.asked(&["events", "--json", "-n", "1"]);
+    let event: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&event["kind"], &event["number"]), (&"warn".into(), &2.into()));
+    let follower = called("claude-watchdog", &["events", "--follow", "--json", "--socket"])
+        .arg(&daemon.socket)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut follower = Daemon { child: follower, socket: daemon.socket.clone() };
+    let mut first = String::new();
+    BufReader::new(follower.child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("\"found\""), "{first}");
+    assert_eq!(daemon.end().code(), Some(0));
+    assert_eq!(follower.child.wait().unwrap().code(), Some(1), "it was not its wish to end");
+}
+
+#[test]
+fn a_dry_run_says_what_a_stop_would_end_and_an_unknown_agent_is_named() {
+    let world = World::new().claude(2_000_000_001, 200);
+    let daemon = world.daemon(&["--dry-run"]);
+    let stopped = daemon.asked(&["stop", "claude-2000000001"]);
+    assert_eq!(stopped.status.code(), Some(0), "{}", text(&stopped.stderr));
+    assert!(
+        text(&stopped.stdout).contains("asked for its end: dry run: would end"),
+        "{}",
+        text(&stopped.stdout)
+    );
+    let unknown = daemon.asked(&["stop", "claude-1"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("no agent \"claude-1\""), "{}", text(&unknown.stderr));
+    let absent = run("claude-watchdog", &["stop", "claude-1", "--socket", "/nowhere/socket"]);
+    assert_eq!(absent.status.code(), Some(3));
+}
+
+#[test]
+fn a_line_for_a_prompt_comes_with_and_without_a_supervisor() {
+    let world = World::new().claude(2_000_000_001, 9 * 1024);
+    let mut daemon = world.daemon(&[]);
+    daemon.says("over its warn line");
+    let line = daemon.health(&["--oneline"]);
+    assert_eq!(line.status.code(), Some(1));
+    assert!(text(&line.stdout).starts_with("WARNING claude-2000000001 is over"), "{}", text(&line.stdout));
+    let alone = run("vm-health-check", &["--oneline", "--socket", "/nowhere/socket"]);
+    assert_eq!(alone.status.code(), Some(3));
+    assert!(text(&alone.stdout).starts_with("UNKNOWN no supervisor is running; "), "{}", text(&alone.stdout));
+    assert_eq!(text(&alone.stdout).lines().count(), 1);
+    assert_eq!(run("vm-health-check", &["--oneline", "--json"]).status.code(), Some(2));
+}

@@ -6,6 +6,7 @@ mod error;
 mod executor;
 mod explain;
 mod freshness;
+mod lacks;
 mod ledger;
 mod log;
 mod matches;

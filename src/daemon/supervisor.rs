@@ -1,5 +1,6 @@
 //! The loop: glance, look, decide, signal, publish, tell.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::error::DaemonError;
 use super::executor::Executor;
 use super::explain::{Explainer, Settings};
 use super::freshness::{self, Freshness};
+use super::lacks::lacks;
 use super::occasion::{Occasion, SOON};
 use super::publisher::Publisher;
 use super::refusals::Refusals;
@@ -27,6 +29,7 @@ use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::alarm::Alarms;
 use crate::linux::proc::{Proc, ReadError};
+use crate::linux::surroundings::Surroundings;
 use crate::linux::{clock, memlock};
 use crate::model::event::What;
 use crate::model::status::SupervisorInfo;
@@ -59,6 +62,8 @@ pub(super) struct Supervisor {
     timer: Timer,
     /// What explanations rest on besides what is seen.
     settings: watch::Sender<Arc<Settings>>,
+    /// What there is not, for as long as we run.
+    lacks: Vec<String>,
     inbox: Inbox,
     requests: Requests,
     info: SupervisorInfo,
@@ -88,12 +93,17 @@ impl Supervisor {
         let Terms { effective, act, notes, inert } = Terms::of(&config, &rules, total);
         let lines = effective.lines;
         let only = (uid != Uid::ROOT).then_some(uid);
-        let whose =
-            if only.is_some() { "your own agents only, not being root" } else { "the agents of all users" };
+        let whose = if only.is_some() { "your own agents" } else { "the agents of all users" };
         log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(lines, act)));
         for note in notes.iter().chain(&inert) {
             log(Level::WARN, note.clone());
         }
+        let surroundings = Surroundings::of(&options.proc, &options.cgroup, Path::new("/"));
+        let lacks = lacks(uid, &surroundings, total);
+        for lack in &lacks {
+            log(Level::INFO, lack.clone());
+        }
+        let notes = [notes, lacks.clone()].concat();
         let rules = Arc::new(rules);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
         sampler.verify_homes_above(lines.kill.share(1, 2));
@@ -118,7 +128,8 @@ impl Supervisor {
             executor: Executor::open(&options.cgroup)?,
             publisher,
             notifier: Notifier::start()?,
-            alarms: alarms(options, &calls, &reporter),
+            alarms: alarms(options, &calls, &reporter, surroundings.pressure),
+            lacks,
             calls,
             reporter,
             timer: Timer::new()?,
@@ -292,7 +303,7 @@ impl Supervisor {
         self.engine.reconfigure(lines, act);
         self.sampler.reconfigure(Arc::clone(&rules));
         self.sampler.verify_homes_above(lines.kill.share(1, 2));
-        self.publisher.reconfigure(lines, notes.clone());
+        self.publisher.reconfigure(lines, [notes.as_slice(), &self.lacks].concat());
         self.settings.send_modify(|settings| {
             *settings = Arc::new(Settings { config, rules, lines: effective, ..Settings::clone(settings) });
         });
@@ -375,12 +386,13 @@ fn said(lines: Lines, act: Act) -> String {
 }
 
 /// What wakes the loop from outside. Without it supervision goes on by the clock.
-fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter) -> Option<Alarms> {
+fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter, pressure: bool) -> Option<Alarms> {
     let log = |text| reporter.tell(Report::Log(Level::INFO, text));
     let bell = Arc::clone(calls);
     match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
         Ok(alarms) => {
-            if let Some(error) = alarms.unarmed() {
+            // Where there is no pressure at all that was said already.
+            if let Some(error) = alarms.unarmed().filter(|_| pressure) {
                 log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
             }
             Some(alarms)

@@ -21,5 +21,6 @@ pub mod rollup;
 pub mod slow;
 pub mod stat;
 pub mod status;
+pub mod surroundings;
 pub mod swap;
 pub mod vmstat;
