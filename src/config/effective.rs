@@ -7,8 +7,10 @@ use crate::model::{Bytes, Lines, Size};
 const CEILING_PERCENT: u64 = 85;
 /// Where the warn line goes when it would not be below the kill line.
 const WARN_PERCENT: u64 = 55;
-/// More than this kept free would end agents for nothing.
-const HIGHEST_RESERVE_PERCENT: u64 = 50;
+/// Below the lowest there is no room for a grace (`Guest::floor`); above the highest the guard could no longer tell who took
+/// what is missing (it looks back to when 12 % were available).
+const LOWEST_RESERVE_PERCENT: u64 = 2;
+const HIGHEST_RESERVE_PERCENT: u64 = 10;
 /// A line of nothing would act upon everything; only shares of a guest too small to exist come below this.
 const LOWEST: Bytes = Bytes::mib(1);
 
@@ -17,7 +19,7 @@ const LOWEST: Bytes = Bytes::mib(1);
 pub struct EffectiveLines {
     /// Always `0 < warn < kill`, and `kill` at most 85 % of the guest.
     pub lines: Lines,
-    /// What the guest is to have left: 1 to 50 % of it.
+    /// What the guest is to have left: 2 to 10 % of it.
     pub reserve: Bytes,
     /// A sentence for each line that is not the size people expect.
     pub notes: Vec<String>,
@@ -60,12 +62,13 @@ impl EffectiveLines {
             unmet.extend(notes.last().filter(|_| !warn_place.is_empty()).cloned());
         }
         let set = &config.guard.reserve;
-        let (least, most) = (total.share(1, 100), total.share(HIGHEST_RESERVE_PERCENT, 100));
+        let (least, most) =
+            (total.share(LOWEST_RESERVE_PERCENT, 100), total.share(HIGHEST_RESERVE_PERCENT, 100));
         let reserve = set.of(total).clamp(least, most.max(least));
         if reserve != set.of(total) {
             let place = place(config, key::RESERVE, false);
             notes.push(format!(
-                "the reserve {}{place} is not between 1% and {HIGHEST_RESERVE_PERCENT}% of this guest's {total}: {reserve} \
+                "the reserve {}{place} is not between {LOWEST_RESERVE_PERCENT}% and {HIGHEST_RESERVE_PERCENT}% of this guest's {total}: {reserve} \
                  counts",
                 shown(set, total)
             ));

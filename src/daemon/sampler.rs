@@ -25,7 +25,7 @@ const SYS: &str = "/sys";
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// With more of memory available than this share nothing needs to be read back from swap to go on. The policy asks
-/// from 4 % downwards (`Guest::reserve`) and wants to have seen some time before.
+/// below the reserve, which is 10 % at the most, and wants to have seen some time before.
 const THRASHING_PERCENT: u64 = 10;
 
 /// Takes snapshots. Remembers what each process is, and to which agent it belongs.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, ConfigError, EffectiveLines, Origin, key};
+use crate::config::{Config, ConfigError, EffectiveLines, Inert, Origin, key};
 use crate::daemon::RunningMatch;
 use crate::model::explanation::LinesInfo;
 use crate::model::{Bytes, Pid, Uid};
@@ -128,7 +128,14 @@ impl Report {
         let effective = EffectiveLines::of(config, total);
         warnings.extend(effective.unmet.iter().cloned());
         warnings.extend(config.inert.iter().map(ToString::to_string));
-        for rule in rules {
+        // One that is described and switched off has its warning already.
+        let told = |rule: &&RuleOrigin| {
+            config
+                .inert
+                .iter()
+                .any(|inert| matches!(inert, Inert::OffWithKeys { rule: off, .. } if *off == rule.name))
+        };
+        for rule in rules.iter().filter(|rule| !told(rule)) {
             warnings.extend(warning(rule, running));
         }
         Self {

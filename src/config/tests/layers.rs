@@ -79,3 +79,17 @@ fn who_sets_one_line_is_not_refused_for_the_shipped_other() {
     assert!(World::new().file(shipped).drop_in("1.toml", "lines.warn = ['14G', '90%']").load().is_ok());
     assert!(World::new().file("lines.warn = '8G'\nlines.kill = '60%'").load().is_ok());
 }
+
+#[test]
+fn a_reserve_counts_within_what_the_guard_can_work_with() {
+    let of = |reserve: &str| {
+        let config = World::new().file(format!("guard.reserve = {reserve}")).load().expect("loaded");
+        let lines = EffectiveLines::of(&config, Bytes::gib(10));
+        (lines.reserve.share(1, 1).get() >> 20, lines.unmet.len())
+    };
+    assert_eq!(of("'4%'"), (409, 0));
+    assert_eq!(of("'500M'"), (500, 0));
+    assert_eq!(of("['10%', '600M']"), (600, 0));
+    assert_eq!(of("'3G'"), (1024, 1));
+    assert_eq!(of("'1%'"), (204, 1));
+}
