@@ -314,29 +314,6 @@ fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
     assert!(text(&output.stderr).contains("50-local.toml:2") && output.stdout.is_empty());
 }
 
-/// Whatever this machine has: on figures of files and with these cgroups it supervises, and says once what lacks.
-#[test]
-fn where_something_lacks_it_works_and_says_once_what_that_costs() {
-    let trees: [(&str, &[&str]); 3] =
-        [("no cgroups in", &[]), ("cgroup v1 in", &["memory"]), ("cgroup v1 in", &["memory", "unified"])];
-    for (line, directories) in trees {
-        let world = World::new().claude(2_000_000_001, 9 * 1024);
-        let cgroup = world.path("cgroup");
-        fs::create_dir(&cgroup).unwrap();
-        for directory in directories {
-            fs::create_dir(cgroup.join(directory)).unwrap();
-        }
-        let mut daemon = world.daemon(&["--cgroup", cgroup.to_str().unwrap()]);
-        let said = daemon.says("over its warn line");
-        let status = daemon.status();
-        assert_eq!(status.agents.len(), 1);
-        for start in [line, "no memory pressure"] {
-            let count = |lines: &[String]| lines.iter().filter(|l| l.contains(start)).count();
-            assert_eq!((count(&said), count(&status.notes)), (1, 1), "{start}: {said:?} {:?}", status.notes);
-        }
-    }
-}
-
 #[test]
 fn a_reload_takes_what_is_right_and_keeps_what_was_where_it_is_not() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);

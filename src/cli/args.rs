@@ -207,7 +207,12 @@ pub(super) fn links(definition: &clap::Command) -> Vec<clap::Command> {
     let shared: Vec<clap::Arg> =
         definition.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     let command = |(link, command): (&'static str, &str)| {
-        definition.find_subcommand(command).map(|found| found.clone().name(link).args(shared.clone()))
+        let about = |found: &clap::Command| {
+            let text = found.get_about().map(ToString::to_string).unwrap_or_default();
+            text.trim_end_matches(&format!("; also called {link}")).to_owned()
+        };
+        let named = |found: &clap::Command| found.clone().name(link).about(about(found)).args(shared.clone());
+        definition.find_subcommand(command).map(named)
     };
     LINKS.into_iter().filter_map(command).collect()
 }

@@ -18,9 +18,6 @@ pub enum DaemonError {
     /// The socket could not be opened.
     #[error(transparent)]
     Socket(#[from] crate::ipc::BindError),
-    /// The socket that was passed to us is none.
-    #[error(transparent)]
-    Passed(#[from] super::socket::PassedError),
     /// A directory of ours could not be made.
     #[error("cannot create {}: {source}; name another place with --socket", path.display())]
     Directory {

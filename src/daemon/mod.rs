@@ -6,7 +6,6 @@ mod error;
 mod executor;
 mod explain;
 mod freshness;
-mod lacks;
 mod ledger;
 mod log;
 mod matches;

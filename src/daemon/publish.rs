@@ -9,10 +9,11 @@ use super::sampler::Sampler;
 use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};
 use crate::linux::proc::ReadError;
+use crate::linux::surroundings::Surroundings;
 use crate::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use crate::model::{AgentSample, Bytes, Lines, Snapshot, Uid};
+use crate::model::{AgentSample, Bytes, Lack, Lines, Snapshot, Uid};
 use crate::policy::culprit::largest;
 use crate::policy::{Act, Engine};
 
@@ -147,7 +148,16 @@ fn last_action(action: &ActionInfo) -> String {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    look(proc, Path::new(CGROUP), Arc::new(Rules::built_in()), only).map(|(_, status)| status)
+    let cgroup = Path::new(CGROUP);
+    let (_, mut status) = look(proc, cgroup, Arc::new(Rules::built_in()), only)?;
+    let lacks = Surroundings::of(proc, cgroup, only.unwrap_or(Uid::ROOT)).lacks();
+    status.notes.extend(noted(&lacks));
+    Ok(status)
+}
+
+/// What readers of the status should know of what is missing.
+pub(super) fn noted(lacks: &[Lack]) -> impl Iterator<Item = String> {
+    lacks.iter().filter(|lack| lack.is_noted()).map(ToString::to_string)
 }
 
 /// The same with the snapshot that it rests on.

@@ -46,15 +46,21 @@ pub(super) fn turn_away(listener: &UnixListener) {
     while listener.accept().is_ok() {}
 }
 
-/// What to answer on; `None`: nothing, and it is told why. What was passed goes before all else.
+/// What to answer on; `None`: nothing, and it is told why. What was passed goes before all else; where that is of no use
+/// the guest is not left alone for it.
 pub(super) fn listen(
-    passed: Option<UnixListener>,
+    passed: Result<Option<UnixListener>, PassedError>,
     named: Option<&Path>,
     uid: Uid,
     reporter: &Reporter,
 ) -> Result<Option<Listening>, DaemonError> {
-    if let Some(listener) = passed {
-        return Ok(Some(adopt(listener, named, reporter)?));
+    match passed {
+        Ok(None) => {}
+        Ok(Some(listener)) => return Ok(Some(adopt(listener, named, reporter)?)),
+        Err(error) => {
+            reporter.tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
+            return Ok(None);
+        }
     }
     let usual = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
     let Some(path) = named.map(Path::to_owned).or_else(usual) else {

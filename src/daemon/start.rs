@@ -12,7 +12,7 @@ use super::log::Relay;
 use super::reload::Loaded;
 use super::reporter::Reporter;
 use super::signals::Ending;
-use super::socket;
+use super::socket::{self, PassedError};
 use super::supervisor::Supervisor;
 use crate::ipc;
 use crate::linux::capability;
@@ -43,9 +43,9 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     capability::obey_file_modes();
-    let passed = socket::passed()?;
+    let passed = socket::passed();
     let loaded = Loaded::first(options, uid).inspect_err(|_| {
-        if let Some(listener) = &passed {
+        if let Ok(Some(listener)) = &passed {
             socket::turn_away(listener);
         }
     })?;
@@ -66,7 +66,7 @@ async fn supervise(
     options: &Options,
     uid: Uid,
     loaded: Loaded,
-    passed: Option<UnixListener>,
+    passed: Result<Option<UnixListener>, PassedError>,
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {
     let mut ending = Ending::listen()?;

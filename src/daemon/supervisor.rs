@@ -1,6 +1,5 @@
 //! The loop: glance, look, decide, signal, publish, tell.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use super::error::DaemonError;
 use super::executor::Executor;
 use super::explain::{Explainer, Settings};
 use super::freshness::{self, Freshness};
-use super::lacks::lacks;
 use super::occasion::{Occasion, SOON};
+use super::publish::noted;
 use super::publisher::Publisher;
 use super::refusals::Refusals;
 use super::reload::{Loaded, Reloader};
@@ -33,7 +32,7 @@ use crate::linux::surroundings::Surroundings;
 use crate::linux::{clock, memlock};
 use crate::model::event::What;
 use crate::model::status::SupervisorInfo;
-use crate::model::{AgentRef, Boottime, Bytes, Event, Lines, Pid, Snapshot, Uid};
+use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
 use crate::policy::{Act, Engine, Glance, Step};
 use crate::systemd::notify::Notifier;
 
@@ -63,7 +62,7 @@ pub(super) struct Supervisor {
     /// What explanations rest on besides what is seen.
     settings: watch::Sender<Arc<Settings>>,
     /// What there is not, for as long as we run.
-    lacks: Vec<String>,
+    lacks: Vec<Lack>,
     inbox: Inbox,
     requests: Requests,
     info: SupervisorInfo,
@@ -88,6 +87,11 @@ impl Supervisor {
         if let Err(error) = memlock::lock_on_fault() {
             log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
         }
+        // Before anything that may fail for want of it.
+        let lacks = Surroundings::of(&options.proc, &options.cgroup, uid).lacks();
+        for lack in &lacks {
+            log(if lack.is_noted() { Level::WARN } else { Level::INFO }, lack.to_string());
+        }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let Loaded { config, rules } = loaded;
         let Terms { effective, act, notes, inert } = Terms::of(&config, &rules, total);
@@ -98,12 +102,7 @@ impl Supervisor {
         for note in notes.iter().chain(&inert) {
             log(Level::WARN, note.clone());
         }
-        let surroundings = Surroundings::of(&options.proc, &options.cgroup, Path::new("/"));
-        let lacks = lacks(uid, &surroundings, total);
-        for lack in &lacks {
-            log(Level::INFO, lack.clone());
-        }
-        let notes = [notes, lacks.clone()].concat();
+        let notes = [notes, noted(&lacks).collect()].concat();
         let rules = Arc::new(rules);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
         sampler.verify_homes_above(lines.kill.share(1, 2));
@@ -128,7 +127,7 @@ impl Supervisor {
             executor: Executor::open(&options.cgroup)?,
             publisher,
             notifier: Notifier::start()?,
-            alarms: alarms(options, &calls, &reporter, surroundings.pressure),
+            alarms: alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
             lacks,
             calls,
             reporter,
@@ -303,7 +302,7 @@ impl Supervisor {
         self.engine.reconfigure(lines, act);
         self.sampler.reconfigure(Arc::clone(&rules));
         self.sampler.verify_homes_above(lines.kill.share(1, 2));
-        self.publisher.reconfigure(lines, [notes.as_slice(), &self.lacks].concat());
+        self.publisher.reconfigure(lines, notes.iter().cloned().chain(noted(&self.lacks)).collect());
         self.settings.send_modify(|settings| {
             *settings = Arc::new(Settings { config, rules, lines: effective, ..Settings::clone(settings) });
         });
@@ -385,14 +384,14 @@ fn said(lines: Lines, act: Act) -> String {
     format!("warn line {}, kill line {}, grace {grace}", lines.warn, lines.kill)
 }
 
-/// What wakes the loop from outside. Without it supervision goes on by the clock.
-fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter, pressure: bool) -> Option<Alarms> {
+/// What wakes the loop from outside. Without it supervision goes on by the clock. `told`: that there are no pressure
+/// figures has been said.
+fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter, told: bool) -> Option<Alarms> {
     let log = |text| reporter.tell(Report::Log(Level::INFO, text));
     let bell = Arc::clone(calls);
     match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
         Ok(alarms) => {
-            // Where there is no pressure at all that was said already.
-            if let Some(error) = alarms.unarmed().filter(|_| pressure) {
+            if let Some(error) = alarms.unarmed().filter(|_| !told) {
                 log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
             }
             Some(alarms)

@@ -288,7 +288,18 @@ impl Client {
         call.with(parameters).map_err(|error| self.unreadable(&error))
     }
 
+    /// Calls that only ask are made once more where the supervisor was restarted as we came.
     fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
+        match self.exchange(call) {
+            Err(ClientError::Closed { path }) if self.frames.is_empty() => {
+                *self = Self::dial(&[path], self.patience)?;
+                self.exchange(call)
+            }
+            answer => answer,
+        }
+    }
+
+    fn exchange<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         self.write(call)?;
         self.reply(Some(self.patience.left())).map(|(answer, _)| answer)
     }

@@ -106,6 +106,12 @@ impl Frames {
         &mut self.buffer
     }
 
+    /// Whether nothing has come in that was not taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// Whether more is waiting than the longest message has.
     #[must_use]
     pub fn is_over_cap(&self) -> bool {

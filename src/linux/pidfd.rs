@@ -3,9 +3,10 @@
 //! A pid may be reused between a decision and its signal. A pidfd pins one process; its start time, read after
 //! the pidfd is open, proves that it is the one that was decided on.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -35,8 +36,8 @@ impl Signaller {
     /// Opens the real `/proc`: signals go to the kernel's own processes, whatever tree the figures were read from.
     ///
     /// # Errors
-    /// Where `/proc` is not mounted.
-    pub fn open() -> Result<Self, Errno> {
+    /// Where `/proc` is not mounted, or is that of another pid namespace.
+    pub fn open() -> io::Result<Self> {
         Ok(Self { proc: open_proc()? })
     }
 
@@ -66,9 +67,23 @@ impl Sent {
     }
 }
 
-/// Opens the real `/proc`.
-pub(super) fn open_proc() -> Result<OwnedFd, Errno> {
-    openat(CWD, c"/proc", OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+/// Opens the real `/proc`. In that of another pid namespace (`unshare --pid` without `--mount-proc`) the same number is
+/// another process: a start time that is right there says nothing of who would be hit.
+pub(super) fn open_proc() -> io::Result<OwnedFd> {
+    let proc = openat(CWD, c"/proc", OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    is_ours(&proc, std::process::id())?;
+    Ok(proc)
+}
+
+/// Whether the tree calls this process `pid` as its own namespace does.
+fn is_ours(proc: &OwnedFd, pid: u32) -> io::Result<()> {
+    let own = readlinkat(proc, c"self", Vec::new());
+    if own.is_ok_and(|own| own.to_bytes() == pid.to_string().as_bytes()) {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        "/proc is not that of our pid namespace, so signals would hit strangers; mount it anew, as `unshare --mount-proc` does",
+    ))
 }
 
 /// Pins the very process `key` and looks at it; `None` where it has ended, or its pid is another's.
@@ -103,6 +118,16 @@ mod tests {
         assert_eq!(Signaller::open().unwrap().send(key, Signal::TERM), Sent::Delivered);
         assert!(!child.wait().unwrap().success());
         assert_eq!(Signaller::open().unwrap().send(key, Signal::TERM), Sent::Gone);
+    }
+
+    #[test]
+    fn a_tree_that_calls_us_otherwise_is_not_ours() {
+        let proc = open_proc().unwrap();
+        assert!(is_ours(&proc, std::process::id()).is_ok());
+        let error = is_ours(&proc, std::process::id() + 1).unwrap_err();
+        assert!(error.to_string().contains("pid namespace"), "{error}");
+        let copy = tempfile::tempdir().unwrap();
+        assert!(is_ours(&std::fs::File::open(copy.path()).unwrap().into(), 1).is_err());
     }
 
     #[test]

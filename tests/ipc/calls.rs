@@ -1,6 +1,6 @@
 //! What is asked and what comes back.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +23,35 @@ fn a_status_arrives_as_it_was_published() {
     assert_eq!(seen.guest.mem_available, Bytes::new(7));
     let me = Uid::new(rustix::process::geteuid().as_raw());
     assert_eq!(seen, status(7).seen_by(me));
+}
+
+/// Closes the first `closed` connections without a word, then answers one.
+fn restarting(closed: usize, word: &'static [u8]) -> (tempfile::TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for _ in 0..closed {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(word).unwrap();
+        }
+        let (mut stream, _) = listener.accept().unwrap();
+        let reply = json!({ "parameters": { "status": status(7) } });
+        stream.write_all(format!("{reply}\0").as_bytes()).unwrap();
+    });
+    (directory, path)
+}
+
+#[test]
+fn who_asks_during_a_restart_asks_once_more() {
+    let (_directory, path) = restarting(1, b"");
+    let seen = Client::connect(&[path]).unwrap().status().unwrap();
+    assert_eq!(seen.guest.mem_available, Bytes::new(7));
+    for (closed, word) in [(2, &b""[..]), (1, b"{\"para")] {
+        let (_directory, path) = restarting(closed, word);
+        let error = Client::connect(&[path]).unwrap().status().unwrap_err();
+        assert!(matches!(error, ClientError::Closed { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -113,9 +113,13 @@ proptest! {
         let path = directory.path().join("socket");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let answer = answer.concat();
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
         let answers = std::thread::spawn(move || {
-            for _ in 0..3 {
-                let (mut stream, _) = listener.accept().unwrap();
+            for stream in listener.incoming() {
+                if is_over.try_recv().is_ok() {
+                    return;
+                }
+                let mut stream = stream.unwrap();
                 let mut call = [0; 256];
                 let _ = stream.read(&mut call);
                 let _ = std::io::Write::write_all(&mut stream, &answer);
@@ -126,6 +130,8 @@ proptest! {
         prop_assert!(failed(ask().status().err()));
         prop_assert!(failed(ask().stop("claude-1").err()));
         prop_assert!(failed(ask().follow_events(None, |_| true).err()));
+        over.send(()).unwrap();
+        drop(std::os::unix::net::UnixStream::connect(&path).unwrap());
         answers.join().unwrap();
     }
 

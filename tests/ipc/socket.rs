@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use claude_watchdog::ipc::{BindError, Client, ClientError, bind};
 
-use super::world::{FOLLOW, GUARD, Server, socket_in};
+use super::world::{FOLLOW, GUARD, STATUS, Server, socket_in};
 
 #[test]
 fn a_stopping_server_closes_its_streams_and_removes_its_socket() {
@@ -24,6 +24,23 @@ fn a_stopping_server_closes_its_streams_and_removes_its_socket() {
     }
     let absent = Client::connect(&[server.path()]).unwrap_err();
     assert!(matches!(absent, ClientError::Absent { .. }), "{absent}");
+}
+
+#[test]
+fn a_stopping_server_answers_who_was_asking_and_waits_for_nobody_else() {
+    let mut server = Server::start();
+    let (mut asking, mut idle, mut half) = (server.connect(), server.connect(), server.connect());
+    for peer in [&mut asking, &mut idle, &mut half] {
+        peer.ask(STATUS);
+    }
+    half.write(b"{\"method\"");
+    // Process 3 takes half a second to be explained.
+    asking.send(r#"{"method":"io.moltdown.Watchdog.Explain","parameters":{"pid":3}}"#);
+    drop(server.stop.take());
+    assert_eq!(idle.reply(), None);
+    assert!(server.path().exists(), "others are still answered");
+    assert!(asking.reply().is_some_and(|reply| reply["parameters"]["explanation"]["process"]["pid"] == 3));
+    assert_eq!((asking.reply(), half.reply()), (None, None));
 }
 
 #[test]

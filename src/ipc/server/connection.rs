@@ -9,10 +9,10 @@ use serde::Serialize;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::dispatch::{Answer, EventsReply, ExplainReply, ReloadReply, StatusReply, StopReply, dispatch};
-use super::{Caller, Limits, Service};
+use super::{Caller, Closing, Limits, Service};
 use crate::ipc::Fault;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
 use crate::model::event_log::Unread;
@@ -34,6 +34,7 @@ pub(super) struct Connection {
     stream: UnixStream,
     peer: Uid,
     limits: Limits,
+    closing: Closing,
     frames: Frames,
     /// The client has sent its last byte.
     ended: bool,
@@ -42,18 +43,24 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: UnixStream, peer: Uid, limits: Limits) -> Self {
+    pub(super) fn new(stream: UnixStream, peer: Uid, limits: Limits, closing: Closing) -> Self {
         Self {
             stream,
             peer,
             limits,
+            closing,
             frames: Frames::new(CALL_CAP),
             ended: false,
             second: (Instant::now(), 0),
         }
     }
 
-    /// Answers every call, in order, until the client leaves or misbehaves.
+    /// Who is at the other end.
+    pub(super) fn peer(&self) -> Uid {
+        self.peer
+    }
+
+    /// Answers every call, in order, until the client leaves or misbehaves, or the server closes.
     pub(super) async fn talk(&mut self, service: &impl Service) -> io::Result<()> {
         while let Some(message) = self.receive().await? {
             // What is not Varlink gets no answer: there may be nobody there who would understand one.
@@ -110,7 +117,7 @@ impl Connection {
             // A clone, not the loan: whoever publishes waits until a loan is given back.
             let newest = Arc::clone(&updates.borrow_and_update());
             self.send(&Reply { parameters: self.view(&newest), continues: true }).await?;
-            if self.attend(updates.changed()).await?.is_err() {
+            if self.attend_open(updates.changed()).await?.is_err() {
                 // Nobody publishes any more: the last reply is the one that does not continue.
                 return self.reply(self.view(&newest)).await;
             }
@@ -126,7 +133,7 @@ impl Connection {
             // The first reply tells that we listen, whatever there is; then only what is for this client.
             self.send(&Reply { parameters: EventsReply::from(unread), continues: true }).await?;
             unread = loop {
-                if self.attend(log.changed()).await?.is_err() {
+                if self.attend_open(log.changed()).await?.is_err() {
                     let left = self.unread(&log, Some(next), None);
                     return self.reply(EventsReply::from(left)).await;
                 }
@@ -142,6 +149,20 @@ impl Connection {
     fn unread(&self, log: &watch::Receiver<EventLog>, from: Option<u64>, last: Option<usize>) -> Unread {
         let log = log.borrow();
         log.read(from.unwrap_or_else(|| log.oldest()), last, self.peer)
+    }
+
+    /// The same for what has no end of its own: it ends with the server.
+    async fn attend_open<T>(&mut self, event: impl Future<Output = T>) -> io::Result<T> {
+        let mut closing = self.closing.clone();
+        let aborted = || io::Error::from(ErrorKind::ConnectionAborted);
+        self.attend(async {
+            tokio::select! {
+                biased;
+                happened = event => Ok(happened),
+                _ = closing.changed() => Err(aborted()),
+            }
+        })
+        .await?
     }
 
     /// Waits for something, and meanwhile has an eye on the client: that it left altogether is an error.
@@ -193,7 +214,7 @@ impl Connection {
         timeout(self.limits.write, self.stream.write_all(&bytes)).await?
     }
 
-    /// The next message; `None` when the client has sent its last.
+    /// The next message; `None` when the client has sent its last, or nothing when the server closes.
     async fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
         // One deadline for the whole message: a byte now and then does not keep a connection.
         let deadline = Instant::now() + self.limits.idle;
@@ -203,7 +224,13 @@ impl Connection {
             if next.is_some() || self.ended {
                 return Ok(next);
             }
-            tokio::time::timeout_at(deadline, self.fill()).await??;
+            let mut closing = self.closing.clone();
+            tokio::select! {
+                biased;
+                read = timeout_at(deadline, self.fill()) => read??,
+                // What was begun is waited for, as long as the server does.
+                _ = closing.changed(), if self.frames.is_empty() => return Ok(None),
+            }
         }
     }
 

@@ -26,6 +26,9 @@ pub use limits::Limits;
 /// Pause after a failed accept. EMFILE lasts until somebody closes something, and accept(2) fails at once until then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long whoever was asking when we leave may still be answered.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -59,26 +62,42 @@ pub trait Service {
     fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, Fault>>;
 }
 
-/// Answers on `listener` until `shutdown` completes; then every connection is closed. It never ends before, whatever
-/// the clients do. It runs on the current thread and brings its own [`LocalSet`].
+/// Answers on `listener` until `shutdown` completes; then nobody is taken in any more, who was asking is answered, and
+/// every connection is closed. It never ends before, whatever the clients do, and soon after. It runs on the current
+/// thread and brings its own [`LocalSet`].
 pub async fn serve<S: Service + 'static>(
     listener: UnixListener,
     service: Rc<S>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let accepting = async {
+    let (open, closing) = watch::channel(());
+    let mut talks = JoinSet::new();
+    let serving = async {
         tokio::select! {
+            biased;
+            // First: who waits in the queue then is the next supervisor's.
             () = shutdown => {}
-            () = accept(&listener, service, limits) => {}
+            () = accept(&listener, service, limits, &closing, &mut talks) => {}
         }
+        drop(open);
+        let answered = async { while talks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_ANSWERS, answered).await;
     };
-    LocalSet::new().run_until(accepting).await;
+    LocalSet::new().run_until(serving).await;
 }
 
-async fn accept<S: Service + 'static>(listener: &UnixListener, service: Rc<S>, limits: Limits) {
+/// Told of nothing but its end: the server takes nobody in any more.
+type Closing = watch::Receiver<()>;
+
+async fn accept<S: Service + 'static>(
+    listener: &UnixListener,
+    service: Rc<S>,
+    limits: Limits,
+    closing: &Closing,
+    talks: &mut JoinSet<()>,
+) {
     let slots = Rc::new(Slots::new(limits));
-    let mut talks = JoinSet::new();
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
@@ -87,7 +106,8 @@ async fn accept<S: Service + 'static>(listener: &UnixListener, service: Rc<S>, l
         };
         match accepted.and_then(|(stream, _)| admit(stream, &slots)) {
             Ok(Some((stream, peer, slot))) => {
-                talks.spawn_local(talk(stream, peer, slot, Rc::clone(&service), limits));
+                let connection = Connection::new(stream, peer, limits, closing.clone());
+                talks.spawn_local(talk(connection, slot, Rc::clone(&service)));
             }
             Ok(None) => tokio::task::yield_now().await,
             Err(error) => {
@@ -116,10 +136,10 @@ fn admit(stream: UnixStream, slots: &Rc<Slots>) -> io::Result<Option<(UnixStream
     Ok(None)
 }
 
-async fn talk<S: Service>(stream: UnixStream, peer: Uid, slot: Slot, service: Rc<S>, limits: Limits) {
+async fn talk<S: Service>(mut connection: Connection, slot: Slot, service: Rc<S>) {
     // Garbage, a stall and a vanished client all end here, and the connection with them.
-    if let Err(error) = Connection::new(stream, peer, limits).talk(&*service).await {
-        tracing::debug!(%peer, %error, "a connection ended early");
+    if let Err(error) = connection.talk(&*service).await {
+        tracing::debug!(peer = %connection.peer(), %error, "a connection ended early");
     }
     drop(slot);
 }

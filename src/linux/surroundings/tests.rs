@@ -1,0 +1,208 @@
+use std::os::unix::fs::symlink;
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A machine of files. It begins as a Debian guest looks to root: nothing is missing.
+struct Machine {
+    dir: TempDir,
+    uid: Uid,
+    pidfd: bool,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self { dir: TempDir::new().unwrap(), uid: Uid::ROOT, pidfd: true };
+        fs::create_dir_all(machine.path("proc/self/ns")).unwrap();
+        fs::create_dir_all(machine.path("run/systemd/system")).unwrap();
+        machine
+            .namespace(FIRST_PID_NAMESPACE)
+            .file("proc/meminfo", "MemTotal: 16777216 kB\nMemFree: 1 kB\n")
+            .file("proc/1/stat", "1 (systemd) S 0 1 1\n")
+            .file("proc/1/environ", "HOME=/\0TERM=linux\0")
+            .file("proc/pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
+            .proc_mounted("rw")
+            .file("cgroup/cgroup.controllers", "cpuset cpu io memory pids\n")
+            .file("cgroup/cgroup.subtree_control", "cpu memory pids\n")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), text).unwrap();
+        self
+    }
+
+    fn without(self, name: &str) -> Self {
+        let path = self.path(name);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        self
+    }
+
+    fn namespace(self, link: &str) -> Self {
+        let _ = fs::remove_file(self.path("proc/self/ns/pid"));
+        symlink(link, self.path("proc/self/ns/pid")).unwrap();
+        self
+    }
+
+    fn proc_mounted(self, options: &str) -> Self {
+        let text = format!(
+            "22 28 0:21 / /sys rw,nosuid shared:7 - sysfs sysfs rw,hidepid=invisible\n\
+             23 28 0:22 / /proc rw,nosuid - proc proc rw,hidepid=noaccess\n\
+             24 28 0:22 / /proc rw,relatime shared:14 master:1 - proc proc {options}\n\
+             25 28 0:23 / /elsewhere/proc rw - proc proc rw,hidepid=ptraceable\n"
+        );
+        self.file("proc/self/mountinfo", text)
+    }
+
+    fn lacks(&self) -> Vec<Lack> {
+        let root = self.dir.path().to_owned();
+        let (proc, cgroup) = (root.join("proc"), root.join("cgroup"));
+        Surroundings { proc, cgroup, root, uid: self.uid, pidfd: self.pidfd }.lacks()
+    }
+
+    fn says(&self) -> String {
+        let lines: Vec<_> = self.lacks().iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    }
+}
+
+#[test]
+fn a_debian_guest_gives_root_everything() {
+    assert_eq!(Machine::new().lacks(), []);
+    let version_one = Machine::new().file("cgroup/memory.max", "max\n");
+    assert_eq!(version_one.lacks(), []);
+}
+
+#[test]
+fn a_user_and_an_old_kernel() {
+    let mut machine = Machine::new().without("proc/pressure");
+    machine.uid = Uid::new(1000);
+    machine.pidfd = false;
+    assert_snapshot!(machine.says(), @"
+    no root: agents of other users are neither seen nor ended
+    no pidfd (Linux 5.3): nobody can be signalled, so agents over their lines are only reported
+    no pressure figures (PSI; boot with psi=1): a guest that thrashes is helped only when its swap is full, too
+    ");
+}
+
+#[test]
+fn what_hides_processes_is_told_where_it_does() {
+    for option in ["hidepid=1", "hidepid=2", "hidepid=invisible", "hidepid=ptraceable"] {
+        let machine = Machine::new().proc_mounted(&format!("rw,gid=27,{option}"));
+        assert_eq!(machine.lacks(), [], "who may trace them sees them");
+        let machine = machine.without("proc/1/stat");
+        assert_eq!(machine.lacks(), [Lack::Processes(option.to_owned())]);
+    }
+    for option in ["rw", "hidepid=0", "hidepid=off", "hidepid=", "xhidepid=2"] {
+        assert_eq!(Machine::new().proc_mounted(option).without("proc/1/stat").lacks(), [], "{option}");
+    }
+    let machine = Machine::new().proc_mounted("rw,subset=pid");
+    assert_eq!(machine.lacks(), [], "something else was mounted over it");
+    let lacks = machine.without("proc/meminfo").lacks();
+    assert_eq!(lacks, [Lack::Meminfo]);
+}
+
+#[test]
+fn a_container_is_one_by_its_namespace_and_named_by_its_marks() {
+    let docker = Machine::new().file(".dockerenv", "");
+    assert_eq!(docker.lacks(), [], "an image that became a machine");
+    let docker = docker.namespace("pid:[4026532201]");
+    assert_eq!(docker.lacks(), [Lack::Outside(Some("docker".to_owned()))]);
+    let unshared = Machine::new().namespace("pid:[4026532201]");
+    assert_eq!(unshared.lacks(), [Lack::Outside(None)]);
+    let named = |machine: Machine| match machine.without("proc/self/ns/pid").lacks().as_slice() {
+        [] => None,
+        [Lack::Outside(name)] => name.clone(),
+        lacks => panic!("{lacks:?}"),
+    };
+    assert_eq!(named(Machine::new()), None);
+    let of = |file: &str, text: &[u8]| named(Machine::new().file(file, text));
+    assert_eq!(of("run/.containerenv", b"engine=\"podman\"\n").as_deref(), Some("podman"));
+    assert_eq!(of("run/systemd/container", b"lxc\n").as_deref(), Some("lxc"));
+    assert_eq!(of("proc/1/environ", b"A=b\0container=systemd-nspawn\0").as_deref(), Some("systemd-nspawn"));
+    for hostile in [&b""[..], b"\x1b[31mred", b"two words", b"\xff\xfe", &[b'x'; 33], b"a\nb"] {
+        assert_eq!(of("run/systemd/container", hostile), None, "{}", hostile.escape_ascii());
+    }
+}
+
+#[test]
+fn a_limit_below_the_memory_of_the_machine() {
+    for (file, text) in
+        [("cgroup/memory.max", "2147483648\n"), ("cgroup/memory/memory.limit_in_bytes", "2147483648\n")]
+    {
+        let lacks = Machine::new().file(file, text).lacks();
+        assert_eq!(lacks, [Lack::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) }], "{file}");
+    }
+    for none in ["max\n", "", "17179869184\n", "9223372036854771712\n", "-1\n", "2G\n", "\0\0"] {
+        let machine = Machine::new().file("cgroup/memory.max", none);
+        assert_eq!(machine.lacks(), [], "{none:?}");
+    }
+    let lxcfs = Machine::new().file("cgroup/memory.max", "2147483648\n");
+    let lxcfs = lxcfs.file("proc/meminfo", "MemTotal: 2097152 kB\nMemFree: 1 kB\n");
+    assert_eq!(lxcfs.lacks(), [], "lxcfs tells the limit");
+}
+
+#[test]
+fn cgroups_of_all_kinds() {
+    let of = |machine: Machine| match machine.lacks().as_slice() {
+        [Lack::Cgroups(hierarchy)] => *hierarchy,
+        lacks => panic!("{lacks:?}"),
+    };
+    let empty = || Machine::new().without("cgroup");
+    assert_eq!(of(empty()), Hierarchy::Absent);
+    assert_eq!(of(empty().file("cgroup/notes", "")), Hierarchy::Absent);
+    assert_eq!(of(empty().file("cgroup", "a file")), Hierarchy::Absent);
+    let legacy = || empty().file("cgroup/memory/cgroup.procs", "1\n").file("cgroup/cpu/cgroup.procs", "1\n");
+    assert_eq!(of(legacy()), Hierarchy::Legacy);
+    assert_eq!(of(legacy().file("cgroup/unified/cgroup.controllers", "")), Hierarchy::Hybrid);
+    for (file, text) in [
+        ("cgroup/cgroup.controllers", "cpu pids\n"),
+        ("cgroup/cgroup.controllers", ""),
+        ("cgroup/cgroup.controllers", "memoryx\n"),
+        ("cgroup/cgroup.subtree_control", "\n"),
+    ] {
+        assert_eq!(Machine::new().file(file, text).lacks(), [Lack::MemoryController], "{file} {text:?}");
+    }
+}
+
+#[test]
+fn a_machine_of_which_nothing_can_be_read() {
+    let machine = Machine::new().without("proc").without("cgroup").without("run");
+    assert_snapshot!(machine.says(), @"
+    no cgroup v2 (no cgroups at all): files that agents keep in a tmpfs are not counted, and their limits are not seen
+    no pressure figures (PSI; boot with psi=1): a guest that thrashes is helped only when its swap is full, too
+    no systemd: nobody starts this supervisor again when it has failed
+    ");
+}
+
+#[test]
+fn this_machine_is_looked_at_without_fear() {
+    let uid = Uid::new(rustix::process::geteuid().as_raw());
+    let lacks = Surroundings::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).lacks();
+    assert_eq!(lacks.contains(&Lack::Root), uid != Uid::ROOT);
+    assert!(!lacks.contains(&Lack::Pidfd), "the tests of pidfds need them, too");
+}
+
+proptest! {
+    // Each case writes a score of files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn garbage_is_told_in_single_lines(text: Vec<u8>) {
+        let files = ["proc/self/mountinfo", "proc/meminfo", "proc/pressure/memory", "proc/1/environ"];
+        let cgroup = ["cgroup/memory.max", "cgroup/cgroup.controllers"];
+        let mut machine = Machine::new().without("proc/self/ns/pid");
+        for file in files.into_iter().chain(cgroup).chain(["run/systemd/container"]) {
+            machine = machine.file(file, &text);
+        }
+        for lack in machine.lacks() {
+            prop_assert!(!lack.to_string().contains(char::is_control), "{lack}");
+        }
+    }
+}

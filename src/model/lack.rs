@@ -1,0 +1,141 @@
+//! What a machine does not give a supervisor, and what that costs, in one line each.
+
+use std::fmt;
+
+use super::Bytes;
+
+/// One thing that is missing. Where nothing is, as for root on a Debian guest, there is none of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// We are not root.
+    Root,
+    /// `/proc` shows processes and nothing else.
+    Meminfo,
+    /// `/proc` shows our own processes only; this mount option of it.
+    Processes(String),
+    /// We are in a pid namespace of our own: a container, by its name where it has one.
+    Outside(Option<String>),
+    /// The memory of `/proc/meminfo` is not for us alone.
+    Measure {
+        /// What this container may use.
+        limit: Bytes,
+        /// What `/proc/meminfo` says.
+        total: Bytes,
+    },
+    /// No process can be pinned, so none is signalled.
+    Pidfd,
+    /// cgroup v2 is not where it is looked for.
+    Cgroups(Hierarchy),
+    /// cgroup v2 does not count memory.
+    MemoryController,
+    /// The kernel keeps no pressure figures.
+    Pressure,
+    /// systemd does not run.
+    Systemd,
+}
+
+/// What there is instead of cgroup v2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hierarchy {
+    /// Nothing.
+    Absent,
+    /// Controllers of cgroup v1.
+    Legacy,
+    /// Controllers of cgroup v1, and v2 beside them without any.
+    Hybrid,
+}
+
+impl Lack {
+    /// Whether it belongs beside the figures: they are not whole, or nobody acts upon them. All else is for the log.
+    #[must_use]
+    pub fn is_noted(&self) -> bool {
+        match self {
+            Self::Root
+            | Self::Meminfo
+            | Self::Processes(_)
+            | Self::Outside(_)
+            | Self::Measure { .. }
+            | Self::Pidfd => true,
+            Self::Cgroups(_) | Self::MemoryController | Self::Pressure | Self::Systemd => false,
+        }
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNCOUNTED: &str =
+            "files that agents keep in a tmpfs are not counted, and their limits are not seen";
+        match self {
+            Self::Root => f.write_str("no root: agents of other users are neither seen nor ended"),
+            Self::Meminfo => f.write_str(
+                "no /proc/meminfo (/proc is mounted with subset=pid): what is left is unknown, and nothing is supervised",
+            ),
+            Self::Processes(option) => write!(
+                f,
+                "no sight of other users' processes (/proc is mounted with {option}): what runs as somebody else is neither counted nor ended"
+            ),
+            Self::Outside(name) => {
+                let place = name.as_ref().map(|name| format!("container ({name})"));
+                let place = place.as_deref().unwrap_or("pid namespace");
+                write!(
+                    f,
+                    "no view out of this {place}: agents elsewhere are neither seen nor ended, and their memory counts as others'"
+                )
+            }
+            Self::Measure { limit, total } => write!(
+                f,
+                "no true measure of what is left: /proc/meminfo says {total}, but this container may use {limit}, so the kernel may end processes before we do"
+            ),
+            Self::Pidfd => f.write_str(
+                "no pidfd (Linux 5.3): nobody can be signalled, so agents over their lines are only reported",
+            ),
+            Self::Cgroups(hierarchy) => write!(f, "no cgroup v2 ({hierarchy}): {UNCOUNTED}"),
+            Self::MemoryController => write!(f, "no memory controller in cgroup v2: {UNCOUNTED}"),
+            Self::Pressure => f.write_str(
+                "no pressure figures (PSI; boot with psi=1): a guest that thrashes is helped only when its swap is full, too",
+            ),
+            Self::Systemd => {
+                f.write_str("no systemd: nobody starts this supervisor again when it has failed")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Hierarchy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "no cgroups at all",
+            Self::Legacy => "v1 only",
+            Self::Hybrid => "a hybrid with v1",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_says_what_it_costs_in_one_line() {
+        let all = [
+            Lack::Root,
+            Lack::Meminfo,
+            Lack::Processes("hidepid=invisible".to_owned()),
+            Lack::Outside(None),
+            Lack::Outside(Some("docker".to_owned())),
+            Lack::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) },
+            Lack::Pidfd,
+            Lack::Cgroups(Hierarchy::Absent),
+            Lack::Cgroups(Hierarchy::Legacy),
+            Lack::Cgroups(Hierarchy::Hybrid),
+            Lack::MemoryController,
+            Lack::Pressure,
+            Lack::Systemd,
+        ];
+        let lines: Vec<_> = all
+            .iter()
+            .map(|lack| format!("{} {lack}", if lack.is_noted() { "noted" } else { "log  " }))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+}

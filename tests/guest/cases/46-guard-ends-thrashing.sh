@@ -1,0 +1,36 @@
+# Large swap on a slow disk: long before it is full the guest stands still for it. Who holds the memory is ended, by pressure and
+# pages read back, and the kernel kills nobody.
+# guest: usual=trixie
+# timeout: 300
+
+ooms=$(oom_kills)
+desktop
+stand_in alpha
+alpha=$(id_of alpha)
+wait_for 30 "knows $alpha"
+leave_room $((600 << 20))
+swap 2G
+cat >/tmp/case-thrash.py <<'PYTHON'
+import mmap
+size = 1000 << 20
+memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+turn = 0
+while True:
+    turn = (turn + 1) % 251
+    for page in range(0, size, 4096):
+        memory[page] = turn
+PYTHON
+afterwards 'rm -f /tmp/case-thrash.py'
+type_in alpha 'tool python3 /tmp/case-thrash.py; sleep 1000'
+wait_for 60 'pgrep --full case-thrash.py'
+wait_for 200 '(( $(count act) >= 1 ))'
+figure 'swap free' "$(awk '$1 == "SwapFree:" { print int($2 / 1024) "M" }' /proc/meminfo)"
+expect_is 'by the guard' "$(field act CAUSE)" guard
+expect_like 'for thrashing' "$(field act MESSAGE)" 'thrashes'
+wait_for 60 '(( $(count acted) >= 1 ))'
+expect_not 'who thrashed is gone' pgrep --full case-thrash.py
+expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect 'everybody else lives' alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
+expect 'memory pressure woke it' test "$(health .supervisor.woken_by_pressure)" -gt 0
+figure woken "$(health .supervisor.woken_by_pressure) times"
+figure desktop "$(desktop_worst) ms"

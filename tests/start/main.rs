@@ -1,0 +1,7 @@
+//! How the binary starts: with the socket that it is handed, and on machines that lack something.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is the message")]
+
+mod activation;
+mod lacks;
+mod world;

@@ -1,0 +1,146 @@
+//! A supervisor over a `/proc` of files, with one agent in it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use claude_watchdog::ipc::{Client, INTERFACE};
+use claude_watchdog::model::status::StatusInfo;
+use tempfile::TempDir;
+
+/// The pid of the agent is beyond any kernel's.
+const AGENT: u32 = 2_000_000_001;
+
+/// Only keeps a broken test from hanging.
+const GUARD: Duration = Duration::from_mins(1);
+
+pub(super) struct World {
+    dir: TempDir,
+}
+
+impl World {
+    /// A guest of 32 GiB with a Claude Code of the present user, and nothing else.
+    pub(super) fn new() -> Self {
+        let world = Self { dir: TempDir::new().unwrap() };
+        let uid = rustix::process::geteuid().as_raw();
+        let agent = format!("proc/{AGENT}");
+        let stat = format!("{AGENT} (claude) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0 0 1 1\n");
+        let status = format!("Name:\tclaude\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nRssAnon:\t245760 kB\n");
+        let world = world
+            .file("config.toml", "")
+            .file("proc/meminfo", "MemTotal: 33554432 kB\nMemFree: 8388608 kB\nMemAvailable: 16777216 kB\n")
+            .file(&format!("{agent}/stat"), &stat)
+            .file(&format!("{agent}/status"), &status)
+            .file(&format!("{agent}/cmdline"), "claude\0");
+        let program = "/x/@anthropic-ai/claude-code/bin/claude.exe";
+        std::os::unix::fs::symlink(program, world.path(&agent).join("exe")).unwrap();
+        world
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn file(self, name: &str, text: &str) -> Self {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), text).unwrap();
+        self
+    }
+
+    /// What is typed to start it, without a socket.
+    fn arguments(&self) -> Vec<String> {
+        let place = |name: &str| self.path(name).to_str().unwrap().to_owned();
+        let binary = env!("CARGO_BIN_EXE_claude-watchdog");
+        let [proc, cgroup, config] = ["proc", "cgroup", "config.toml"].map(place);
+        [binary, "daemon", "--proc", &proc, "--cgroup", &cgroup, "--config", &config]
+            .map(str::to_owned)
+            .into()
+    }
+
+    /// A supervisor that listens at its own socket.
+    pub(super) fn daemon(&self) -> Daemon {
+        let arguments = self.arguments();
+        let mut command = Command::new(&arguments[0]);
+        let socket = self.path(INTERFACE);
+        command.args(&arguments[1..]).arg("--socket").arg(&socket);
+        Daemon::start(command, socket)
+    }
+
+    /// A supervisor that is handed `passed` as descriptor 3 by a service manager that names `pid` (a shell's word)
+    /// as the one it is for.
+    pub(super) fn activated(&self, passed: OwnedFd, pid: &str, socket: PathBuf, more: &[&str]) -> Daemon {
+        let mut command = Command::new("sh");
+        let script = format!("exec 3<&0 </dev/null; export LISTEN_PID={pid} LISTEN_FDS=1; exec \"$@\"");
+        command.args(["-c", &script, "sh"]).args(self.arguments()).args(more).stdin(passed);
+        // Nowhere else than where it is told to.
+        command.env("XDG_RUNTIME_DIR", self.path("runtime"));
+        Daemon::start(command, socket)
+    }
+}
+
+pub(super) struct Daemon {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    fn start(mut command: Command, socket: PathBuf) -> Self {
+        command.env_remove("CLAUDE_WATCHDOG_SOCKET").stderr(Stdio::piped());
+        Self { child: command.spawn().unwrap(), socket }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn status(&self) -> StatusInfo {
+        let until = Instant::now() + GUARD;
+        loop {
+            match Client::connect(std::slice::from_ref(&self.socket)).and_then(|mut c| c.status()) {
+                Ok(status) => return status,
+                Err(e) if Instant::now() > until => panic!("{e}"),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Everything that it said on standard error, after it was asked to end.
+    pub(super) fn end(mut self) -> Vec<String> {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+        BufReader::new(self.child.stderr.take().unwrap()).lines().map(Result::unwrap).collect()
+    }
+
+    /// Waits until it said what holds `wanted`; all up to there.
+    pub(super) fn says(&mut self, wanted: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        for line in BufReader::new(self.child.stderr.as_mut().unwrap()).lines() {
+            said.push(line.unwrap());
+            if said.last().unwrap().contains(wanted) {
+                return said;
+            }
+        }
+        panic!("it never said {wanted:?}, but {said:?}");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How many of `said` hold `wanted`.
+pub(super) fn count(said: &[String], wanted: &str) -> usize {
+    said.iter().filter(|line| line.contains(wanted)).count()
+}
+
+/// Whether there is something at `path`.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
