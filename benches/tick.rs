@@ -42,6 +42,7 @@ fn processes() -> Vec<Seen> {
 
 fn sample(tree: Tree) -> AgentSample {
     let member = |m: claude_watchdog::model::census::TreeMember| Member {
+        uid: Uid::new(1000),
         key: m.key,
         lineage: m.lineage,
         charge: Charge { anon: Bytes::mib(100), ..Charge::default() },

@@ -84,6 +84,7 @@ impl Agent {
         // All alike: no subtree covers the shortfall, so the whole agent is to end.
         let each = Charge { anon: Bytes::gib(14).share(1, keys.len() as u64), ..Charge::default() };
         let member = |&key: &ProcessKey| Member {
+            uid: Uid::new(1000),
             key,
             lineage: if key == root { Vec::new() } else { vec![root] },
             joined: if key == root { Joined::Root } else { Joined::Child },

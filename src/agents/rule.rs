@@ -7,7 +7,7 @@ use super::facts::Sight;
 use crate::model::{Name, Pattern, Recognised, Role, RulePatch, RuleProblem};
 
 /// How one kind of agent is recognised.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) exe: Vec<Pattern>,
@@ -61,6 +61,20 @@ impl Rule {
             argv0: patch.argv0.unwrap_or_default(),
             not_argv0: patch.not_argv0.unwrap_or_default(),
         }))
+    }
+
+    /// Whether it recognises the same by the same name, whatever else it says.
+    pub(super) fn recognises_as(&self, other: &Self) -> bool {
+        let parts = |rule: &Self| {
+            (
+                rule.exe.clone(),
+                rule.script.clone(),
+                rule.module.clone(),
+                rule.argv0.clone(),
+                rule.not_argv0.clone(),
+            )
+        };
+        self.name == other.name && parts(self) == parts(other)
     }
 
     pub(super) fn verdict(&self, sight: &Sight<'_>) -> Verdict<'_> {

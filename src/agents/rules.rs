@@ -103,10 +103,10 @@ impl Rules {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
 
-    /// The names of those that are the same as in `other`.
+    /// The names of those that recognise the same as in `other`.
     #[must_use]
     pub fn lasting(&self, other: &Self) -> Vec<String> {
-        let same = |rule: &&Rule| other.rules.iter().any(|before| before == *rule);
+        let same = |rule: &&Rule| other.rules.iter().any(|before| before.recognises_as(rule));
         self.rules.iter().filter(same).map(|rule| rule.name.clone()).collect()
     }
 

@@ -1,4 +1,4 @@
-//! Who was refused something, so that it can be logged without being flooded.
+//! Who was refused something and who asks how often, so that neither log nor events are flooded.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -31,6 +31,27 @@ impl Refusals {
     }
 }
 
+/// So many requests of one user are taken in that time: each is a line of the journal and an event.
+const OFTEN: u32 = 20;
+
+/// How many requests each user has made of late; root is not counted.
+#[derive(Debug, Default)]
+pub(super) struct Asks(RefCell<HashMap<Uid, (Instant, u32)>>);
+
+impl Asks {
+    /// Whether this user may ask once more.
+    pub(super) fn may(&self, user: Uid, now: Instant) -> bool {
+        let mut asked = self.0.borrow_mut();
+        asked.retain(|_, (since, _)| now.duration_since(*since) < EVERY);
+        if !asked.contains_key(&user) && asked.len() >= MOST {
+            return false;
+        }
+        let (_, count) = asked.entry(user).or_insert((now, 0));
+        *count += 1;
+        *count <= OFTEN
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +66,14 @@ mod tests {
         assert!(refusals.is_news(alice, now + EVERY));
         let users = (0..1000).filter(|uid| refusals.is_news(Uid::new(*uid), now + EVERY)).count();
         assert!(users <= MOST, "{users}");
+    }
+
+    #[test]
+    fn one_user_may_not_ask_without_end() {
+        let (asks, alice, now) = (Asks::default(), Uid::new(1000), Instant::now());
+        let taken = (0..1000).filter(|_| asks.may(alice, now)).count();
+        assert_eq!(taken, usize::try_from(OFTEN).unwrap());
+        assert!(asks.may(Uid::new(1001), now));
+        assert!(asks.may(alice, now + EVERY));
     }
 }

@@ -1,8 +1,9 @@
 //! The configuration, read anew while everything goes on.
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -31,8 +32,8 @@ pub(super) struct Reloader {
     options: Options,
     uid: Uid,
     environment: Environment,
-    /// It is being read.
-    busy: Cell<bool>,
+    /// It is being read, by a thread that may hang.
+    busy: Arc<AtomicBool>,
 }
 
 /// The variables that count. Those of our own process are as old as it is; what the service manager took from its file
@@ -55,8 +56,8 @@ impl Reloader {
         Self {
             options: options.clone(),
             uid,
-            environment: Environment::at_start(options),
-            busy: Cell::new(false),
+            environment: Environment::at_start(options, uid),
+            busy: Arc::default(),
         }
     }
 
@@ -65,14 +66,15 @@ impl Reloader {
     /// # Errors
     /// [`Fault::InvalidConfiguration`] where it is wrong or cannot be read in time; [`Fault::Busy`] where it is being read.
     pub(super) async fn load(&self) -> Result<Loaded, Fault> {
-        if self.busy.replace(true) {
+        if self.busy.swap(true, Ordering::Relaxed) {
             return Err(Fault::Busy {});
         }
-        let _free = Free(&self.busy);
+        let busy = Free(Arc::clone(&self.busy));
         let (told, loaded) = oneshot::channel();
         let (options, uid, environment) = (self.options.clone(), self.uid, self.environment.clone());
         // Not tokio's pool: leaving would wait for a thread there that hangs.
         let reading = thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let _busy = busy;
             let fresh = environment.fresh();
             let _ = told.send(load(&options, uid, &fresh));
         });
@@ -87,18 +89,19 @@ impl Reloader {
     }
 }
 
-struct Free<'a>(&'a Cell<bool>);
+struct Free(Arc<AtomicBool>);
 
-impl Drop for Free<'_> {
+impl Drop for Free {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
 impl Environment {
-    fn at_start(options: &Options) -> Self {
+    fn at_start(options: &Options, uid: Uid) -> Self {
         // systemd sets INVOCATION_ID for what it starts; elsewhere nobody reads that file for us.
-        let service = options.config.is_none() && std::env::var_os("INVOCATION_ID").is_some();
+        let service =
+            uid == Uid::ROOT && options.config.is_none() && std::env::var_os("INVOCATION_ID").is_some();
         Self { at_start: service.then(file) }
     }
 

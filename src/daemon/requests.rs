@@ -86,10 +86,18 @@ impl Inbox {
         let root = agent.root;
         // Who asks a second time waits for what the first one has begun.
         let action = self.waiting.iter().find(|w| w.agent.root == root).and_then(|w| w.action);
-        if action.is_none() {
-            engine.request(root, by);
+        if action.is_none() && !engine.request(root, by) {
+            let _ = answer.send(Err(Fault::Busy {}));
+            return;
         }
         self.waiting.push(Waiting { agent, action, answer: Some(answer) });
+    }
+
+    /// Nobody waits any longer, and nothing more is taken.
+    pub(super) fn close(&mut self) {
+        self.queue.close();
+        while self.queue.try_recv().is_ok() {}
+        self.waiting.clear();
     }
 
     /// Answers those whose agents have come to an end, after a step and its events. `told` has what is known of an action.
@@ -103,8 +111,10 @@ impl Inbox {
             let root = waiting.agent.root;
             let pending = is_requested(root);
             let own = events.iter().filter(|e| e.agent.as_ref().is_some_and(|agent| agent.root == root));
+            // In one step another action on it may have failed before this one was begun.
+            let begun = own.clone().any(|e| is_request(&e.what));
             for event in own {
-                waiting.take_in(event, pending, &told);
+                waiting.take_in(event, pending || begun, &told);
             }
             if waiting.action.is_none() && !pending {
                 let agent = waiting.agent.id.to_string();
@@ -115,10 +125,14 @@ impl Inbox {
     }
 }
 
+fn is_request(what: &What) -> bool {
+    matches!(what, What::Acted(decision) if matches!(decision.cause, Cause::Request { .. }))
+}
+
 impl Waiting {
     fn take_in(&mut self, event: &Event, pending: bool, told: &impl Fn(u64) -> Option<ActionInfo>) {
         match &event.what {
-            What::Acted(decision) if matches!(decision.cause, Cause::Request { .. }) => {
+            What::Acted(decision) if is_request(&event.what) => {
                 self.action = Some(decision.action);
                 if decision.dry_run {
                     self.finish(decision.action, told);

@@ -10,7 +10,7 @@ use tracing::Level;
 
 use super::explain::{Explainer, Seen};
 use super::freshness::{self, Freshness};
-use super::refusals::Refusals;
+use super::refusals::{Asks, Refusals};
 use super::reload::Reloader;
 use super::reporter::{Report, Reporter};
 use super::requests::{Request, Requests, Stop};
@@ -30,6 +30,7 @@ pub(super) struct Service {
     pub(super) reloader: Reloader,
     pub(super) reporter: Reporter,
     pub(super) refusals: Refusals,
+    pub(super) asks: Asks,
     /// Whom we run as.
     pub(super) uid: Uid,
 }
@@ -50,7 +51,11 @@ impl ipc::Service for Service {
     }
 
     fn verify(&self, caller: Caller, socket: BorrowedFd<'_>) -> Caller {
-        let ended = peer::pidfd(socket).is_some_and(|pidfd| !peer::is_running(&pidfd).unwrap_or(true));
+        let ended = match peer::pidfd(socket) {
+            Ok(Some(pidfd)) => !peer::is_running(&pidfd).unwrap_or(true),
+            Ok(None) => false,
+            Err(_) => true,
+        };
         Caller { pid: caller.pid.filter(|_| !ended), ..caller }
     }
 
@@ -67,10 +72,14 @@ impl ipc::Service for Service {
             self.refuse(by, &format!("end {}, which is user {}'s", known.id, known.uid));
             return Err(Fault::PermissionDenied {});
         }
-        self.log(Level::INFO, format!("{} asks for the end of {}", who(by), known.id));
+        if by.uid != Uid::ROOT && !self.asks.may(by.uid, Instant::now()) {
+            return Err(Fault::Busy {});
+        }
         let id = known.id.to_string();
         let (answer, ended) = oneshot::channel();
         self.requests.send(Request::Stop(Stop { agent: known, by: by.uid, answer }))?;
+        // The action's own report names the user.
+        self.log(Level::INFO, format!("{} asks for the end of {id}", who(by)));
         let left =
             |_| Fault::NotStopped { agent: id, reason: "the supervisor itself is stopping".to_owned() };
         ended.await.map_err(left)?

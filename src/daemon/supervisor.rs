@@ -16,7 +16,7 @@ use super::freshness::{self, Freshness};
 use super::occasion::{Occasion, SOON};
 use super::publish::noted;
 use super::publisher::Publisher;
-use super::refusals::Refusals;
+use super::refusals::{Asks, Refusals};
 use super::reload::{Loaded, Reloader};
 use super::reporter::{Report, Reporter};
 use super::requests::{Inbox, Request, Requests, requests};
@@ -155,6 +155,7 @@ impl Supervisor {
             reloader: Reloader::new(options, uid),
             reporter: self.reporter.clone(),
             refusals: Refusals::default(),
+            asks: Asks::default(),
             uid,
         }
     }
@@ -176,6 +177,7 @@ impl Supervisor {
                 () = &mut end => break,
             }
         }
+        self.inbox.close();
         if let Some(wave) = self.engine.leave() {
             let _ = self.executor.send(&wave);
         }

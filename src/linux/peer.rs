@@ -8,12 +8,14 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// The process that connected, pinned: its pid cannot become another's while this is held. `None` where the kernel
-/// does not tell (`SO_PEERPIDFD`, Linux 6.5), or where that process has ended and is forgotten.
-#[must_use]
+/// does not tell (`SO_PEERPIDFD`, Linux 6.5).
+///
+/// # Errors
+/// Any other one: that process has ended and is forgotten.
 #[allow(unsafe_code, reason = "a socket option that no library reads")]
-pub fn pidfd(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
+pub fn pidfd(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     let mut fd: c_int = -1;
-    let mut length = libc::socklen_t::try_from(size_of::<c_int>()).ok()?;
+    let mut length = libc::socklen_t::try_from(size_of::<c_int>()).map_err(io::Error::other)?;
     // SAFETY: both pointers are to live variables of the sizes that the option has.
     let result = unsafe {
         libc::getsockopt(
@@ -24,11 +26,15 @@ pub fn pidfd(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
             &raw mut length,
         )
     };
-    if result != 0 || fd < 0 {
-        return None;
+    if result != 0 {
+        let error = io::Error::last_os_error();
+        return if error.raw_os_error() == Some(libc::ENOPROTOOPT) { Ok(None) } else { Err(error) };
+    }
+    if fd < 0 {
+        return Err(io::ErrorKind::NotFound.into());
     }
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
-    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
 /// Whether the process that a pidfd pins still runs.
@@ -51,7 +57,7 @@ mod tests {
     #[test]
     fn a_peer_that_lives_runs_and_one_that_has_ended_does_not() {
         let (here, _there) = UnixStream::pair().unwrap();
-        let Some(ourselves) = pidfd(here.as_fd()) else {
+        let Some(ourselves) = pidfd(here.as_fd()).unwrap() else {
             let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
             eprintln!("left out: Linux {} does not tell", release.trim());
             return;
@@ -69,7 +75,7 @@ mod tests {
             return;
         };
         let (stream, _) = listener.accept().unwrap();
-        let pinned = pidfd(stream.as_fd()).unwrap();
+        let pinned = pidfd(stream.as_fd()).unwrap().unwrap();
         assert!(is_running(&pinned).unwrap());
         drop(client.stdin.take());
         client.wait().unwrap();

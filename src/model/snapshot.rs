@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AgentRef, Boottime, Bytes, Charge, Guest, Pressure, ProcessKey};
+use super::{AgentRef, Boottime, Bytes, Charge, Guest, Pressure, ProcessKey, Uid};
 
 /// The guest and its agents at one moment.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +77,8 @@ pub enum Joined {
 pub struct Member {
     /// Which process.
     pub key: ProcessKey,
+    /// Whose it is, which may be another one than the agent's (`sudo`, `su`).
+    pub uid: Uid,
     /// All that the agent's tree knows above it, nearest first, dead ones included.
     pub lineage: Vec<ProcessKey>,
     /// How it came to be a member.

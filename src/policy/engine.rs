@@ -143,6 +143,11 @@ impl Engine {
         self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST || has_fallen())
     }
 
+    /// The guest is in danger, and something can be done about it.
+    fn is_pressing(&self) -> bool {
+        self.danger.is_some() && !self.is_in_vain()
+    }
+
     /// A danger in which nobody can be acted on: looking more often does not help, until somebody takes more.
     fn is_in_vain(&self) -> bool {
         self.guard.is_standing() || self.said
@@ -158,9 +163,11 @@ impl Engine {
         self.cross(snapshot, true, &mut step.events);
         match self.ladder.take() {
             Some(ladder) => self.advance(ladder, snapshot, drain, &mut step),
-            None => self.begin(snapshot, drain, &mut step),
+            None => {
+                self.begin(snapshot, drain, &mut step);
+                self.begin_requested(snapshot, drain, &mut step);
+            }
         }
-        self.begin_requested(snapshot, drain, &mut step);
         self.cool(snapshot, &mut step.events);
         self.cross(snapshot, false, &mut step.events);
         self.part(snapshot, &mut step.events);

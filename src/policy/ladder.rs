@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::event::{Failure, What};
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal,
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal, Uid,
 };
 
 use super::Wave;
@@ -37,6 +37,8 @@ pub(super) struct Ladder {
     pub(super) action: u64,
     pub(super) agent: AgentRef,
     pub(super) subject: Subject,
+    /// Whose processes it may reach; `None`: everybody's.
+    reach: Option<Uid>,
     pub(super) signal: Signal,
     longest: Duration,
     top: ProcessKey,
@@ -80,6 +82,8 @@ pub(super) struct Beginning<'a> {
     pub(super) at: Boottime,
     pub(super) agent: AgentRef,
     pub(super) subject: Subject,
+    /// Who asked for it; `None`: it is for the sake of memory.
+    pub(super) by: Option<Uid>,
     pub(super) sample: &'a AgentSample,
     pub(super) guest: &'a Guest,
     pub(super) choice: &'a Choice,
@@ -91,7 +95,7 @@ pub(super) struct Beginning<'a> {
 
 impl Ladder {
     pub(super) fn begin(beginning: Beginning<'_>) -> Self {
-        let Beginning { action, at, agent, subject, sample, guest, choice, longest, grace } = beginning;
+        let Beginning { action, at, agent, subject, by, sample, guest, choice, longest, grace } = beginning;
         let top = choice.culprit.top;
         // Nobody could do anything in so short a time, and the next tick may be too late.
         let hurried = grace <= QUICKEST;
@@ -107,6 +111,7 @@ impl Ladder {
             action,
             agent,
             subject,
+            reach: by,
             signal,
             longest,
             top,
@@ -193,6 +198,18 @@ impl Ladder {
         }
     }
 
+    /// Whether somebody asked for it.
+    pub(super) fn is_requested(&self) -> bool {
+        self.reach.is_some()
+    }
+
+    /// Nobody is left any time: others wait for their turn who have none.
+    pub(super) fn hurry(&mut self, at: Boottime) {
+        if let Phase::Grace { until } = &mut self.phase {
+            *until = (*until).min(at);
+        }
+    }
+
     /// What is owed to those that are held when nobody goes on: the signal that was to follow.
     pub(super) fn leave(&mut self) -> Option<Wave> {
         match self.phase {
@@ -249,7 +266,8 @@ impl Ladder {
             self.targets.contains(key) || lineage.iter().any(|k| self.targets.contains(k))
         };
         if self.whole {
-            return touchable(agent).map(|m| m.key).collect();
+            let reached = |m: &&Member| self.reach.is_none_or(|by| by.may_see(m.uid));
+            return touchable(agent).filter(reached).map(|m| m.key).collect();
         }
         // What is protected below the culprit is spared with all in it; what is above it, as its pane's, is not asked.
         let doomed: Vec<_> = agent.members.iter().filter(|m| doomed(&m.key, &m.lineage)).collect();

@@ -36,6 +36,7 @@ fn key(pid: i32) -> ProcessKey {
 fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Member {
     Member {
         key: key(pid),
+        uid: Uid::new(1000),
         lineage,
         joined: crate::model::Joined::Child,
         charge: Charge { anon: charge, ..Charge::default() },

@@ -138,3 +138,26 @@ fn who_leaves_is_forgotten_and_too_many_are_turned_away() {
     while world.inbox.next().is_some() {}
     assert_eq!(send(&world), Ok(()));
 }
+
+/// One action on it fails and the one that was asked for begins, in one step.
+#[test]
+fn a_failure_of_another_action_is_no_answer_to_who_asked() {
+    let mut world = World::new();
+    let mut answer = world.ask(1);
+    let failed = event(1, What::Failed { action: 1, why: Failure::Protected });
+    world.step(false, &[failed, event(1, acted(2, ASKED, false))]);
+    assert_eq!(number(&mut answer), None);
+    world.step(false, &[event(1, ended(2))]);
+    assert_eq!(number(&mut answer), Some(Ok("2".to_owned())));
+}
+
+#[test]
+fn when_the_supervisor_leaves_nobody_is_left_waiting() {
+    let mut world = World::new();
+    let mut answer = world.ask(1);
+    world.inbox.close();
+    assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+    let (answer, _answered) = oneshot::channel();
+    let late = world.requests.send(Request::Stop(Stop { agent: agent(1), by: Uid::ROOT, answer }));
+    assert_eq!(late, Err(Fault::Busy {}));
+}

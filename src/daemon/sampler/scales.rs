@@ -10,7 +10,7 @@ use crate::linux::proc::{Proc, ReadError};
 use crate::linux::slow::{Found, Question, SlowReader, Weight};
 use crate::model::census::{Tree, TreeMember};
 use crate::model::sharing::{Figures, Look, Sharing};
-use crate::model::{AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey};
+use crate::model::{AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey, Uid};
 use crate::policy::protected::is_protected;
 
 /// How often it is looked whether an agent has its cgroup for itself.
@@ -129,8 +129,11 @@ impl Scales {
     }
 
     fn member(&self, roster: &Roster, member: &TreeMember, charge: Charge) -> Member {
-        let name = roster.get(member.key).map(|known| known.name.clone()).unwrap_or_default();
+        let known = roster.get(member.key);
+        let name = known.map(|known| known.name.clone()).unwrap_or_default();
         Member {
+            // Of whom it is not known whose it is may only be root's to end.
+            uid: known.map_or(Uid::ROOT, |known| known.uid),
             protected: is_protected(&name) || self.own == Some(member.key.pid),
             key: member.key,
             lineage: member.lineage.clone(),

@@ -74,7 +74,7 @@ impl Connection {
                 }
                 Ok(Answer::Reload) if call.oneway => {
                     let by = self.caller(service);
-                    let _ = self.attend(service.reload(by)).await?;
+                    let _ = service.reload(by).await;
                 }
                 _ if call.oneway => {}
                 Err(fault) => self.send(&fault).await?,
@@ -129,7 +129,7 @@ impl Connection {
         log.mark_unchanged();
         let mut unread = self.unread(&log, None, last);
         loop {
-            let next = unread.next;
+            let mut next = unread.next;
             // The first reply tells that we listen, whatever there is; then only what is for this client.
             self.send(&Reply { parameters: EventsReply::from(unread), continues: true }).await?;
             unread = loop {
@@ -142,6 +142,7 @@ impl Connection {
                 if !unread.events.is_empty() {
                     break unread;
                 }
+                next = unread.next;
             };
         }
     }
@@ -170,6 +171,8 @@ impl Connection {
         tokio::pin!(event);
         loop {
             tokio::select! {
+                // First: what was asked is heard, though the client has left already.
+                biased;
                 happened = &mut event => return Ok(happened),
                 read = self.fill(), if !self.ended => {
                     read?;

@@ -145,6 +145,10 @@ impl Engine {
             at: snapshot.at,
             agent: agent.clone(),
             subject,
+            by: match cause {
+                Cause::Request { by } => Some(by),
+                Cause::Line | Cause::Guard(_) => None,
+            },
             sample,
             guest: &snapshot.guest,
             choice: &choice,
@@ -219,6 +223,11 @@ impl Engine {
         step: &mut Step,
     ) {
         let root = ladder.agent.root;
+        // An end that was only asked for does not keep others waiting who are over their line, nor the guest.
+        let others = |a: &AgentSample| !ladder.subject.names(a.agent.root) && self.may_act(snapshot.at, a);
+        if ladder.is_requested() && (self.is_pressing() || snapshot.agents.iter().any(others)) {
+            ladder.hurry(snapshot.at);
+        }
         let sample = ladder.subject.seen(snapshot);
         let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
         let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();

@@ -10,6 +10,9 @@ use crate::policy::family::below;
 use crate::policy::subject::Subject;
 use crate::policy::watch::Watch;
 
+/// Ends that one user may wait for.
+const MOST: usize = 16;
+
 /// An agent that is to end, and who wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -20,10 +23,16 @@ pub(super) struct Request {
 impl Engine {
     /// The agent with that root is to end, with all that it started. Whether `by` may ask for it was asked before. It
     /// is begun by a step to come: there is one action at a time, and the guest and the lines go first.
-    pub fn request(&mut self, root: ProcessKey, by: Uid) {
-        if !self.is_requested(root) {
+    /// `false`: too many wait already that this user asked for.
+    pub fn request(&mut self, root: ProcessKey, by: Uid) -> bool {
+        if self.is_requested(root) {
+            return true;
+        }
+        let fits = self.requests.iter().filter(|request| request.by == by).count() < MOST;
+        if fits {
             self.requests.push(Request { root, by });
         }
+        fits
     }
 
     /// Whether its end was asked for and is not begun yet.
@@ -39,7 +48,7 @@ impl Engine {
         // Of an agent whose memory is not back yet something else is still to be told.
         let settling = |r: &Request| self.watches.get(&r.root).is_some_and(Watch::is_settling);
         let Some(at) = self.requests.iter().position(|r| !settling(r)) else { return };
-        if self.ladder.is_some() {
+        if self.ladder.is_some() || self.is_pressing() {
             return;
         }
         let Request { root, by } = self.requests.remove(at);
@@ -47,26 +56,27 @@ impl Engine {
         let Some(family) = families.first() else { return };
         let sample: &AgentSample = &family.whole;
         let charge = sample.charge.total();
-        let choice = whole(sample);
+        // What runs as somebody else below it (`sudo`, `su`) is not theirs to end.
+        let may = |key: &ProcessKey| sample.member(*key).is_some_and(|m| by.may_see(m.uid));
+        let mut choice = whole(sample);
+        choice.targets.retain(may);
         if choice.targets.is_empty() {
             self.actions += 1;
             let what = What::Failed { action: self.actions, why: Failure::Protected };
             step.events.push(Event { agent: Some(sample.agent.clone()), charge, what });
             return;
         }
-        let subject = match family.agents.as_slice() {
-            [_] => Subject::Agent(root),
-            _ => Subject::Family(family.roots()),
-        };
+        let losers = family.losers(&choice.targets).len();
         let plan = Plan {
             cause: Cause::Request { by },
             agent: sample.agent.clone(),
             charge,
-            subject,
+            // What it starts meanwhile belongs to it.
+            subject: Subject::Family(family.roots()),
             sample,
             choice,
             whole: true,
-            agents: family.agents.len(),
+            agents: losers,
             shortfall: charge,
             grown: Bytes::ZERO,
         };

@@ -180,3 +180,73 @@ fn what_a_dry_run_only_said_is_done_once_it_is_none() {
     world.engine.reconfigure(lines, Act { dry_run: false, grace: Duration::ZERO, ..Act::default() });
     assert_eq!(pids(&world.step()), [100]);
 }
+
+/// What runs as root or somebody else below an agent (`sudo`, `su`) its owner could not signal either.
+#[test]
+fn what_is_not_theirs_is_not_ended_for_them() {
+    let mut world = World::new()
+        .agent(100, Bytes::mib(200))
+        .child(100, 101, "apt", Bytes::mib(100))
+        .child(100, 102, "node", Bytes::mib(100))
+        .sub_agent(100, 200, Bytes::mib(50));
+    world.member(101).uid = Uid::ROOT;
+    world.member(200).uid = Uid::new(1001);
+    world.step();
+    world.engine.request(key(100), ALICE);
+    let step = world.step();
+    assert_eq!(pids(&step), [100, 102]);
+    assert_eq!(asked(&step), [("claude-100".to_owned(), true, 2)]);
+    let kill = world.after(Duration::from_secs(11));
+    assert_eq!(pids(&kill), [100, 102], "nor later");
+    assert!(kill.wave.is_some_and(|wave| wave.cgroup.is_none()));
+    world.end(100);
+    world.end(102);
+    let left: Vec<_> = (0..100).flat_map(|_| pids(&world.step())).collect();
+    assert_eq!(left, [0; 0]);
+    // Root may.
+    let mut world = World::new().agent(100, Bytes::mib(200)).child(100, 101, "apt", Bytes::mib(100));
+    world.member(101).uid = Uid::new(1001);
+    world.step();
+    world.engine.request(key(100), Uid::ROOT);
+    assert_eq!(pids(&world.step()), [100, 101]);
+}
+
+#[test]
+fn what_it_starts_meanwhile_ends_with_it() {
+    let mut world = World::new().agent(100, Bytes::mib(200));
+    world.step();
+    world.engine.request(key(100), ALICE);
+    world.step();
+    let mut world = world.sub_agent(100, 300, Bytes::mib(50));
+    let kill = world.after(Duration::from_secs(11));
+    assert!(pids(&kill).contains(&300), "{:?}", pids(&kill));
+}
+
+/// Each of many requests takes its grace; the lines do not wait for all of them.
+#[test]
+fn many_requests_keep_nobody_over_their_line_waiting() {
+    let mut world = World::new()
+        .agent(100, Bytes::mib(50))
+        .agent(101, Bytes::mib(50))
+        .agent(102, Bytes::mib(50))
+        .agent(900, Bytes::gib(1));
+    world.step();
+    for pid in 100..103 {
+        assert!(world.engine.request(key(pid), ALICE));
+    }
+    assert_eq!(pids(&world.step()), [100], "it listens to no TERM");
+    world.grow(900, Bytes::gib(14));
+    let hurried = world.step();
+    assert_eq!((pids(&hurried), hurried.wave.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
+    world.end(100);
+    let next: Vec<_> = (0..20).map(|_| pids(&world.step())).filter(|pids| !pids.is_empty()).take(1).collect();
+    assert_eq!(next, [[900]], "before the two that wait");
+}
+
+#[test]
+fn one_user_may_not_ask_for_more_than_the_guest_has_time_for() {
+    let mut world = World::new();
+    let taken = (0..100).filter(|pid| world.engine.request(key(1000 + pid), ALICE)).count();
+    assert_eq!(taken, 16);
+    assert!(world.engine.request(key(2000), Uid::ROOT), "root's are counted apart");
+}

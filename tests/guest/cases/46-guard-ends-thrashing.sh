@@ -22,13 +22,13 @@ while True:
 PYTHON
 afterwards 'rm -f /tmp/case-thrash.py'
 type_in alpha 'tool python3 /tmp/case-thrash.py; sleep 1000'
-wait_for 60 'pgrep --full case-thrash.py'
+wait_for 60 'pgrep --full "^python3 /tmp/case-thrash.py"'
 wait_for 200 '(( $(count act) >= 1 ))'
 figure 'swap free' "$(awk '$1 == "SwapFree:" { print int($2 / 1024) "M" }' /proc/meminfo)"
 expect_is 'by the guard' "$(field act CAUSE)" guard
 expect_like 'for thrashing' "$(field act MESSAGE)" 'thrashes'
 wait_for 60 '(( $(count acted) >= 1 ))'
-expect_not 'who thrashed is gone' pgrep --full case-thrash.py
+expect_not 'who thrashed is gone' pgrep --full '^python3 /tmp/case-thrash.py'
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
 expect 'everybody else lives' alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
 expect 'memory pressure woke it' test "$(health .supervisor.woken_by_pressure)" -gt 0

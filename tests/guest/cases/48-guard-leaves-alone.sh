@@ -4,19 +4,27 @@
 
 ooms=$(oom_kills)
 afterwards 'rm -f /var/tmp/case-clean /var/tmp/case-dirty'
-fallocate --length 1G /var/tmp/case-clean
+fallocate --length 1200M /var/tmp/case-clean
 stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
-leave_room $((500 << 20))
+leave_room $((2500 << 20))
+setting vm.dirty_background_ratio 50
+setting vm.dirty_ratio 60
 
 type_in alpha 'tool cat /var/tmp/case-clean >/dev/null; hog --do "child sleep 1001"'
 dd if=/dev/zero of=/var/tmp/case-dirty bs=1M count=1024 status=none
 wait_for 90 'pgrep --full --exact "sleep 1001"'
+sleep 2
 figure 'cache' "$(awk '$1 == "Cached:" { print int($2 / 1024) "M" }' /proc/meminfo)"
+figure 'dirty' "$(awk '$1 == "Dirty:" { print int($2 / 1024) "M" }' /proc/meminfo)"
+expect 'nearly nothing is free' test "$(awk '$1 == "MemFree:" { print int($2 / 1024) }' /proc/meminfo)" -lt 500
 expect_is 'cache: nobody was ended' "$(count act)" 0
 
 # Not down to the reserve, but near.
+rm -f /var/tmp/case-clean /var/tmp/case-dirty
+sysctl --quiet --write vm.nr_hugepages=0
+leave_room $((500 << 20))
 type_in alpha 'tool hog --do "grow 250M 60M" --do "grow 10M" --do "grow 250M 60M" --do "grow 10M" --do "child sleep 1002"'
 lowest=$(room)
 until pgrep --full --exact 'sleep 1002' >/dev/null; do
