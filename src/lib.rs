@@ -1,12 +1,14 @@
 //! A memory supervisor for AI coding agents.
 //!
-//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy` and `agents` are pure;
+//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy`, `forecast` and `agents` are
+//! pure;
 //! `linux`, `systemd`, `ipc` and `config` touch the system; `daemon` and `cli` join them.
 
 pub mod agents;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod forecast;
 pub mod ipc;
 pub mod linux;
 pub mod model;

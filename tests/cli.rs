@@ -397,3 +397,56 @@ fn a_line_for_a_prompt_comes_with_and_without_a_supervisor() {
     assert_eq!(text(&alone.stdout).lines().count(), 1);
     assert_eq!(run("vm-health-check", &["--oneline", "--json"]).status.code(), Some(2));
 }
+
+/// A trace of `minutes` that grows by so many MiB a minute from 2 GiB, a sample each ten seconds.
+fn trace(dir: &Path, minutes: u64, mib: u64) -> PathBuf {
+    let line = |step: u64| format!("{},{}\n", step * 10, (2048 + step * mib / 6) << 20);
+    let path = dir.join("trace.csv");
+    fs::write(&path, "seconds,bytes\n".to_owned() + &(0..minutes * 6).map(line).collect::<String>()).unwrap();
+    path
+}
+
+#[test]
+fn a_trace_is_replayed_through_policy_and_forecaster() {
+    let dir = TempDir::new().unwrap();
+    let path = trace(dir.path(), 330, 34);
+    let path = path.to_str().unwrap();
+    let lines = |arguments: &[&str]| {
+        let output = run("claude-watchdog", arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let parsed =
+            text(&output.stdout).lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        parsed.collect::<Vec<_>>()
+    };
+    let actions: Vec<_> =
+        lines(&["replay", "--limit", "12G", path]).iter().map(|l| l["action"].clone()).collect();
+    assert_eq!(actions, ["warn", "kill"]);
+    let all = lines(&["replay", "--limit", "12G", "--warn", "4G", "--samples", path]);
+    let forecasts: Vec<_> = all.iter().filter(|line| line["forecast"].is_object()).collect();
+    assert!(forecasts.len() >= 329, "one a minute: {}", forecasts.len());
+    let warned = forecasts.iter().find(|line| line["forecast"]["level"] == "warn").unwrap();
+    // 10 GiB at 34 MiB a minute take 301 minutes.
+    let left = 301.0 * 60.0 - warned["seconds"].as_f64().unwrap();
+    assert!((50.0 * 60.0..62.0 * 60.0).contains(&left), "{warned}");
+    assert_eq!(warned["forecast"]["ceiling"], "kill_line");
+    let at = all.iter().find(|line| line["action"] == "warn").unwrap()["bytes"].as_u64().unwrap();
+    assert!((4 << 30..(4 << 30) + (6 << 20)).contains(&at), "{at}");
+}
+
+#[test]
+fn a_trace_that_is_none_is_refused_with_its_place() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("trace.csv");
+    fs::write(&path, "seconds,bytes\r\n0,1\r\n20,x\r\n").unwrap();
+    let wrong = run("claude-watchdog", &["replay", path.to_str().unwrap()]);
+    assert_eq!(wrong.status.code(), Some(65));
+    assert!(text(&wrong.stderr).contains("trace.csv:3:"), "{}", text(&wrong.stderr));
+    let absent = run("claude-watchdog", &["replay", "/nowhere/trace.csv"]);
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(text(&absent.stderr).contains("/nowhere/trace.csv"), "{}", text(&absent.stderr));
+    assert_eq!(run("claude-watchdog", &["replay", "--limit", "85%", "x.csv"]).status.code(), Some(2));
+    assert_eq!(
+        run("claude-watchdog", &["replay", "--warn", "9G", "--kill", "8G", "x.csv"]).status.code(),
+        Some(2)
+    );
+}

@@ -41,8 +41,9 @@ fn refuse(room: &str, words: &[&str]) {
 
 #[test]
 fn rooms_import_the_model_and_not_one_another() {
-    const ROOMS: [&str; 8] = ["agents", "policy", "config", "linux", "systemd", "ipc", "daemon", "cli"];
-    for room in ["model", "agents", "policy", "config", "linux", "systemd", "ipc"] {
+    const ROOMS: [&str; 9] =
+        ["agents", "policy", "forecast", "config", "linux", "systemd", "ipc", "daemon", "cli"];
+    for room in ["model", "agents", "policy", "forecast", "config", "linux", "systemd", "ipc"] {
         for other in ROOMS.iter().filter(|other| **other != room) {
             refuse(room, &[&format!("crate::{other}")]);
         }
@@ -64,7 +65,7 @@ fn the_core_has_no_io_no_clock_and_no_async() {
         "tokio",
         "rustix",
     ];
-    for room in ["model", "agents", "policy"] {
+    for room in ["model", "agents", "policy", "forecast"] {
         refuse(room, &impure);
     }
 }

@@ -8,14 +8,29 @@ use claude_watchdog::model::explanation::{
     CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
     ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
 };
+use claude_watchdog::model::forecast::{Ceiling, ForecastLevel};
 use claude_watchdog::model::guest::Stall;
 use claude_watchdog::model::status::{
-    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, Forecast, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
+    ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use claude_watchdog::model::{Bytes, EventInfo, Explanation, Pid, Pressure, Uid};
+use claude_watchdog::model::{Bytes, EventInfo, Explanation, Forecast, Pid, Pressure, Uid};
 use serde::Serialize;
 use serde_json::Value;
 use zlink::idl::{CustomType, Interface, Type};
+
+fn forecast() -> Forecast {
+    Forecast {
+        level: ForecastLevel::Watch,
+        trend: "growing".into(),
+        bytes_per_hour: Some(1),
+        ceiling: Ceiling::KillLine,
+        ceiling_bytes: Bytes::gib(13),
+        eta_seconds: Some(7200.0),
+        eta_low_seconds: Some(3600.0),
+        eta_high_seconds: Some(9000.0),
+        reason: "it grows".into(),
+    }
+}
 
 /// Every field filled and no list empty. Written out in full, so that a new field cannot be forgotten here.
 fn filled() -> StatusInfo {
@@ -32,7 +47,7 @@ fn filled() -> StatusInfo {
             swap_total: bytes,
             swap_free: bytes,
             pressure: Some(Pressure { some: stall, full: stall }),
-            forecast: Some(Forecast {}),
+            forecast: Some(forecast()),
         },
         agents: vec![AgentInfo {
             id: "claude-100".into(),
@@ -54,7 +69,7 @@ fn filled() -> StatusInfo {
             level: AgentLevel::Acting,
             scope: Some("agent-claude-1.scope".into()),
             limit: Some(bytes),
-            forecast: Some(Forecast {}),
+            forecast: Some(forecast()),
             culprits: vec![culprit.clone()],
         }],
         actions: vec![ActionInfo {

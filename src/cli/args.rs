@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::model::Pid;
+use crate::model::{Bytes, Pid, Size};
 
 /// Names that the binary may be called by, and the command each stands for.
 const LINKS: [(&str, &str); 1] = [("vm-health-check", "health")];
@@ -41,6 +41,9 @@ pub(super) enum Command {
     /// Have the supervisor read its configuration anew
     #[command(after_help = RELOAD_HELP)]
     Reload,
+    /// What policy and forecaster would have done with a recorded trace
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Replay),
     /// Whether the configuration is right, what counts of it, and what its rules match now
     #[command(after_help = CHECK_HELP)]
     CheckConfig(CheckConfig),
@@ -86,6 +89,17 @@ Exit status: 0 in force; 78 it is wrong, and standard error says where and what
 would be right; 1 it failed; 3 no supervisor answers.
 
 Example: claude-watchdog check-config && claude-watchdog reload";
+
+const REPLAY_HELP: &str = "\
+A trace is a file with the line `seconds,bytes` and then one line a sample, in order
+of time. What would be done is printed as JSON Lines: {\"seconds\",\"action\",\"bytes\"}
+with warn, recovered or kill; with --samples also {\"seconds\",\"bytes\",\"forecast\"},
+once a minute of the trace and at once when the level changes.
+
+Exit status: 0 replayed; 65 the trace is wrong, and standard error says where;
+2 the arguments are; 1 it failed.
+
+Example: claude-watchdog replay --limit 13G --samples trace.csv";
 
 const CHECK_HELP: &str = "\
 Reads what the supervisor would read: the file, its drop-ins (FILE.d/*.toml) and
@@ -173,6 +187,26 @@ pub(super) struct Stop {
     pub(super) json: bool,
 }
 
+/// Options of `replay`.
+#[derive(Args, Debug)]
+pub(super) struct Replay {
+    /// What is foretold [default: the kill line]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(super) limit: Option<Bytes>,
+    /// The warn line [default: 8G; where another kill line is set, 55/85 of it]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(super) warn: Option<Bytes>,
+    /// The kill line [default: the limit, else 13G]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(super) kill: Option<Bytes>,
+    /// Print forecasts, too
+    #[arg(long)]
+    pub(super) samples: bool,
+    /// The trace
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}
+
 /// Options of `check-config`.
 #[derive(Args, Debug)]
 pub(super) struct CheckConfig {
@@ -185,6 +219,15 @@ pub(super) struct CheckConfig {
     /// No colour, whatever the terminal can do (so does `NO_COLOR`)
     #[arg(long)]
     pub(super) no_color: bool,
+}
+
+/// A size that does not depend on a guest: there is none.
+fn bytes(text: &str) -> Result<Bytes, String> {
+    match text.parse::<Size>() {
+        Ok(Size::Bytes(bytes)) if bytes > Bytes::ZERO => Ok(bytes),
+        Ok(_) => Err("it takes a size like 13G, not a share".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn pid(text: &str) -> Result<Pid, String> {

@@ -6,10 +6,14 @@
 //! | 1 | it failed, and standard error says why; for `health`: a warning; for `explain`: no such process |
 //! | 2 | the arguments are wrong (`sysexits` aside, what every GNU tool uses); for `health`: critical |
 //! | 3 | no supervisor answers; for `health`: unknown; for `explain`: explained all the same |
+//! | 65 | what a file holds is wrong (`EX_DATAERR`): for `replay`, a trace |
 //! | 78 | the configuration is wrong (`EX_CONFIG` of `sysexits.h`); nothing was started, or the one before stays in force |
 
 use std::fmt::Display;
 use std::process::ExitCode;
+
+/// What a file holds is wrong.
+pub(super) const DATA: u8 = 65;
 
 /// The configuration is wrong.
 pub(super) const CONFIG: u8 = 78;

@@ -8,6 +8,7 @@ mod exit;
 pub mod explain;
 pub mod health;
 mod reload;
+pub mod replay;
 pub mod stop;
 pub mod terminal;
 
@@ -45,6 +46,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Explain(options) => explain::run(&options, socket),
         Command::Events(options) => events::run(&options, socket),
         Command::Stop(options) => stop::run(&options, socket),
+        Command::Replay(options) => replay::run(&options),
         Command::Reload => reload::run(socket),
     }
 }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Pid(i32);
 
 impl Pid {
+    /// The first process.
+    pub const INIT: Self = Self(1);
+
     /// `None` for anything that cannot be a process: zero and below.
     #[must_use]
     pub const fn new(pid: i32) -> Option<Self> {

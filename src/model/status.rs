@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Pid, Pressure, Uid};
+use super::{Bytes, Forecast, Pid, Pressure, Uid};
 
 /// Everything there is to say at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,10 +74,6 @@ pub struct GuestInfo {
     /// Null until there is a forecaster.
     pub forecast: Option<Forecast>,
 }
-
-/// A forecast; nothing makes one yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Forecast {}
 
 /// One agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,121 @@
+//! A trace through policy and forecaster, by its own clock.
+
+use crate::forecast::{Forecaster, Progress};
+use crate::model::event::What;
+use crate::model::forecast::{Ceiling, Forecast};
+use crate::model::{
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,
+    Snapshot, Uid,
+};
+use crate::policy::{Act, Engine};
+use serde::Serialize;
+
+use super::trace::Sample;
+
+/// What a trace is replayed against.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What is foretold.
+    pub limit: Bytes,
+    /// The lines.
+    pub lines: Lines,
+}
+
+/// One line of the output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Record {
+    /// What is foretold at a sample.
+    Forecast {
+        /// When.
+        seconds: f64,
+        /// The sample.
+        bytes: Bytes,
+        /// What.
+        forecast: Forecast,
+    },
+    /// Something that would be done or told.
+    Action {
+        /// When.
+        seconds: f64,
+        /// `warn`, `recovered` or `kill`.
+        action: &'static str,
+        /// The sample.
+        bytes: Bytes,
+    },
+}
+
+/// Replays samples, one after the other.
+pub struct Replay {
+    engine: Engine,
+    forecaster: Forecaster,
+    root: ProcessKey,
+}
+
+impl Replay {
+    /// From its beginning. Nobody is ended by it: what would be done is said once a crossing, as in a dry run.
+    #[must_use]
+    pub fn new(terms: Terms) -> Self {
+        let act = Act { dry_run: true, guard: false, ..Act::default() };
+        Self {
+            engine: Engine::new(terms.lines, act),
+            forecaster: Forecaster::new(Ceiling::KillLine, terms.limit),
+            // A name; nothing here is a process.
+            root: ProcessKey { pid: Pid::INIT, start_ticks: 0 },
+        }
+    }
+
+    /// Takes in a sample, and passes on what comes of it.
+    pub fn take(&mut self, sample: Sample, mut write: impl FnMut(Record)) {
+        let Sample { seconds, at, bytes } = sample;
+        let step = self.engine.step(&self.snapshot(at, bytes));
+        for event in step.events {
+            let action = match event.what {
+                What::Warned { .. } => "warn",
+                What::Recovered { .. } => "recovered",
+                What::Acted(_) => "kill",
+                _ => continue,
+            };
+            write(Record::Action { seconds, action, bytes });
+        }
+        if self.forecaster.add(at, bytes) != Progress::Quiet {
+            write(Record::Forecast { seconds, bytes, forecast: self.forecaster.forecast() });
+        }
+    }
+
+    /// A guest with all the room there is and one agent, whose charge is the sample.
+    fn snapshot(&self, at: Boottime, bytes: Bytes) -> Snapshot {
+        let most = Bytes::new(1 << 61);
+        let charge = Charge { anon: bytes, ..Charge::default() };
+        let member = Member {
+            key: self.root,
+            uid: Uid::ROOT,
+            lineage: Vec::new(),
+            joined: Joined::Root,
+            charge,
+            name: "trace".to_owned(),
+            protected: false,
+            carries_agent: false,
+        };
+        let agent = AgentSample {
+            agent: AgentRef {
+                id: AgentId::new("trace", self.root),
+                rule: "trace".to_owned(),
+                root: self.root,
+                uid: Uid::ROOT,
+                resume: None,
+                resume_session: None,
+            },
+            parent: None,
+            started_by: None,
+            keeper: None,
+            root_alive: true,
+            members: vec![member],
+            charge,
+            unproven: Bytes::ZERO,
+            cgroup: None,
+        };
+        let guest = Guest { mem_total: most, mem_available: most.saturating_sub(bytes), ..Guest::default() };
+        Snapshot { at, guest, agents: vec![agent], ..Snapshot::default() }
+    }
+}

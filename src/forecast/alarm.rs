@@ -1,0 +1,87 @@
+//! From estimates to a level that does not flap.
+
+use std::time::Duration;
+
+use crate::model::forecast::ForecastLevel;
+
+/// What is warned of: the limit within the hour.
+pub(super) const HORIZON: Duration = Duration::from_hours(1);
+
+/// So many evaluations in a row must say so.
+const RAISE_AFTER: u32 = 3;
+
+/// And so many must say that it is further than half as far again, for it to be over.
+const CLEAR_AFTER: u32 = 10;
+
+/// The level, and what it needs to change.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Alarm {
+    pub(super) level: ForecastLevel,
+    near: u32,
+    far: u32,
+}
+
+impl Alarm {
+    /// Takes in an evaluation: seconds to the limit, infinite where there is none; whether it runs away.
+    pub(super) fn evaluate(&mut self, seconds: f64, runaway: bool) {
+        let (horizon, clear) = (HORIZON.as_secs_f64(), HORIZON.as_secs_f64() * 2.0);
+        if self.stands() {
+            self.far = if seconds > clear { self.far + 1 } else { 0 };
+            if self.far >= CLEAR_AFTER {
+                *self = Self::default();
+            }
+        } else {
+            self.near = if seconds <= horizon { self.near + 1 } else { 0 };
+        }
+        self.level = match self.stands() || self.near >= RAISE_AFTER {
+            true if runaway => ForecastLevel::Runaway,
+            true => ForecastLevel::Warn,
+            false if seconds <= clear => ForecastLevel::Watch,
+            false => ForecastLevel::None,
+        };
+    }
+
+    /// It runs away: there is no time for a second look.
+    pub(super) fn run_away(&mut self) {
+        (self.level, self.far) = (ForecastLevel::Runaway, 0);
+    }
+
+    pub(super) fn stands(&self) -> bool {
+        matches!(self.level, ForecastLevel::Warn | ForecastLevel::Runaway)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ForecastLevel as L;
+
+    #[test]
+    fn it_takes_three_to_raise_and_ten_to_clear() {
+        let mut alarm = Alarm::default();
+        let mut levels = Vec::new();
+        for seconds in [3000.0, 3000.0, 9000.0, 3000.0, 3000.0, 3000.0] {
+            alarm.evaluate(seconds, false);
+            levels.push(alarm.level);
+        }
+        assert_eq!(levels, [L::Watch, L::Watch, L::None, L::Watch, L::Watch, L::Warn]);
+        for _ in 0..9 {
+            alarm.evaluate(f64::INFINITY, false);
+        }
+        alarm.evaluate(5000.0, false);
+        assert_eq!(alarm.level, L::Warn, "one that is near begins it anew");
+        for _ in 0..10 {
+            alarm.evaluate(f64::INFINITY, false);
+        }
+        assert_eq!(alarm.level, L::None);
+    }
+
+    #[test]
+    fn what_runs_away_is_told_at_once() {
+        let mut alarm = Alarm::default();
+        alarm.run_away();
+        assert_eq!(alarm.level, ForecastLevel::Runaway);
+        alarm.evaluate(300.0, false);
+        assert_eq!(alarm.level, ForecastLevel::Warn);
+    }
+}

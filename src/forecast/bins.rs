@@ -1,0 +1,112 @@
+//! The past of a series in bins of 90 seconds: the lowest and the highest of each.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Width of a bin. Short against the cycles of a garbage collector that matter (minutes to hours), long enough for two
+/// samples a minute.
+pub(super) const WIDTH: Duration = Duration::from_secs(90);
+
+/// So many are kept: 8 hours and a quarter, a working day's memory of what was survived.
+pub(super) const KEPT: usize = 330;
+
+/// A longer silence than this cannot be bridged: what was before says nothing of now.
+pub(super) const LONGEST_GAP: Duration = Duration::from_mins(10);
+
+/// One bin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bin {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// The bins, oldest first; the last is still open.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bins {
+    kept: VecDeque<Bin>,
+    /// The number of the open one since the clock's zero.
+    number: u64,
+    /// Seconds of it that are still to come.
+    open: f64,
+}
+
+impl Bins {
+    /// Takes in a value; the bin that this has closed. A bin without a value of its own is as the one before it.
+    #[allow(clippy::cast_precision_loss, reason = "a century has 35 million bins")]
+    pub(super) fn add(&mut self, at: Duration, value: f64) -> Option<Bin> {
+        let number = at.as_secs() / WIDTH.as_secs();
+        self.open = (WIDTH.as_secs_f64() - (at.as_secs_f64() - WIDTH.as_secs_f64() * number as f64)).max(0.0);
+        let Some(open) = self.kept.back_mut().filter(|_| number <= self.number) else {
+            let closed = self.kept.back().copied();
+            if let Some(before) = closed {
+                // Bounded by the longest gap.
+                for _ in self.number + 1..number {
+                    self.push(before);
+                }
+            }
+            self.push(Bin { low: value, high: value });
+            self.number = number;
+            return closed;
+        };
+        open.low = open.low.min(value);
+        open.high = open.high.max(value);
+        None
+    }
+
+    fn push(&mut self, bin: Bin) {
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(bin);
+    }
+
+    /// Seconds until the newest is over.
+    pub(super) fn open(&self) -> f64 {
+        self.open
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The newest `count` of them, oldest first.
+    pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = Bin> + Clone {
+        self.kept.iter().skip(self.kept.len().saturating_sub(count)).copied()
+    }
+
+    /// The highest value before the newest `count` bins.
+    pub(super) fn highest_before(&self, count: usize) -> Option<f64> {
+        let before = self.kept.len().saturating_sub(count);
+        self.kept.iter().take(before).map(|bin| bin.high).reduce(f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lows(bins: &Bins) -> Vec<f64> {
+        bins.newest(KEPT).map(|bin| bin.low).collect()
+    }
+
+    #[test]
+    fn each_bin_has_its_lowest_and_highest_and_a_hole_is_as_before_it() {
+        let mut bins = Bins::default();
+        for (at, value) in [(0, 5.0), (30, 3.0), (60, 7.0), (95, 4.0), (300, 9.0)] {
+            bins.add(Duration::from_secs(at), value);
+        }
+        assert_eq!(lows(&bins), [3.0, 4.0, 4.0, 9.0]);
+        assert_eq!(bins.newest(4).map(|bin| bin.high).collect::<Vec<_>>(), [7.0, 4.0, 4.0, 9.0]);
+        assert_eq!(bins.highest_before(1), Some(7.0));
+        assert_eq!(bins.highest_before(4), None);
+    }
+
+    #[test]
+    fn old_ones_are_forgotten() {
+        let mut bins = Bins::default();
+        for at in 0..2000_u32 {
+            bins.add(WIDTH * at, f64::from(at));
+        }
+        assert_eq!((bins.len(), lows(&bins)[0]), (KEPT, 2000.0 - 330.0));
+    }
+}

@@ -1,0 +1,155 @@
+//! When the limit is reached, from the floor's trend over several windows, or why that cannot be said.
+
+use std::time::Duration;
+
+use super::bins::{Bins, WIDTH};
+use super::cycles::Cycles;
+use super::scale::{BLOCKS, SIZES, Scale};
+
+/// Of twelve minutes of growth nothing is told that is further ahead than this.
+const SHORT_SIGHT: f64 = 25.0 * 60.0;
+
+/// The 80 % interval as factors of what the trend says, by how far the values swing above the floor against what is left
+/// (below, centre, low, high): the larger the swing, the later and the less certain a peak of it reaches the limit.
+/// Fitted as docs/forecast.md tells.
+const INTERVALS: [(f64, f64, f64, f64); 11] = [
+    (0.02, 1.0, 0.60, 1.1),
+    (0.05, 1.02, 0.82, 1.23),
+    (0.1, 1.07, 0.87, 1.45),
+    (0.2, 1.12, 0.86, 1.75),
+    (0.4, 1.17, 0.82, 1.94),
+    (0.8, 1.24, 0.81, 2.3),
+    (1.6, 1.23, 0.78, 2.36),
+    (4.0, 1.4, 0.73, 2.79),
+    (10.0, 1.76, 0.74, 4.03),
+    (1000.0, 2.68, 0.75, 8.8),
+    (f64::INFINITY, 0.96, 0.27, 5.9),
+];
+
+/// Seconds until the limit, with what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Estimate {
+    pub(super) seconds: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    /// Bytes a second.
+    pub(super) slope: f64,
+    /// Blocks that rose, of seven, and how long each is.
+    pub(super) rose: usize,
+    pub(super) block: Duration,
+    /// The largest step as a share of the growth.
+    pub(super) largest_step: f64,
+    pub(super) level: f64,
+    pub(super) swing: f64,
+    /// How many windows agree.
+    pub(super) windows: usize,
+    /// Seconds by the trend alone, which the alarm goes by: that a peak comes later as a rule must not delay it.
+    pub(super) trend: f64,
+}
+
+/// Why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing grows.
+    Steady,
+    /// It grew, and less and less.
+    LevellingOff,
+    /// It grew, and does no longer.
+    Stopped,
+    /// It grows, but not beyond where it was before.
+    SeenBefore,
+    /// It grows as it did when it came back by itself; that takes so long.
+    Cycle(Duration),
+    /// It grows for minutes only, and too slowly to matter within them.
+    TooEarly,
+}
+
+/// The estimate at `now`, of values whose last is `value`.
+pub(super) fn estimate(
+    bins: &Bins,
+    cycles: &Cycles,
+    now: Duration,
+    value: f64,
+    limit: f64,
+) -> Result<Estimate, Silence> {
+    let floor = bins.newest(3).map(|bin| bin.low).fold(f64::INFINITY, f64::min);
+    let cycle = cycles.climb(now, floor);
+    let mut scales: [Option<Scale>; SIZES.len()] = Default::default();
+    let mut masked = false;
+    for (scale, size) in scales.iter_mut().zip(SIZES) {
+        // A window whose blocks are shorter than the climb of the cycle takes each for a trend.
+        if cycle.is_some_and(|climb| block(size) < climb.mul_f64(0.8)) {
+            masked |= Scale::of(bins, size).is_some_and(|scale| scale.is_persistent(limit));
+        } else {
+            *scale = Scale::of(bins, size);
+        }
+    }
+    let grown = |scale: &&Scale| scale.is_persistent(limit);
+    let is_growing = |scale: &Scale| scale.is_persistent(limit) && scale.is_new(bins);
+    let Some(first) = scales.iter().flatten().find(|scale| is_growing(scale)) else {
+        return Err(match cycle {
+            Some(climb) if masked => Silence::Cycle(climb),
+            _ if scales.iter().flatten().any(|scale| grown(&scale)) => Silence::SeenBefore,
+            _ if scales.iter().flatten().any(Scale::is_levelling_off) => Silence::LevellingOff,
+            _ => Silence::Steady,
+        });
+    };
+    let (mut near, mut windows, mut early) = ([0.0; 2], 0, false);
+    let mut bent: [Option<(f64, f64)>; 2] = [None; 2];
+    for (at, scale) in scales.iter().enumerate() {
+        let Some(scale) = scale.as_ref().filter(|scale| is_growing(scale)) else { continue };
+        if scales[..at].iter().flatten().any(|finer| finer.contradicts(scale)) {
+            continue;
+        }
+        let headroom = limit - scale.level - scale.swing;
+        // The swing alone may touch it already.
+        let headroom = if headroom > 0.0 { headroom } else { (limit - value).max(0.0) * 0.5 + 1.0 };
+        let seconds = headroom / scale.pace();
+        if scale.bins == BLOCKS && seconds > SHORT_SIGHT {
+            early = true;
+            continue;
+        }
+        // The two finest see a change of pace first.
+        if let Some(place) = near.get_mut(windows) {
+            *place = seconds.max(1.0);
+            bent[windows] = scale.bend().map(|bend| (bend, to_limit(headroom, scale.pace_now(bend), bend)));
+        }
+        windows += 1;
+    }
+    let raw = match windows {
+        0 => return Err(if early { Silence::TooEarly } else { Silence::Stopped }),
+        1 => near[0],
+        _ => match bent {
+            // Both bend alike, which a line that has begun of late does not: then growth goes on growing.
+            [Some((fine, seconds)), Some((coarse, _))] if fine < 2.0 * coarse && coarse < 2.0 * fine => {
+                seconds.min((near[0] * near[1]).sqrt()).max(1.0)
+            }
+            _ => (near[0] * near[1]).sqrt(),
+        },
+    };
+    let uncertainty = first.swing / (limit - first.level - first.swing).max(1.0);
+    let row = INTERVALS.iter().find(|(below, ..)| uncertainty < *below);
+    let (_, centre, low, high) = row.copied().unwrap_or(INTERVALS[INTERVALS.len() - 1]);
+    Ok(Estimate {
+        seconds: raw * centre,
+        low: raw * low,
+        high: raw * high,
+        slope: first.pace(),
+        rose: first.steps_up,
+        block: block(first.bins / BLOCKS),
+        largest_step: first.largest_step,
+        level: first.level,
+        swing: first.swing,
+        windows,
+        trend: raw,
+    })
+}
+
+/// Seconds until so much has grown, from a pace that grows by the share `bend` a second.
+fn to_limit(headroom: f64, pace: f64, bend: f64) -> f64 {
+    (headroom * bend / pace).ln_1p() / bend
+}
+
+fn block(size: usize) -> Duration {
+    WIDTH * u32::try_from(size).unwrap_or(u32::MAX)
+}

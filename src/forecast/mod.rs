@@ -1,0 +1,204 @@
+//! Foretells when a series of memory figures reaches its ceiling: samples in, a forecast out. No I/O, no clock, no
+//! async; the work is the same for every sample and every evaluation, and a series takes 14 KB.
+//!
+//! How it works, and what it cannot do: docs/forecast.md.
+
+mod alarm;
+mod bins;
+mod cycles;
+mod estimate;
+mod reason;
+mod runaway;
+mod scale;
+
+use std::time::Duration;
+
+use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::model::{Boottime, Bytes};
+use alarm::Alarm;
+use bins::{Bins, LONGEST_GAP, WIDTH};
+use cycles::Cycles;
+use estimate::{Estimate, Silence, estimate};
+use runaway::Runaway;
+
+/// How often the trend is asked. It moves in minutes.
+pub const EVALUATED_EVERY: Duration = Duration::from_mins(1);
+
+/// With less history than this nothing is said of a trend.
+const YOUNGEST: Duration = Duration::from_mins(15);
+
+/// What ends within this is a runaway.
+const RUNAWAY_WITHIN: f64 = 600.0;
+
+/// One series against its ceiling.
+#[derive(Clone, Debug)]
+pub struct Forecaster {
+    ceiling: Ceiling,
+    limit: Bytes,
+    first: Option<Boottime>,
+    last: (Boottime, f64),
+    due: Boottime,
+    bins: Bins,
+    cycles: Cycles,
+    runaway: Runaway,
+    alarm: Alarm,
+    said: Said,
+}
+
+/// What there is to say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Said {
+    /// Too little history; so much.
+    Young(Duration),
+    /// It is there.
+    AtTheLimit,
+    /// It runs away: seconds left.
+    Runaway(f64),
+    /// A trend.
+    Trend(Estimate),
+    /// None.
+    Silent(Silence),
+}
+
+/// What a sample brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing new.
+    Quiet,
+    /// The trend was asked: there is a new forecast.
+    Evaluated,
+    /// The level has changed.
+    Changed,
+}
+
+impl Forecaster {
+    /// A series that has no samples yet.
+    #[must_use]
+    pub fn new(ceiling: Ceiling, limit: Bytes) -> Self {
+        Self {
+            ceiling,
+            limit,
+            first: None,
+            last: (Boottime::default(), 0.0),
+            due: Boottime::default(),
+            bins: Bins::default(),
+            cycles: Cycles::default(),
+            runaway: Runaway::default(),
+            alarm: Alarm::default(),
+            said: Said::Young(Duration::ZERO),
+        }
+    }
+
+    /// Takes in a sample; one that is older than the last is passed over. After a silence of more than ten minutes
+    /// everything begins anew: what was before says nothing of now.
+    #[allow(clippy::cast_precision_loss, reason = "bytes of memory have 53 bits at the most")]
+    pub fn add(&mut self, at: Boottime, value: Bytes) -> Progress {
+        let before = self.alarm.level;
+        if self.first.is_some() && at < self.last.0 {
+            return Progress::Quiet;
+        }
+        if self.first.is_some() && at.since(self.last.0) > LONGEST_GAP {
+            *self = Self::new(self.ceiling, self.limit);
+        }
+        let value = value.get() as f64;
+        if self.first.is_none() {
+            self.first = Some(at);
+            self.due = at + EVALUATED_EVERY;
+        }
+        self.last = (at, value);
+        let now = at.since_boot();
+        if let Some(closed) = self.bins.add(now, value) {
+            self.cycles.follow(now.saturating_sub(WIDTH), closed.low, self.limit());
+        }
+        self.runaway.add(now, value);
+        let seconds = self.runaway.seconds(&self.bins, self.limit()).filter(|s| *s <= RUNAWAY_WITHIN);
+        if let Some(seconds) = seconds.filter(|_| self.alarm.level != ForecastLevel::Runaway) {
+            self.alarm.run_away();
+            self.said = Said::Runaway(seconds);
+        }
+        let evaluated = at >= self.due;
+        if evaluated {
+            while self.due <= at {
+                self.due = self.due + EVALUATED_EVERY;
+            }
+            self.said = self.evaluate(seconds);
+            self.alarm.evaluate(self.said.seconds(), seconds.is_some());
+        }
+        match (before == self.alarm.level, evaluated) {
+            (false, _) => Progress::Changed,
+            (true, true) => Progress::Evaluated,
+            (true, false) => Progress::Quiet,
+        }
+    }
+
+    fn evaluate(&self, runaway: Option<f64>) -> Said {
+        let (at, value) = self.last;
+        if let Some(seconds) = runaway {
+            return Said::Runaway(seconds);
+        }
+        let age = self.first.map_or(Duration::ZERO, |first| at.since(first));
+        if age < YOUNGEST {
+            return Said::Young(age);
+        }
+        if value >= self.limit() {
+            return Said::AtTheLimit;
+        }
+        match estimate(&self.bins, &self.cycles, at.since_boot(), value, self.limit()) {
+            Ok(estimate) => Said::Trend(estimate),
+            Err(silence) => Said::Silent(silence),
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "bytes of memory have 53 bits at the most")]
+    fn limit(&self) -> f64 {
+        self.limit.get() as f64
+    }
+
+    /// How pressing it is now.
+    #[must_use]
+    pub fn level(&self) -> ForecastLevel {
+        self.alarm.level
+    }
+
+    /// The forecast of the last evaluation.
+    #[must_use]
+    pub fn forecast(&self) -> Forecast {
+        let (eta, low, high) = match &self.said {
+            Said::Runaway(seconds) => (Some(*seconds), Some(seconds / 2.0), Some(seconds * 3.0)),
+            Said::AtTheLimit => (Some(0.0), Some(0.0), Some(0.0)),
+            Said::Trend(e) => (Some(e.seconds), Some(e.low), Some(e.high)),
+            Said::Young(_) | Said::Silent(_) => (None, None, None),
+        };
+        Forecast {
+            level: self.alarm.level,
+            trend: reason::word(&self.said, &self.bins, self.limit()),
+            bytes_per_hour: reason::rate(&self.said, &self.bins),
+            ceiling: self.ceiling,
+            ceiling_bytes: self.limit,
+            eta_seconds: eta.map(rounded),
+            eta_low_seconds: low.map(rounded),
+            eta_high_seconds: high.map(rounded),
+            reason: reason::sentence(&self.said, self.limit),
+        }
+    }
+}
+
+impl Said {
+    fn seconds(&self) -> f64 {
+        match self {
+            Self::Runaway(seconds) => *seconds,
+            Self::AtTheLimit => 0.0,
+            Self::Trend(estimate) => estimate.trend,
+            Self::Young(_) | Self::Silent(_) => f64::INFINITY,
+        }
+    }
+}
+
+/// To a tenth of a second, and never more than a year: who reads it need not know of infinities.
+fn rounded(seconds: f64) -> f64 {
+    const YEAR: f64 = 365.0 * 24.0 * 3600.0;
+    (seconds.clamp(0.0, YEAR) * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! A forecast in words.
+
+use std::time::Duration;
+
+use super::Said;
+use super::bins::Bins;
+use super::estimate::Silence;
+use super::scale::Scale;
+use crate::model::Bytes;
+
+/// Growth below this share of the limit an hour is none to speak of.
+const STABLE: f64 = 0.01;
+
+/// What it rests on, or why there is none.
+pub(super) fn sentence(said: &Said, limit: Bytes) -> String {
+    match said {
+        Said::Young(age) => format!("only {} of history", span(*age)),
+        Said::AtTheLimit => format!("it is at {limit} or above"),
+        Said::Runaway(_) => "a steep rise over the last 2 min, beyond all before it".to_owned(),
+        Said::Trend(e) => {
+            let windows = if e.windows > 1 { ", as longer windows say too" } else { "" };
+            let swing = match bytes(e.swing) {
+                swing if swing < Bytes::mib(16) => String::new(),
+                swing => format!(" and swings {swing} above it"),
+            };
+            format!(
+                "its floor rose in {} of the last 7 spans of {}{windows}, largest step {:.0} % of the growth; it is at {}{swing}",
+                e.rose,
+                span(e.block),
+                e.largest_step * 100.0,
+                bytes(e.level),
+            )
+        }
+        Said::Silent(silence) => match silence {
+            Silence::Steady => "no lasting growth".to_owned(),
+            Silence::LevellingOff => "it grew, and less and less: levelling off".to_owned(),
+            Silence::Stopped => "it grew before, and has stopped".to_owned(),
+            Silence::SeenBefore => "it grows, but was as high before and came back".to_owned(),
+            Silence::Cycle(climb) => {
+                format!(
+                    "it grows as it did twice and more before it came back by itself, for {} each time",
+                    span(*climb)
+                )
+            }
+            Silence::TooEarly => "it grows since some minutes, too slowly to tell yet".to_owned(),
+        },
+    }
+}
+
+/// The bash original's word.
+pub(super) fn word(said: &Said, bins: &Bins, limit: f64) -> String {
+    match said {
+        Said::Young(_) => "insufficient_data".to_owned(),
+        Said::AtTheLimit => "oom_predicted:0".to_owned(),
+        Said::Runaway(seconds) => format!("oom_predicted:{}", minutes(*seconds)),
+        Said::Trend(estimate) => format!("oom_predicted:{}", minutes(estimate.seconds)),
+        Said::Silent(_) => match recent(bins).map(|slope| slope * 3600.0 / limit) {
+            Some(share) if share > STABLE => "growing",
+            Some(share) if share < -STABLE => "shrinking",
+            _ => "stable",
+        }
+        .to_owned(),
+    }
+}
+
+/// Growth of the floor in bytes an hour.
+pub(super) fn rate(said: &Said, bins: &Bins) -> Option<i64> {
+    let slope = match said {
+        Said::Trend(estimate) => Some(estimate.slope),
+        _ => recent(bins),
+    };
+    #[allow(clippy::cast_possible_truncation, reason = "saturates")]
+    slope.map(|slope| (slope * 3600.0).round() as i64)
+}
+
+/// The floor's slope over the last 24 minutes, or as much as there is.
+fn recent(bins: &Bins) -> Option<f64> {
+    Scale::of(bins, 2).or_else(|| Scale::of(bins, 1)).map(|scale| scale.slope)
+}
+
+fn minutes(seconds: f64) -> u64 {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let minutes = (seconds / 60.0).round() as u64;
+    minutes.min(365 * 24 * 60)
+}
+
+fn bytes(bytes: f64) -> Bytes {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    Bytes::new(bytes.round() as u64)
+}
+
+/// `45 s`, `12 min`, `1 h 30 min`.
+fn span(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{} s", time.as_secs()),
+        (0, minutes) if minutes < 10 && !time.as_secs().is_multiple_of(60) => {
+            format!("{minutes} min {} s", time.as_secs() % 60)
+        }
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

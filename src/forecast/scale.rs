@@ -1,0 +1,214 @@
+//! The trend of the floor over one window: eight blocks, the lowest value of each. What a garbage collector gives back
+//! within a block does not show, whatever its cycle.
+
+use super::bins::{Bin, Bins, WIDTH};
+
+/// Blocks of a window: 28 pairs, so the work is the same for each.
+pub(super) const BLOCKS: usize = 8;
+
+/// Bins of a block of each window: windows of 12 min to 6.4 h.
+pub(super) const SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
+
+const PAIRS: usize = BLOCKS * (BLOCKS - 1) / 2;
+
+/// The floor of one window and what it does.
+#[derive(Clone, Debug)]
+pub(super) struct Scale {
+    /// Bins of the window.
+    pub(super) bins: usize,
+    /// Bytes a second, the median over all pairs of blocks (Theil-Sen).
+    pub(super) slope: f64,
+    /// Where the floor is now.
+    pub(super) level: f64,
+    /// How far the values go above their floor; the largest of the blocks left out.
+    pub(super) swing: f64,
+    /// From the first block to the last.
+    growth: f64,
+    /// From the lowest to the highest.
+    range: f64,
+    /// Pairs that rise, less those that fall (Kendall's S).
+    order: i32,
+    /// Blocks that are higher than the one before, of seven.
+    pub(super) steps_up: usize,
+    /// The largest step, as a share of the growth.
+    pub(super) largest_step: f64,
+    /// Growth of the second half, bytes a block.
+    second: f64,
+    /// The second half's growth over the first's.
+    pub(super) acceleration: f64,
+}
+
+impl Scale {
+    /// The newest window with so many bins a block; `None` where there are too few.
+    pub(super) fn of(bins: &Bins, per_block: usize) -> Option<Self> {
+        let count = BLOCKS * per_block;
+        if bins.len() < count {
+            return None;
+        }
+        let (mut floor, mut peak) = ([f64::INFINITY; BLOCKS], [f64::NEG_INFINITY; BLOCKS]);
+        for (at, Bin { low, high }) in bins.newest(count).enumerate() {
+            let block = at / per_block;
+            floor[block] = floor[block].min(low);
+            peak[block] = peak[block].max(high);
+        }
+        Some(Self::over(&floor, &peak, per_block, bins.open()))
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "small numbers of blocks and bins")]
+    fn over(floor: &[f64; BLOCKS], peak: &[f64; BLOCKS], per_block: usize, open: f64) -> Self {
+        let block = WIDTH.as_secs_f64() * per_block as f64;
+        let mut slopes = [0.0; PAIRS];
+        let (mut order, mut at) = (0, 0);
+        for later in 1..BLOCKS {
+            for earlier in 0..later {
+                let rise = floor[later] - floor[earlier];
+                slopes[at] = rise / (block * (later - earlier) as f64);
+                order += i32::from(rise > 0.0) - i32::from(rise < 0.0);
+                at += 1;
+            }
+        }
+        let slope = median(&mut slopes);
+        // What grows is lowest where a block begins, and within one it grows by a block's worth: that is no swing.
+        let within = block * slope.max(0.0);
+        let mut now = [0.0; BLOCKS];
+        let mut swings = [0.0; BLOCKS];
+        for (at, value) in now.iter_mut().enumerate() {
+            let ago = block * (BLOCKS - at) as f64 - open;
+            *value = floor[at] + slope * ago;
+            swings[at] = (peak[at] - floor[at] - within).max(0.0);
+        }
+        swings.sort_by(f64::total_cmp);
+        let steps = floor.windows(2).map(|pair| pair[1] - pair[0]);
+        let growth = floor[BLOCKS - 1] - floor[0];
+        let largest = steps.clone().fold(f64::NEG_INFINITY, f64::max);
+        let (first, second) = ((floor[3] - floor[0]) / 3.0, (floor[7] - floor[4]) / 3.0);
+        Self {
+            bins: BLOCKS * per_block,
+            slope,
+            level: median(&mut now).max(floor[BLOCKS - 1]),
+            swing: swings[BLOCKS - 2],
+            growth,
+            range: floor.iter().copied().fold(f64::MIN, f64::max)
+                - floor.iter().copied().fold(f64::MAX, f64::min),
+            order,
+            steps_up: steps.filter(|step| *step > 0.0).count(),
+            largest_step: if growth > 0.0 { largest / growth } else { f64::INFINITY },
+            second: second / block,
+            acceleration: if first > 0.0 {
+                second / first
+            } else if second > 0.0 {
+                9.0
+            } else {
+                0.0
+            },
+        }
+    }
+
+    /// Seconds of the window.
+    #[allow(clippy::cast_precision_loss, reason = "at most 256 bins")]
+    pub(super) fn seconds(&self) -> f64 {
+        WIDTH.as_secs_f64() * self.bins as f64
+    }
+
+    /// Growth that is spread over the window and goes on, against a limit of so many bytes.
+    pub(super) fn is_persistent(&self, limit: f64) -> bool {
+        self.slope > 0.0
+            // Rounding and idle drift are no trend.
+            && self.growth > 0.0015 * limit
+            && self.steps_up >= 5
+            && self.order >= 16
+            // One big step is a burst, or another process.
+            && self.largest_step <= 0.5
+            // Slowing to a half is a warm-up on its way to a plateau.
+            && self.acceleration >= 0.5
+    }
+
+    /// Growth of which the second half has little left.
+    pub(super) fn is_levelling_off(&self) -> bool {
+        self.slope > 0.0 && self.steps_up >= 5 && self.order >= 16 && self.acceleration < 0.5
+    }
+
+    /// It leads beyond what was survived in the hours before: climbing back to a known level is a working day.
+    pub(super) fn is_new(&self, bins: &Bins) -> bool {
+        bins.highest_before(self.bins).is_none_or(|before| self.level + self.swing >= 0.97 * before)
+    }
+
+    /// This finer window is quiet enough to judge by, and in it the growth of the coarser one has stopped.
+    #[allow(clippy::cast_precision_loss, reason = "8 blocks")]
+    pub(super) fn contradicts(&self, coarser: &Self) -> bool {
+        let expected = coarser.slope * self.seconds() * (BLOCKS - 1) as f64 / BLOCKS as f64;
+        self.growth < 0.4 * expected && self.range < 0.6 * expected
+    }
+
+    /// How fast the growth itself grows, a share a second, where its second half is clearly the steeper one. The middles of
+    /// the halves are four blocks apart.
+    pub(super) fn bend(&self) -> Option<f64> {
+        let bends = self.acceleration > 1.2 && self.acceleration < 9.0;
+        bends.then(|| self.acceleration.ln() / (self.seconds() / 2.0))
+    }
+
+    /// The slope of the newest moment, if it bends so: the middle of the second half is two and a half blocks ago.
+    #[allow(clippy::cast_precision_loss, reason = "8 blocks")]
+    pub(super) fn pace_now(&self, bend: f64) -> f64 {
+        self.second * (bend * self.seconds() / BLOCKS as f64 * 2.5).exp()
+    }
+
+    /// The slope to go by: of the second half where that is clearly steeper.
+    pub(super) fn pace(&self) -> f64 {
+        if self.acceleration > 1.6 { self.slope.max(self.second) } else { self.slope }
+    }
+}
+
+/// The middle of a few values, the mean of the two where their number is even.
+pub(super) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        count if count % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
+        _ => values[middle],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn bins(values: impl IntoIterator<Item = f64>) -> Bins {
+        let mut bins = Bins::default();
+        for (at, value) in (0..).zip(values) {
+            bins.add(WIDTH * at + Duration::from_secs(1), value);
+        }
+        bins
+    }
+
+    #[test]
+    fn a_line_is_a_line_under_a_sawtooth() {
+        let rising = (0..16).map(|at| 1000.0 + 10.0 * f64::from(at) + if at % 2 == 1 { 40.0 } else { 0.0 });
+        let scale = Scale::of(&bins(rising), 2).unwrap();
+        assert!((scale.slope * 90.0 - 10.0).abs() < 1e-9, "{scale:?}");
+        assert_eq!((scale.steps_up, scale.swing), (7, 30.0), "without what it grew by within a block");
+        assert!(scale.is_persistent(1000.0) && scale.is_new(&bins([0.0])));
+        assert!(Scale::of(&bins([1.0; 15]), 2).is_none(), "too few");
+    }
+
+    #[test]
+    fn a_step_a_plateau_and_noise_are_no_growth() {
+        let step = [1.0, 1.0, 1.0, 1.0, 90.0, 90.0, 90.0, 90.0];
+        let plateau = [0.0, 40.0, 60.0, 70.0, 75.0, 77.0, 78.0, 78.5];
+        let noise = [10.0, 12.0, 9.0, 14.0, 11.0, 13.0, 10.0, 15.0];
+        for values in [step, plateau, noise] {
+            assert!(!Scale::of(&bins(values), 1).unwrap().is_persistent(100.0), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_stopped_lately_contradicts_what_grew_before() {
+        let values = (0..16).map(|at| if at < 8 { 100.0 * f64::from(at) } else { 800.0 });
+        let bins = bins(values);
+        let (fine, coarse) = (Scale::of(&bins, 1).unwrap(), Scale::of(&bins, 2).unwrap());
+        assert!(fine.contradicts(&coarse));
+        assert!(!coarse.contradicts(&fine));
+    }
+}

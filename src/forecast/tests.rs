@@ -1,0 +1,158 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: Bytes = Bytes::gib(13);
+
+type Figure = fn(f64) -> f64;
+
+fn at(seconds: f64) -> Boottime {
+    Boottime::new(Duration::from_secs_f64(seconds))
+}
+
+/// Feeds `hours` of a figure in GiB, a sample each ten seconds, until it is at the limit. Each change of level with its
+/// time in minutes.
+fn feed(forecaster: &mut Forecaster, hours: f64, figure: impl Fn(f64) -> f64) -> Vec<(f64, ForecastLevel)> {
+    let mut changes = Vec::new();
+    let mut seconds = 0.0;
+    while seconds < hours * 3600.0 {
+        let gib = figure(seconds / 3600.0);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let bytes = Bytes::new((gib * 1024.0 * 1024.0 * 1024.0) as u64);
+        if forecaster.add(at(seconds), bytes) == Progress::Changed {
+            changes.push((seconds / 60.0, forecaster.level()));
+        }
+        if bytes >= LIMIT {
+            break;
+        }
+        seconds += 10.0;
+    }
+    changes
+}
+
+fn forecaster() -> Forecaster {
+    Forecaster::new(Ceiling::KillLine, LIMIT)
+}
+
+#[test]
+fn a_steady_leak_is_foretold_within_the_hour_and_within_its_interval() {
+    let mut one = forecaster();
+    // 2 GiB an hour from 3 GiB: at the limit after five hours.
+    let changes = feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
+    let warned: Vec<f64> =
+        changes.iter().filter(|(_, level)| *level == ForecastLevel::Warn).map(|(at, _)| *at).collect();
+    assert_eq!(warned.len(), 1, "{changes:?}");
+    assert!((235.0..250.0).contains(&warned[0]), "an hour before its end: {changes:?}");
+    let foretold = one.forecast();
+    let eta = foretold.eta_seconds.unwrap();
+    assert!((eta - 1800.0).abs() < 90.0, "{foretold:?}");
+    assert!(foretold.eta_low_seconds.unwrap() < 1800.0 && foretold.eta_high_seconds.unwrap() > 1800.0);
+    assert!((foretold.bytes_per_hour.unwrap() - (2 << 30)).abs() < 40 << 20, "{foretold:?}");
+    assert_eq!(foretold.trend, format!("oom_predicted:{:.0}", eta / 60.0));
+    insta::assert_snapshot!(foretold.reason);
+}
+
+#[test]
+fn a_rising_floor_is_seen_under_a_garbage_collector() {
+    let mut one = forecaster();
+    let saw = |hour: f64| 1.5 * (hour * 12.0).fract();
+    let changes = feed(&mut one, 6.0, |hour| 2.0 + 2.0 * hour + saw(hour));
+    let (minute, _) = *changes.iter().find(|(_, level)| *level == ForecastLevel::Warn).unwrap();
+    assert!(
+        (200.0..270.0).contains(&minute),
+        "the first peak is at the limit after some 285 min: {changes:?}"
+    );
+}
+
+#[test]
+fn what_does_not_end_in_the_limit_is_not_warned_of() {
+    let calm: [(&str, Figure); 5] = [
+        ("still", |_| 9.0),
+        ("sawtooth", |hour| 5.0 + 5.0 * (hour * 4.0).fract()),
+        ("plateau", |hour| 9.5 - 6.0 * (-hour * 2.0).exp()),
+        ("a known level", |hour| 3.0 + 8.0 * (1.0 - (hour % 2.0 - 1.0).abs())),
+        ("builds", |hour| if (hour * 3.0).fract() < 0.2 { 9.0 } else { 2.0 }),
+    ];
+    for (name, figure) in calm {
+        let mut one = forecaster();
+        let warned = feed(&mut one, 24.0, figure).into_iter().filter(|(minute, level)| {
+            // The first climb of a cycle cannot be told from a leak.
+            *level >= ForecastLevel::Warn && *minute > 240.0
+        });
+        assert_eq!(warned.collect::<Vec<_>>(), [], "{name}: {:?}", one.forecast());
+        assert!(!one.forecast().reason.is_empty());
+    }
+}
+
+#[test]
+fn a_runaway_is_told_minutes_ahead_and_at_once() {
+    let mut one = forecaster();
+    // An hour of calm, then all of it in ten minutes.
+    let changes = feed(&mut one, 1.5, |hour| 2.0 + 66.0 * (hour - 1.0).max(0.0));
+    let (minute, _) = *changes.iter().find(|(_, level)| *level == ForecastLevel::Runaway).unwrap();
+    assert!((61.0..66.0).contains(&minute), "{changes:?}");
+}
+
+#[test]
+fn a_gap_and_a_clock_that_goes_back_are_no_growth() {
+    let mut one = forecaster();
+    feed(&mut one, 4.0, |hour| 3.0 + 2.0 * hour);
+    assert!(one.forecast().eta_seconds.is_some());
+    assert_eq!(one.add(at(0.0), Bytes::gib(12)), Progress::Quiet, "older than the last one");
+    assert!(one.forecast().eta_seconds.is_some());
+    one.add(at(5.0 * 3600.0), Bytes::gib(12));
+    let young = one.forecast();
+    assert_eq!(
+        (young.level, young.eta_seconds, young.trend.as_str()),
+        (ForecastLevel::None, None, "insufficient_data")
+    );
+    assert_eq!(young.reason, "only 0 s of history");
+}
+
+#[test]
+fn without_a_forecast_it_says_why() {
+    let why: [(f64, Figure); 5] = [
+        (0.1, |_| 1.0),
+        (6.0, |_| 1.0),
+        (2.0, |hour| 9.5 - 6.0 * (-hour * 2.0).exp()),
+        (4.0, |hour| if hour < 2.0 { 2.0 + 3.0 * hour } else { 8.0 }),
+        (5.5, |hour| 3.0 + 8.0 * (1.0 - (hour % 2.0 - 1.0).abs())),
+    ];
+    let said: Vec<String> = why
+        .into_iter()
+        .map(|(hours, figure)| {
+            let mut one = forecaster();
+            feed(&mut one, hours, figure);
+            let said = one.forecast();
+            format!(
+                "{:8} {:20} {}",
+                said.eta_seconds.map_or("none".into(), |eta| format!("{eta:.0}")),
+                said.trend,
+                said.reason
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_comes_it_says_something_sensible(
+        samples in prop::collection::vec((0_u32..2000, any::<u64>()), 0..400),
+        limit in 1_u64..1 << 50,
+    ) {
+        let mut one = Forecaster::new(Ceiling::Guest, Bytes::new(limit));
+        let mut seconds = 0.0;
+        for (step, bytes) in samples {
+            seconds += f64::from(step);
+            one.add(at(seconds), Bytes::new(bytes >> 8));
+            let said = one.forecast();
+            if let (Some(eta), Some(low), Some(high)) = (said.eta_seconds, said.eta_low_seconds, said.eta_high_seconds) {
+                prop_assert!(eta.is_finite() && low <= eta && eta <= high, "{said:?}");
+            }
+            prop_assert!(serde_json::to_string(&said).is_ok());
+        }
+    }
+}
