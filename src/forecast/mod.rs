@@ -1,5 +1,5 @@
 //! Foretells when a series of memory figures reaches its ceiling: samples in, a forecast out. No I/O, no clock, no
-//! async; the work is the same for every sample and every evaluation, and a series takes 14 KB.
+//! async; the work is the same for every sample and every evaluation, and a series takes less than 20 KB.
 //!
 //! How it works, and what it cannot do: docs/forecast.md.
 
