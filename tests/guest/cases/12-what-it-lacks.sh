@@ -1,4 +1,5 @@
 # What a machine does not give is said once, with what that costs; agents are watched and ended all the same.
+# guest: usual=trixie
 # timeout: 240
 
 restart_service

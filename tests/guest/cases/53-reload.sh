@@ -1,4 +1,5 @@
 # `systemctl reload` takes up a configuration without losing anything, and fails with what is wrong with one that is.
+# guest: usual=bookworm
 
 file=/etc/claude-watchdog/config.toml.d/50-case.toml
 lines 300M 600M
