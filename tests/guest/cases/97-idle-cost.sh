@@ -1,5 +1,5 @@
-# What it costs to watch a quiet guest of 8 GiB, the smallest that is meant, with 300 processes, beside earlyoom and systemd-oomd in the same minute.
-# guest: memory=8G releases=trixie
+# What it costs to watch a quiet guest of 300 processes, beside earlyoom and systemd-oomd in the same minute.
+# guest: memory=2G releases=trixie
 # timeout: 300
 
 seconds=${CASE_SECONDS:-15}
