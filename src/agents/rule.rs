@@ -65,16 +65,9 @@ impl Rule {
 
     /// Whether it recognises the same by the same name, whatever else it says.
     pub(super) fn recognises_as(&self, other: &Self) -> bool {
-        let parts = |rule: &Self| {
-            (
-                rule.exe.clone(),
-                rule.script.clone(),
-                rule.module.clone(),
-                rule.argv0.clone(),
-                rule.not_argv0.clone(),
-            )
-        };
-        self.name == other.name && parts(self) == parts(other)
+        self.name == other.name
+            && (&self.exe, &self.script, &self.module) == (&other.exe, &other.script, &other.module)
+            && (&self.argv0, &self.not_argv0) == (&other.argv0, &other.not_argv0)
     }
 
     pub(super) fn verdict(&self, sight: &Sight<'_>) -> Verdict<'_> {

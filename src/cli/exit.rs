@@ -12,6 +12,9 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+/// No supervisor answers.
+pub(super) const ABSENT: u8 = 3;
+
 /// What a file holds is wrong.
 pub(super) const DATA: u8 = 65;
 

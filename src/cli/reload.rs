@@ -8,9 +8,6 @@ use super::exit;
 use super::terminal::{print, shown};
 use crate::ipc::{Client, ClientError, Fault, paths};
 
-/// No supervisor answers.
-const ABSENT: u8 = 3;
-
 /// Runs `claude-watchdog reload`.
 pub(super) fn run(socket: Option<&Path>) -> ExitCode {
     match Client::connect(&paths::candidates(socket)).and_then(|mut client| client.reload()) {
@@ -22,7 +19,7 @@ pub(super) fn run(socket: Option<&Path>) -> ExitCode {
             let text = format!("{}; the configuration from before stays in force", shown(&problem));
             exit::fail(&text, exit::CONFIG)
         }
-        Err(error @ ClientError::Absent { .. }) => exit::fail(&error, ABSENT),
+        Err(error @ ClientError::Absent { .. }) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }
 }

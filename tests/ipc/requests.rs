@@ -7,7 +7,7 @@ use claude_watchdog::ipc::{Client, ClientError, Fault};
 use claude_watchdog::model::Uid;
 use serde_json::{Value, json};
 
-use super::world::{GUARD, Server};
+use super::world::{COUNTED, GUARD, Server};
 
 const EVENTS: &str = r#"{"method":"io.moltdown.Watchdog.Events"}"#;
 const FOLLOW: &str = r#"{"method":"io.moltdown.Watchdog.Events","more":true}"#;
@@ -149,4 +149,17 @@ fn a_call_that_wants_no_reply_gets_none_and_the_next_one_does() {
     peer.send(r#"{"method":"io.moltdown.Watchdog.Stop","parameters":{"agent":"claude-1"},"oneway":true}"#);
     peer.send(r#"{"method":"io.moltdown.Watchdog.Reload","oneway":true}"#);
     assert_eq!(peer.ask(EVENTS), json!({ "parameters": { "events": [], "missed": 0 } }));
+}
+
+#[test]
+fn who_asks_and_leaves_at_once_is_heard() {
+    let server = Server::start();
+    let call = r#"{"method":"io.moltdown.Watchdog.Stop","parameters":{"agent":"counted"}"#;
+    for turn in 0..200 {
+        let oneway = if turn % 2 == 0 { r#","oneway":true}"# } else { "}" };
+        let mut peer = server.connect();
+        peer.send(&format!("{call}{oneway}"));
+    }
+    server.wait_until_held(0);
+    assert_eq!(COUNTED.load(std::sync::atomic::Ordering::Relaxed), 200);
 }

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,9 @@ pub(super) const GENEROUS: Limits = Limits {
     idle: GUARD,
     write: GUARD,
 };
+
+/// How often the end of `counted` was asked for; of one test.
+pub(super) static COUNTED: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) const STATUS: &str = r#"{"method":"io.moltdown.Watchdog.Status"}"#;
 pub(super) const FOLLOW: &str = r#"{"method":"io.moltdown.Watchdog.Status","more":true}"#;
@@ -78,6 +82,10 @@ impl Service for Published {
         assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
         match agent.as_str() {
             "claude-1" => Ok(status(1).actions.remove(0)),
+            "counted" => {
+                COUNTED.fetch_add(1, Ordering::Relaxed);
+                std::future::pending().await
+            }
             "stuck" => std::future::pending().await,
             "another's" => Err(Fault::PermissionDenied {}),
             _ => Err(Fault::NoSuchAgent { agent }),

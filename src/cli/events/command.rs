@@ -13,9 +13,6 @@ use crate::ipc::{self, Client, ClientError, paths};
 /// So many are shown before those that come, as `journalctl -f` does.
 const BEFORE: usize = 10;
 
-/// No supervisor answers.
-const ABSENT: u8 = 3;
-
 /// Why it ended.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
@@ -31,7 +28,7 @@ enum Ended {
 pub(in crate::cli) fn run(options: &Events, socket: Option<&Path>) -> ExitCode {
     match tell(options, socket) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Ended::Client(ClientError::Absent { .. })) => exit::fail(&error, ABSENT),
+        Err(error @ Ended::Client(ClientError::Absent { .. })) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }
 }

@@ -10,9 +10,6 @@ use crate::cli::exit;
 use crate::cli::terminal::{print, shown, to_json};
 use crate::ipc::{Client, ClientError, Fault, paths};
 
-/// No supervisor answers.
-const ABSENT: u8 = 3;
-
 /// Why it is not ended, or not told.
 #[derive(Debug, thiserror::Error)]
 enum Unended {
@@ -34,7 +31,7 @@ enum Unended {
 pub(in crate::cli) fn run(options: &Stop, socket: Option<&Path>) -> ExitCode {
     match stop(options, socket) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Unended::Client(ClientError::Absent { .. })) => exit::fail(&error, ABSENT),
+        Err(error @ Unended::Client(ClientError::Absent { .. })) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }
 }

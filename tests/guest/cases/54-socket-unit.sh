@@ -1,4 +1,4 @@
-# The socket is systemd's: a client during a restart waits and is answered, and a service that was stopped stays stopped.
+# The socket is systemd's: a client that calls while the service comes back after a crash is answered, and a service that was stopped stays stopped.
 
 socket=/run/claude-watchdog/io.moltdown.Watchdog
 expect_is 'the unit is enabled' "$(systemctl is-enabled claude-watchdog.socket)" enabled
