@@ -250,3 +250,22 @@ fn one_user_may_not_ask_for_more_than_the_guest_has_time_for() {
     assert_eq!(taken, 16);
     assert!(world.engine.request(key(2000), Uid::ROOT), "root's are counted apart");
 }
+
+/// Between the end of one action and the next judgement the guard waits a moment; nobody else comes in meanwhile.
+#[test]
+fn a_danger_goes_before_what_was_asked_for_also_right_after_an_action() {
+    let mut world = World::new().agent(100, Bytes::gib(1)).agent(200, Bytes::gib(6));
+    world.snapshot.guest.mem_total = Bytes::gib(16);
+    world.step();
+    world.grow(200, Bytes::mib(10_900));
+    let step = world.after(Duration::from_secs(30));
+    assert_eq!(pids(&step), [200], "the guard");
+    world.engine.request(key(100), ALICE);
+    world.end(200);
+    world.elsewhere = Bytes::mib(10_900);
+    for _ in 0..3 {
+        let step = world.after(Duration::from_millis(20));
+        assert!(asked(&step).is_empty(), "{:?}", step.events);
+        assert!(world.engine.is_requested(key(100)));
+    }
+}
