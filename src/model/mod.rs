@@ -10,6 +10,7 @@ pub mod explanation;
 pub(crate) mod flag;
 pub mod forecast;
 pub mod guest;
+pub mod history;
 pub mod lack;
 pub mod lines;
 pub mod pattern;
