@@ -48,6 +48,7 @@ fn sample(tree: Tree) -> AgentSample {
         charge: Charge { anon: Bytes::mib(100), ..Charge::default() },
         name: "node".to_owned(),
         protected: false,
+        heap_limit: None,
         carries_agent: m.carries_agent,
         joined: m.joined,
     };

@@ -37,7 +37,7 @@ fn filled() -> StatusInfo {
     let pid = Pid::new(100).unwrap();
     let bytes = Bytes::gib(1);
     let stall = Stall { avg10: 0.5, avg60: 0.5, avg300: 0.5, total_usec: 7 };
-    let culprit = CulpritInfo { pid, charge: bytes, command: Some("node".into()) };
+    let culprit = CulpritInfo { pid, charge: bytes, command: Some("node".into()), forecast: None };
     StatusInfo {
         version: StatusInfo::VERSION,
         verdict: Verdict::Critical,

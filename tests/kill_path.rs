@@ -91,6 +91,7 @@ impl Agent {
             charge: each,
             name: "sleep".to_owned(),
             protected: false,
+            heap_limit: None,
             carries_agent: false,
         };
         let sample = AgentSample {

@@ -1,25 +1,28 @@
 //! What an agent's tools inherit from it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use crate::model::Origin;
 
 /// The variables that are looked at; nothing else of an environment is.
 ///
 /// Claude Code gives the first to its tools and helpers (seen with 2.1.197), older versions only the second, Gemini
-/// CLI the third (0.61).
-pub const VARIABLES: &[&str] = &["CLAUDE_CODE_SESSION_ID", "CLAUDECODE", "GEMINI_CLI"];
+/// CLI the third (0.61). Of the last, options of Node, one number counts.
+pub const VARIABLES: &[&str] = &["CLAUDE_CODE_SESSION_ID", "CLAUDECODE", "GEMINI_CLI", "NODE_OPTIONS"];
 
 /// An id longer than this is none.
 const SESSION_LEN: usize = 64;
 
+/// One of the [`VARIABLES`].
+pub(super) fn value<'a>(values: &'a [Option<OsString>], name: &str) -> Option<&'a OsStr> {
+    let at = VARIABLES.iter().position(|v| *v == name)?;
+    values.get(at)?.as_deref()
+}
+
 /// Where a process came from, by the values of [`VARIABLES`] in its environment.
 #[must_use]
 pub fn origin(values: &[Option<OsString>]) -> Option<Origin> {
-    let value = |name: &str| {
-        let at = VARIABLES.iter().position(|v| *v == name)?;
-        values.get(at)?.as_deref()?.to_str().filter(|value| !value.is_empty())
-    };
+    let value = |name: &str| value(values, name).and_then(OsStr::to_str).filter(|value| !value.is_empty());
     let of = |rule: &str| Origin { rule: rule.to_owned(), session: None, resume: None };
     // What is no plain word is no id, and must not get into a command that people paste.
     let plain =

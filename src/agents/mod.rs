@@ -13,6 +13,7 @@ mod environment;
 mod facts;
 mod gemini;
 mod goose;
+mod heap;
 mod interpreter;
 mod opencode;
 mod qwen;
@@ -25,5 +26,6 @@ mod tests;
 
 pub use environment::{VARIABLES, origin};
 pub use facts::Facts;
+pub use heap::{default_heap_limit, has_heap_limit, heap_limit_in, heap_limit_of};
 pub use rules::{Rules, Shadowed};
 pub use trial::{End, Look, Outcome, Part, Trial, Tried};

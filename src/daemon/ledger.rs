@@ -29,7 +29,12 @@ impl Ledger {
         match (&event.what, &event.agent) {
             (What::Acted(decision), Some(agent)) => {
                 let c = &decision.culprit;
-                let culprit = CulpritInfo { pid: c.top.pid, charge: c.charge, command: Some(command(c.top)) };
+                let culprit = CulpritInfo {
+                    pid: c.top.pid,
+                    charge: c.charge,
+                    command: Some(command(c.top)),
+                    forecast: None,
+                };
                 let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {

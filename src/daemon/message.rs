@@ -54,7 +54,8 @@ impl Message {
             action_id: None,
         };
         match &event.what {
-            What::Found | What::Gone | What::HeldBack { .. } => plain,
+            What::Found | What::Gone | What::HeldBack { .. } | What::Unforeseen => plain,
+            What::Foretold(told) => Self { line: Some(told.limit.get()), ..plain },
             What::GuestInDanger { danger, .. } => plain.in_danger(danger),
             What::GuestSafe { left } => Self { left: Some(left.get()), ..plain },
             What::Widened { action, culprit, .. } => Self {
@@ -109,6 +110,8 @@ fn kind(what: &What) -> (Level, &'static str, &'static str) {
         What::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
         What::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
         What::HeldBack { .. } => (Level::WARN, "3f0a3c0d9c9e4b0f8a8b1d2a6c1e5f70", "held-back"),
+        What::Foretold(_) => (Level::WARN, "c7d1f0b24e6a4a5c9b83e15f6d20a794", "foretold"),
+        What::Unforeseen => (Level::INFO, "1f6e8c93ab5d47d2a0e4b7c58d31f962", "unforeseen"),
         What::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
         What::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),
     }

@@ -5,6 +5,7 @@ mod deadlines;
 mod error;
 mod executor;
 mod explain;
+mod foresight;
 mod freshness;
 mod ledger;
 mod log;

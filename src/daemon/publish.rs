@@ -62,6 +62,7 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         pid: subtree.top.key.pid,
         charge: subtree.charge,
         command: Some(sampler.command(subtree.top.key).to_owned()),
+        forecast: None,
     });
     let limited = sample.cgroup.as_ref().filter(|c| c.max.is_some());
     AgentInfo {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::explain::Seen;
+use super::foresight::Foresight;
 use super::ledger::Ledger;
 use super::publish;
 use super::sampler::Sampler;
@@ -64,6 +65,11 @@ impl Publisher {
         self.notes = notes;
     }
 
+    /// The lines that count.
+    pub(super) fn lines(&self) -> Lines {
+        self.lines
+    }
+
     /// For those who want to know what happened.
     pub(super) fn events(&self) -> watch::Receiver<EventLog> {
         self.events.subscribe()
@@ -116,10 +122,12 @@ impl Publisher {
         snapshot: Snapshot,
         engine: &Engine,
         sampler: &Sampler,
+        foresight: &Foresight,
         info: SupervisorInfo,
     ) -> String {
         let Self { ledger, lines, notes, .. } = self;
-        let status = publish::status(&snapshot, engine, sampler, ledger, *lines, notes, Some(info));
+        let mut status = publish::status(&snapshot, engine, sampler, ledger, *lines, notes, Some(info));
+        foresight.tell(&mut status);
         let line = publish::line(&status);
         let status = Arc::new(status);
         // Handed on, not copied.

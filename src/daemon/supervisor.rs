@@ -12,6 +12,7 @@ use super::deadlines;
 use super::error::DaemonError;
 use super::executor::Executor;
 use super::explain::{Explainer, Settings};
+use super::foresight::Foresight;
 use super::freshness::{self, Freshness};
 use super::occasion::{Occasion, SOON};
 use super::publish::noted;
@@ -53,6 +54,7 @@ pub(super) struct Supervisor {
     engine: Engine,
     executor: Executor,
     publisher: Publisher,
+    foresight: Foresight,
     reporter: Reporter,
     notifier: Notifier,
     calls: Arc<Calls>,
@@ -126,6 +128,7 @@ impl Supervisor {
             engine,
             executor: Executor::open(&options.cgroup)?,
             publisher,
+            foresight: Foresight::new(),
             notifier: Notifier::start()?,
             alarms: alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
             lacks,
@@ -323,6 +326,10 @@ impl Supervisor {
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
         let events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+        let lines = self.publisher.lines();
+        let foretold = self.foresight.take(&snapshot, |_| lines.kill);
+        self.engine.foresee(self.foresight.outlook());
+        let events = [events, foretold].concat();
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
@@ -333,7 +340,14 @@ impl Supervisor {
             alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
         }
         if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
-            let line = self.publisher.publish(self.looked, snapshot, &self.engine, &self.sampler, self.info);
+            let line = self.publisher.publish(
+                self.looked,
+                snapshot,
+                &self.engine,
+                &self.sampler,
+                &self.foresight,
+                self.info,
+            );
             self.notifier.status(&line, !events.is_empty());
             self.reporter.show(line);
         }

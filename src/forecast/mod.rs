@@ -14,7 +14,7 @@ mod scale;
 use std::time::Duration;
 
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::model::{Boottime, Bytes};
+use crate::model::{Boottime, Bytes, BytesPerSecond};
 use alarm::Alarm;
 use bins::{Bins, LONGEST_GAP, WIDTH};
 use cycles::Cycles;
@@ -43,6 +43,8 @@ pub struct Forecaster {
     runaway: Runaway,
     alarm: Alarm,
     said: Said,
+    /// Seconds to the limit in the climb that goes on, as of the last sample.
+    climb: Option<f64>,
 }
 
 /// What there is to say.
@@ -86,6 +88,7 @@ impl Forecaster {
             runaway: Runaway::default(),
             alarm: Alarm::default(),
             said: Said::Young(Duration::ZERO),
+            climb: None,
         }
     }
 
@@ -108,10 +111,11 @@ impl Forecaster {
         self.last = (at, value);
         let now = at.since_boot();
         if let Some(closed) = self.bins.add(now, value) {
-            self.cycles.follow(now.saturating_sub(WIDTH), closed.low, self.limit());
+            self.cycles.follow(now.saturating_sub(WIDTH), closed.low, self.goal());
         }
         self.runaway.add(now, value);
-        let seconds = self.runaway.seconds(&self.bins, self.limit()).filter(|s| *s <= RUNAWAY_WITHIN);
+        let seconds = self.runaway.seconds(&self.bins, self.goal()).filter(|s| *s <= RUNAWAY_WITHIN);
+        self.climb = seconds;
         if let Some(seconds) = seconds.filter(|_| self.alarm.level != ForecastLevel::Runaway) {
             self.alarm.run_away();
             self.said = Said::Runaway(seconds);
@@ -140,18 +144,53 @@ impl Forecaster {
         if age < YOUNGEST {
             return Said::Young(age);
         }
-        if value >= self.limit() {
+        if value >= self.goal() {
             return Said::AtTheLimit;
         }
-        match estimate(&self.bins, &self.cycles, at.since_boot(), value, self.limit()) {
+        match estimate(&self.bins, &self.cycles, at.since_boot(), value, self.goal()) {
             Ok(estimate) => Said::Trend(estimate),
             Err(silence) => Said::Silent(silence),
         }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory have 53 bits at the most")]
-    fn limit(&self) -> f64 {
+    fn goal(&self) -> f64 {
         self.limit.get() as f64
+    }
+
+    /// From now on it is about another ceiling. What was seen stays; an alarm about a lower one is over.
+    pub fn aim(&mut self, ceiling: Ceiling, limit: Bytes) {
+        if (self.ceiling, self.limit) == (ceiling, limit) {
+            return;
+        }
+        if limit > self.limit {
+            self.alarm = Alarm::default();
+        }
+        (self.ceiling, self.limit) = (ceiling, limit);
+        // Said of another ceiling it is wrong: the next sample asks anew.
+        self.due = self.last.0;
+    }
+
+    /// What grew has ended, a child of an agent: the climb and the alarm about it are over. What is left may grow on, so
+    /// the floor's past stays.
+    pub fn interrupt(&mut self) {
+        self.alarm = Alarm::default();
+        self.runaway = Runaway::default();
+        self.climb = None;
+        self.due = self.last.0;
+    }
+
+    /// How fast it runs away, as of the last sample; `None` where it does not.
+    #[must_use]
+    pub fn climbs(&self) -> Option<BytesPerSecond> {
+        let left = self.limit.saturating_sub(bytes(self.last.1));
+        self.climb.map(|seconds| BytesPerSecond::growth(Bytes::ZERO, left, Duration::from_secs_f64(seconds)))
+    }
+
+    /// What it is about, and where that is.
+    #[must_use]
+    pub fn ceiling(&self) -> (Ceiling, Bytes) {
+        (self.ceiling, self.limit)
     }
 
     /// How pressing it is now.
@@ -171,7 +210,7 @@ impl Forecaster {
         };
         Forecast {
             level: self.alarm.level,
-            trend: reason::word(&self.said, &self.bins, self.limit()),
+            trend: reason::word(&self.said, &self.bins, self.goal()),
             bytes_per_hour: reason::rate(&self.said, &self.bins),
             ceiling: self.ceiling,
             ceiling_bytes: self.limit,
@@ -192,6 +231,11 @@ impl Said {
             Self::Young(_) | Self::Silent(_) => f64::INFINITY,
         }
     }
+}
+
+fn bytes(bytes: f64) -> Bytes {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    Bytes::new(bytes.round() as u64)
 }
 
 /// To a tenth of a second, and never more than a year: who reads it need not know of infinities.

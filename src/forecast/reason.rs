@@ -1,12 +1,11 @@
 //! A forecast in words.
 
-use std::time::Duration;
-
-use super::Said;
 use super::bins::Bins;
 use super::estimate::Silence;
 use super::scale::Scale;
+use super::{Said, bytes};
 use crate::model::Bytes;
+use crate::model::time::span;
 
 /// Growth below this share of the limit an hour is none to speak of.
 const STABLE: f64 = 0.01;
@@ -82,23 +81,4 @@ fn minutes(seconds: f64) -> u64 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let minutes = (seconds / 60.0).round() as u64;
     minutes.min(365 * 24 * 60)
-}
-
-fn bytes(bytes: f64) -> Bytes {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    Bytes::new(bytes.round() as u64)
-}
-
-/// `45 s`, `12 min`, `1 h 30 min`.
-fn span(time: Duration) -> String {
-    let minutes = time.as_secs() / 60;
-    match (minutes / 60, minutes % 60) {
-        (0, 0) => format!("{} s", time.as_secs()),
-        (0, minutes) if minutes < 10 && !time.as_secs().is_multiple_of(60) => {
-            format!("{minutes} min {} s", time.as_secs() % 60)
-        }
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
 }

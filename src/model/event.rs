@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::forecast::Foretold;
 use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey, Uid};
 
 /// Something worth telling.
@@ -92,6 +93,10 @@ pub enum What {
         /// How long nothing is done, unless the guest is in danger.
         wait: Duration,
     },
+    /// It is foretold to reach its ceiling; of the guest: that its memory ends.
+    Foretold(Foretold),
+    /// That is no longer foretold.
+    Unforeseen,
     /// The guest is in danger, and nobody is acted on.
     GuestInDanger {
         /// How it stands.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Bytes;
+use std::time::Duration;
+
+use super::{Bytes, BytesPerSecond};
 
 /// A forecast, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,45 @@ pub struct Forecast {
     pub eta_high_seconds: Option<f64>,
     /// What it rests on, or why there is none, in one sentence.
     pub reason: String,
+}
+
+/// What is told of a forecast when it becomes pressing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foretold {
+    /// How pressing.
+    pub level: ForecastLevel,
+    /// What ends growth first.
+    pub ceiling: Ceiling,
+    /// Where that is.
+    pub limit: Bytes,
+    /// When it is reached.
+    pub eta: Duration,
+    /// The 80 % interval of it.
+    pub between: (Duration, Duration),
+}
+
+impl Foretold {
+    /// That of a forecast; `None` where it does not say when.
+    #[must_use]
+    pub fn of(forecast: &Forecast) -> Option<Self> {
+        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        Some(Self {
+            level: forecast.level,
+            ceiling: forecast.ceiling,
+            limit: forecast.ceiling_bytes,
+            eta: span(forecast.eta_seconds?),
+            between: (span(forecast.eta_low_seconds?), span(forecast.eta_high_seconds?)),
+        })
+    }
+}
+
+/// What forecasts ask of who decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The most pressing of all.
+    pub level: ForecastLevel,
+    /// How fast the guest runs away; zero where it does not.
+    pub climb: BytesPerSecond,
 }
 
 /// How pressing a forecast is.
@@ -54,4 +95,17 @@ pub enum Ceiling {
     Guest,
     /// The heap limit of its runtime.
     Heap,
+}
+
+impl Ceiling {
+    /// What it is called in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KillLine => "its kill line",
+            Self::Cgroup => "the limit of its cgroup",
+            Self::Guest => "the end of the guest's memory",
+            Self::Heap => "the heap limit of its runtime",
+        }
+    }
 }

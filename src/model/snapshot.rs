@@ -85,6 +85,8 @@ pub struct Member {
     pub joined: Joined,
     /// What it costs, its share of what it shares.
     pub charge: Charge,
+    /// What its runtime allows its heap; `None` where it has no such limit, or none that is known.
+    pub heap_limit: Option<Bytes>,
     /// Base name of its executable, for reports; command lines are their owner's.
     pub name: String,
     /// Never signalled: a terminal multiplexer, a login or desktop server, ourselves.

@@ -71,7 +71,7 @@ pub struct GuestInfo {
     pub swap_free: Bytes,
     /// Memory pressure; null where the kernel keeps none.
     pub pressure: Option<Pressure>,
-    /// Null until there is a forecaster.
+    /// What is foretold of it; null where no supervisor answers.
     pub forecast: Option<Forecast>,
 }
 
@@ -116,7 +116,7 @@ pub struct AgentInfo {
     pub scope: Option<String>,
     /// That scope's limit.
     pub limit: Option<Bytes>,
-    /// Null until there is a forecaster.
+    /// What is foretold of it; null where no supervisor answers.
     pub forecast: Option<Forecast>,
     /// Its subtrees by charge, largest first: what would be ended first. For its owner and root only.
     pub culprits: Vec<CulpritInfo>,
@@ -143,6 +143,9 @@ pub struct CulpritInfo {
     pub charge: Bytes,
     /// Its command line.
     pub command: Option<String>,
+    /// What is foretold of it; null where it is too small for that.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
 }
 
 /// Something that was done. For the agent's owner and root only.

@@ -42,3 +42,18 @@ impl Add<Duration> for Boottime {
         Self(self.0.saturating_add(after))
     }
 }
+
+/// A length of time in words: `45 s`, `12 min`, `1 h 30 min`.
+#[must_use]
+pub fn span(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{} s", time.as_secs()),
+        (0, minutes) if minutes < 10 && !time.as_secs().is_multiple_of(60) => {
+            format!("{minutes} min {} s", time.as_secs() % 60)
+        }
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

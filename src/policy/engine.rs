@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::event::Danger;
+use crate::model::forecast::Outlook;
 use crate::model::status::AgentLevel;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
 };
 
 use super::Act;
@@ -38,6 +39,7 @@ pub struct Engine {
     /// A dry run has said whom it would end in this danger.
     said: bool,
     actions: u64,
+    outlook: Outlook,
     danger: Option<Danger>,
     last_look: LastLook,
 }
@@ -107,6 +109,7 @@ impl Engine {
             ended: None,
             said: false,
             actions: 0,
+            outlook: Outlook::default(),
             danger: None,
             last_look: LastLook::default(),
         }
@@ -123,6 +126,17 @@ impl Engine {
         self.watches.values_mut().for_each(|watch| watch.said = false);
     }
 
+    /// Takes in what is foretold: it hurries looks, and the grace of an action.
+    pub fn foresee(&mut self, outlook: Outlook) {
+        self.outlook = outlook;
+    }
+
+    /// How fast the guest fills: as seen, or as it did over some minutes where that is a runaway. A burst that pauses for
+    /// a tick is one all the same.
+    fn drain(&self) -> BytesPerSecond {
+        self.guard.fill.now().max(self.outlook.climb)
+    }
+
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
     pub fn glance(&mut self, at: Boottime, guest: &Guest) -> Glance {
         self.guard.fill.take(at, guest.left());
@@ -137,7 +151,7 @@ impl Engine {
     fn is_urgent(&self, guest: &Guest, since: Duration) -> bool {
         if self.ladder.is_some() {
             // What is left of the grace is told from the same figures.
-            return ladder::grace(Duration::MAX, guest, self.guard.fill.now()) <= QUICKEST;
+            return ladder::grace(Duration::MAX, guest, self.drain()) <= QUICKEST;
         }
         let has_fallen = || used(guest).saturating_sub(self.last_look.used) >= guest.mem_total.share(1, 100);
         self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST || has_fallen())
@@ -158,7 +172,7 @@ impl Engine {
         let mut step = Step::default();
         self.guard.fill.take(snapshot.at, snapshot.guest.left());
         self.danger = self.guard.assess(snapshot);
-        let drain = self.guard.fill.now();
+        let drain = self.drain();
         self.meet(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
         match self.ladder.take() {
@@ -223,7 +237,7 @@ impl Engine {
             None if somebody_waits || guest.mem_available < self.guard.least(guest) => {
                 SLOWEST.min(pace::look(ways.iter().copied()))
             }
-            None => pace::look(ways.iter().copied()),
+            None => pace::look(ways.iter().copied()).min(pace::foretold(self.outlook.level)),
         };
         self.last_look = LastLook {
             at: snapshot.at,

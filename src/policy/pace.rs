@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::forecast::ForecastLevel;
 use crate::model::{Bytes, BytesPerSecond};
 
 /// Fill rate to be ready for. earlyoom saw 6000 MiB/s with `stress -m 4`.
@@ -56,6 +57,15 @@ pub(super) fn look(ways: impl Iterator<Item = Way>) -> Duration {
     let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
     let one = |w: Way| if rests(&w) { AT_REST } else { worst(w.to_kill).clamp(QUICKEST, SLOWEST) };
     ways.map(one).min().unwrap_or(NOBODY)
+}
+
+/// How long until the next look at the longest, with such a thing foretold: a runaway is told from a minute or two.
+pub(super) fn foretold(level: ForecastLevel) -> Duration {
+    match level {
+        ForecastLevel::None => NOBODY,
+        ForecastLevel::Watch => AT_REST / 2,
+        ForecastLevel::Warn | ForecastLevel::Runaway => SLOWEST,
+    }
 }
 
 /// By how much the guest may fill before they are to be looked at all the same: a quarter of the way to the nearest

@@ -42,6 +42,7 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
         charge: Charge { anon: charge, ..Charge::default() },
         name: name.to_owned(),
         protected: protected::is_protected(name),
+        heap_limit: None,
         carries_agent: false,
     }
 }
@@ -167,6 +168,8 @@ fn told(step: &Step) -> Vec<String> {
         }
         What::Failed { why, .. } => format!("failed: {why:?}"),
         What::HeldBack { .. } => "held back".to_owned(),
+        What::Foretold(_) => "foretold".to_owned(),
+        What::Unforeseen => "unforeseen".to_owned(),
         What::GuestInDanger { why, .. } => format!("danger: {why:?}"),
         What::GuestSafe { .. } => "safe".to_owned(),
     });

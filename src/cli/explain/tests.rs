@@ -82,7 +82,7 @@ fn root() -> Explanation {
             scope: None,
             limit: None,
             forecast: None,
-            culprits: vec![CulpritInfo { pid: pid(1250), charge: Bytes::mib(500), command: Some("node".into()) }],
+            culprits: vec![CulpritInfo { pid: pid(1250), charge: Bytes::mib(500), command: Some("node".into()), forecast: None }],
         }),
         memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::of(charge, Look::Done) }),
         cgroup: Some(CgroupInfo {

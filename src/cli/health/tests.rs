@@ -62,6 +62,7 @@ fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
             command: Some(
                 "node /home/alice/work/node_modules/.bin/tsserver --max-old-space-size=16384".into(),
             ),
+            forecast: None,
         }],
     }
 }

@@ -95,6 +95,7 @@ impl Replay {
             charge,
             name: "trace".to_owned(),
             protected: false,
+            heap_limit: None,
             carries_agent: false,
         };
         let agent = AgentSample {

@@ -2,6 +2,8 @@
 
 use super::{processes, seconds};
 use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
+use crate::model::forecast::Foretold;
+use crate::model::time::span;
 use crate::model::{AgentId, AgentRef, Bytes, Event, Signal, Uid};
 
 pub(super) fn text(event: &Event) -> String {
@@ -17,6 +19,8 @@ fn of_guest(event: &Event) -> String {
             format!("{}; {}", standing(danger), spared(*why, event.charge))
         }
         What::GuestSafe { left } => format!("the guest is out of danger again: {left} left"),
+        What::Foretold(told) => format!("the guest runs out of memory {}", when(told)),
+        What::Unforeseen => "the guest is no longer foretold to run out of memory".to_owned(),
         // Nothing else is told of a guest.
         _ => String::new(),
     }
@@ -99,8 +103,28 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
                 processes(culprit.processes)
             )
         }
+        What::Foretold(told) => {
+            format!(
+                "{id} is at {charge} and reaches {} of {} {}",
+                told.ceiling.name(),
+                told.limit,
+                when(told)
+            )
+        }
+        What::Unforeseen => format!("{id} is at {charge}, and no longer foretold to reach its ceiling"),
         What::GuestInDanger { .. } | What::GuestSafe { .. } => of_guest(event),
     }
+}
+
+/// `in about 42 min, between 30 min and 1 h 10 min from now`.
+fn when(told: &Foretold) -> String {
+    let (low, high) = told.between;
+    format!(
+        "in about {}, between {} and {} from now if it goes on like this",
+        span(told.eta),
+        span(low),
+        span(high)
+    )
 }
 
 fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agents::{Facts, Rules};
+use crate::agents::{self, Facts, Rules};
 use crate::linux::stat::{Comm, Stat};
-use crate::model::{Boottime, Origin, Pid, ProcessKey, Recognised, Uid};
+use crate::model::{Boottime, Bytes, Origin, Pid, ProcessKey, Recognised, Uid};
 
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -59,6 +59,8 @@ pub(super) struct Known {
     /// Its parent's copy, forked and nothing else yet: whatever it looks like, it is no agent of its own.
     copy: bool,
     pub(super) environment: Environment,
+    /// What its arguments, or else its environment, say of its heap's limit.
+    heap_said: [Option<Bytes>; 2],
     pub(super) name: String,
     pub(super) command: String,
     /// When its arguments were asked for; `None`: nobody could be asked, too many questions wait.
@@ -92,6 +94,7 @@ impl Known {
             outdated: false,
             copy: is_copy || same.as_ref().is_some_and(|known| known.copy),
             environment: same.as_ref().map_or(Environment::Unasked, |known| known.environment.clone()),
+            heap_said: same.as_ref().map_or([None; 2], |known| known.heap_said),
             name: name(exe.as_deref(), None, &stat.comm),
             command: same.map(|known| known.command).unwrap_or_default(),
             exe,
@@ -149,10 +152,25 @@ impl Known {
         Boottime::from_ticks(self.key.start_ticks) + SETTLING
     }
 
+    /// Takes in its environment's variables; `None` where they are hidden.
+    pub(super) fn variables(&mut self, values: Option<&[Option<OsString>]>) {
+        self.environment = Environment::Told(values.and_then(agents::origin).map(Arc::new));
+        self.heap_said[1] = values.and_then(agents::heap_limit_in);
+    }
+
+    /// What its runtime allows its heap, with so much memory.
+    pub(super) fn heap_limit(&self, memory: Bytes) -> Option<Bytes> {
+        let [argument, variable] = self.heap_said;
+        // Not before both are known.
+        let told = matches!(self.environment, Environment::Told(_)) && agents::has_heap_limit(&self.name);
+        told.then(|| argument.or(variable).unwrap_or_else(|| agents::default_heap_limit(memory)))
+    }
+
     /// Takes in its arguments.
     pub(super) fn arguments(&mut self, rules: &Rules, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
         self.name = name(self.exe.as_deref(), argv.first(), &self.comm);
         self.command = command(argv);
+        self.heap_said[0] = agents::heap_limit_of(argv);
         self.outdated = false;
         self.recognise(rules, argv, cwd);
     }

@@ -151,8 +151,7 @@ impl Roster {
                     known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
                 }
                 Found::Variables(values) => {
-                    let origin = values.and_then(|values| agents::origin(&values)).map(Arc::new);
-                    known.environment = Environment::Told(origin);
+                    known.variables(values.as_deref());
                 }
                 Found::Weight(..) => {}
             }

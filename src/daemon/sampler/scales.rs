@@ -104,7 +104,7 @@ impl Scales {
             .members
             .iter()
             .zip(&estimate.charges)
-            .map(|(member, charge)| self.member(roster, member, *charge))
+            .map(|(member, charge)| self.member(roster, member, *charge, guest.mem_total))
             .collect();
         let processes = estimate.total.at_most(guest.held);
         let cgroup = self.cgroup(proc, at, tree.agent.root, &members, processes.total());
@@ -128,7 +128,7 @@ impl Scales {
         }
     }
 
-    fn member(&self, roster: &Roster, member: &TreeMember, charge: Charge) -> Member {
+    fn member(&self, roster: &Roster, member: &TreeMember, charge: Charge, memory: Bytes) -> Member {
         let known = roster.get(member.key);
         let name = known.map(|known| known.name.clone()).unwrap_or_default();
         Member {
@@ -137,6 +137,7 @@ impl Scales {
             protected: is_protected(&name) || self.own == Some(member.key.pid),
             key: member.key,
             lineage: member.lineage.clone(),
+            heap_limit: known.and_then(|known| known.heap_limit(memory)),
             carries_agent: member.carries_agent,
             joined: member.joined,
             charge,

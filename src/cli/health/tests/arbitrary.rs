@@ -122,6 +122,7 @@ fn culprit() -> impl Strategy<Value = CulpritInfo> {
         pid,
         charge,
         command,
+        forecast: None,
     })
 }
 

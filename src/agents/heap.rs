@@ -1,0 +1,105 @@
+//! The limit that a runtime puts on its own heap: V8 ends the process there, whatever the guest has left.
+
+use std::ffi::{OsStr, OsString};
+
+use super::environment;
+use crate::model::Bytes;
+
+/// From so much memory on V8 takes the larger of its limits (`Heap::MaxOldGenerationSize`, v8/src/heap/heap.cc).
+const LARGE: Bytes = Bytes::gib(15);
+
+/// Whether a program of that name runs on V8 and obeys its options. Claude's own binary is Bun, which does not.
+#[must_use]
+pub fn has_heap_limit(program: &str) -> bool {
+    matches!(program, "node" | "nodejs")
+}
+
+/// The limit without an option, with so much memory: half of it, at most 2 GiB, or 4 GiB in a large guest (4144 MiB by
+/// `v8.getHeapStatistics()` of Node 20 in 23 GiB, of it 48 the young generation's).
+#[must_use]
+pub fn default_heap_limit(memory: Bytes) -> Bytes {
+    memory.share(1, 2).min(if memory >= LARGE { Bytes::gib(4) } else { Bytes::gib(2) })
+}
+
+/// What `node`'s arguments say of it. Those after the script are the script's.
+#[must_use]
+pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
+    let options = argv.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+    let mut found = None;
+    let mut options = options.peekable();
+    while let Some(word) = options.next() {
+        if !word.starts_with('-') || word == "--" || word == "-" {
+            break;
+        }
+        match is_option(word) {
+            Some(Some(value)) => found = mebibytes(value),
+            Some(None) => found = options.next().and_then(mebibytes),
+            None => {}
+        }
+    }
+    found
+}
+
+/// What the environment says of it (`NODE_OPTIONS`), by the values of [`environment::VARIABLES`].
+#[must_use]
+pub fn heap_limit_in(values: &[Option<OsString>]) -> Option<Bytes> {
+    let options = environment::value(values, "NODE_OPTIONS").and_then(OsStr::to_str)?;
+    let mut words = vec![OsString::new()];
+    words.extend(options.split_whitespace().map(OsString::from));
+    heap_limit_of(&words)
+}
+
+/// V8 takes `_` for `-` in its options, and a value after `=` or as the next word.
+fn is_option(word: &str) -> Option<Option<&str>> {
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    (name.replace('_', "-") == "--max-old-space-size").then_some(value)
+}
+
+/// 0 is none: V8 takes it for "not said".
+fn mebibytes(value: &str) -> Option<Bytes> {
+    value.parse::<u64>().ok().filter(|mib| *mib > 0).map(|mib| Bytes::new(mib.saturating_mul(1 << 20)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(words: &str) -> Option<u64> {
+        let argv: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+        heap_limit_of(&argv).map(|limit| limit.get() >> 20)
+    }
+
+    #[test]
+    fn the_option_before_the_script_counts_the_last_of_them() {
+        assert_eq!(of("node --max-old-space-size=8192 a.js"), Some(8192));
+        assert_eq!(of("node --max_old_space_size 512 a.js"), Some(512));
+        assert_eq!(of("node --no-warnings --max-old-space-size=1 --max-old-space-size=2 a.js"), Some(2));
+        assert_eq!(of("node a.js --max-old-space-size=8192"), None, "that is the script's");
+        assert_eq!(of("node --max-old-space-size=0 a.js"), None);
+        assert_eq!(of("node --max-old-space-size=much a.js"), None);
+        assert_eq!(of("node --max-old-space-size"), None);
+        assert_eq!(of("node --max-semi-space-size=16 a.js"), None);
+        assert_eq!(heap_limit_of(&[]), None);
+        assert_eq!(heap_limit_of(&["node".into(), "--max-old-space-size=18446744073709551615".into()]), {
+            Some(Bytes::new(u64::MAX))
+        });
+    }
+
+    #[test]
+    fn the_environment_says_it_too() {
+        let with = |options: &str| {
+            let of = |name: &&str| (*name == "NODE_OPTIONS").then(|| OsString::from(options));
+            let values: Vec<_> = environment::VARIABLES.iter().map(of).collect();
+            heap_limit_in(&values).map(|limit| limit.get() >> 20)
+        };
+        assert_eq!(with("--enable-source-maps  --max-old-space-size=3000"), Some(3000));
+        assert_eq!(with(""), None);
+        assert_eq!(heap_limit_in(&[]), None);
+    }
+
+    #[test]
+    fn without_either_it_goes_by_memory() {
+        let default = |gib| default_heap_limit(Bytes::gib(gib)).get() >> 20;
+        assert_eq!([1, 2, 8, 14, 16, 24].map(default), [512, 1024, 2048, 2048, 4096, 4096]);
+    }
+}

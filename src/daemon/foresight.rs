@@ -1,0 +1,134 @@
+//! What is foretold of the guest, of each agent and of its larger parts, and when that is told.
+
+mod agent;
+mod ceiling;
+mod sight;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::event::What;
+use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
+use crate::model::history::{Series, Subject};
+use crate::model::status::{AgentInfo, StatusInfo, Verdict};
+use crate::model::{Boottime, Bytes, BytesPerSecond, Event, Guest, ProcessKey, Snapshot, Uid};
+use agent::AgentSight;
+use sight::{Sight, Turn};
+
+/// Looks that follow one another faster add nothing: the shortest window of a forecast is 50 s.
+const APART: Duration = Duration::from_millis(900);
+
+/// So many agents are foretold, those that were there first: 20 KB each after a day.
+const AGENTS: usize = 100;
+
+/// Forecasters of everything, fed by each look.
+#[derive(Debug)]
+pub(super) struct Foresight {
+    guest: Sight,
+    series: Arc<Series>,
+    agents: HashMap<ProcessKey, AgentSight>,
+    taken: Option<Boottime>,
+}
+
+impl Foresight {
+    pub(super) fn new() -> Self {
+        let series = Series { subject: Subject::Guest, name: "guest".to_owned(), uid: Uid::ROOT };
+        Self {
+            guest: Sight::new(Ceiling::Guest, Bytes::ZERO),
+            series: Arc::new(series),
+            agents: HashMap::new(),
+            taken: None,
+        }
+    }
+
+    /// Takes in a look; what is to be told of it. `kill_line` is each agent's own.
+    pub(super) fn take(
+        &mut self,
+        snapshot: &Snapshot,
+        kill_line: impl Fn(&ProcessKey) -> Bytes,
+    ) -> Vec<Event> {
+        let (at, guest) = (snapshot.at, &snapshot.guest);
+        if self.taken.is_some_and(|taken| at.since(taken) < APART) {
+            return Vec::new();
+        }
+        self.taken = Some(at);
+        let mut events = Vec::new();
+        self.agents.retain(|root, _| snapshot.agents.iter().any(|sample| sample.agent.root == *root));
+        for sample in &snapshot.agents {
+            let root = sample.agent.root;
+            if self.agents.len() >= AGENTS && !self.agents.contains_key(&root) {
+                continue;
+            }
+            let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
+            if let Some(what) = sight.take(at, sample, guest, kill_line(&root)) {
+                events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what });
+            }
+        }
+        self.guest.forecaster.aim(Ceiling::Guest, capacity(guest));
+        self.guest.take(at, used(guest));
+        // Where one agent is behind it, that was told already.
+        let known = self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn);
+        if let Some(what) = self.guest.turn(known).map(Turn::told) {
+            let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
+            events.push(Event { agent: None, charge, what });
+        }
+        events
+    }
+
+    /// What the policy should know of it.
+    pub(super) fn outlook(&self) -> Outlook {
+        let agents = self.agents.values().map(AgentSight::level);
+        Outlook {
+            level: agents.fold(self.guest.forecaster.level(), ForecastLevel::max),
+            climb: self.guest.forecaster.climbs().unwrap_or(BytesPerSecond::default()),
+        }
+    }
+
+    /// Each series and where it stood at the last look, for the record.
+    pub(super) fn figures(&self) -> Vec<(Arc<Series>, Bytes)> {
+        let guest = (Arc::clone(&self.series), self.guest.value);
+        std::iter::once(guest).chain(self.agents.values().flat_map(AgentSight::figures)).collect()
+    }
+
+    /// Puts what is foretold into a status, and raises its verdict where something is.
+    pub(super) fn tell(&self, status: &mut StatusInfo) {
+        status.guest.forecast = self.guest.forecast();
+        for info in &mut status.agents {
+            let sight = self.agents.iter().find(|(root, _)| root.pid == info.pid).map(|(_, sight)| sight);
+            if let Some(sight) = sight {
+                sight.tell(info);
+            }
+        }
+        let pressing = |forecast: &Option<Forecast>| {
+            forecast.as_ref().is_some_and(|forecast| forecast.level >= ForecastLevel::Warn)
+        };
+        let foretold = pressing(&status.guest.forecast)
+            || status.agents.iter().any(|agent: &AgentInfo| pressing(&agent.forecast));
+        if status.verdict == Verdict::Ok && foretold {
+            status.verdict = Verdict::Warning;
+        }
+    }
+}
+
+/// All that the guest has: when so much is used nothing can be had any more.
+fn capacity(guest: &Guest) -> Bytes {
+    (guest.mem_total + guest.swap_total).saturating_sub(guest.floor())
+}
+
+/// What of it is in use, such that [`capacity`] less this is [`Guest::room`].
+fn used(guest: &Guest) -> Bytes {
+    (guest.mem_total + guest.swap_total).saturating_sub(guest.left())
+}
+
+impl Turn {
+    fn told(self) -> What {
+        match self {
+            Self::Foretold(foretold) => What::Foretold(foretold),
+            Self::Over => What::Unforeseen,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

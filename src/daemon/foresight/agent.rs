@@ -1,0 +1,179 @@
+//! One agent: its charge, its larger parts, and processes whose runtime has a limit of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ceiling;
+use super::sight::{Sight, Turn};
+use crate::model::event::What;
+use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::model::history::{Series, Subject};
+use crate::model::status::AgentInfo;
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Guest, Pid, ProcessKey};
+use crate::policy::culprit::{Subtree, largest, subtrees};
+
+/// So many parts of an agent are foretold: as many as are shown.
+const PARTS: usize = 3;
+
+/// A smaller part is nobody's culprit yet.
+const SMALLEST_PART: Bytes = Bytes::mib(64);
+
+/// A heap is worth a forecast once it has so much of its limit.
+const HEAP_PERCENT: u64 = 25;
+
+/// What is further above the heap's limit is not in the heap: buffers and native memory do not count there.
+const BEYOND_HEAP_PERCENT: u64 = 110;
+
+/// An agent and what is foretold of it.
+#[derive(Debug)]
+pub(super) struct AgentSight {
+    series: Arc<Series>,
+    own: Sight,
+    ceiling: (Ceiling, Bytes),
+    parts: HashMap<ProcessKey, Part>,
+    heaps: HashMap<ProcessKey, Sight>,
+    /// Its processes at the last look, and what each held.
+    members: HashMap<ProcessKey, Bytes>,
+}
+
+/// A part of an agent.
+#[derive(Debug)]
+struct Part {
+    series: Arc<Series>,
+    sight: Sight,
+}
+
+impl Part {
+    fn new(sample: &AgentSample, subtree: &Subtree<'_>) -> Self {
+        let series = Series {
+            subject: Subject::Part { agent: sample.agent.root, top: subtree.top.key },
+            name: subtree.top.name.clone(),
+            uid: sample.agent.uid,
+        };
+        Self { series: Arc::new(series), sight: Sight::new(Ceiling::Heap, Bytes::ZERO) }
+    }
+}
+
+impl AgentSight {
+    pub(super) fn new(agent: &AgentRef) -> Self {
+        let subject = Subject::Agent(agent.root);
+        let none = (Ceiling::KillLine, Bytes::ZERO);
+        Self {
+            series: Arc::new(Series { subject, name: agent.id.to_string(), uid: agent.uid }),
+            own: Sight::new(none.0, none.1),
+            ceiling: none,
+            parts: HashMap::new(),
+            heaps: HashMap::new(),
+            members: HashMap::new(),
+        }
+    }
+
+    /// Takes in what a look saw of it; what is to be told.
+    pub(super) fn take(
+        &mut self,
+        at: Boottime,
+        sample: &AgentSample,
+        guest: &Guest,
+        kill_line: Bytes,
+    ) -> Option<What> {
+        let charge = sample.charge.total();
+        self.ceiling = ceiling::of(sample, guest, kill_line, self.ceiling);
+        self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
+        if self.has_lost(sample) {
+            self.own.forecaster.interrupt();
+        }
+        self.own.take(at, charge);
+        self.take_parts(at, sample, guest);
+        self.take_heaps(at, sample);
+        // One leak is told of once: by the agent where it shows there, else by the heap that ends first.
+        let told = self.own.turn(false);
+        let known = self.own.told >= ForecastLevel::Warn;
+        let heaps = self.heaps.values_mut().filter_map(|heap| heap.turn(known)).next();
+        told.or(heaps).map(Turn::told)
+    }
+
+    /// Whether a part of it has ended that held some of what the agent may hold: a child of a build, a leak that was ended.
+    fn has_lost(&mut self, sample: &AgentSample) -> bool {
+        let now: HashMap<ProcessKey, Bytes> =
+            sample.members.iter().map(|member| (member.key, member.charge.total())).collect();
+        let gone = self.members.iter().filter(|(key, _)| !now.contains_key(key));
+        let lost: Bytes = gone.map(|(_, charge)| *charge).sum();
+        self.members = now;
+        lost >= SMALLEST_PART.max(self.ceiling.1.share(5, 100)) && sample.charge.total() < self.own.value
+    }
+
+    fn take_parts(&mut self, at: Boottime, sample: &AgentSample, guest: &Guest) {
+        self.parts.retain(|top, _| self.members.contains_key(top));
+        if sample.charge.total() < SMALLEST_PART {
+            return;
+        }
+        let newest = largest(sample, PARTS).into_iter().filter(|part| part.charge >= SMALLEST_PART);
+        for subtree in newest {
+            if self.parts.len() < 2 * PARTS && !self.parts.contains_key(&subtree.top.key) {
+                self.parts.insert(subtree.top.key, Part::new(sample, &subtree));
+            }
+        }
+        for subtree in subtrees(sample) {
+            let Some(part) = self.parts.get_mut(&subtree.top.key) else { continue };
+            let others = sample.charge.total().saturating_sub(subtree.charge);
+            let before = part.sight.forecaster.ceiling();
+            let (kind, limit) = ceiling::of_part(self.ceiling, others, guest, before);
+            part.sight.forecaster.aim(kind, limit);
+            part.sight.take(at, subtree.charge);
+        }
+    }
+
+    fn take_heaps(&mut self, at: Boottime, sample: &AgentSample) {
+        self.heaps.retain(|key, _| self.members.contains_key(key));
+        for member in &sample.members {
+            let (Some(limit), charge) = (member.heap_limit, member.charge.total()) else { continue };
+            if charge > limit.share(BEYOND_HEAP_PERCENT, 100) {
+                self.heaps.remove(&member.key);
+            } else if charge >= limit.share(HEAP_PERCENT, 100) || self.heaps.contains_key(&member.key) {
+                let heap = self.heaps.entry(member.key).or_insert_with(|| Sight::new(Ceiling::Heap, limit));
+                heap.forecaster.aim(Ceiling::Heap, limit);
+                heap.take(at, charge);
+            }
+        }
+    }
+
+    /// The most pressing level of it and its heaps.
+    pub(super) fn level(&self) -> ForecastLevel {
+        self.sights().map(|sight| sight.forecaster.level()).fold(ForecastLevel::None, ForecastLevel::max)
+    }
+
+    /// The level that somebody was told.
+    pub(super) fn told(&self) -> ForecastLevel {
+        self.sights().map(|sight| sight.told).fold(ForecastLevel::None, ForecastLevel::max)
+    }
+
+    fn sights(&self) -> impl Iterator<Item = &Sight> {
+        std::iter::once(&self.own).chain(self.heaps.values())
+    }
+
+    /// Each series of it, and where it stood at the last look.
+    pub(super) fn figures(&self) -> impl Iterator<Item = (Arc<Series>, Bytes)> {
+        let own = (Arc::clone(&self.series), self.own.value);
+        let parts = self.parts.values().map(|part| (Arc::clone(&part.series), part.sight.value));
+        std::iter::once(own).chain(parts)
+    }
+
+    /// Puts what is foretold of it into its status: whatever comes first, and its parts.
+    pub(super) fn tell(&self, info: &mut AgentInfo) {
+        let heaps = self.heaps.values().filter_map(Sight::forecast);
+        info.forecast = self.own.forecast().into_iter().chain(heaps).reduce(sooner);
+        for culprit in &mut info.culprits {
+            culprit.forecast = self.part(culprit.pid).and_then(|part| part.sight.forecast());
+        }
+    }
+
+    fn part(&self, top: Pid) -> Option<&Part> {
+        self.parts.iter().find(|(key, _)| key.pid == top).map(|(_, part)| part)
+    }
+}
+
+fn sooner(one: Forecast, other: Forecast) -> Forecast {
+    let when = |forecast: &Forecast| forecast.eta_seconds.unwrap_or(f64::INFINITY);
+    let comes_first = other.level > one.level || (other.level == one.level && when(&other) < when(&one));
+    if comes_first { other } else { one }
+}

@@ -1,0 +1,67 @@
+//! One series, its forecaster, and what was told of it.
+
+use crate::forecast::{Forecaster, Progress};
+use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Foretold};
+use crate::model::{Boottime, Bytes};
+
+/// A series and its forecaster.
+#[derive(Debug)]
+pub(super) struct Sight {
+    pub(super) forecaster: Forecaster,
+    /// The last figure.
+    pub(super) value: Bytes,
+    /// The last forecast; `None` before the first evaluation.
+    forecast: Option<Forecast>,
+    /// The level that somebody was told.
+    pub(super) told: ForecastLevel,
+}
+
+/// Something to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It has become pressing, or more so.
+    Foretold(Foretold),
+    /// It is not any more.
+    Over,
+}
+
+impl Sight {
+    pub(super) fn new(ceiling: Ceiling, limit: Bytes) -> Self {
+        Self {
+            forecaster: Forecaster::new(ceiling, limit),
+            value: Bytes::ZERO,
+            forecast: None,
+            told: ForecastLevel::None,
+        }
+    }
+
+    /// Takes in a figure.
+    pub(super) fn take(&mut self, at: Boottime, value: Bytes) {
+        self.value = value;
+        if self.forecaster.add(at, value) != Progress::Quiet {
+            self.forecast = Some(self.forecaster.forecast());
+        }
+    }
+
+    /// What is to be told, once: an alarm that begins or becomes a runaway, and its end. Where it is `known` already it
+    /// counts as told.
+    pub(super) fn turn(&mut self, known: bool) -> Option<Turn> {
+        let level = self.forecaster.level();
+        if level < ForecastLevel::Warn {
+            let was = std::mem::take(&mut self.told);
+            return (was >= ForecastLevel::Warn).then_some(Turn::Over);
+        }
+        // What is there already is not foretold, but acted on.
+        if level <= self.told || known || self.value >= self.forecaster.ceiling().1 {
+            return None;
+        }
+        let foretold = Foretold::of(&self.forecaster.forecast())?;
+        self.told = level;
+        Some(Turn::Foretold(foretold))
+    }
+
+    /// The newest forecast. Before the first there is one that says so.
+    pub(super) fn forecast(&self) -> Option<Forecast> {
+        Some(self.forecast.clone().unwrap_or_else(|| self.forecaster.forecast()))
+    }
+}

@@ -1,0 +1,231 @@
+use super::*;
+use crate::model::forecast::Foretold;
+use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
+
+const LINE: Bytes = Bytes::gib(8);
+
+fn key(pid: i32) -> ProcessKey {
+    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+}
+
+/// A guest of 16 GiB with so much available.
+pub(super) fn guest_with(available: Bytes) -> Guest {
+    Guest { mem_total: Bytes::gib(16), mem_available: available, ..Guest::default() }
+}
+
+fn member(pid: i32, lineage: &[i32], charge: Bytes) -> Member {
+    Member {
+        key: key(pid),
+        uid: Uid::new(1000),
+        lineage: lineage.iter().map(|pid| key(*pid)).collect(),
+        joined: if lineage.is_empty() { Joined::Root } else { Joined::Child },
+        charge: Charge { anon: charge, ..Charge::default() },
+        heap_limit: None,
+        name: "node".to_owned(),
+        protected: false,
+        carries_agent: false,
+    }
+}
+
+/// An agent of one process.
+pub(super) fn agent(pid: i32, charge: Bytes) -> AgentSample {
+    with(pid, vec![member(pid, &[], charge)])
+}
+
+fn with(pid: i32, members: Vec<Member>) -> AgentSample {
+    AgentSample {
+        agent: AgentRef {
+            id: AgentId::new("claude", key(pid)),
+            rule: "claude".to_owned(),
+            root: key(pid),
+            uid: Uid::new(1000),
+            resume: None,
+            resume_session: None,
+        },
+        parent: None,
+        started_by: None,
+        keeper: None,
+        root_alive: true,
+        charge: members.iter().map(|member| member.charge).sum(),
+        members,
+        unproven: Bytes::ZERO,
+        cgroup: None,
+    }
+}
+
+/// Time passes in looks of ten seconds.
+struct World {
+    foresight: Foresight,
+    seconds: u64,
+    /// Others than agents hold so much.
+    others: Bytes,
+    told: Vec<(u64, Option<i32>, What)>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { foresight: Foresight::new(), seconds: 0, others: Bytes::gib(1), told: Vec::new() }
+    }
+
+    fn look(&mut self, agents: Vec<AgentSample>) {
+        let held: Charge = agents.iter().map(|agent| agent.charge).sum();
+        let guest = guest_with(Bytes::gib(16).saturating_sub(self.others + held.total()));
+        let at = Boottime::new(Duration::from_secs(self.seconds));
+        let snapshot = Snapshot { at, guest, agents, ..Snapshot::default() };
+        for event in self.foresight.take(&snapshot, |_| LINE) {
+            let pid = event.agent.map(|agent| agent.root.pid.get());
+            self.told.push((self.seconds / 60, pid, event.what));
+        }
+        self.seconds += 10;
+    }
+
+    fn run(&mut self, minutes: u64, agents: impl Fn(u64) -> Vec<AgentSample>) {
+        let begun = self.seconds;
+        while self.seconds < begun + minutes * 60 {
+            self.look(agents((self.seconds - begun) / 10));
+        }
+    }
+
+    fn foretold(&self) -> Vec<(Option<i32>, Foretold)> {
+        let of = |(_, pid, what): &(u64, Option<i32>, What)| match what {
+            What::Foretold(foretold) => Some((*pid, *foretold)),
+            _ => None,
+        };
+        self.told.iter().filter_map(of).collect()
+    }
+}
+
+/// So many MiB more each ten seconds.
+fn leak(from: Bytes, mib: u64, looks: u64) -> Bytes {
+    from + Bytes::mib(mib * looks)
+}
+
+#[test]
+fn a_slow_leak_is_told_of_once_and_comes_true() {
+    let mut world = World::new();
+    // 1 GiB an hour to 8 GiB: 4 hours.
+    world.run(235, |look| vec![agent(100, leak(Bytes::gib(4), 1024, look).share(1, 360) + Bytes::gib(4))]);
+    let foretold = world.foretold();
+    let [(Some(100), one)] = foretold.as_slice() else { panic!("{:?}", world.told) };
+    assert_eq!((one.level, one.ceiling, one.limit), (ForecastLevel::Warn, Ceiling::KillLine, LINE));
+    let (minute, ..) = world.told[0];
+    let truth = Duration::from_mins(236_u64.saturating_sub(minute));
+    assert!(one.between.0 <= truth && truth <= one.between.1, "{one:?}, in truth {truth:?}");
+    assert!(truth >= Duration::from_mins(30), "told {truth:?} before");
+    assert_eq!(world.foresight.outlook().level, ForecastLevel::Warn);
+}
+
+#[test]
+fn what_stands_still_is_not_told_of() {
+    let mut world = World::new();
+    let saw = |look: u64| Bytes::gib(3) + Bytes::mib(10 * (look % 60));
+    world.run(240, |look| vec![agent(100, saw(look)), agent(200, Bytes::gib(2))]);
+    assert_eq!(world.told, []);
+    assert_eq!(world.foresight.outlook(), Outlook::default());
+}
+
+#[test]
+fn a_runaway_child_is_told_of_and_its_end_ends_it() {
+    let mut world = World::new();
+    let calm = |_| vec![with(100, vec![member(100, &[], Bytes::gib(1))])];
+    world.run(20, calm);
+    let child = |look| member(101, &[100], leak(Bytes::mib(100), 150, look));
+    world.run(5, |look| vec![with(100, vec![member(100, &[], Bytes::gib(1)), child(look)])]);
+    let foretold = world.foretold();
+    let levels: Vec<_> = foretold.iter().map(|(pid, foretold)| (*pid, foretold.level)).collect();
+    assert_eq!(levels, [(Some(100), ForecastLevel::Runaway)], "{:?}", world.told);
+    let outlook = world.foresight.outlook();
+    assert_eq!(outlook.level, ForecastLevel::Runaway);
+    // The part that does it is foretold, too, below what the rest of the agent leaves.
+    let sight = &world.foresight.agents[&key(100)];
+    let part = sight.figures().find(|(series, _)| matches!(series.subject, Subject::Part { .. })).unwrap();
+    assert!(part.1 > Bytes::gib(4), "{part:?}");
+    world.run(2, calm);
+    assert_eq!(world.told.last().map(|(.., what)| what), Some(&What::Unforeseen), "{:?}", world.told);
+    assert_eq!(world.foresight.outlook().level, ForecastLevel::None);
+    assert_eq!(world.told.len(), 2);
+}
+
+#[test]
+fn a_child_that_ends_each_time_hides_no_leak_of_the_agent() {
+    let mut world = World::new();
+    // Each 12 minutes a build of 1 GiB in ten steps; the agent itself takes 1 GiB an hour.
+    let build = |look: u64| (look % 72 < 10).then(|| member(500, &[100], Bytes::mib(100 * (look % 72))));
+    let own = |look: u64| member(100, &[], Bytes::gib(4) + Bytes::mib(1024 * look / 360));
+    world.run(215, |look| vec![with(100, std::iter::once(own(look)).chain(build(look)).collect())]);
+    assert!(
+        world
+            .foretold()
+            .iter()
+            .any(|(pid, foretold)| *pid == Some(100) && foretold.level == ForecastLevel::Warn),
+        "{:?}",
+        world.told
+    );
+}
+
+#[test]
+fn two_that_fit_alone_and_not_together_are_told_of_as_the_guest() {
+    let mut world = World::new();
+    world.others = Bytes::gib(2);
+    let one = |look: u64| Bytes::gib(2) + Bytes::mib(1200 * look / 360);
+    world.run(200, |look| vec![agent(100, one(look)), agent(200, one(look))]);
+    let foretold = world.foretold();
+    assert!(!foretold.is_empty(), "{:?}", world.told);
+    assert!(foretold.iter().all(|(_, foretold)| foretold.ceiling == Ceiling::Guest), "{foretold:?}");
+}
+
+#[test]
+fn what_grows_outside_of_agents_is_told_of_the_guest() {
+    let mut world = World::new();
+    for look in 0..1150 {
+        world.others = Bytes::gib(5) + Bytes::mib(2048 * look / 360);
+        world.look(vec![agent(100, Bytes::gib(3))]);
+    }
+    let foretold = world.foretold();
+    assert!(foretold.iter().any(|(pid, _)| pid.is_none()), "{:?}", world.told);
+    assert!(foretold.iter().all(|(_, foretold)| foretold.ceiling == Ceiling::Guest), "{foretold:?}");
+}
+
+#[test]
+fn a_heap_has_a_limit_of_its_own() {
+    let mut world = World::new();
+    let node = |look: u64| Member {
+        heap_limit: Some(Bytes::gib(4)),
+        ..member(100, &[], Bytes::gib(2) + Bytes::mib(1024 * look / 360))
+    };
+    world.run(110, |look| vec![with(100, vec![node(look)])]);
+    let foretold = world.foretold();
+    let [(Some(100), one)] = foretold.as_slice() else { panic!("{:?}", world.told) };
+    assert_eq!((one.ceiling, one.limit), (Ceiling::Heap, Bytes::gib(4)));
+    // What goes beyond is not in the heap, and then the heap's limit says nothing.
+    world.run(10, |_| {
+        vec![with(100, vec![Member { heap_limit: Some(Bytes::gib(4)), ..member(100, &[], Bytes::gib(5)) }])]
+    });
+    assert!(world.foresight.agents[&key(100)].level() < ForecastLevel::Warn, "{:?}", world.told);
+}
+
+#[test]
+fn who_is_gone_leaves_nothing_and_many_are_bounded() {
+    let mut world = World::new();
+    world.run(2, |_| (1..=150).map(|pid| agent(pid, Bytes::mib(100))).collect());
+    assert_eq!(world.foresight.agents.len(), AGENTS);
+    assert_eq!(world.foresight.figures().len(), AGENTS + 1);
+    world.run(1, |_| Vec::new());
+    assert!(world.foresight.agents.is_empty());
+}
+
+#[test]
+fn looks_that_follow_at_once_add_nothing() {
+    let mut foresight = Foresight::new();
+    let at = |millis| Snapshot {
+        at: Boottime::new(Duration::from_millis(millis)),
+        guest: guest_with(Bytes::gib(8)),
+        agents: vec![agent(100, Bytes::mib(millis))],
+        ..Snapshot::default()
+    };
+    foresight.take(&at(1000), |_| LINE);
+    foresight.take(&at(1100), |_| LINE);
+    assert_eq!(foresight.figures()[1].1, Bytes::mib(1000));
+    foresight.take(&at(2000), |_| LINE);
+    assert_eq!(foresight.figures()[1].1, Bytes::mib(2000));
+}
