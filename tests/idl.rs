@@ -10,6 +10,9 @@ use claude_watchdog::model::explanation::{
 };
 use claude_watchdog::model::forecast::{Ceiling, ForecastLevel};
 use claude_watchdog::model::guest::Stall;
+use claude_watchdog::model::history::{
+    BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds,
+};
 use claude_watchdog::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
@@ -37,7 +40,8 @@ fn filled() -> StatusInfo {
     let pid = Pid::new(100).unwrap();
     let bytes = Bytes::gib(1);
     let stall = Stall { avg10: 0.5, avg60: 0.5, avg300: 0.5, total_usec: 7 };
-    let culprit = CulpritInfo { pid, charge: bytes, command: Some("node".into()), forecast: None };
+    let culprit =
+        CulpritInfo { pid, charge: bytes, command: Some("node".into()), forecast: Some(forecast()) };
     StatusInfo {
         version: StatusInfo::VERSION,
         verdict: Verdict::Critical,
@@ -103,7 +107,7 @@ fn bare() -> StatusInfo {
     for agent in &mut status.agents {
         (agent.parent, agent.cwd, agent.command, agent.scope) = (None, None, None, None);
         (agent.limit, agent.forecast) = (None, None);
-        agent.culprits.iter_mut().for_each(|culprit| culprit.command = None);
+        agent.culprits.iter_mut().for_each(|culprit| (culprit.command, culprit.forecast) = (None, None));
     }
     for action in &mut status.actions {
         (action.culprit, action.resume) = (None, None);
@@ -269,6 +273,47 @@ fn an_explanation_is_what_is_described() {
         for told in [explained()].into_iter().chain(explained_barely()) {
             idl.check(&serde_json::to_value(told).unwrap(), ty, "explanation");
         }
+    });
+}
+
+/// A forecast that cannot say when; and all of the past.
+#[test]
+fn forecasts_and_the_past_are_what_is_described() {
+    let silent = Forecast {
+        bytes_per_hour: None,
+        eta_seconds: None,
+        eta_low_seconds: None,
+        eta_high_seconds: None,
+        ..forecast()
+    };
+    let (time, bytes) = (UnixSeconds(1_780_000_000), Bytes::gib(1));
+    let point = PointInfo { time, seconds: 60, min: bytes, mean: bytes, max: bytes };
+    let part = SeriesInfo {
+        kind: SeriesKind::Part,
+        id: "claude-100".into(),
+        name: Some("node".into()),
+        pid: Pid::new(100),
+        uid: Uid::new(1000),
+        this_boot: true,
+        points: vec![point],
+    };
+    let guest = SeriesInfo { kind: SeriesKind::Guest, name: None, pid: None, ..part.clone() };
+    let breaks = [Some(700), None].map(|seconds| BreakInfo { time, kind: BreakKind::Gap, seconds });
+    let history = HistoryInfo { now: time, since: time, series: vec![guest, part], breaks: breaks.to_vec() };
+    with_idl(|idl| {
+        let method = idl.0.methods().find(|method| method.name().as_str() == "History").unwrap();
+        idl.check(&serde_json::to_value(history).unwrap(), method.outputs().next().unwrap().ty(), "history");
+        let mut status = filled();
+        status.guest.forecast = Some(silent);
+        let method = idl.0.methods().find(|method| method.name().as_str() == "Status").unwrap();
+        idl.check(&serde_json::to_value(status).unwrap(), method.outputs().next().unwrap().ty(), "status");
+        let kinds = [SeriesKind::Guest, SeriesKind::Agent, SeriesKind::Part];
+        assert_eq!(words(&kinds), idl.variants("SeriesKind"));
+        assert_eq!(words(&[BreakKind::Boot, BreakKind::Gap, BreakKind::Clock]), idl.variants("BreakKind"));
+        let levels = [ForecastLevel::None, ForecastLevel::Watch, ForecastLevel::Warn, ForecastLevel::Runaway];
+        assert_eq!(words(&levels), idl.variants("ForecastLevel"));
+        let ceilings = [Ceiling::KillLine, Ceiling::Cgroup, Ceiling::Guest, Ceiling::Heap];
+        assert_eq!(words(&ceilings), idl.variants("Ceiling"));
     });
 }
 

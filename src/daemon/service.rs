@@ -16,6 +16,7 @@ use super::reporter::{Report, Reporter};
 use super::requests::{Request, Requests, Stop};
 use crate::ipc::{self, Caller, Fault};
 use crate::linux::peer;
+use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
 use crate::model::{AgentRef, EventLog, Explanation, Pid, Uid};
 
@@ -83,6 +84,10 @@ impl ipc::Service for Service {
         let left =
             |_| Fault::NotStopped { agent: id, reason: "the supervisor itself is stopping".to_owned() };
         ended.await.map_err(left)?
+    }
+
+    async fn history(&self, _since: Duration) -> Result<HistoryInfo, Fault> {
+        Ok(HistoryInfo::default())
     }
 
     async fn reload(&self, by: Caller) -> Result<Vec<String>, Fault> {

@@ -156,3 +156,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn another_ceiling_keeps_what_was_seen_and_ends_the_alarm_about_a_lower_one() {
+    let mut one = forecaster();
+    feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
+    assert_eq!(one.level(), ForecastLevel::Warn);
+    let before = one.forecast();
+    one.aim(Ceiling::KillLine, LIMIT);
+    assert_eq!((one.level(), one.forecast()), (ForecastLevel::Warn, before), "the same is no other");
+    one.aim(Ceiling::Cgroup, Bytes::gib(40));
+    assert_eq!(one.level(), ForecastLevel::None);
+    one.add(at(4.5 * 3600.0), Bytes::gib(12));
+    let after = one.forecast();
+    assert_eq!((after.ceiling, after.ceiling_bytes), (Ceiling::Cgroup, Bytes::gib(40)));
+    let hours = after.eta_seconds.unwrap() / 3600.0;
+    assert!((hours - 14.0).abs() < 1.5, "28 GiB at 2 GiB an hour: {after:?}");
+    // A lower one is nearer, and the alarm stands at once where it stood.
+    let mut one = forecaster();
+    feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
+    one.aim(Ceiling::Guest, Bytes::mib(12_500));
+    assert_eq!(one.level(), ForecastLevel::Warn);
+}
+
+#[test]
+fn what_ended_takes_its_climb_and_alarm_with_it() {
+    let mut one = forecaster();
+    // An hour of calm, then 100 MiB a second for a minute.
+    let changes = feed(&mut one, 1.02, |hour| 3.0 + 0.1 * (hour - 1.0).max(0.0) * 3600.0);
+    assert_eq!(changes.last().map(|(_, level)| *level), Some(ForecastLevel::Runaway));
+    assert!(one.climbs().unwrap() > BytesPerSecond::mebi(50), "{:?}", one.climbs());
+    one.interrupt();
+    assert_eq!((one.level(), one.climbs()), (ForecastLevel::None, None));
+    one.add(at(1.03 * 3600.0), Bytes::gib(3));
+    assert_eq!(one.level(), ForecastLevel::None, "{:?}", one.forecast());
+}

@@ -137,3 +137,25 @@ impl HistoryInfo {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_their_owners() {
+        let series = |kind| SeriesInfo {
+            kind,
+            id: "claude-1".into(),
+            name: None,
+            pid: Pid::new(1),
+            uid: Uid::new(1000),
+            this_boot: true,
+            points: Vec::new(),
+        };
+        let all = [SeriesKind::Guest, SeriesKind::Agent, SeriesKind::Part].map(series).to_vec();
+        let history = HistoryInfo { series: all, ..HistoryInfo::default() };
+        let seen = |uid| history.clone().seen_by(Uid::new(uid)).series.len();
+        assert_eq!([0, 1000, 1001].map(seen), [3, 3, 2]);
+    }
+}

@@ -1,5 +1,6 @@
 //! The policy as a table of worlds: what is seen, tick by tick, and what is done about it.
 
+mod foretold;
 mod guard;
 mod kept;
 mod proof;

@@ -163,3 +163,44 @@ fn who_asks_and_leaves_at_once_is_heard() {
     server.wait_until_held(0);
     assert_eq!(COUNTED.load(std::sync::atomic::Ordering::Relaxed), 200);
 }
+
+fn history(parameters: &Value) -> String {
+    json!({ "method": "io.moltdown.Watchdog.History", "parameters": parameters }).to_string()
+}
+
+#[test]
+fn the_past_is_told_of_as_much_as_is_asked() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    let reply = peer.ask(&history(&json!({ "since_seconds": 60 })));
+    let told = &reply["parameters"]["history"];
+    assert_eq!((&told["since"], told["series"].as_array().unwrap().len()), (&json!(9940), 3));
+    let reply = peer.ask(&history(&json!({})));
+    assert_eq!(reply["parameters"]["history"]["since"], json!(10_000 - 3 * 3600), "three hours");
+    let fault = json!({ "parameter": "since_seconds" });
+    assert_eq!(peer.ask(&history(&json!({ "since_seconds": "1h" })))["parameters"], fault);
+    let mut client = Client::connect(&[server.path()]).unwrap();
+    assert_eq!(client.history(Duration::from_secs(60)).unwrap().series.len(), 3);
+}
+
+/// Each may be large, so only few are made at a time; who does not wait for theirs gives the place back.
+#[test]
+fn few_are_told_of_the_past_at_once() {
+    let server = Server::start();
+    let never = history(&json!({ "since_seconds": 86_400 * 365 }));
+    let mut waiting: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    for peer in &mut waiting {
+        peer.send(&never);
+    }
+    let mut peer = server.connect();
+    let soon = history(&json!({ "since_seconds": 60 }));
+    let busy = |reply: &Value| reply["error"] == "io.moltdown.Watchdog.Busy";
+    let begun = Instant::now();
+    while !busy(&peer.ask(&soon)) {
+        assert!(begun.elapsed() < GUARD, "the places are never full");
+    }
+    drop(waiting);
+    while busy(&peer.ask(&soon)) {
+        assert!(begun.elapsed() < GUARD, "the places never come back");
+    }
+}

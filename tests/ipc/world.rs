@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use claude_watchdog::ipc::{Caller, Client, Fault, Limits, Service, bind, serve};
+use claude_watchdog::model::history::HistoryInfo;
 use claude_watchdog::model::status::{ActionInfo, StatusInfo};
 use claude_watchdog::model::{EventLog, Explanation, Pid, Uid};
 use serde_json::{Value, json};
@@ -77,6 +78,14 @@ impl Service for Published {
         self.events.clone()
     }
 
+    /// A part of user 1000's agent and the guest; one that is asked for a year never comes.
+    async fn history(&self, since: Duration) -> Result<HistoryInfo, Fault> {
+        if since.as_secs() >= 86_400 * 31 {
+            std::future::pending::<()>().await;
+        }
+        Ok(history(since))
+    }
+
     /// Agents are `claude-1`, which ends at once, `stuck`, which never does, and `another's`.
     async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, Fault> {
         assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
@@ -105,6 +114,21 @@ impl Service for Published {
         }
         Ok(explanation(pid).seen_by(reader))
     }
+}
+
+/// The guest, an agent of user 1000 and a part of that.
+pub(super) fn history(since: Duration) -> HistoryInfo {
+    let series = |kind: &str| {
+        json!({
+            "kind": kind, "id": "x", "name": null, "pid": null, "uid": 1000, "this_boot": true,
+            "points": [{ "time": 5, "seconds": 0, "min": 1, "mean": 2, "max": 3 }],
+        })
+    };
+    serde_json::from_value(json!({
+        "now": 10_000, "since": 10_000 - since.as_secs().cast_signed(), "breaks": [],
+        "series": [series("guest"), series("agent"), series("part")],
+    }))
+    .unwrap()
 }
 
 /// A process of user 1000 that belongs to no agent.

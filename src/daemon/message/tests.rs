@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, Spared};
+use crate::model::forecast::{Ceiling, ForecastLevel, Foretold};
 use crate::model::{AgentId, AgentRef, Bytes, BytesPerSecond, Pid, ProcessKey, Signal, Uid};
 
 fn key(pid: i32) -> ProcessKey {
@@ -56,6 +57,12 @@ fn requested(culprit: &Culprit, by: u32, agents: usize) -> What {
     What::Acted(Decision { cause: Cause::Request { by: Uid::new(by) }, agents, ..decision })
 }
 
+fn foretold(ceiling: Ceiling, minutes: u64) -> Foretold {
+    let eta = Duration::from_mins(minutes);
+    let level = if minutes < 10 { ForecastLevel::Runaway } else { ForecastLevel::Warn };
+    Foretold { level, ceiling, limit: Bytes::gib(13), eta, between: (eta / 2, eta * 2) }
+}
+
 fn of_guest(what: What) -> Event {
     Event { agent: None, charge: Bytes::mib(900), what }
 }
@@ -77,6 +84,11 @@ fn all() -> Vec<Event> {
         event(Bytes::gib(6), What::Widened { action: 1, culprit, whole: true }),
         event(Bytes::gib(14), What::HeldBack { actions: 1, wait: Duration::from_secs(10) }),
         event(Bytes::gib(14), What::HeldBack { actions: 3, wait: Duration::from_secs(40) }),
+        event(Bytes::gib(6), What::Foretold(foretold(Ceiling::KillLine, 42))),
+        event(Bytes::gib(6), What::Foretold(foretold(Ceiling::Heap, 2))),
+        event(Bytes::gib(6), What::Unforeseen),
+        of_guest(What::Foretold(foretold(Ceiling::Guest, 90))),
+        of_guest(What::Unforeseen),
         of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::NoAgents }),
         of_guest(What::GuestInDanger { danger: danger(12, false), why: Spared::Outside }),
         of_guest(What::GuestInDanger {
@@ -123,7 +135,7 @@ fn each_says_what_happened_and_why() {
 fn ids_are_stable_and_one_to_each_kind() {
     let by_action: HashSet<(&str, &str)> = all().iter().map(Message::of).map(|m| (m.action, m.id)).collect();
     let ids: HashSet<&str> = by_action.iter().map(|(_, id)| *id).collect();
-    assert_eq!(by_action.len(), 13);
+    assert_eq!(by_action.len(), 15);
     assert_eq!(ids.len(), 13);
     let documented = include_str!("../../../docs/journal.md");
     for (action, id) in by_action {

@@ -2,16 +2,19 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::dispatch::{Answer, EventsReply, ExplainReply, ReloadReply, StatusReply, StopReply, dispatch};
+use super::dispatch::{
+    Answer, EventsReply, ExplainReply, HistoryReply, ReloadReply, StatusReply, StopReply, dispatch,
+};
 use super::{Caller, Closing, Limits, Service};
 use crate::ipc::Fault;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
@@ -35,6 +38,8 @@ pub(super) struct Connection {
     peer: Uid,
     limits: Limits,
     closing: Closing,
+    /// Places for large answers.
+    large: Rc<Semaphore>,
     frames: Frames,
     /// The client has sent its last byte.
     ended: bool,
@@ -43,12 +48,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: UnixStream, peer: Uid, limits: Limits, closing: Closing) -> Self {
+    pub(super) fn new(
+        stream: UnixStream,
+        peer: Uid,
+        limits: Limits,
+        closing: Closing,
+        large: Rc<Semaphore>,
+    ) -> Self {
         Self {
             stream,
             peer,
             limits,
             closing,
+            large,
             frames: Frames::new(CALL_CAP),
             ended: false,
             second: (Instant::now(), 0),
@@ -95,6 +107,7 @@ impl Connection {
                     let unread = self.unread(&events, None, last);
                     self.reply(EventsReply::from(unread)).await?;
                 }
+                Ok(Answer::History(since)) => self.history(service, since).await?,
                 Ok(Answer::Stop(agent)) => {
                     let by = self.caller(service);
                     let done = self.attend(service.stop(agent, by)).await?;
@@ -109,6 +122,14 @@ impl Connection {
             self.pace().await;
         }
         Ok(())
+    }
+
+    /// What was recorded. It may be a megabyte, so there are few at a time, each until its reader has it.
+    async fn history(&mut self, service: &impl Service, since: Duration) -> io::Result<()> {
+        let places = Rc::clone(&self.large);
+        let Ok(_place) = places.try_acquire() else { return self.send(&Fault::Busy {}).await };
+        let told = self.attend(service.history(since)).await?;
+        self.answer(told.map(|history| HistoryReply { history: history.seen_by(self.peer) })).await
     }
 
     /// The status now and after every change. A reader that lags finds the newest next, never a queue of old ones.

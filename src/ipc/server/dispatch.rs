@@ -8,8 +8,15 @@ use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
 use crate::model::event_log::Unread;
+use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
 use crate::model::{EventInfo, Explanation, Pid};
+
+/// What is told of the past where nobody says how much.
+const HISTORY: Duration = Duration::from_hours(3);
+
+/// More than is kept.
+const LONGEST_HISTORY: Duration = Duration::from_hours(24 * 31);
 
 /// What a call is answered with.
 #[derive(Debug)]
@@ -24,6 +31,8 @@ pub(super) enum Answer {
     Explain(Pid),
     /// The newest events, so many; again and again where `more` was asked for.
     Events(Option<usize>),
+    /// What was recorded in so long a time.
+    History(Duration),
     /// The end of an agent.
     Stop(String),
     /// The configuration, read anew.
@@ -71,6 +80,12 @@ impl From<Unread> for EventsReply {
     }
 }
 
+/// Reply of `History`.
+#[derive(Debug, Serialize)]
+pub(super) struct HistoryReply {
+    pub(super) history: HistoryInfo,
+}
+
 /// Reply of `Stop`.
 #[derive(Debug, Serialize)]
 pub(super) struct StopReply {
@@ -98,6 +113,10 @@ pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
         }
         (INTERFACE, "Explain") => Answer::Explain(pid(parameters.take("pid")?)?),
         (INTERFACE, "Events") => Answer::Events(parameters.take_optional("last")?),
+        (INTERFACE, "History") => {
+            let since: Option<u64> = parameters.take_optional("since_seconds")?;
+            Answer::History(since.map_or(HISTORY, Duration::from_secs).min(LONGEST_HISTORY))
+        }
         (INTERFACE, "Stop") => Answer::Stop(parameters.take("agent")?),
         (INTERFACE, "Reload") => Answer::Reload,
         (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),

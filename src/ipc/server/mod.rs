@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::Fault;
 use super::codec::encode;
+use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
 use crate::model::{EventLog, Explanation, Pid, Uid};
 use connection::Connection;
@@ -28,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long whoever was asking when we leave may still be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// So many answers with the past are under way at once: each may be some megabytes, and the unit has 64.
+const LARGE_ANSWERS: usize = 4;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,9 @@ pub trait Service {
     fn verify(&self, caller: Caller, _socket: BorrowedFd<'_>) -> Caller {
         caller
     }
+
+    /// What was recorded in so long a time until now, unfiltered. It may take a moment, but not without bound.
+    fn history(&self, since: Duration) -> impl Future<Output = Result<HistoryInfo, Fault>>;
 
     /// Ends an agent; what became of it. It takes as long as that takes.
     fn stop(&self, agent: String, by: Caller) -> impl Future<Output = Result<ActionInfo, Fault>>;
@@ -98,6 +105,7 @@ async fn accept<S: Service + 'static>(
     talks: &mut JoinSet<()>,
 ) {
     let slots = Rc::new(Slots::new(limits));
+    let large = Rc::new(Semaphore::new(LARGE_ANSWERS));
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
@@ -106,7 +114,7 @@ async fn accept<S: Service + 'static>(
         };
         match accepted.and_then(|(stream, _)| admit(stream, &slots)) {
             Ok(Some((stream, peer, slot))) => {
-                let connection = Connection::new(stream, peer, limits, closing.clone());
+                let connection = Connection::new(stream, peer, limits, closing.clone(), Rc::clone(&large));
                 talks.spawn_local(talk(connection, slot, Rc::clone(&service)));
             }
             Ok(None) => tokio::task::yield_now().await,

@@ -1,0 +1,36 @@
+//! What a forecast asks for.
+
+use super::*;
+use crate::model::BytesPerSecond;
+use crate::model::forecast::{ForecastLevel, Outlook};
+
+/// A runaway that pauses for the moment it is looked at is one all the same.
+#[test]
+fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
+    let decided = |climb| {
+        let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::mib(100));
+        world.step();
+        world.engine.foresee(Outlook { level: ForecastLevel::Runaway, climb });
+        world.grow(101, Bytes::gib(40));
+        // The jump itself is long over.
+        world.after(Duration::from_secs(600)).events.iter().find_map(|event| match &event.what {
+            What::Acted(decision) => Some(decision.grace),
+            _ => None,
+        })
+    };
+    assert_eq!(decided(BytesPerSecond::default()), Some(Duration::from_secs(10)));
+    let hurried = decided(BytesPerSecond::mebi(4096)).unwrap();
+    assert!(hurried < Duration::from_secs(6), "{hurried:?}");
+
+    let mut world = World::new().agent(100, Bytes::mib(240));
+    let mut due = |level| {
+        world.engine.foresee(Outlook { level, ..Outlook::default() });
+        world.step();
+        let at = world.snapshot.at;
+        let looks =
+            |after: &u64| world.engine.glance(at + Duration::from_millis(*after), &world.snapshot.guest).look;
+        (0..20_000).step_by(500).find(looks).unwrap()
+    };
+    let levels = [ForecastLevel::None, ForecastLevel::Watch, ForecastLevel::Warn, ForecastLevel::Runaway];
+    assert_eq!(levels.map(&mut due), [10_000, 5000, 1000, 1000]);
+}
