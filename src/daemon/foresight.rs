@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::model::event::What;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
-use crate::model::history::{Series, Subject};
+use crate::model::history::{HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
 use crate::model::status::{AgentInfo, StatusInfo, Verdict};
-use crate::model::{Boottime, Bytes, BytesPerSecond, Event, Guest, ProcessKey, Snapshot, Uid};
+use crate::model::{AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, ProcessKey, Snapshot, Uid};
 use agent::AgentSight;
 use sight::{Sight, Turn};
 
@@ -76,6 +76,33 @@ impl Foresight {
         events
     }
 
+    /// Goes on from what was recorded of the agents that `snapshot` shows, before anything else was taken in. Alarms that
+    /// stand by the end of it were told by whoever recorded it.
+    pub(super) fn recall(
+        &mut self,
+        history: &HistoryInfo,
+        snapshot: &Snapshot,
+        kill_line: impl Fn(&ProcessKey) -> Bytes,
+    ) {
+        let then = |time: UnixSeconds| past(snapshot.at, history.now.0.saturating_sub(time.0));
+        for series in history.series.iter().filter(|series| series.this_boot) {
+            match series.kind {
+                SeriesKind::Guest => {
+                    self.guest.forecaster.aim(Ceiling::Guest, capacity(&snapshot.guest));
+                    self.guest.recall(&series.points, then, Boottime::default());
+                }
+                SeriesKind::Agent => {
+                    let of = |sample: &&AgentSample| Some(sample.agent.root.pid) == series.pid;
+                    let Some(sample) = snapshot.agents.iter().find(of) else { continue };
+                    let root = sample.agent.root;
+                    let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
+                    sight.recall(&series.points, then, sample, &snapshot.guest, kill_line(&root));
+                }
+                SeriesKind::Part => {}
+            }
+        }
+    }
+
     /// What the policy should know of it.
     pub(super) fn outlook(&self) -> Outlook {
         let agents = self.agents.values().map(AgentSight::level);
@@ -109,6 +136,12 @@ impl Foresight {
             status.verdict = Verdict::Warning;
         }
     }
+}
+
+/// So many seconds before `at`; what was before the boot was at the boot.
+fn past(at: Boottime, seconds: i64) -> Boottime {
+    let ago = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    Boottime::new(at.since_boot().saturating_sub(ago))
 }
 
 /// All that the guest has: when so much is used nothing can be had any more.

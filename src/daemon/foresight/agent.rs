@@ -7,7 +7,7 @@ use super::ceiling;
 use super::sight::{Sight, Turn};
 use crate::model::event::What;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::model::history::{Series, Subject};
+use crate::model::history::{PointInfo, Series, Subject, UnixSeconds};
 use crate::model::status::AgentInfo;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Guest, Pid, ProcessKey};
 use crate::policy::culprit::{Subtree, largest, subtrees};
@@ -92,6 +92,20 @@ impl AgentSight {
         told.or(heaps).map(Turn::told)
     }
 
+    /// Goes on from what was recorded of it, as long as its root has been there.
+    pub(super) fn recall(
+        &mut self,
+        points: &[PointInfo],
+        then: impl Fn(UnixSeconds) -> Boottime,
+        sample: &AgentSample,
+        guest: &Guest,
+        kill_line: Bytes,
+    ) {
+        self.ceiling = ceiling::of(sample, guest, kill_line, self.ceiling);
+        self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
+        self.own.recall(points, then, Boottime::from_ticks(sample.agent.root.start_ticks));
+    }
+
     /// Whether a part of it has ended that held some of what the agent may hold: a child of a build, a leak that was ended.
     fn has_lost(&mut self, sample: &AgentSample) -> bool {
         let now: HashMap<ProcessKey, Bytes> =
@@ -165,6 +179,11 @@ impl AgentSight {
         for culprit in &mut info.culprits {
             culprit.forecast = self.part(culprit.pid).and_then(|part| part.sight.forecast());
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn own_forecast(&self) -> Forecast {
+        self.own.forecaster.forecast()
     }
 
     fn part(&self, top: Pid) -> Option<&Part> {

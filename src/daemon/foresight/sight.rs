@@ -1,7 +1,10 @@
 //! One series, its forecaster, and what was told of it.
 
+use std::time::Duration;
+
 use crate::forecast::{Forecaster, Progress};
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Foretold};
+use crate::model::history::{PointInfo, UnixSeconds};
 use crate::model::{Boottime, Bytes};
 
 /// A series and its forecaster.
@@ -41,6 +44,25 @@ impl Sight {
         if self.forecaster.add(at, value) != Progress::Quiet {
             self.forecast = Some(self.forecaster.forecast());
         }
+    }
+
+    /// Takes in what was recorded since `from`; `then` is when that was. What it makes of it was told already.
+    pub(super) fn recall(
+        &mut self,
+        points: &[PointInfo],
+        then: impl Fn(UnixSeconds) -> Boottime,
+        from: Boottime,
+    ) {
+        for point in points {
+            let at = then(point.time);
+            if at < from {
+                continue;
+            }
+            self.take(at, point.min);
+            // A point is over before the next one begins.
+            self.take(at + Duration::from_secs(u64::from(point.seconds.saturating_sub(1))), point.max);
+        }
+        self.told = self.forecaster.level();
     }
 
     /// What is to be told, once: an alarm that begins or becomes a runaway, and its end. Where it is `known` already it

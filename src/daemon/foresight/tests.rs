@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::forecast::Foretold;
+use crate::model::history::{PointInfo, SeriesInfo};
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
 
 const LINE: Bytes = Bytes::gib(8);
@@ -228,4 +229,64 @@ fn looks_that_follow_at_once_add_nothing() {
     assert_eq!(foresight.figures()[1].1, Bytes::mib(1000));
     foresight.take(&at(2000), |_| LINE);
     assert_eq!(foresight.figures()[1].1, Bytes::mib(2000));
+}
+
+/// The same leak, with a restart of the supervisor in the middle of its alarm.
+#[test]
+fn after_a_restart_it_goes_on_from_what_was_recorded() {
+    let leak = |look: u64| agent(100, Bytes::gib(4) + Bytes::mib(1024 * look / 360));
+    let mut world = World::new();
+    world.run(200, |look| vec![leak(look)]);
+    assert_eq!(world.foretold().len(), 1, "{:?}", world.told);
+
+    let now = 1_000_000;
+    let minutes = |figure: &dyn Fn(u64) -> Bytes| -> Vec<PointInfo> {
+        let point = |minute: u64| PointInfo {
+            time: UnixSeconds(now - (200 - minute.cast_signed()) * 60),
+            seconds: 60,
+            min: figure(minute * 6),
+            mean: figure(minute * 6 + 3),
+            max: figure(minute * 6 + 5),
+        };
+        (0..200).map(point).collect()
+    };
+    let series = |kind, id: &str, pid, points| SeriesInfo {
+        kind,
+        id: id.to_owned(),
+        name: None,
+        pid,
+        uid: Uid::new(1000),
+        this_boot: true,
+        points,
+    };
+    let charge = |look: u64| leak(look).charge.total();
+    let guest = |look: u64| Bytes::gib(1) + leak(look).charge.total();
+    let history = HistoryInfo {
+        now: UnixSeconds(now),
+        since: UnixSeconds(0),
+        series: vec![
+            series(SeriesKind::Guest, "guest", None, minutes(&guest)),
+            series(SeriesKind::Agent, "claude-100", Pid::new(100), minutes(&charge)),
+            series(SeriesKind::Agent, "claude-7", Pid::new(7), minutes(&charge)),
+        ],
+        breaks: Vec::new(),
+    };
+    let mut again = World { seconds: world.seconds, ..World::new() };
+    let at = Boottime::new(Duration::from_secs(again.seconds));
+    let snapshot =
+        Snapshot { at, guest: guest_with(Bytes::gib(8)), agents: vec![leak(1200)], ..Snapshot::default() };
+    again.foresight.recall(&history, &snapshot, |_| LINE);
+    assert_eq!(again.foresight.agents.len(), 1, "who is gone is not recalled");
+    again.run(20, |look| vec![leak(1200 + look)]);
+    assert_eq!(again.told, [], "it was told before");
+    assert_eq!(again.foresight.outlook().level, ForecastLevel::Warn);
+    let before = world.foresight.agents[&key(100)].own_forecast();
+    let after = again.foresight.agents[&key(100)].own_forecast();
+    assert_eq!(after.reason.split(',').next(), before.reason.split(',').next());
+    // An agent that has begun since, under the same pid, has no such past.
+    let mut anew = World { seconds: world.seconds, ..World::new() };
+    let mut begun = leak(1200);
+    begun.agent.root.start_ticks = again.seconds * 100;
+    anew.foresight.recall(&history, &Snapshot { agents: vec![begun], ..snapshot }, |_| LINE);
+    assert_eq!(anew.foresight.agents.values().next().unwrap().level(), ForecastLevel::None);
 }

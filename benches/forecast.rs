@@ -1,0 +1,66 @@
+//! What a forecast costs: a sample, an evaluation, and the memory of a series that is a day old.
+
+use std::time::Duration;
+
+use claude_watchdog::forecast::{EVALUATED_EVERY, Forecaster};
+use claude_watchdog::model::forecast::Ceiling;
+use claude_watchdog::model::{Boottime, Bytes};
+use divan::counter::ItemsCount;
+use divan::{AllocProfiler, Bencher, black_box};
+
+/// So that what a series takes is shown beside the time: `max alloc`.
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    println!("a series: {} bytes, and what `day` allocates", size_of::<Forecaster>());
+    divan::main();
+}
+
+/// A sample each ten seconds for a day: a leak under a garbage collector, the costliest shape, all windows count.
+fn samples() -> impl Iterator<Item = (Boottime, Bytes)> {
+    (0..8640_u64).map(|n| {
+        let figure = Bytes::gib(2) + Bytes::new((n << 19) + ((n % 30) << 24));
+        (Boottime::new(Duration::from_secs(10 * n)), figure)
+    })
+}
+
+fn aged() -> (Forecaster, Boottime, Bytes) {
+    let mut forecaster = Forecaster::new(Ceiling::KillLine, Bytes::gib(13));
+    let mut last = (Boottime::default(), Bytes::ZERO);
+    for (at, figure) in samples() {
+        forecaster.add(at, figure);
+        last = (at, figure);
+    }
+    (forecaster, last.0, last.1)
+}
+
+/// One of a second's samples, nothing evaluated.
+#[divan::bench]
+fn sample(bencher: Bencher<'_, '_>) {
+    let (mut forecaster, at, figure) = aged();
+    // The first is the evaluation that is due.
+    forecaster.add(at + EVALUATED_EVERY, figure);
+    let mut step = 0;
+    bencher.bench_local(|| {
+        step += 1;
+        // Not to the next one: a hundred million samples fit in between.
+        forecaster.add(black_box(at + EVALUATED_EVERY + Duration::from_nanos(step)), black_box(figure))
+    });
+}
+
+/// One a minute: all windows, the estimate, the level, the sentence.
+#[divan::bench]
+fn evaluation(bencher: Bencher<'_, '_>) {
+    let (forecaster, at, figure) = aged();
+    bencher.with_inputs(|| forecaster.clone()).bench_local_refs(|forecaster| {
+        forecaster.add(at + EVALUATED_EVERY, black_box(figure));
+        forecaster.forecast()
+    });
+}
+
+/// A whole day; `max alloc` is what the series holds at the end, beside the value itself.
+#[divan::bench]
+fn day(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(8640_usize)).bench_local(aged);
+}
