@@ -1,7 +1,9 @@
 //! The command line as clap knows it; help, man pages and completions come from here.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -140,6 +142,12 @@ pub(super) struct Health {
     /// Print one line of at most 80 columns, within 50 ms: for a prompt or a tmux status line
     #[arg(long, conflicts_with = "json")]
     pub(super) oneline: bool,
+    /// Show how memory went and where it leads: a chart, the rate, the forecast
+    #[arg(long, short, conflicts_with = "oneline")]
+    pub(super) trend: bool,
+    /// With --trend: of how much time, 1m to 30d
+    #[arg(long, value_name = "TIME", default_value = "3h", value_parser = since, requires = "trend")]
+    pub(super) since: Duration,
     /// No colour, whatever the terminal can do (so does `NO_COLOR`)
     #[arg(long)]
     pub(super) no_color: bool,
@@ -228,6 +236,13 @@ fn bytes(text: &str) -> Result<Bytes, String> {
         Ok(_) => Err("it takes a size like 13G, not a share".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// How much of the past is asked for. The record keeps 30 days.
+fn since(text: &str) -> Result<Duration, String> {
+    const RANGE: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(30 * 24);
+    let time = humantime::parse_duration(text).ok().filter(|time| RANGE.contains(time));
+    time.ok_or_else(|| "it takes a time from 1m to 30d, like 90m, 6h or 2d".to_owned())
 }
 
 fn pid(text: &str) -> Result<Pid, String> {

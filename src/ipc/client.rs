@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::{Call, Frames, RawReply, encode};
 use super::dial::dial;
 use super::{Fault, INTERFACE};
+use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
 use crate::model::{EventInfo, Explanation, Pid, Uid};
 
@@ -201,6 +202,23 @@ impl Client {
         }
         let call = self.with(Call::of(method("Status")), &Question { max_wait_ms: wait.as_millis() })?;
         self.call::<Status>(&call).map(|answer| answer.status)
+    }
+
+    /// What was recorded of so much time until now.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path.
+    pub fn history(&mut self, since: Duration) -> Result<HistoryInfo, ClientError> {
+        #[derive(Serialize)]
+        struct Question {
+            since_seconds: u64,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            history: HistoryInfo,
+        }
+        let call = self.with(Call::of(method("History")), &Question { since_seconds: since.as_secs() })?;
+        self.call::<Answer>(&call).map(|answer| answer.history)
     }
 
     /// What the supervisor makes of one process.
