@@ -3,13 +3,13 @@
 mod actions;
 mod agents;
 mod command;
-mod foretold;
+pub(super) mod foretold;
 mod oneline;
 mod summary;
 pub mod trend;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::terminal::{Clock, Page, Paint, Style, to_json};
 use crate::model::guest::Pressure;

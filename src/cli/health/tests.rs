@@ -15,7 +15,7 @@ use crate::model::status::{
 };
 use crate::model::{Bytes, Pid, Uid};
 
-pub(super) fn calm() -> StatusInfo {
+pub(in crate::cli) fn calm() -> StatusInfo {
     let stall = |avg10| Stall { avg10, ..Stall::default() };
     StatusInfo {
         supervisor: None,
@@ -35,7 +35,7 @@ pub(super) fn calm() -> StatusInfo {
     }
 }
 
-pub(super) fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
+pub(in crate::cli) fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
     let pid = Pid::new(pid).unwrap();
     AgentInfo {
         id: format!("{rule}-{pid}"),

@@ -82,6 +82,7 @@ fn bridge(
     }
 }
 
+/// Of the points of a column.
 #[derive(Clone, Copy, Default)]
 struct Sum {
     min: Option<Bytes>,
@@ -104,5 +105,61 @@ impl Sum {
     fn column(self) -> Option<Column> {
         let mean = u64::try_from(self.weighted.checked_div(self.seconds)?).unwrap_or(u64::MAX);
         self.min.map(|min| Column { min, mean: Bytes::new(mean), max: self.max })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::history::{BreakKind, HistoryInfo};
+
+    /// Twenty columns of a minute each, from 0 s.
+    fn window() -> Window {
+        let (now, since) = (UnixSeconds(1200), UnixSeconds(0));
+        Window::of(&HistoryInfo { now, since, ..HistoryInfo::default() }, 20)
+    }
+
+    fn point(time: i64, seconds: u32, bytes: [u64; 3]) -> PointInfo {
+        let [min, mean, max] = bytes.map(Bytes::new);
+        PointInfo { time: UnixSeconds(time), seconds, min, mean, max }
+    }
+
+    fn look(time: i64, bytes: u64) -> PointInfo {
+        point(time, 0, [bytes; 3])
+    }
+
+    /// Lowest to highest of each column.
+    fn shown(points: &[PointInfo], breaks: &[BreakInfo]) -> String {
+        let columns = gather(points, breaks, &window());
+        let one =
+            |column: &Option<Column>| column.map_or(" -".to_owned(), |c| format!(" {}..{}", c.min, c.max));
+        columns.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_column_holds_the_extremes_and_the_mean_by_time() {
+        let points = [point(0, 30, [10, 20, 90]), point(30, 10, [5, 60, 70]), point(60, 120, [1, 2, 3])];
+        let columns = gather(&points, &[], &window());
+        let [min, mean, max] = [5, 30, 90].map(Bytes::new);
+        assert_eq!(columns.first(), Some(&Some(Column { min, mean, max })));
+        assert_eq!(columns.iter().flatten().count(), 3, "a point of two minutes is in two columns");
+    }
+
+    #[test]
+    fn looks_that_are_seldom_leave_no_gap_and_a_silence_does() {
+        let points = [look(0, 1), look(150, 7), look(1200, 9)];
+        let nothing = " -".repeat(16);
+        assert_eq!(shown(&points, &[]), format!(" 1..1 1..1 7..7{nothing} 9..9"));
+    }
+
+    #[test]
+    fn a_break_is_blank_and_what_it_hides_stands_beside_it() {
+        let broken = BreakInfo { time: UnixSeconds(90), kind: BreakKind::Boot, seconds: None };
+        let points = [look(10, 2), look(70, 8), look(100, 1), look(150, 3), look(200, 4)];
+        let nothing = " -".repeat(16);
+        assert_eq!(shown(&points, std::slice::from_ref(&broken)), format!(" 2..8 - 1..3 4..4{nothing}"));
+        // One of just now does not hide what stands now.
+        let now = BreakInfo { time: UnixSeconds(1190), ..broken };
+        assert!(shown(&[look(1100, 2), look(1195, 5)], &[now]).ends_with(" 2..2 - 5..5"));
     }
 }

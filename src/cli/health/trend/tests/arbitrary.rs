@@ -28,8 +28,8 @@ fn time() -> impl Strategy<Value = UnixSeconds> {
 
 fn series(names: Vec<String>) -> impl Strategy<Value = SeriesInfo> {
     let kind = prop::sample::select(vec![SeriesKind::Guest, SeriesKind::Agent, SeriesKind::Part]);
-    let named = if names.is_empty() { text().boxed() } else { prop::sample::select(names).boxed() };
-    let id = prop_oneof![text(), named];
+    let known = if names.is_empty() { text().boxed() } else { prop::sample::select(names).boxed() };
+    let id = prop_oneof![text(), known];
     (kind, id, option::of(text()), option::of(pid()), uid(), any::<bool>(), vec(point(), 0..60)).prop_map(
         |(kind, id, name, pid, uid, this_boot, points)| SeriesInfo {
             kind,
