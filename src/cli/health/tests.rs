@@ -154,6 +154,20 @@ fn what_is_foretold_has_a_line() {
 }
 
 #[test]
+fn what_is_no_time_is_not_told_as_one() {
+    for seconds in [None, Some(f64::NAN), Some(f64::INFINITY)] {
+        let mut status = calm();
+        let foretold = Forecast { eta_high_seconds: seconds, ..forecast(ForecastLevel::Warn, 34.0) };
+        status.agents[0].forecast = Some(foretold);
+        assert!(
+            plain(&status).contains("foretold: no time can be given: its floor rose"),
+            "{}",
+            plain(&status)
+        );
+    }
+}
+
+#[test]
 fn ok() {
     assert_snapshot!(plain(&calm()));
 }
@@ -279,6 +293,9 @@ fn a_line_for_a_prompt() {
     foretold.guest.forecast = Some(forecast(ForecastLevel::Watch, 2.0));
     foretold.agents[0].forecast = Some(forecast(ForecastLevel::Warn, 34.0));
     foretold.agents[1].forecast = Some(forecast(ForecastLevel::Runaway, 8.0));
+    let third =
+        AgentInfo { forecast: Some(forecast(ForecastLevel::Warn, 20.0)), ..agent("amp", 9, Bytes::gib(1)) };
+    foretold.agents.push(third);
     let mut silenced = named.clone();
     silenced.agents[0].forecast = Some(silent(ForecastLevel::Warn, "stable", "no lasting growth"));
     let all = [

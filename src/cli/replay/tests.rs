@@ -98,4 +98,10 @@ fn a_point_is_its_lowest_and_its_highest_in_order_of_time() {
     let far = [point(i64::MIN, u32::MAX), point(i64::MAX, u32::MAX)];
     assert_eq!(samples(&far).len(), 4);
     assert!(samples(&[]).is_empty());
+    let most = PointInfo { max: Bytes::new(u64::MAX), ..point(0, u32::MAX) };
+    let points = vec![far[0], most, far[1], point(-1, 0)];
+    let series = SeriesInfo { points, ..grown(SeriesKind::Agent, "claude-1", 1, 1, 0) };
+    assert!(
+        render(&series, &told(&series, Said::default()), &clock()).contains("would have been acted upon")
+    );
 }

@@ -149,6 +149,7 @@ mod tests {
     fn looks_that_are_seldom_leave_no_gap_and_a_silence_does() {
         let points = [look(0, 1), look(150, 7), look(1200, 9)];
         let nothing = " -".repeat(16);
+        assert!(shown(&[look(60, 5)], &[]).starts_with(" - 5..5 -"), "a look as a column begins is in it");
         assert_eq!(shown(&points, &[]), format!(" 1..1 1..1 7..7{nothing} 9..9"));
     }
 

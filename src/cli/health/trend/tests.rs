@@ -203,7 +203,7 @@ fn many_agents_and_those_that_ended_and_hostile_names() {
     // The same name before the guest was started is another agent.
     let before =
         SeriesInfo { this_boot: false, ..series(SeriesKind::Agent, "claude-1234", points(190, |_| 900.0)) };
-    history.series.insert(0, before);
+    history.series.push(before);
     let text = page(&(status, history));
     assert!(text.lines().all(|line| line == shown(line)), "{text}");
     let place = |name| text.find(name).unwrap();
