@@ -1,45 +1,18 @@
 //! A chart: a filled area over time, its scale, its ceiling.
 
+use super::axis::ticks;
 use super::cells::{Glyphs, cell, is_range};
 use super::columns::Column;
 use super::scale::Scale;
 use super::window::Window;
-use crate::cli::terminal::{Clock, Page, Paint, cut, day, hour};
+use crate::cli::terminal::{Clock, Page, Paint, cut};
 use crate::model::Bytes;
-use crate::model::history::UnixSeconds;
 
 /// Columns of the figures and the axis, left of the area.
 pub(super) const GUTTER: usize = FIGURES + 2;
 
 /// Columns of the figures: `1023M` and a little air.
 const FIGURES: usize = 6;
-
-/// Columns from one time to the next, at least: `26 Nov` and air.
-const APART: i64 = 12;
-
-/// Where the clock was set, two times may be closer than that; not so close that they touch.
-const CLOSEST: usize = 8;
-
-/// Steps of the time axis in seconds.
-const STEPS: [i64; 16] = [
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    10_800,
-    21_600,
-    43_200,
-    DAY,
-    2 * DAY,
-    5 * DAY,
-    10 * DAY,
-    30 * DAY,
-];
-const DAY: i64 = 86_400;
 
 /// What all charts of a page have in common.
 #[derive(Clone, Copy, Debug)]
@@ -162,24 +135,6 @@ impl<'a> Chart<'a> {
 /// `kill line 13G`.
 fn name(line: Line) -> String {
     format!("{} {}", line.name, line.at)
-}
-
-/// Round times of the clock on the wall, each with its column.
-fn ticks(window: &Window, clock: &Clock) -> Vec<(usize, String)> {
-    let columns = i64::try_from(window.columns).unwrap_or(1);
-    let wanted = (i128::from(window.seconds()) * i128::from(APART) / i128::from(columns.max(1))).max(1);
-    let step = STEPS.into_iter().find(|step| i128::from(*step) >= wanted).unwrap_or(30 * DAY);
-    let slot = |time: UnixSeconds| clock.local(UnixSeconds(time.0.saturating_sub(1))).div_euclid(step);
-    let mut times: Vec<(usize, String)> = Vec::new();
-    for column in 0..window.columns {
-        let (before, within) = (slot(window.begins(column)), slot(window.begins(column + 1)));
-        let is_far = times.last().is_none_or(|(last, _)| column >= last + CLOSEST);
-        if before != within && is_far {
-            let local = within.saturating_mul(step);
-            times.push((column, if local.rem_euclid(DAY) == 0 { day(local) } else { hour(local) }));
-        }
-    }
-    times
 }
 
 /// Cells of one colour side by side: painted once.

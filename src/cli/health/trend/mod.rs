@@ -1,5 +1,6 @@
 //! `vm-health-check --trend`: how memory went, and where it leads.
 
+mod axis;
 mod breaks;
 mod cells;
 mod chart;

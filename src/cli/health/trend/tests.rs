@@ -232,6 +232,7 @@ fn programs_get_one_object() {
     history.series = vec![
         series(SeriesKind::Guest, "guest", point.clone()),
         series(SeriesKind::Agent, "claude-1234", point.clone()),
+        SeriesInfo { this_boot: false, name: Some("another".into()), ..part.clone() },
         part,
         series(SeriesKind::Agent, "codex-9", point),
     ];
