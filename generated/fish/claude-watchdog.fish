@@ -43,9 +43,11 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" 
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l dry-run -d 'Say what would be done, send no signal'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -s h -l help -d 'Print help'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l since -d 'With --trend: of how much time, 1m to 30d' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l json -d 'Print everything as one JSON object'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l oneline -d 'Print one line of at most 80 columns, within 50 ms: for a prompt or a tmux status line'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -s t -l trend -d 'Show how memory went and where it leads: a chart, the rate, the forecast'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l no-color -d 'No colour, whatever the terminal can do (so does `NO_COLOR`)'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -s h -l help -d 'Print help'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand explain" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
@@ -66,8 +68,11 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand reload" 
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l limit -d 'What is foretold [default: the kill line]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l warn -d 'The warn line [default: 8G; where another kill line is set, 55/85 of it]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l kill -d 'The kill line [default: the limit, else 13G]' -r
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l since -d 'With --from-history: of how much time, 1m to 30d' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l samples -d 'Print forecasts, too'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l from-history -d 'What the supervisor has recorded, instead of a file'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l json -d 'With --from-history: print JSON Lines, as is done of a file'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand check-config" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand check-config" -l json -d 'Print everything as one JSON object'

@@ -1,7 +1,9 @@
 //! The command line as clap knows it; help, man pages and completions come from here.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -52,7 +54,12 @@ pub(super) enum Command {
 const HEALTH_HELP: &str = "\
 Exit status: 0 all is well, 1 warning, 2 critical, 3 no supervisor answers.
 
-Example: vm-health-check --json | jq '.agents[] | {id, charge, level}'";
+With --trend and --json each agent has its points ({\"time\",\"seconds\",\"min\",
+\"mean\",\"max\"}, oldest first), its forecast and a word: stable, growing,
+shrinking, insufficient_data or oom_predicted:MINUTES.
+
+Example: vm-health-check --json | jq '.agents[] | {id, charge, level}'
+Example: vm-health-check --trend --since 6h";
 
 const EXPLAIN_HELP: &str = "\
 Exit status: 0 explained, 1 there is no such process, 3 explained, but no
@@ -96,8 +103,13 @@ of time. What would be done is printed as JSON Lines: {\"seconds\",\"action\",\"
 with warn, recovered or kill; with --samples also {\"seconds\",\"bytes\",\"forecast\"},
 once a minute of the trace and at once when the level changes.
 
+With --from-history it is what the supervisor has recorded: of the guest, and of
+each agent against its own lines, or against those that are set here. A span of
+the record counts as its lowest and its highest figure. For people, unless --json
+is given; objects then have \"series\", too, and \"seconds\" since 1970.
+
 Exit status: 0 replayed; 65 the trace is wrong, and standard error says where;
-2 the arguments are; 1 it failed.
+2 the arguments are; 3 no supervisor answers; 1 it failed.
 
 Example: claude-watchdog replay --limit 13G --samples trace.csv";
 
@@ -133,6 +145,7 @@ pub(super) struct Daemon {
 
 /// Options of `health`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Health {
     /// Print everything as one JSON object
     #[arg(long)]
@@ -140,6 +153,12 @@ pub(super) struct Health {
     /// Print one line of at most 80 columns, within 50 ms: for a prompt or a tmux status line
     #[arg(long, conflicts_with = "json")]
     pub(super) oneline: bool,
+    /// Show how memory went and where it leads: a chart, the rate, the forecast
+    #[arg(long, short, conflicts_with = "oneline")]
+    pub(super) trend: bool,
+    /// With --trend: of how much time, 1m to 30d
+    #[arg(long, value_name = "TIME", default_value = "3h", value_parser = since, requires = "trend")]
+    pub(super) since: Duration,
     /// No colour, whatever the terminal can do (so does `NO_COLOR`)
     #[arg(long)]
     pub(super) no_color: bool,
@@ -202,9 +221,18 @@ pub(super) struct Replay {
     /// Print forecasts, too
     #[arg(long)]
     pub(super) samples: bool,
+    /// What the supervisor has recorded, instead of a file
+    #[arg(long, conflicts_with = "file")]
+    pub(super) from_history: bool,
+    /// With --from-history: of how much time, 1m to 30d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = since, conflicts_with = "file")]
+    pub(super) since: Duration,
+    /// With --from-history: print JSON Lines, as is done of a file
+    #[arg(long)]
+    pub(super) json: bool,
     /// The trace
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "from_history")]
+    pub(super) file: Option<PathBuf>,
 }
 
 /// Options of `check-config`.
@@ -228,6 +256,13 @@ fn bytes(text: &str) -> Result<Bytes, String> {
         Ok(_) => Err("it takes a size like 13G, not a share".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// How much of the past is asked for. The record keeps 30 days.
+fn since(text: &str) -> Result<Duration, String> {
+    const RANGE: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(30 * 24);
+    let time = humantime::parse_duration(text).ok().filter(|time| RANGE.contains(time));
+    time.ok_or_else(|| "it takes a time from 1m to 30d, like 90m, 6h or 2d".to_owned())
 }
 
 fn pid(text: &str) -> Result<Pid, String> {
@@ -276,6 +311,15 @@ mod tests {
         let of = |line: &str| by_name(line.split(' ').map(OsString::from)).join(" ".as_ref());
         assert_eq!(of("/usr/bin/vm-health-check --json"), "claude-watchdog health --json");
         assert_eq!(of("/usr/bin/claude-watchdog daemon"), "claude-watchdog daemon");
+    }
+
+    #[test]
+    fn the_past_is_asked_for_in_times_that_are_kept() {
+        assert_eq!(since("6h"), Ok(Duration::from_hours(6)));
+        assert_eq!((since("1m").is_ok(), since("30d").is_ok()), (true, true));
+        for wrong in ["59s", "30d 1s", "6", "", "-1h", "three hours", "99999999999999999999y"] {
+            assert!(since(wrong).is_err_and(|why| why.contains("from 1m to 30d")), "{wrong}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Explain(options) => explain::run(&options, socket),
         Command::Events(options) => events::run(&options, socket),
         Command::Stop(options) => stop::run(&options, socket),
-        Command::Replay(options) => replay::run(&options),
+        Command::Replay(options) => replay::run(&options, socket),
         Command::Reload => reload::run(socket),
     }
 }

@@ -431,6 +431,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_recorded_is_asked_for_in_seconds() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+        let supervisor = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("called");
+            let mut call = vec![0; 1024];
+            let count = stream.read(&mut call).expect("a call");
+            let reply = br#"{"parameters":{"history":{"now":9,"since":2,"series":[],"breaks":[]}}}"#;
+            stream.write_all(&[reply.as_slice(), b"\0"].concat()).expect("taken");
+            call.truncate(count);
+            String::from_utf8(call).expect("text")
+        });
+        let mut client = Client::connect(&[path]).expect("connected");
+        let history = client.history(Duration::from_mins(90)).expect("an answer");
+        assert_eq!((history.now.0, history.since.0), (9, 2));
+        let call = r#"{"method":"io.moltdown.Watchdog.History","parameters":{"since_seconds":5400}}"#;
+        assert_eq!(supervisor.join().expect("no panic"), format!("{call}\0"));
+    }
+
+    #[test]
     fn an_absent_supervisor_is_told_with_where_it_was_sought_and_what_to_do() {
         let error =
             Client::connect(&["/nowhere/a".into(), "/nowhere/b".into()]).expect_err("nobody is there");

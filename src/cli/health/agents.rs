@@ -1,6 +1,7 @@
 //! The table of agents.
 
-use crate::cli::terminal::{Page, Paint, cut_start, shown, width};
+use super::foretold;
+use crate::cli::terminal::{Clock, Page, Paint, cut_start, shown, width};
 use crate::model::Bytes;
 use crate::model::status::{AgentInfo, AgentLevel};
 
@@ -37,7 +38,7 @@ impl Columns {
 }
 
 /// Every agent in a line, and below it what there is to say of it.
-pub(super) fn table(page: &mut Page, agents: &[AgentInfo]) {
+pub(super) fn table(page: &mut Page, agents: &[AgentInfo], clock: &Clock) {
     if agents.is_empty() {
         return;
     }
@@ -51,7 +52,7 @@ pub(super) fn table(page: &mut Page, agents: &[AgentInfo]) {
     page.to(columns.place).paint(Paint::Heading, "WHERE").end();
     for agent in agents {
         row(page, &columns, agent);
-        asides(page, agent);
+        asides(page, agent, clock);
     }
 }
 
@@ -83,10 +84,13 @@ fn line(line: Bytes) -> String {
     if line == Bytes::ZERO { "-".to_owned() } else { line.to_string() }
 }
 
-fn asides(page: &mut Page, agent: &AgentInfo) {
+fn asides(page: &mut Page, agent: &AgentInfo, clock: &Clock) {
     let mut aside = |text: String| {
         page.to(2).paint(Paint::Aside, &text).end();
     };
+    if let Some(text) = agent.forecast.as_ref().and_then(|forecast| foretold::aside(forecast, clock)) {
+        aside(format!("foretold: {text}"));
+    }
     // Of an agent far from its lines nothing would be ended, so nobody needs to know what.
     if let Some(culprit) = agent.culprits.first().filter(|_| agent.level != AgentLevel::Ok) {
         let command = culprit.command.as_deref().map(|command| format!(": {command}")).unwrap_or_default();

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{exit_code, render_json, render_line, render_plain};
+use super::{exit_code, render_json, render_line, render_plain, trend};
 use crate::cli::args::Health;
 use crate::cli::exit;
-use crate::cli::terminal::{Style, print};
+use crate::cli::terminal::{Clock, Style, print};
 use crate::daemon::one_look;
 use crate::ipc::{Client, ClientError, paths};
 use crate::linux::proc::{Proc, ReadError};
@@ -26,6 +26,9 @@ pub(in crate::cli) fn run(options: &Health, socket: Option<&Path>) -> ExitCode {
     if options.oneline {
         return line(options, socket);
     }
+    if options.trend {
+        return trend::run(options, socket);
+    }
     let asked = Client::connect(&paths::candidates(socket)).and_then(|mut client| client.status());
     let status = match asked {
         Ok(status) => status,
@@ -40,7 +43,7 @@ pub(in crate::cli) fn run(options: &Health, socket: Option<&Path>) -> ExitCode {
             Err(error) => return exit::fail(&error, 3),
         }
     } else {
-        render_plain(&status, &Style::for_stdout(options.no_color))
+        render_plain(&status, &Clock::here(), &Style::for_stdout(options.no_color))
     };
     match print(&text) {
         Ok(()) => ExitCode::from(exit_code(status.verdict)),
@@ -56,7 +59,7 @@ fn line(options: &Health, socket: Option<&Path>) -> ExitCode {
         Ok(status) => status,
         Err(error) => return exit::fail(&error, 3),
     };
-    match print(&render_line(&status, &Style::for_stdout(options.no_color))) {
+    match print(&render_line(&status, &Clock::here(), &Style::for_stdout(options.no_color))) {
         Ok(()) => ExitCode::from(exit_code(status.verdict)),
         Err(error) => exit::fail(&format_args!("cannot write: {error}"), 3),
     }
@@ -91,7 +94,7 @@ fn without_answer(why: &ClientError) -> Result<StatusInfo, ReadError> {
 }
 
 /// What `/proc` can tell, and why nobody watches.
-fn without_supervisor(why: &ClientError) -> Result<StatusInfo, ReadError> {
+pub(super) fn without_supervisor(why: &ClientError) -> Result<StatusInfo, ReadError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let mut status = one_look(Path::new("/proc"), (uid != Uid::ROOT).then_some(uid))?;
     status.notes.insert(0, why.to_string());

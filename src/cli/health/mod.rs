@@ -3,13 +3,15 @@
 mod actions;
 mod agents;
 mod command;
+pub(super) mod foretold;
 mod oneline;
 mod summary;
+pub mod trend;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
-use super::terminal::{Page, Paint, Style, to_json};
+use super::terminal::{Clock, Page, Paint, Style, to_json};
 use crate::model::guest::Pressure;
 use crate::model::status::{GuestInfo, StatusInfo, SupervisorInfo, Verdict};
 
@@ -40,7 +42,7 @@ pub fn render_json(status: &StatusInfo) -> serde_json::Result<String> {
 
 /// The page for people: at most 80 columns, and nothing in it that a terminal would obey but the colours of `style`.
 #[must_use]
-pub fn render_plain(status: &StatusInfo, style: &Style) -> String {
+pub fn render_plain(status: &StatusInfo, clock: &Clock, style: &Style) -> String {
     let mut page = Page::new(*style);
     let (word, paint) = painted_word(status.verdict);
     page.paint(paint, word).to(VALUES);
@@ -52,11 +54,11 @@ pub fn render_plain(status: &StatusInfo, style: &Style) -> String {
         }
     }
     page.end();
-    guest(&mut page, &status.guest);
+    guest(&mut page, &status.guest, clock);
     if let Some(late) = status.supervisor.as_ref().and_then(late) {
         page.put("Watchdog").to(VALUES).wrapped(VALUES, &late);
     }
-    agents::table(&mut page, &status.agents);
+    agents::table(&mut page, &status.agents, clock);
     actions::list(&mut page, &status.actions);
     if status.verdict != Verdict::Unknown && !status.notes.is_empty() {
         page.end().paint(Paint::Heading, "Notes").end();
@@ -77,7 +79,7 @@ fn painted_word(verdict: Verdict) -> (&'static str, Paint) {
     }
 }
 
-fn guest(page: &mut Page, guest: &GuestInfo) {
+fn guest(page: &mut Page, guest: &GuestInfo, clock: &Clock) {
     page.put("Memory").to(VALUES);
     page.put(&format!("{} of {} available", guest.mem_available, guest.mem_total)).end();
     page.put("Swap").to(VALUES);
@@ -91,6 +93,9 @@ fn guest(page: &mut Page, guest: &GuestInfo) {
         Some(pressure) => page.put(&pressed(pressure)).end(),
         None => page.put("not kept by this kernel").end(),
     };
+    if let Some(text) = guest.forecast.as_ref().and_then(|forecast| foretold::aside(forecast, clock)) {
+        page.put("Foretold").to(VALUES).wrapped(VALUES, &text);
+    }
 }
 
 /// How the supervisor itself is, where that is worth a line: it waits for memory like everybody else.

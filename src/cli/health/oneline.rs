@@ -1,12 +1,15 @@
 //! The verdict in one line, for a prompt or the status line of a terminal multiplexer.
 
-use super::{painted_word, summary};
-use crate::cli::terminal::{Style, WIDTH, cut, shown, width};
+use super::{foretold, painted_word, summary};
+use crate::cli::terminal::{Clock, Style, WIDTH, cut, shown, width};
 use crate::model::status::{StatusInfo, Verdict};
 
-/// One line of at most 80 columns that nothing in it can break: the word, why, and what the guest has left.
+/// What is foretold leaves room for the rest.
+const LONGEST_FORETOLD: usize = 40;
+
+/// One line of at most 80 columns that nothing in it can break: the word, why, what is foretold, and what the guest has left.
 #[must_use]
-pub fn render_line(status: &StatusInfo, style: &Style) -> String {
+pub fn render_line(status: &StatusInfo, clock: &Clock, style: &Style) -> String {
     let (word, paint) = painted_word(status.verdict);
     let why = match (status.verdict, status.notes.first()) {
         // Nobody watches, or nobody answered in time: that is what there is to say.
@@ -16,7 +19,10 @@ pub fn render_line(status: &StatusInfo, style: &Style) -> String {
     let largest = status.agents.iter().max_by_key(|agent| agent.charge);
     let largest = largest.filter(|_| status.verdict == Verdict::Ok);
     let largest = largest.map(|agent| format!(", largest {}", agent.charge)).unwrap_or_default();
-    let left = format!("{largest}; {} available", status.guest.mem_available);
+    // What is to come is more than what is.
+    let said = foretold::nearest(status, clock)
+        .map_or(largest, |foretold| format!("; {}", cut(&foretold, LONGEST_FORETOLD)));
+    let left = format!("{said}; {} available", status.guest.mem_available);
     let room = WIDTH.saturating_sub(width(word) + 1 + width(&left));
     format!("{} {}{left}\n", style.paint(paint, word), cut(&shown(&why), room))
 }

@@ -1,19 +1,21 @@
 //! What the page looks like, and what it never does.
 
-mod arbitrary;
+pub(super) mod arbitrary;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::{exit_code, render_json, render_line, render_plain};
-use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::cli::terminal::{Clock, Style, WIDTH, shown, width};
+use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
 use crate::model::guest::{Pressure, Stall};
+use crate::model::history::UnixSeconds;
 use crate::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
 use crate::model::{Bytes, Pid, Uid};
 
-fn calm() -> StatusInfo {
+pub(in crate::cli) fn calm() -> StatusInfo {
     let stall = |avg10| Stall { avg10, ..Stall::default() };
     StatusInfo {
         supervisor: None,
@@ -33,7 +35,7 @@ fn calm() -> StatusInfo {
     }
 }
 
-fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
+pub(in crate::cli) fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
     let pid = Pid::new(pid).unwrap();
     AgentInfo {
         id: format!("{rule}-{pid}"),
@@ -96,7 +98,74 @@ fn action() -> ActionInfo {
 }
 
 fn plain(status: &StatusInfo) -> String {
-    render_plain(status, &Style::plain())
+    render_plain(status, &clock(), &Style::plain())
+}
+
+/// 2026-11-25 15:06 in Berlin.
+pub(super) fn clock() -> Clock {
+    let berlin = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    Clock::new(UnixSeconds(1_795_615_560), berlin)
+}
+
+/// That the kill line is reached after so many minutes, by an interval of a half to the double.
+pub(super) fn forecast(level: ForecastLevel, minutes: f64) -> Forecast {
+    Forecast {
+        level,
+        trend: format!("oom_predicted:{minutes:.0}"),
+        bytes_per_hour: Some(2100 << 20),
+        ceiling: Ceiling::KillLine,
+        ceiling_bytes: Bytes::gib(13),
+        eta_seconds: Some(minutes * 60.0),
+        eta_low_seconds: Some(minutes * 30.0),
+        eta_high_seconds: Some(minutes * 120.0),
+        reason: "its floor rose in 7 of the last 7 spans of 3 min, as longer windows say too, largest step 17 % of the growth; it is at 9.4G".into(),
+    }
+}
+
+/// None to be seen, with why.
+pub(super) fn silent(level: ForecastLevel, trend: &str, reason: &str) -> Forecast {
+    Forecast {
+        trend: trend.into(),
+        bytes_per_hour: Some(-(3 << 20)),
+        eta_seconds: None,
+        eta_low_seconds: None,
+        eta_high_seconds: None,
+        reason: reason.into(),
+        ..forecast(level, 0.0)
+    }
+}
+
+#[test]
+fn what_is_foretold_has_a_line() {
+    let mut status = calm();
+    let whole = Forecast {
+        ceiling: Ceiling::Guest,
+        ceiling_bytes: Bytes::mib(18_022),
+        ..forecast(ForecastLevel::Watch, 600.0)
+    };
+    status.guest.forecast = Some(whole);
+    status.agents[0].forecast = Some(forecast(ForecastLevel::Warn, 34.0));
+    status.agents[1].forecast =
+        Some(silent(ForecastLevel::Warn, "growing", "it grew before, and has stopped"));
+    let quiet = silent(ForecastLevel::None, "stable", "no lasting growth");
+    status.agents.push(AgentInfo { forecast: Some(quiet), ..agent("amp", 9, Bytes::gib(1)) });
+    assert_snapshot!(plain(&status));
+    // The verdict is the lines', and so is the exit code.
+    assert!(plain(&status).starts_with("OK "), "{}", plain(&status));
+}
+
+#[test]
+fn what_is_no_time_is_not_told_as_one() {
+    for seconds in [None, Some(f64::NAN), Some(f64::INFINITY)] {
+        let mut status = calm();
+        let foretold = Forecast { eta_high_seconds: seconds, ..forecast(ForecastLevel::Warn, 34.0) };
+        status.agents[0].forecast = Some(foretold);
+        assert!(
+            plain(&status).contains("foretold: no time can be given: its floor rose"),
+            "{}",
+            plain(&status)
+        );
+    }
 }
 
 #[test]
@@ -196,7 +265,7 @@ fn hostile_text_and_wide_text() {
 fn colour_adds_nothing_but_colour() {
     let mut status = grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical);
     status.actions = vec![action()];
-    let coloured = render_plain(&status, &Style::coloured());
+    let coloured = render_plain(&status, &clock(), &Style::coloured());
     assert!(coloured.starts_with("\x1b[1;31mCRITICAL\x1b[0m"), "{coloured}");
     let codes = ["1", "2", "32", "33", "1;31", "0"].map(|code| format!("\x1b[{code}m"));
     let stripped = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
@@ -214,13 +283,22 @@ fn scripts_get_one_line_of_json_and_an_exit_code() {
 
 #[test]
 fn a_line_for_a_prompt() {
-    let line = |status: &StatusInfo| render_line(status, &Style::plain());
+    let line = |status: &StatusInfo| render_line(status, &clock(), &Style::plain());
     let mut unknown = calm();
     unknown.verdict = Verdict::Unknown;
     unknown.notes = vec!["the supervisor did not answer within 50ms".into()];
     let mut named = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
     named.agents[0].id = "a-rule-with-a-rather-long-name\u{1b}[2J\n-and-more-of-it-1234567".into();
     let nobody = StatusInfo { agents: vec![], ..calm() };
+    let mut foretold = calm();
+    foretold.guest.forecast = Some(forecast(ForecastLevel::Watch, 2.0));
+    foretold.agents[0].forecast = Some(forecast(ForecastLevel::Warn, 34.0));
+    foretold.agents[1].forecast = Some(forecast(ForecastLevel::Runaway, 8.0));
+    let third =
+        AgentInfo { forecast: Some(forecast(ForecastLevel::Warn, 20.0)), ..agent("amp", 9, Bytes::gib(1)) };
+    foretold.agents.push(third);
+    let mut silenced = named.clone();
+    silenced.agents[0].forecast = Some(silent(ForecastLevel::Warn, "stable", "no lasting growth"));
     let all = [
         calm(),
         nobody,
@@ -228,16 +306,18 @@ fn a_line_for_a_prompt() {
         named,
         grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical),
         unknown,
+        foretold,
+        silenced,
     ];
     assert_snapshot!(all.iter().map(line).collect::<String>());
-    let coloured = render_line(&all[4], &Style::coloured());
+    let coloured = render_line(&all[4], &clock(), &Style::coloured());
     assert!(coloured.starts_with("\u{1b}[1;31mCRITICAL\u{1b}[0m "), "{coloured}");
 }
 
 proptest! {
     #[test]
     fn no_line_is_wider_than_a_terminal_or_more_than_one(status in arbitrary::status()) {
-        let line = render_line(&status, &Style::plain());
+        let line = render_line(&status, &clock(), &Style::plain());
         let text = line.strip_suffix('\n').unwrap();
         prop_assert!(width(text) <= WIDTH, "{text:?}");
         prop_assert_eq!(text, shown(text));

@@ -1,14 +1,20 @@
-//! Opens the trace, prints what comes of it.
+//! Opens the trace or asks for the record, prints what comes of it.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{Record, Replay, Terms, Trace, TraceError};
+use serde::Serialize;
+
+use super::{Record, Replay, Said, Terms, Trace, TraceError, render, replay as story};
 use crate::cli::args::Replay as Options;
 use crate::cli::exit;
-use crate::cli::terminal::shown;
+use crate::cli::terminal::{Clock, shown};
 use crate::config::{Config, EffectiveLines};
+use crate::ipc::{Client, ClientError, paths};
+use crate::model::forecast::Ceiling;
+use crate::model::history::SeriesKind;
 use crate::model::{Bytes, Lines};
 
 /// Why it is not replayed to its end.
@@ -16,6 +22,8 @@ use crate::model::{Bytes, Lines};
 enum Ended {
     #[error(transparent)]
     Trace(#[from] TraceError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
     #[error("the warn line {warn} is not below the kill line {kill}; set --warn or --kill otherwise")]
@@ -23,22 +31,27 @@ enum Ended {
 }
 
 /// Runs `claude-watchdog replay`.
-pub(in crate::cli) fn run(options: &Options) -> ExitCode {
-    match replay(options) {
+pub(in crate::cli) fn run(options: &Options, socket: Option<&Path>) -> ExitCode {
+    let ended = match &options.file {
+        Some(file) => replay_file(options, file),
+        None => replay_history(options, socket),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough.
         Err(Ended::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error @ Ended::Trace(TraceError::Line { .. } | TraceError::Empty { .. })) => {
             exit::fail(&shown(&error.to_string()), exit::DATA)
         }
+        Err(error @ Ended::Client(ClientError::Absent { .. })) => exit::fail(&error, exit::ABSENT),
         Err(error @ Ended::Lines { .. }) => exit::fail(&error, 2),
         Err(error) => exit::fail(&shown(&error.to_string()), 1),
     }
 }
 
-fn replay(options: &Options) -> Result<(), Ended> {
+fn replay_file(options: &Options, path: &Path) -> Result<(), Ended> {
     let terms = terms(options)?;
-    let path = options.file.clone();
+    let path = PathBuf::from(path);
     let file = File::open(&path).map_err(|source| TraceError::Read { path: path.clone(), source })?;
     let mut trace = Trace::new(path, BufReader::new(file));
     let mut replay = Replay::new(terms);
@@ -56,7 +69,7 @@ fn replay(options: &Options) -> Result<(), Ended> {
     Ok(())
 }
 
-fn print(out: &mut impl Write, record: &Record) -> io::Result<()> {
+fn print(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, record)?;
     out.write_all(b"\n")
 }
@@ -65,13 +78,38 @@ fn print(out: &mut impl Write, record: &Record) -> io::Result<()> {
 /// kill line, unless another one was said.
 fn terms(options: &Options) -> Result<Terms, Ended> {
     let built_in = EffectiveLines::of(&Config::default(), Bytes::gib(1 << 20)).lines;
-    let kill = options.kill.or(options.limit).unwrap_or(built_in.kill);
-    let warn = options.warn.unwrap_or_else(|| {
-        // In the proportion of the built-in ones, where another kill line was said.
-        if kill == built_in.kill { built_in.warn } else { kill.share(55, 85) }
-    });
-    if warn >= kill {
-        return Err(Ended::Lines { warn, kill });
+    let lines = said(options).lines(built_in);
+    let limit = options.limit.unwrap_or(lines.kill);
+    checked(Terms { ceiling: Ceiling::KillLine, limit, lines })
+}
+
+fn said(options: &Options) -> Said {
+    Said { limit: options.limit, warn: options.warn, kill: options.kill }
+}
+
+fn checked(terms: Terms) -> Result<Terms, Ended> {
+    let Lines { warn, kill } = terms.lines;
+    if warn < kill { Ok(terms) } else { Err(Ended::Lines { warn, kill }) }
+}
+
+/// What the supervisor has recorded, series by series.
+fn replay_history(options: &Options, socket: Option<&Path>) -> Result<(), Ended> {
+    let mut client = Client::connect(&paths::candidates(socket))?;
+    let (status, history) = (client.status()?, client.history(options.since)?);
+    let clock = Clock::here().at(history.now);
+    let mut out = BufWriter::new(io::stdout().lock());
+    if history.series.is_empty() && !options.json {
+        out.write_all(b"nothing has been recorded yet\n")?;
     }
-    Ok(Terms { limit: options.limit.unwrap_or(kill), lines: Lines { warn, kill } })
+    for series in history.series.iter().filter(|series| series.kind != SeriesKind::Part) {
+        let terms = checked(super::terms(series, &status, said(options)))?;
+        let told = story(series, terms, options.json && options.samples);
+        if options.json {
+            told.iter().try_for_each(|told| print(&mut out, told))?;
+        } else {
+            out.write_all(render(series, &told, &clock).as_bytes())?;
+        }
+    }
+    out.flush()?;
+    Ok(())
 }

@@ -15,7 +15,9 @@ use super::trace::Sample;
 /// What a trace is replayed against.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// What is foretold.
+    /// What ends growth.
+    pub ceiling: Ceiling,
+    /// Where that is.
     pub limit: Bytes,
     /// The lines.
     pub lines: Lines,
@@ -59,7 +61,7 @@ impl Replay {
         let act = Act { dry_run: true, guard: false, ..Act::default() };
         Self {
             engine: Engine::new(terms.lines, act),
-            forecaster: Forecaster::new(Ceiling::KillLine, terms.limit),
+            forecaster: Forecaster::new(terms.ceiling, terms.limit),
             // A name; nothing here is a process.
             root: ProcessKey { pid: Pid::INIT, start_ticks: 0 },
         }

@@ -1,12 +1,17 @@
 //! What every page for people has in common: its width, its colours, and that no terminal obeys what it quotes.
 
+mod clock;
 mod output;
 mod page;
+mod screen;
 mod style;
 mod text;
 
+pub use clock::Clock;
+pub(in crate::cli) use clock::{day, hour};
 pub use output::{Printed, print, print_line, to_json};
 pub(in crate::cli) use page::{Page, WIDTH};
+pub use screen::Screen;
 pub(in crate::cli) use style::Paint;
 pub use style::Style;
 pub use text::shown;

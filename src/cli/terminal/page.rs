@@ -6,10 +6,15 @@ use super::text::{cut, shown, width, wrap};
 /// Columns of a page.
 pub(in crate::cli) const WIDTH: usize = 80;
 
+/// With fewer columns than this a page is not written; who has fewer sees its lines broken.
+pub(in crate::cli) const NARROWEST: usize = 40;
+
 /// A page that is being written, line by line.
 #[derive(Debug)]
 pub(in crate::cli) struct Page {
     style: Style,
+    /// Columns of a line.
+    width: usize,
     text: String,
     /// Columns of the current line that are used.
     column: usize,
@@ -19,12 +24,22 @@ pub(in crate::cli) struct Page {
 
 impl Page {
     pub(in crate::cli) fn new(style: Style) -> Self {
-        Self { style, text: String::new(), column: 0, spaces: 0 }
+        Self::within(style, WIDTH)
+    }
+
+    /// A page for a terminal of so many columns, if those are fewer than others have.
+    pub(in crate::cli) fn within(style: Style, columns: usize) -> Self {
+        Self { style, width: columns.clamp(NARROWEST, WIDTH), text: String::new(), column: 0, spaces: 0 }
+    }
+
+    /// Columns of a line.
+    pub(in crate::cli) fn width(&self) -> usize {
+        self.width
     }
 
     /// Columns left for text.
     pub(in crate::cli) fn room(&self) -> usize {
-        WIDTH.saturating_sub(self.column + self.spaces)
+        self.width.saturating_sub(self.column + self.spaces)
     }
 
     /// The next text begins at `column`, or one space on where that is passed.
@@ -51,7 +66,7 @@ impl Page {
 
     /// A sentence from here on, its further lines indented, and the line ended.
     pub(in crate::cli) fn wrapped(&mut self, indent: usize, text: &str) -> &mut Self {
-        for line in wrap(&shown(text), self.room().min(WIDTH.saturating_sub(indent))) {
+        for line in wrap(&shown(text), self.room().min(self.width.saturating_sub(indent))) {
             self.to(indent).put(&line).end();
         }
         if self.column > 0 {

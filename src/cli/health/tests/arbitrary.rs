@@ -4,13 +4,14 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
 use crate::model::guest::{Pressure, Stall};
 use crate::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
 use crate::model::{Bytes, Pid, Uid};
 
-pub(super) fn status() -> impl Strategy<Value = StatusInfo> {
+pub(in crate::cli::health) fn status() -> impl Strategy<Value = StatusInfo> {
     let verdict =
         prop::sample::select(vec![Verdict::Ok, Verdict::Warning, Verdict::Critical, Verdict::Unknown]);
     let supervisor = option::of(supervisor());
@@ -41,7 +42,7 @@ fn supervisor() -> impl Strategy<Value = SupervisorInfo> {
 }
 
 /// Words, long words, control characters, quotes, wide characters.
-fn text() -> impl Strategy<Value = String> {
+pub(in crate::cli::health) fn text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         "[a-z/'\" \\\\-]{0,100}".boxed(),
         vec(any::<char>(), 0..60).prop_map(String::from_iter).boxed(),
@@ -50,15 +51,15 @@ fn text() -> impl Strategy<Value = String> {
     vec(word, 0..4).prop_map(|words| words.join(" "))
 }
 
-fn bytes() -> impl Strategy<Value = Bytes> {
+pub(in crate::cli::health) fn bytes() -> impl Strategy<Value = Bytes> {
     prop_oneof![any::<u64>(), 0..1_u64 << 36].prop_map(Bytes::new)
 }
 
-fn pid() -> impl Strategy<Value = Pid> {
+pub(in crate::cli::health) fn pid() -> impl Strategy<Value = Pid> {
     (1..i32::MAX).prop_map(|pid| Pid::new(pid).unwrap())
 }
 
-fn uid() -> impl Strategy<Value = Uid> {
+pub(in crate::cli::health) fn uid() -> impl Strategy<Value = Uid> {
     any::<u32>().prop_map(Uid::new)
 }
 
@@ -66,14 +67,14 @@ fn guest() -> impl Strategy<Value = GuestInfo> {
     let stall =
         || any::<[f32; 3]>().prop_map(|[avg10, avg60, avg300]| Stall { avg10, avg60, avg300, total_usec: 0 });
     let pressure = (stall(), stall()).prop_map(|(some, full)| Pressure { some, full });
-    (bytes(), bytes(), bytes(), bytes(), option::of(pressure)).prop_map(
-        |(mem_total, mem_available, swap_total, swap_free, pressure)| GuestInfo {
+    (bytes(), bytes(), bytes(), bytes(), option::of(pressure), option::of(forecast())).prop_map(
+        |(mem_total, mem_available, swap_total, swap_free, pressure, forecast)| GuestInfo {
             mem_total,
             mem_available,
             swap_total,
             swap_free,
             pressure,
-            forecast: None,
+            forecast,
         },
     )
 }
@@ -82,13 +83,14 @@ fn agent() -> impl Strategy<Value = AgentInfo> {
     let level = prop::sample::select(vec![AgentLevel::Ok, AgentLevel::Warned, AgentLevel::Acting]);
     let names = (text(), option::of(text()), option::of(text()), option::of(text()));
     let numbers = (pid(), uid(), bytes(), bytes(), bytes(), option::of(bytes()));
-    (names, numbers, level, any::<(usize, bool)>(), vec(culprit(), 0..3)).prop_map(
+    (names, numbers, level, any::<(usize, bool)>(), vec(culprit(), 0..3), option::of(forecast())).prop_map(
         |(
             (id, parent, cwd, scope),
             (pid, uid, charge, warn_line, kill_line, limit),
             level,
             rest,
             culprits,
+            forecast,
         )| {
             AgentInfo {
                 id,
@@ -110,9 +112,31 @@ fn agent() -> impl Strategy<Value = AgentInfo> {
                 level,
                 scope,
                 limit,
-                forecast: None,
+                forecast,
                 culprits,
             }
+        },
+    )
+}
+
+fn forecast() -> impl Strategy<Value = Forecast> {
+    use ForecastLevel::{None, Runaway, Warn, Watch};
+    let level = prop::sample::select(vec![None, Watch, Warn, Runaway]);
+    let ceilings = vec![Ceiling::KillLine, Ceiling::Cgroup, Ceiling::Guest, Ceiling::Heap];
+    // Any float at all, no numbers and infinite ones too, and those that a forecaster says.
+    let seconds = || option::of(prop_oneof![any::<f64>(), -10.0..1e6, Just(f64::NAN), Just(f64::INFINITY)]);
+    let numbers = (option::of(any::<i64>()), bytes(), seconds(), seconds(), seconds());
+    (level, prop::sample::select(ceilings), text(), text(), numbers).prop_map(
+        |(level, ceiling, trend, reason, (bytes_per_hour, ceiling_bytes, eta, low, high))| Forecast {
+            level,
+            trend,
+            bytes_per_hour,
+            ceiling,
+            ceiling_bytes,
+            eta_seconds: eta,
+            eta_low_seconds: low,
+            eta_high_seconds: high,
+            reason,
         },
     )
 }

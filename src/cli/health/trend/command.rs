@@ -1,0 +1,58 @@
+//! Asks the supervisor for both; without one, shows what `/proc` tells.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::{render_json, render_plain};
+use crate::cli::args::Health;
+use crate::cli::exit;
+use crate::cli::health::command::without_supervisor;
+use crate::cli::health::{self, exit_code};
+use crate::cli::terminal::{Clock, Screen, Style, print};
+use crate::ipc::{Client, ClientError, paths};
+use crate::model::history::{HistoryInfo, UnixSeconds};
+use crate::model::status::StatusInfo;
+
+/// Runs `vm-health-check --trend`.
+pub(in crate::cli::health) fn run(options: &Health, socket: Option<&Path>) -> ExitCode {
+    let (clock, style) = (Clock::here(), Style::for_stdout(options.no_color));
+    let asked =
+        Client::connect(&paths::candidates(socket)).and_then(|mut client| ask(&mut client, options.since));
+    let (status, history) = match asked {
+        Ok(both) => both,
+        Err(why) => match without_supervisor(&why) {
+            Ok(status) if options.json => (status, nothing(&clock, options.since)),
+            Ok(status) => {
+                let page = health::render_plain(&status, &clock, &style);
+                return tell(&format!("{page}\nTrend     insufficient_data\n"), &status);
+            }
+            Err(error) => return exit::fail(&error, exit::ABSENT),
+        },
+    };
+    if options.json {
+        return match render_json(&status, &history) {
+            Ok(text) => tell(&text, &status),
+            Err(error) => exit::fail(&error, exit::ABSENT),
+        };
+    }
+    tell(&render_plain(&status, &history, &clock, Screen::of_stdout(), &style), &status)
+}
+
+fn ask(client: &mut Client, since: Duration) -> Result<(StatusInfo, HistoryInfo), ClientError> {
+    Ok((client.status()?, client.history(since)?))
+}
+
+/// Nobody has recorded anything.
+fn nothing(clock: &Clock, since: Duration) -> HistoryInfo {
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    let since = UnixSeconds(clock.now().0.saturating_sub(seconds));
+    HistoryInfo { now: clock.now(), since, ..HistoryInfo::default() }
+}
+
+fn tell(text: &str, status: &StatusInfo) -> ExitCode {
+    match print(text) {
+        Ok(()) => ExitCode::from(exit_code(status.verdict)),
+        Err(error) => exit::fail(&format_args!("cannot write: {error}"), exit::ABSENT),
+    }
+}

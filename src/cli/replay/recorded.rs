@@ -1,0 +1,74 @@
+//! What the supervisor has recorded, made into what is replayed.
+
+use std::time::Duration;
+
+use super::{Sample, Terms};
+use crate::config::{Config, EffectiveLines};
+use crate::model::forecast::Ceiling;
+use crate::model::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
+use crate::model::status::StatusInfo;
+use crate::model::{Boottime, Bytes, Lines};
+
+/// Lines and limit that were said; the rest is as it is in the guest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said {
+    /// What is foretold of an agent.
+    pub limit: Option<Bytes>,
+    /// The warn line.
+    pub warn: Option<Bytes>,
+    /// The kill line.
+    pub kill: Option<Bytes>,
+}
+
+impl Said {
+    /// The kill line, and the warn line with it: in the proportion of the built-in ones, where another kill line was said.
+    pub(super) fn lines(self, else_lines: Lines) -> Lines {
+        let said = self.kill.or(self.limit).filter(|kill| *kill != else_lines.kill);
+        let kill = said.unwrap_or(else_lines.kill);
+        let warn = self.warn.unwrap_or_else(|| said.map_or(else_lines.warn, |kill| kill.share(55, 85)));
+        Lines { warn, kill }
+    }
+}
+
+/// A point as two samples: its lowest at its beginning, its highest at its end. The order of both within it is not known.
+#[must_use]
+pub fn samples(points: &[PointInfo]) -> Vec<Sample> {
+    let mut points: Vec<_> = points.iter().collect();
+    points.sort_by_key(|point| point.time);
+    let Some(first) = points.first().map(|point| point.time.0) else { return Vec::new() };
+    let mut last = first;
+    let mut sample = |time: i64, bytes| {
+        // Spans that overlap are nobody's reason to go back in time.
+        last = last.max(time);
+        let since = u64::try_from(last.saturating_sub(first)).unwrap_or(0);
+        #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 have 53 bits at the most")]
+        let seconds = last as f64;
+        Sample { seconds, at: Boottime::new(Duration::from_secs(since)), bytes }
+    };
+    let pair = |point: &PointInfo| {
+        let end = point.time.0.saturating_add(i64::from(point.seconds));
+        [sample(point.time.0, point.min), sample(end, point.max)]
+    };
+    points.into_iter().flat_map(pair).collect()
+}
+
+/// When a sample of a record was.
+pub(super) fn time(seconds: f64) -> UnixSeconds {
+    #[allow(clippy::cast_possible_truncation, reason = "saturates")]
+    UnixSeconds(seconds as i64)
+}
+
+/// What a series is replayed against: an agent's own lines, where it still runs, else the built-in ones of this guest; the
+/// guest against all that it has.
+#[must_use]
+pub fn terms(series: &SeriesInfo, status: &StatusInfo, said: Said) -> Terms {
+    let guest = &status.guest;
+    let built_in = EffectiveLines::of(&Config::default(), guest.mem_total).lines;
+    if series.kind == SeriesKind::Guest {
+        return Terms { ceiling: Ceiling::Guest, limit: guest.mem_total + guest.swap_total, lines: built_in };
+    }
+    let runs = status.agents.iter().find(|agent| series.this_boot && agent.id == series.id);
+    let own = runs.map(|agent| Lines { warn: agent.warn_line, kill: agent.kill_line });
+    let lines = said.lines(own.unwrap_or(built_in));
+    Terms { ceiling: Ceiling::KillLine, limit: said.limit.unwrap_or(lines.kill), lines }
+}

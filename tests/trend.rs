@@ -1,0 +1,213 @@
+//! `vm-health-check --trend` and `replay --from-history`, asked of a supervisor with a past.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is the message")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const NOW: i64 = 1_795_615_560;
+
+fn called(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_claude-watchdog"));
+    command.arg0(name).args(arguments).env_remove("CLAUDE_WATCHDOG_SOCKET").env("TZ", "UTC");
+    command.env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    called(name, arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Somebody who answers as a supervisor does, with an agent that grew from 7 to 9 GiB in an hour.
+struct Supervisor {
+    dir: TempDir,
+}
+
+impl Supervisor {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let listener = UnixListener::bind(dir.path().join("socket")).unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                std::thread::spawn(move || answer(&stream.unwrap()));
+            }
+        });
+        Self { dir }
+    }
+
+    fn called(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = called(name, arguments);
+        command.arg("--socket").arg(self.dir.path().join("socket"));
+        command
+    }
+
+    fn asked(&self, name: &str, arguments: &[&str]) -> Output {
+        self.called(name, arguments).output().unwrap()
+    }
+}
+
+fn answer(stream: &UnixStream) {
+    let mut reader = BufReader::new(stream);
+    let mut call = Vec::new();
+    while reader.read_until(0, &mut call).is_ok_and(|count| count > 0) {
+        call.pop();
+        let question: Value = serde_json::from_slice(&call).unwrap();
+        let parameters = match question["method"].as_str().unwrap() {
+            "io.moltdown.Watchdog.Status" => json!({ "status": status() }),
+            "io.moltdown.Watchdog.History" => {
+                json!({ "history": history(question["parameters"]["since_seconds"].as_i64().unwrap()) })
+            }
+            other => panic!("{other}"),
+        };
+        let reply = json!({ "parameters": parameters }).to_string() + "\0";
+        // Who asks may have left.
+        let _ = (&mut &*stream).write_all(reply.as_bytes());
+        call.clear();
+    }
+}
+
+fn status() -> Value {
+    let gib = 1_u64 << 30;
+    json!({
+        "version": 1, "verdict": "warning",
+        "guest": {"mem_total": 16 * gib, "mem_available": 6 * gib, "swap_total": 0, "swap_free": 0, "pressure": null},
+        "agents": [{
+            "id": "claude-1234", "parent": null, "rule": "claude", "pid": 1234, "uid": 1000, "charge": 9 * gib,
+            "total_charge": 9 * gib, "anon": 9 * gib, "shmem": 0, "swap": 0, "processes": 3, "root_alive": true,
+            "warn_line": 8 * gib, "kill_line": 13 * gib, "level": "warned", "culprits": [],
+            "forecast": {
+                "level": "watch", "trend": "oom_predicted:120", "bytes_per_hour": 2 * gib, "ceiling": "kill_line",
+                "ceiling_bytes": 13 * gib, "eta_seconds": 7200.0, "eta_low_seconds": 5400.0,
+                "eta_high_seconds": 9000.0, "reason": "its floor rose",
+            },
+        }],
+    })
+}
+
+fn history(since: i64) -> Value {
+    let point = |minute: i64| {
+        let bytes = (7 << 30) + (minute << 30) / 30;
+        json!({"time": NOW - 3600 + minute * 60, "seconds": 60, "min": bytes, "mean": bytes, "max": bytes})
+    };
+    let points: Vec<_> = (0..60).map(point).collect();
+    let series = |kind: &str, id: &str, pid: Option<u32>| json!({"kind": kind, "id": id, "pid": pid, "uid": 1000, "this_boot": true, "points": points});
+    let all = [series("guest", "guest", None), series("agent", "claude-1234", Some(1234))];
+    json!({"now": NOW, "since": NOW - since, "series": all, "breaks": []})
+}
+
+#[test]
+fn a_trend_is_drawn_and_told_with_the_exit_code_of_the_plain_page() {
+    let output = Supervisor::new().asked("vm-health-check", &["-t", "--since", "1h"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    assert!(page.starts_with("WARNING   claude-1234 is over its warn line"), "{page}");
+    assert!(page.contains("█") && page.contains(" 13:30 ") && page.contains("kill line 13G"), "{page}");
+    assert!(page.contains("reaches the kill line of 13G at 16:06, between 15:36 and 16:36"), "{page}");
+    assert!(page.contains("oom_predicted:120"), "{page}");
+}
+
+#[test]
+fn ascii_and_the_time_zone_are_the_environments() {
+    let supervisor = Supervisor::new();
+    let zone = "CET-1CEST,M3.5.0,M10.5.0/3";
+    let output =
+        supervisor.called("vm-health-check", &["-t"]).env("LC_ALL", "C").env("TZ", zone).output().unwrap();
+    let page = text(&output.stdout);
+    assert!(page.is_ascii() && page.contains("at 17:06, between 16:36 and 17:36"), "{page}");
+}
+
+#[test]
+fn programs_get_the_points() {
+    let output = Supervisor::new().asked("vm-health-check", &["--trend", "--json", "--since", "2h"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((told["version"].as_i64(), told["now"].as_i64()), (Some(1), Some(NOW)));
+    assert_eq!(told["since"].as_i64(), Some(NOW - 7200));
+    assert_eq!(told["guest"]["trend"], "insufficient_data");
+    let agent = &told["agents"][0];
+    assert_eq!((&agent["id"], &agent["trend"]), (&json!("claude-1234"), &json!("oom_predicted:120")));
+    assert_eq!(agent["points"].as_array().map(Vec::len), Some(60));
+    assert!(agent["parts"].is_array() && told["breaks"].is_array(), "{told}");
+}
+
+#[test]
+fn without_a_supervisor_it_shows_what_proc_tells() {
+    let nowhere = ["--socket", "/nowhere/socket"];
+    let page = run("vm-health-check", &[&["--trend"], &nowhere[..]].concat());
+    assert_eq!(page.status.code(), Some(3));
+    let page = text(&page.stdout);
+    assert!(page.starts_with("UNKNOWN") && page.contains("/nowhere/socket"), "{page}");
+    assert!(page.ends_with("insufficient_data\n"), "{page}");
+    let output = run("vm-health-check", &[&["--trend", "--json"], &nowhere[..]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told["guest"]["trend"], &told["guest"]["points"]),
+        (&json!("insufficient_data"), &json!([]))
+    );
+    let span = told["now"].as_i64().unwrap() - told["since"].as_i64().unwrap();
+    assert_eq!(span, 3 * 3600);
+}
+
+#[test]
+fn what_cannot_be_asked_is_a_usage_error() {
+    for wrong in [
+        ["--trend", "--oneline"].as_slice(),
+        &["--since", "1h"],
+        &["--trend", "--since", "59s"],
+        &["--trend", "--since", "31d"],
+    ] {
+        assert_eq!(run("vm-health-check", wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    let told = run("vm-health-check", &["--trend", "--since", "6"]);
+    assert!(text(&told.stderr).contains("a time from 1m to 30d"), "{}", text(&told.stderr));
+    for wrong in
+        [["replay"].as_slice(), &["replay", "--from-history", "x.csv"], &["replay", "--since", "1h", "x.csv"]]
+    {
+        assert_eq!(run("claude-watchdog", wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let supervisor = Supervisor::new();
+    for (name, arguments, code) in [
+        ("vm-health-check", ["--trend"].as_slice(), 1),
+        ("claude-watchdog", &["replay", "--from-history", "--json", "--samples"], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = supervisor.called(name, arguments).stdout(Stdio::from(writer)).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{name}");
+    }
+}
+
+#[test]
+fn a_record_is_replayed_against_the_lines_that_count_or_are_said() {
+    let supervisor = Supervisor::new();
+    let replayed = |arguments: &[&str]| {
+        let output =
+            supervisor.asked("claude-watchdog", &[&["replay", "--from-history"], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let own = replayed(&["--since", "2h"]);
+    assert_eq!(own, "guest: nothing\n13:36 claude-1234 would have been warned of at 8G\n");
+    let said = replayed(&["--warn", "7500M", "--kill", "9000M"]);
+    assert!(said.contains("claude-1234 would have been acted upon at 8.8G"), "{said}");
+    let lines = replayed(&["--json"]);
+    let line: Value = serde_json::from_str(lines.trim()).unwrap();
+    assert_eq!((&line["series"], &line["action"]), (&json!("claude-1234"), &json!("warn")));
+    let crossed = supervisor.asked("claude-watchdog", &["replay", "--from-history", "--warn", "14G"]);
+    assert_eq!(crossed.status.code(), Some(2), "its kill line is 13G");
+    let absent = run("claude-watchdog", &["replay", "--from-history", "--socket", "/nowhere/socket"]);
+    assert_eq!(absent.status.code(), Some(3), "{}", text(&absent.stderr));
+}
