@@ -1,5 +1,6 @@
 //! The verdict in one sentence.
 
+use crate::model::forecast::{Forecast, ForecastLevel};
 use crate::model::status::{AgentInfo, AgentLevel, StatusInfo, Verdict};
 
 /// Why the verdict is what it is.
@@ -10,22 +11,36 @@ pub(super) fn of(status: &StatusInfo) -> String {
             1 => "1 agent, below its warn line".to_owned(),
             count => format!("{count} agents, all below their warn lines"),
         },
-        Verdict::Warning => warning(&status.agents),
+        Verdict::Warning => warning(status),
         Verdict::Critical => critical(&status.agents),
         Verdict::Unknown => "no word from a supervisor; here is what /proc tells".to_owned(),
     }
 }
 
-fn warning(agents: &[AgentInfo]) -> String {
-    let warned: Vec<_> = agents.iter().filter(|agent| agent.level != AgentLevel::Ok).collect();
+fn warning(status: &StatusInfo) -> String {
+    let warned: Vec<_> = status.agents.iter().filter(|agent| agent.level != AgentLevel::Ok).collect();
     match warned.as_slice() {
-        [] => "the guest is short of memory".to_owned(),
+        [] => match foretold(status).as_slice() {
+            [] => "the guest is short of memory".to_owned(),
+            [one] => format!("{one} is foretold to run out of memory"),
+            many => format!("{} are foretold to run out of memory", many.join(", ")),
+        },
         [one] if one.charge >= one.warn_line => {
             format!("{} is over its warn line: {} of {}", one.id, one.charge, one.warn_line)
         }
         [one] => format!("{} was over its warn line and is not clearly back", one.id),
         many => format!("{} agents are over their warn lines", many.len()),
     }
+}
+
+/// Whose forecast is pressing, three of them at the most.
+fn foretold(status: &StatusInfo) -> Vec<String> {
+    let pressing = |forecast: &Option<Forecast>| {
+        forecast.as_ref().is_some_and(|forecast| forecast.level >= ForecastLevel::Warn)
+    };
+    let guest = pressing(&status.guest.forecast).then(|| "the guest".to_owned());
+    let agents = status.agents.iter().filter(|agent| pressing(&agent.forecast)).map(|agent| agent.id.clone());
+    guest.into_iter().chain(agents).take(3).collect()
 }
 
 fn critical(agents: &[AgentInfo]) -> String {

@@ -16,9 +16,9 @@ case_timeout() {
   echo "${seconds:-$ORDINARY_TIMEOUT}"
 }
 
-# The cases that the command line selects, as `MEMORY NAME`, for RELEASE.
+# The cases that the command line selects, as `MEMORY NAME`, for RELEASE; MEMORY has `+fast` behind it where the clock is to be.
 cases_of() {
-  local release=$1 file name releases memory usual
+  local release=$1 file name releases memory usual clock
   for file in "$here"/cases/*.sh; do
     name=$(basename "$file" .sh)
     case_selected "$name" || continue
@@ -27,7 +27,8 @@ cases_of() {
     usual=$(case_need "$file" usual)
     [[ -n $option_everywhere || -z $usual || $usual == "$release" ]] || continue
     memory=$(case_need "$file" memory)
-    echo "${memory:-$ORDINARY_MEMORY} $name"
+    clock=$(case_need "$file" clock)
+    echo "${memory:-$ORDINARY_MEMORY}${clock:++$clock} $name"
   done
 }
 
