@@ -24,6 +24,7 @@ wait_for 120 "knows $alpha"
 of() { health ".agents[] | select(.id == \"$1\") | .forecast | $2"; }
 expect_is 'nothing is foretold yet' "$(of "$alpha" '"\(.trend) \(.level)"')" 'insufficient_data none'
 
+most=0
 now() { cut -d ' ' -f 1 /proc/uptime; }
 # until COMMAND HOLDS: looked at once a minute, for four hours.
 by_the_minute() {
@@ -31,7 +32,8 @@ by_the_minute() {
   for ((minute = 0; minute < 240; minute++)); do
     if eval "$1"; then return 0; fi
     sleep 60
-    most=$(awk -v m="${most-0}" -v c="$(charge_of "$saw")" 'BEGIN { print c > m ? c : m }')
+    charge=$(charge_of "$saw")
+    if ((charge > most)); then most=$charge; fi
   done
   fail "in four hours never: $1"
 }

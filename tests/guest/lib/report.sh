@@ -84,18 +84,16 @@ report_case() {
     printf '\n'
     if (($#)); then printf '%s\n' "$@" | sed 's/^/      /'; fi
   } | flock "$work" cat
+  if [[ $result == FAIL ]]; then echo "failed: $release $name: $text" >>"$work/failed"; fi
 }
 
-# What failed, by name, for whoever sees the end of a log only, and the closing line; succeeds when something passed and nothing failed.
+# What failed and why, for whoever sees the end of a log only, and the closing line; succeeds when something passed and nothing failed.
 report_total() {
-  local passed failed skipped results name
+  local passed failed skipped
   passed=$(cat "$work"/*/results | grep -c '^ok ')
   failed=$(cat "$work"/*/results | grep -c '^FAIL ')
   skipped=$(cat "$work"/*/results | grep -c '^skip ')
-  for results in "$work"/*/results; do
-    name=$(basename "${results%/*}")
-    sed -n "s/^FAIL /failed: ${name%-*} /p" "$results"
-  done
+  if [[ -e $work/failed ]]; then cat "$work/failed"; fi
   if ((skipped)); then
     echo "$passed passed, $failed failed, $skipped skipped"
   else
