@@ -31,7 +31,7 @@ boot_start() {
   mke2fs -q -t ext4 -L payload -d "$dir/payload" -F "$dir/payload.img" 64M >/dev/null
   : >"$dir/report"
   if [[ $2 == *+fast ]]; then
-    machine=(-accel tcg -smp 1 -icount shift=5,sleep=off -rtc clock=vm)
+    machine=(-accel tcg -smp 1 -icount 'shift=5,sleep=off' -rtc clock=vm)
   elif [[ $accelerator == kvm ]]; then
     cpu=host
   fi
