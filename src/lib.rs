@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod forecast;
+pub mod history;
 pub mod ipc;
 pub mod linux;
 pub mod model;

@@ -41,9 +41,9 @@ fn refuse(room: &str, words: &[&str]) {
 
 #[test]
 fn rooms_import_the_model_and_not_one_another() {
-    const ROOMS: [&str; 9] =
-        ["agents", "policy", "forecast", "config", "linux", "systemd", "ipc", "daemon", "cli"];
-    for room in ["model", "agents", "policy", "forecast", "config", "linux", "systemd", "ipc"] {
+    const ROOMS: [&str; 10] =
+        ["agents", "policy", "forecast", "history", "config", "linux", "systemd", "ipc", "daemon", "cli"];
+    for room in ["model", "agents", "policy", "forecast", "history", "config", "linux", "systemd", "ipc"] {
         for other in ROOMS.iter().filter(|other| **other != room) {
             refuse(room, &[&format!("crate::{other}")]);
         }

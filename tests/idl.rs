@@ -299,7 +299,13 @@ fn forecasts_and_the_past_are_what_is_described() {
     };
     let guest = SeriesInfo { kind: SeriesKind::Guest, name: None, pid: None, ..part.clone() };
     let breaks = [Some(700), None].map(|seconds| BreakInfo { time, kind: BreakKind::Gap, seconds });
-    let history = HistoryInfo { now: time, since: time, series: vec![guest, part], breaks: breaks.to_vec() };
+    let history = HistoryInfo {
+        now: time,
+        since: time,
+        series: vec![guest, part],
+        breaks: breaks.to_vec(),
+        left_out: 1,
+    };
     with_idl(|idl| {
         let method = idl.0.methods().find(|method| method.name().as_str() == "History").unwrap();
         idl.check(&serde_json::to_value(history).unwrap(), method.outputs().next().unwrap().ty(), "history");

@@ -38,7 +38,7 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "che
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l config -d 'Configuration [default: /etc/claude-watchdog/config.toml, for others than root ~/.config/…]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l proc -d 'Where to read processes from; signals always go to the real ones' -r -F
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l state-dir -d 'Where state is kept; nothing is kept yet' -r -F
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l state-dir -d 'Where the record of memory is kept [default: /var/lib/claude-watchdog, for others than root ~/.local/state/…]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l cgroup -d 'Where to read cgroups from' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l dry-run -d 'Say what would be done, send no signal'

@@ -132,7 +132,7 @@ pub(super) struct Daemon {
     /// Where to read processes from; signals always go to the real ones
     #[arg(long, value_name = "DIR", default_value = "/proc")]
     pub(super) proc: PathBuf,
-    /// Where state is kept; nothing is kept yet
+    /// Where the record of memory is kept [default: /var/lib/claude-watchdog, for others than root ~/.local/state/…]
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
     /// Where to read cgroups from

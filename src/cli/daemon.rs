@@ -14,6 +14,7 @@ pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
         socket: socket.map(Path::to_owned),
         proc: options.proc,
         cgroup: options.cgroup,
+        state: options.state_dir,
         dry_run: options.dry_run,
     };
     match supervise(&options) {

@@ -42,15 +42,15 @@ impl Foresight {
         }
     }
 
-    /// Takes in a look; what is to be told of it. `kill_line` is each agent's own.
+    /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. `kill_line` is each agent's own.
     pub(super) fn take(
         &mut self,
         snapshot: &Snapshot,
         kill_line: impl Fn(&ProcessKey) -> Bytes,
-    ) -> Vec<Event> {
+    ) -> Option<Vec<Event>> {
         let (at, guest) = (snapshot.at, &snapshot.guest);
         if self.taken.is_some_and(|taken| at.since(taken) < APART) {
-            return Vec::new();
+            return None;
         }
         self.taken = Some(at);
         let mut events = Vec::new();
@@ -73,7 +73,7 @@ impl Foresight {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
             events.push(Event { agent: None, charge, what });
         }
-        events
+        Some(events)
     }
 
     /// Goes on from what was recorded of the agents that `snapshot` shows, before anything else was taken in. Alarms that

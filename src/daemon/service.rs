@@ -10,6 +10,7 @@ use tracing::Level;
 
 use super::explain::{Explainer, Seen};
 use super::freshness::{self, Freshness};
+use super::record::Record;
 use super::refusals::{Asks, Refusals};
 use super::reload::Reloader;
 use super::reporter::{Report, Reporter};
@@ -28,6 +29,7 @@ pub(super) struct Service {
     pub(super) explainer: Explainer,
     pub(super) freshness: Freshness,
     pub(super) requests: Requests,
+    pub(super) record: Record,
     pub(super) reloader: Reloader,
     pub(super) reporter: Reporter,
     pub(super) refusals: Refusals,
@@ -86,8 +88,8 @@ impl ipc::Service for Service {
         ended.await.map_err(left)?
     }
 
-    async fn history(&self, _since: Duration) -> Result<HistoryInfo, Fault> {
-        Ok(HistoryInfo::default())
+    async fn history(&self, since: Duration) -> Result<HistoryInfo, Fault> {
+        self.record.last(since).await
     }
 
     async fn reload(&self, by: Caller) -> Result<Vec<String>, Fault> {

@@ -14,6 +14,7 @@ use super::reporter::Reporter;
 use super::signals::Ending;
 use super::socket::{self, PassedError};
 use super::supervisor::Supervisor;
+use crate::history;
 use crate::ipc;
 use crate::linux::capability;
 use crate::model::Uid;
@@ -32,6 +33,8 @@ pub struct Options {
     pub proc: PathBuf,
     /// Where cgroups are.
     pub cgroup: PathBuf,
+    /// Where state is kept; `None`: the usual place.
+    pub state: Option<PathBuf>,
     /// Say all, send nothing.
     pub dry_run: bool,
 }
@@ -51,6 +54,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
             socket::turn_away(listener);
         }
     })?;
+    abort_on_panic();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reporter, told) = Reporter::start()?;
     // Set once, here: a test that runs two supervisors in a process keeps the first.
@@ -62,6 +66,19 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
         let _ = told.recv_timeout(LAST_REPORT);
     }
     result
+}
+
+/// A thread of ours that is gone without the others would be missed only when it is needed: with one, all end, and the
+/// service manager starts us again. Only the record's thread may fail for what it reads, and takes care of that.
+fn abort_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some(history::THREAD) {
+            return;
+        }
+        tell(panic);
+        std::process::abort();
+    }));
 }
 
 async fn supervise(

@@ -17,6 +17,7 @@ use super::freshness::{self, Freshness};
 use super::occasion::{Occasion, SOON};
 use super::publish::noted;
 use super::publisher::Publisher;
+use super::record::Record;
 use super::refusals::{Asks, Refusals};
 use super::reload::{Loaded, Reloader};
 use super::reporter::{Report, Reporter};
@@ -55,6 +56,7 @@ pub(super) struct Supervisor {
     executor: Executor,
     publisher: Publisher,
     foresight: Foresight,
+    record: Record,
     reporter: Reporter,
     notifier: Notifier,
     calls: Arc<Calls>,
@@ -110,6 +112,11 @@ impl Supervisor {
         sampler.verify_homes_above(lines.kill.share(1, 2));
         let engine = Engine::new(lines, act);
         let snapshot = sampler.sample()?;
+        let record = Record::start(options, uid, &reporter);
+        let mut foresight = Foresight::new();
+        if let Some(history) = record.before() {
+            foresight.recall(&history, &snapshot, |_| lines.kill);
+        }
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
         let calls = Arc::new(Calls::default());
         let (requests, inbox) = requests(Arc::clone(&calls));
@@ -128,7 +135,8 @@ impl Supervisor {
             engine,
             executor: Executor::open(&options.cgroup)?,
             publisher,
-            foresight: Foresight::new(),
+            foresight,
+            record,
             notifier: Notifier::start()?,
             alarms: alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
             lacks,
@@ -156,6 +164,7 @@ impl Supervisor {
             freshness: Freshness::new(self.publisher.seen(), Arc::clone(&self.calls)),
             requests: self.requests.clone(),
             reloader: Reloader::new(options, uid),
+            record: self.record.clone(),
             reporter: self.reporter.clone(),
             refusals: Refusals::default(),
             asks: Asks::default(),
@@ -185,6 +194,7 @@ impl Supervisor {
             let _ = self.executor.send(&wave);
         }
         self.notifier.stopping();
+        self.record.close();
         self.reporter.tell(Report::Log(Level::INFO, "stopping".to_owned()));
     }
 
@@ -328,8 +338,11 @@ impl Supervisor {
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         let lines = self.publisher.lines();
         let foretold = self.foresight.take(&snapshot, |_| lines.kill);
-        self.engine.foresee(self.foresight.outlook());
-        let events = [events, foretold].concat();
+        if foretold.is_some() {
+            self.engine.foresee(self.foresight.outlook());
+            self.record.look(snapshot.at, &self.foresight);
+        }
+        let events = [events, foretold.unwrap_or_default()].concat();
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
@@ -340,6 +353,7 @@ impl Supervisor {
             alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
         }
         if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
+            self.info.memory_taken_back = self.executor.released().processes;
             let line = self.publisher.publish(
                 self.looked,
                 snapshot,

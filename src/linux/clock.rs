@@ -5,6 +5,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Boottime;
+use crate::model::history::UnixSeconds;
 
 /// Now, suspended time included.
 #[must_use]
@@ -13,4 +14,10 @@ pub fn now() -> Boottime {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
     Boottime::new(Duration::new(seconds, nanos))
+}
+
+/// Now by the wall clock, which may jump: for what is shown, and for what outlives a boot.
+#[must_use]
+pub fn wall() -> UnixSeconds {
+    UnixSeconds(clock_gettime(ClockId::Realtime).tv_sec)
 }

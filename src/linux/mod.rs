@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod cgroup_kill;
 pub mod clock;
 pub mod details;
+pub mod identity;
 pub mod inherited;
 mod kept;
 mod keyed;

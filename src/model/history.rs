@@ -58,6 +58,9 @@ pub struct HistoryInfo {
     pub series: Vec<SeriesInfo>,
     /// Where nothing was recorded or the record begins anew, oldest first.
     pub breaks: Vec<BreakInfo>,
+    /// Series that were left out, ended ones first, since there are too many.
+    #[serde(default)]
+    pub left_out: usize,
 }
 
 /// One series of the past.
@@ -107,7 +110,7 @@ pub struct PointInfo {
 }
 
 /// Where the record is broken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakInfo {
     /// When it went on.
     pub time: UnixSeconds,

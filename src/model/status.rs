@@ -42,6 +42,9 @@ pub struct SupervisorInfo {
     pub woken_by_pressure: u64,
     /// How often an agent's own cgroup woke it: a limit was reached.
     pub woken_by_cgroups: u64,
+    /// How many killed processes had their memory taken back before they had ended.
+    #[serde(default)]
+    pub memory_taken_back: u64,
 }
 
 /// How things stand.

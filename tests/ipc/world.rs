@@ -125,7 +125,7 @@ pub(super) fn history(since: Duration) -> HistoryInfo {
         })
     };
     serde_json::from_value(json!({
-        "now": 10_000, "since": 10_000 - since.as_secs().cast_signed(), "breaks": [],
+        "now": 10_000, "since": 10_000 - since.as_secs().cast_signed(), "breaks": [], "left_out": 0,
         "series": [series("guest"), series("agent"), series("part")],
     }))
     .unwrap()

@@ -19,4 +19,8 @@ wait_for 60 "[[ \$(processes_of gemini-$root) == 2 ]]"
 figure node "$("$node/node" --version)"
 figure thread "$(cat "/proc/$root/comm")"
 expect_true_charge 'the charge' "gemini-$root" "$root" "$(pgrep --parent "$root")"
+# TERM reaches the program though its launcher ignores it.
+expect_code 'it is ended' 0 as agent claude-watchdog stop --json "gemini-$root"
+expect_is 'by TERM alone' "$(jq -r '.signals | join(" ")' "$CASE/command-output")" TERM
+expect_is 'all of it' "$(pgrep --uid agent --full bin/gemini | wc -l)" 0
 figure package "$(du -sm /opt/npm/gemini | cut -f1)M"

@@ -29,14 +29,23 @@ pub(in crate::cli::health) fn status() -> impl Strategy<Value = StatusInfo> {
 }
 
 fn supervisor() -> impl Strategy<Value = SupervisorInfo> {
-    any::<[u64; 6]>().prop_map(
-        |[glances, looks, missed, worst_late_usec, woken_by_pressure, woken_by_cgroups]| SupervisorInfo {
+    any::<[u64; 7]>().prop_map(
+        |[
             glances,
             looks,
             missed,
             worst_late_usec,
             woken_by_pressure,
             woken_by_cgroups,
+            memory_taken_back,
+        ]| SupervisorInfo {
+            glances,
+            looks,
+            missed,
+            worst_late_usec,
+            woken_by_pressure,
+            woken_by_cgroups,
+            memory_taken_back,
         },
     )
 }

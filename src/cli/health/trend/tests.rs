@@ -45,7 +45,7 @@ fn series(kind: SeriesKind, id: &str, points: Vec<PointInfo>) -> SeriesInfo {
 
 fn history(hours: i64, series: Vec<SeriesInfo>) -> HistoryInfo {
     let now = clock().now();
-    HistoryInfo { now, since: UnixSeconds(now.0 - hours * 3600), series, breaks: vec![] }
+    HistoryInfo { now, since: UnixSeconds(now.0 - hours * 3600), series, ..HistoryInfo::default() }
 }
 
 /// One agent and the guest, and how both went.

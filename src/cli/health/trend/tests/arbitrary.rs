@@ -17,6 +17,7 @@ pub(super) fn history(names: Vec<String>) -> impl Strategy<Value = HistoryInfo> 
         since,
         series,
         breaks,
+        left_out: 0,
     })
 }
 

@@ -1,0 +1,75 @@
+//! A span of a series: the lowest, the mean and the highest of its looks.
+
+use crate::model::Bytes;
+use crate::model::history::{PointInfo, UnixSeconds};
+
+/// What a span held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) min: u64,
+    pub(super) max: u64,
+    /// Of all looks; a month of looks at an exbibyte would not fit, and saturates.
+    pub(super) sum: u64,
+    pub(super) looks: u32,
+}
+
+/// As it is stored.
+pub(super) type Row = (u64, u64, u64, u32);
+
+impl Cell {
+    pub(super) fn of(value: Bytes) -> Self {
+        let value = value.get();
+        Self { min: value, max: value, sum: value, looks: 1 }
+    }
+
+    pub(super) fn merge(self, other: Self) -> Self {
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            sum: self.sum.saturating_add(other.sum),
+            looks: self.looks.saturating_add(other.looks),
+        }
+    }
+
+    pub(super) fn row(self) -> Row {
+        (self.min, self.max, self.sum, self.looks)
+    }
+
+    /// `None` where no cell of ours could look like that.
+    pub(super) fn from_row((min, max, sum, looks): Row) -> Option<Self> {
+        (min <= max && looks > 0).then_some(Self { min, max, sum, looks })
+    }
+
+    pub(super) fn point(self, time: i64, seconds: u32) -> PointInfo {
+        let mean = (self.sum / u64::from(self.looks.max(1))).clamp(self.min, self.max);
+        let [min, mean, max] = [self.min, mean, self.max].map(Bytes::new);
+        PointInfo { time: UnixSeconds(time), seconds, min, mean, max }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_mean_is_between_and_no_look_is_lost(values in prop::collection::vec(any::<u64>(), 1..50)) {
+            let whole = values.iter().map(|v| Cell::of(Bytes::new(*v))).reduce(Cell::merge).unwrap();
+            let (min, max) = (values.iter().min().unwrap(), values.iter().max().unwrap());
+            prop_assert_eq!((&whole.min, &whole.max, whole.looks as usize), (min, max, values.len()));
+            let point = whole.point(0, 60);
+            prop_assert!(point.min <= point.mean && point.mean <= point.max);
+            prop_assert_eq!(Cell::from_row(whole.row()), Some(whole));
+        }
+    }
+
+    #[test]
+    fn the_mean_is_of_the_looks() {
+        let whole = [1, 2, 6].map(|v| Cell::of(Bytes::new(v))).into_iter().reduce(Cell::merge).unwrap();
+        assert_eq!(whole.point(0, 60).mean, Bytes::new(3));
+        assert_eq!(Cell::from_row((5, 1, 6, 2)), None);
+        assert_eq!(Cell::from_row((1, 5, 6, 0)), None);
+    }
+}

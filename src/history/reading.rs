@@ -1,0 +1,110 @@
+//! From rows and looks to what a reader gets.
+
+use std::collections::BTreeMap;
+
+use super::cell::Cell;
+use super::recent::{Followed, Recent};
+use super::store::{Points, Store, StoreError};
+use super::stored::Stored;
+use super::tier::{FINE, TIERS, Tier};
+use crate::model::Bytes;
+use crate::model::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, UnixSeconds};
+
+/// So many points and series are told of at once, 2 MB; of the rest it is said how many they are.
+const POINTS: usize = 20_000;
+const SERIES: usize = 500;
+
+/// A series under way to a reader.
+struct Told {
+    stored: Stored,
+    info: SeriesInfo,
+}
+
+/// What there is from `since` until `now`, of the disk where there is one.
+pub(super) fn read(
+    store: Option<&Store>,
+    recent: &Recent,
+    breaks: &[BreakInfo],
+    boot: &str,
+    since: i64,
+    now: i64,
+) -> Result<HistoryInfo, StoreError> {
+    let tier = Tier::of(now - since);
+    let mut rows = match store {
+        Some(store) => store.read(tier, since, now + 1)?,
+        None => Points::new(),
+    };
+    let mut told = Vec::new();
+    for followed in recent.series() {
+        let number = store.and_then(|store| store.number(&followed.series.subject));
+        let rows = number.and_then(|number| rows.remove(&number)).unwrap_or_default();
+        let agent = recent.agent_of(followed);
+        let stored = Stored::of(&followed.series, agent, boot);
+        let points = points(rows, Some(followed), tier, since, now);
+        told.push(Told { info: SeriesInfo { points, ..stored.info(boot) }, stored });
+    }
+    for (number, rows) in rows {
+        let Some(stored) = store.map(|store| store.series(number)).transpose()?.flatten() else { continue };
+        let points = points(rows, None, tier, since, now);
+        told.push(Told { info: SeriesInfo { points, ..stored.info(boot) }, stored });
+    }
+    told.retain(|one| !one.info.points.is_empty());
+    let left_out = cut(&mut told);
+    told.sort_by_key(|one| one.stored.rank());
+    let mut all: Vec<BreakInfo> = store.map(|store| store.breaks(since)).transpose()?.unwrap_or_default();
+    all.extend(breaks.iter().filter(|info| info.time.0 >= since).copied());
+    all.sort_by_key(|info| info.time);
+    all.dedup();
+    Ok(HistoryInfo {
+        now: UnixSeconds(now),
+        since: UnixSeconds(since),
+        series: told.into_iter().map(|one| one.info).collect(),
+        breaks: all,
+        left_out,
+    })
+}
+
+/// The points of a series, oldest first, none beside another: spans, and behind them the looks of the last minutes.
+fn points(
+    rows: Vec<(i64, Cell)>,
+    followed: Option<&Followed>,
+    tier: usize,
+    since: i64,
+    now: i64,
+) -> Vec<PointInfo> {
+    let width = TIERS[tier].width;
+    let mut spans: BTreeMap<i64, Cell> = rows.into_iter().collect();
+    for (minute, cell) in followed.into_iter().flat_map(|followed| &followed.pending) {
+        let start = TIERS[tier].start(*minute);
+        if start >= TIERS[tier].start(since) {
+            spans.entry(start).and_modify(|known| *known = known.merge(*cell)).or_insert(*cell);
+        }
+    }
+    let looks =
+        || followed.into_iter().flat_map(|followed| &followed.looks).filter(|(time, _)| *time >= since);
+    let is_fine = tier == 0 && now - since <= FINE;
+    // The minute in which the looks begin has seen others before them.
+    let whole =
+        looks().next().filter(|_| is_fine).map(|(first, _)| TIERS[0].start(first + i64::from(width) - 1));
+    let fine = looks().filter(|(time, _)| whole.is_some_and(|whole| *time >= whole));
+    let fine = fine.map(|(time, value): &(i64, Bytes)| Cell::of(*value).point(*time, 0)).collect::<Vec<_>>();
+    let spans = spans.into_iter().filter(|(start, _)| whole.is_none_or(|whole| *start < whole));
+    spans.map(|(start, cell)| cell.point(start, width)).chain(fine).collect()
+}
+
+/// Leaves the guest and what was seen last, as much as fits.
+fn cut(told: &mut Vec<Told>) -> usize {
+    let all = told.len();
+    told.sort_by_key(|one| {
+        let last = one.info.points.last().map(|point| point.time);
+        (one.info.pid.is_some(), std::cmp::Reverse(last), std::cmp::Reverse(one.info.points.len()))
+    });
+    let mut points = 0;
+    let fits = told.iter().take(SERIES).take_while(|one| {
+        points += one.info.points.len();
+        points <= POINTS
+    });
+    let count = fits.count();
+    told.truncate(count);
+    all - count
+}

@@ -1,0 +1,220 @@
+//! The looks of the last ten minutes, and what of them is not on disk yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::cell::Cell;
+use super::tier::{RECENT, TIERS};
+use crate::model::history::{BreakKind, Figures, Series, Subject};
+use crate::model::{Boottime, Bytes};
+
+/// More looks of one series are not kept in full: one a second.
+const LOOKS: usize = 600;
+
+/// So many series are followed at once; more would be agents that come and go within minutes.
+const SERIES: usize = 1000;
+
+/// A longer silence is a gap, as it is to the forecaster.
+const GAP: u64 = 600;
+
+/// The wall clock against the clock since boot may drift by so much between two looks; `ntpd` slews by 2 s an hour.
+const DRIFT: i64 = 60;
+
+/// Figures as they come in.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    series: HashMap<Subject, Followed>,
+    last: Option<(Boottime, i64)>,
+}
+
+/// A series of which a look was taken in the last ten minutes.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) series: Arc<Series>,
+    /// Oldest first.
+    pub(super) looks: VecDeque<(i64, Bytes)>,
+    /// By the minute that they are of; what is not on disk yet.
+    pub(super) pending: Vec<(i64, Cell)>,
+}
+
+/// What is not as it was at the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) kind: BreakKind,
+    pub(super) time: i64,
+    pub(super) seconds: Option<u64>,
+    /// The clock was set back: what is recorded of later has not happened yet.
+    pub(super) back: bool,
+}
+
+impl Recent {
+    /// Takes in a look; whether the record breaks there.
+    pub(super) fn take(&mut self, figures: &Figures) -> Option<Broken> {
+        let (at, time) = (figures.at, figures.time.0);
+        let broken = self.last.and_then(|last| broken(last, (at, time)));
+        if broken.is_some_and(|broken| broken.kind == BreakKind::Clock) {
+            // What was seen by the other clock is on no line with what comes.
+            let now = TIERS[0].start(time);
+            for followed in self.series.values_mut() {
+                followed.looks.clear();
+                followed.pending.retain(|(minute, _)| *minute < now);
+            }
+        }
+        self.last = Some((at, time));
+        for (series, value) in &figures.figures {
+            if self.series.len() >= SERIES && !self.series.contains_key(&series.subject) {
+                continue;
+            }
+            let followed = self.series.entry(series.subject).or_insert_with(|| Followed {
+                series: Arc::clone(series),
+                looks: VecDeque::new(),
+                pending: Vec::new(),
+            });
+            followed.take(time, *value);
+        }
+        self.series.retain(|_, followed| !followed.is_over(time));
+        broken
+    }
+
+    pub(super) fn series(&self) -> impl Iterator<Item = &Followed> {
+        self.series.values()
+    }
+
+    /// The name of the agent that a part is of.
+    pub(super) fn agent_of(&self, part: &Followed) -> Option<&str> {
+        let Subject::Part { agent, .. } = part.series.subject else { return None };
+        self.series.get(&Subject::Agent(agent)).map(|followed| followed.series.name.as_str())
+    }
+
+    /// What is not on disk is there now.
+    pub(super) fn flushed(&mut self) {
+        self.series.values_mut().for_each(|followed| followed.pending.clear());
+    }
+}
+
+impl Followed {
+    fn take(&mut self, time: i64, value: Bytes) {
+        self.looks.push_back((time, value));
+        while self.looks.len() > LOOKS || self.looks.front().is_some_and(|(then, _)| time - then > RECENT) {
+            self.looks.pop_front();
+        }
+        let (minute, cell) = (TIERS[0].start(time), Cell::of(value));
+        match self.pending.iter_mut().rfind(|(start, _)| *start == minute) {
+            Some((_, pending)) => *pending = pending.merge(cell),
+            None => self.pending.push((minute, cell)),
+        }
+        // Where there is no disk for so long, the oldest goes.
+        if self.pending.len() > PENDING {
+            self.pending.remove(0);
+        }
+    }
+
+    /// Nothing came of it for ten minutes, and nothing of it waits for the disk.
+    fn is_over(&self, time: i64) -> bool {
+        let silent = self.looks.back().is_none_or(|(last, _)| time - last > RECENT);
+        silent
+            && (self.pending.is_empty()
+                || self.pending.last().is_some_and(|(last, _)| time - last > 2 * RECENT))
+    }
+}
+
+/// What waits for a disk that is full: three hours.
+const PENDING: usize = 180;
+
+fn broken((last, then): (Boottime, i64), (at, time): (Boottime, i64)) -> Option<Broken> {
+    let passed = at.since(last).as_secs();
+    let jump = time - then - i64::try_from(passed).unwrap_or(i64::MAX);
+    if jump.abs() > DRIFT {
+        return Some(Broken { kind: BreakKind::Clock, time, seconds: None, back: time < then });
+    }
+    (passed > GAP).then_some(Broken { kind: BreakKind::Gap, time, seconds: Some(passed), back: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::Uid;
+    use crate::model::history::UnixSeconds;
+
+    const EPOCH: i64 = 1_790_000_000;
+
+    fn look(boot: u64, wall: i64, value: u64) -> Figures {
+        let series = Series { subject: Subject::Guest, name: "guest".into(), uid: Uid::ROOT };
+        Figures {
+            at: Boottime::new(Duration::from_secs(boot)),
+            time: UnixSeconds(EPOCH + wall),
+            figures: vec![(Arc::new(series), Bytes::new(value))],
+        }
+    }
+
+    fn guest(recent: &Recent) -> &Followed {
+        recent.series().next().unwrap()
+    }
+
+    #[test]
+    fn ten_minutes_are_kept_as_they_were_and_the_rest_by_the_minute() {
+        let mut recent = Recent::default();
+        for second in 0..1800 {
+            assert_eq!(recent.take(&look(second, second.cast_signed(), second)), None);
+        }
+        let looks = &guest(&recent).looks;
+        assert_eq!((looks.len(), looks.back().map(|(_, v)| v.get())), (600, Some(1799)));
+        let pending = &guest(&recent).pending;
+        assert!((30..=31).contains(&pending.len()), "{pending:?}");
+        assert_eq!(pending.iter().map(|(_, cell)| cell.looks).sum::<u32>(), 1800);
+        recent.flushed();
+        assert!(guest(&recent).pending.is_empty());
+    }
+
+    #[test]
+    fn a_gap_a_jump_and_a_step_back_are_told_apart() {
+        let breaks = |boot, wall| {
+            let mut recent = Recent::default();
+            recent.take(&look(1000, 1000, 1));
+            recent.take(&look(boot, wall, 2)).map(|b| (b.kind, b.seconds, b.back))
+        };
+        assert_eq!(breaks(1010, 1010), None);
+        assert_eq!(breaks(1500, 1530), None, "a clock that is slewed");
+        assert_eq!(breaks(3000, 3000), Some((BreakKind::Gap, Some(2000), false)));
+        assert_eq!(breaks(1010, 9000), Some((BreakKind::Clock, None, false)));
+        assert_eq!(breaks(1010, 100), Some((BreakKind::Clock, None, true)));
+        // Suspended, and the clock since boot knows of it: that is a gap, not a jump.
+        assert_eq!(breaks(90_000, 90_010), Some((BreakKind::Gap, Some(89_000), false)));
+    }
+
+    #[test]
+    fn looks_by_two_clocks_are_on_no_line() {
+        let mut recent = Recent::default();
+        for n in 0..10 {
+            recent.take(&look(n, n.cast_signed(), 1));
+        }
+        recent.take(&look(10, 50_000, 2));
+        assert_eq!(guest(&recent).looks.len(), 1);
+        assert_eq!(guest(&recent).pending.len(), 2, "each minute is its own clock's");
+    }
+
+    #[test]
+    fn who_is_gone_is_forgotten() {
+        let mut recent = Recent::default();
+        let agent = |pid: i32| {
+            let key = crate::model::ProcessKey { pid: crate::model::Pid::new(pid).unwrap(), start_ticks: 1 };
+            Arc::new(Series { subject: Subject::Agent(key), name: format!("claude-{pid}"), uid: Uid::ROOT })
+        };
+        for n in 0..5000_u64 {
+            let mut figures = look(n, n.cast_signed(), 1);
+            let pid = i32::try_from(n).unwrap() + 1;
+            figures.figures.push((agent(pid), Bytes::mib(1)));
+            recent.take(&figures);
+            if n % 60 == 0 {
+                recent.flushed();
+            }
+        }
+        assert!(recent.series.len() <= 662, "{}: those of ten minutes", recent.series.len());
+        let mut figures = look(5001, 5001, 1);
+        figures.figures = (1..=3000).map(|pid| (agent(pid), Bytes::mib(1))).collect();
+        recent.take(&figures);
+        assert!((SERIES - 10..=SERIES).contains(&recent.series.len()), "{}", recent.series.len());
+    }
+}

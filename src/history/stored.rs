@@ -1,0 +1,105 @@
+//! A series as it is stored, under a number of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::history::{Series, SeriesInfo, SeriesKind, Subject};
+use crate::model::{Pid, ProcessKey, Uid};
+
+/// What a series is of and what it is called. Keys of processes mean something in one boot only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stored {
+    /// Which boot; empty for the guest, which goes on.
+    boot: String,
+    kind: SeriesKind,
+    /// The agent's name; `guest`.
+    id: String,
+    /// Of a part: its program.
+    name: Option<String>,
+    uid: Uid,
+    /// Pid and start of the agent's root, and of a part's top.
+    agent: Option<(Pid, u64)>,
+    top: Option<(Pid, u64)>,
+}
+
+impl Stored {
+    /// `agent`: the name of the agent that a part is of.
+    pub(super) fn of(series: &Series, agent: Option<&str>, boot: &str) -> Self {
+        let process = |key: ProcessKey| Some((key.pid, key.start_ticks));
+        let (kind, root, top) = match series.subject {
+            Subject::Guest => (SeriesKind::Guest, None, None),
+            Subject::Agent(root) => (SeriesKind::Agent, process(root), None),
+            Subject::Part { agent, top } => (SeriesKind::Part, process(agent), process(top)),
+        };
+        let is_part = kind == SeriesKind::Part;
+        Self {
+            boot: if kind == SeriesKind::Guest { String::new() } else { boot.to_owned() },
+            kind,
+            id: if is_part { agent.unwrap_or_default().to_owned() } else { series.name.clone() },
+            name: is_part.then(|| series.name.clone()),
+            uid: series.uid,
+            agent: root,
+            top,
+        }
+    }
+
+    /// What it is of, where it is of this boot.
+    pub(super) fn subject(&self, boot: &str) -> Option<Subject> {
+        let key = |(pid, start_ticks)| ProcessKey { pid, start_ticks };
+        match self.kind {
+            SeriesKind::Guest => Some(Subject::Guest),
+            _ if self.boot != boot => None,
+            SeriesKind::Agent => self.agent.map(key).map(Subject::Agent),
+            SeriesKind::Part => Some(Subject::Part { agent: key(self.agent?), top: key(self.top?) }),
+        }
+    }
+
+    pub(super) fn info(&self, boot: &str) -> SeriesInfo {
+        SeriesInfo {
+            kind: self.kind,
+            id: self.id.clone(),
+            name: self.name.clone(),
+            pid: self.top.or(self.agent).map(|(pid, _)| pid),
+            uid: self.uid,
+            this_boot: self.kind == SeriesKind::Guest || self.boot == boot,
+            points: Vec::new(),
+        }
+    }
+
+    /// The guest, then agents by boot and start, parts after their agent.
+    pub(super) fn rank(&self) -> impl Ord + use<> {
+        let start = |process: Option<(Pid, u64)>| process.map(|(pid, ticks)| (ticks, pid));
+        (self.kind != SeriesKind::Guest, self.boot.clone(), start(self.agent), start(self.top))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(pid: i32) -> ProcessKey {
+        ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 7 }
+    }
+
+    #[test]
+    fn a_series_is_found_again_in_its_boot_only() {
+        let of = |subject, name: &str| Series { subject, name: name.into(), uid: Uid::new(1000) };
+        let all = [
+            of(Subject::Guest, "guest"),
+            of(Subject::Agent(key(5)), "claude-5"),
+            of(Subject::Part { agent: key(5), top: key(9) }, "node"),
+        ];
+        let stored: Vec<Stored> = all.iter().map(|s| Stored::of(s, Some("claude-5"), "b")).collect();
+        for (stored, series) in stored.iter().zip(&all) {
+            assert_eq!(stored.subject("b"), Some(series.subject));
+            let text = serde_json::to_vec(stored).unwrap();
+            assert_eq!(serde_json::from_slice::<Stored>(&text).unwrap(), *stored);
+        }
+        let other = stored.iter().map(|s| s.subject("c")).collect::<Vec<_>>();
+        assert_eq!(other, [Some(Subject::Guest), None, None]);
+        let infos: Vec<SeriesInfo> = stored.iter().map(|s| s.info("c")).collect();
+        assert_eq!(infos.iter().map(|i| i.this_boot).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!((infos[2].id.as_str(), infos[2].name.as_deref()), ("claude-5", Some("node")));
+        assert_eq!(infos[2].pid, Pid::new(9));
+        assert!(stored[0].rank() < stored[1].rank() && stored[1].rank() < stored[2].rank());
+    }
+}

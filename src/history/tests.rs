@@ -1,0 +1,320 @@
+//! The record as a whole: what goes in comes out, whatever becomes of its file.
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::model::history::{BreakKind, PointInfo, Series, SeriesInfo, SeriesKind, Subject};
+use crate::model::{Boottime, Pid, ProcessKey, Uid};
+
+/// A full hour, so that spans begin with it.
+const EPOCH: i64 = 1_790_000_000 - 1_790_000_000 % 3600;
+
+/// Only keeps a broken test from hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn key(pid: i32) -> ProcessKey {
+    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+}
+
+fn series(subject: Subject, name: &str) -> Arc<Series> {
+    Arc::new(Series { subject, name: name.to_owned(), uid: Uid::new(1000) })
+}
+
+/// A record in a directory, by a machine in a boot; what it told.
+struct World {
+    history: History,
+    told: Receiver<Notice>,
+}
+
+impl World {
+    fn of(directory: Option<&Path>, machine: &str, boot: &str, cap: Bytes) -> Self {
+        let (sender, told) = channel();
+        let origin = Origin { machine: machine.to_owned(), boot: boot.to_owned() };
+        let tell = move |notice| drop(sender.send(notice));
+        Self { history: History::start(directory.map(Path::to_owned), origin, cap, tell).unwrap(), told }
+    }
+
+    fn at(directory: &TempDir) -> Self {
+        Self::of(Some(directory.path()), "m", "b", CAP)
+    }
+
+    /// The guest, an agent and a part of it, so many seconds after the beginning by both clocks.
+    fn look(&self, boot: i64, wall: i64, value: u64) {
+        let agent = Subject::Agent(key(5));
+        let figures = vec![
+            (series(Subject::Guest, "guest"), Bytes::new(10 * value)),
+            (series(agent, "claude-5"), Bytes::new(value)),
+            (series(Subject::Part { agent: key(5), top: key(9) }, "node"), Bytes::new(value / 2)),
+        ];
+        let at = Boottime::new(Duration::from_secs(u64::try_from(boot).unwrap()));
+        let figures = Figures { at, time: UnixSeconds(EPOCH + wall), figures };
+        // As the supervisor has it: the thread takes in what waits when somebody asks.
+        while self.history.figures.try_send(figures.clone()).is_err() {
+            self.read(0, 0);
+        }
+    }
+
+    fn read(&self, since: i64, now: i64) -> HistoryInfo {
+        let (sender, answer) = channel();
+        let answered = move |told| drop(sender.send(told));
+        assert!(self.history.read(UnixSeconds(EPOCH + since), UnixSeconds(EPOCH + now), answered));
+        answer.recv_timeout(PATIENCE).unwrap()
+    }
+
+    fn close(self) -> Vec<Notice> {
+        self.history.close(PATIENCE);
+        drop(self.history);
+        self.told.iter().collect()
+    }
+}
+
+fn guest(history: &HistoryInfo) -> &SeriesInfo {
+    history.series.iter().find(|series| series.kind == SeriesKind::Guest).unwrap()
+}
+
+/// Points follow one another, and none reaches into the next.
+fn assert_in_order(history: &HistoryInfo) {
+    for series in &history.series {
+        for pair in series.points.windows(2) {
+            let end = pair[0].time.0 + i64::from(pair[0].seconds);
+            assert!(end <= pair[1].time.0, "{:?} then {:?}", pair[0], pair[1]);
+        }
+        for point in &series.points {
+            assert!(point.min <= point.mean && point.mean <= point.max, "{point:?}");
+        }
+    }
+}
+
+#[test]
+fn ten_minutes_are_whole_and_what_is_older_is_by_the_minute() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    (0..3600).for_each(|second| world.look(second, second, u64::try_from(second).unwrap()));
+    let told = world.read(0, 3600);
+    assert_in_order(&told);
+    assert_eq!(
+        told.series.iter().map(|s| s.kind).collect::<Vec<_>>(),
+        [SeriesKind::Guest, SeriesKind::Agent, SeriesKind::Part]
+    );
+    let part = &told.series[2];
+    assert_eq!((part.id.as_str(), part.name.as_deref(), part.pid), ("claude-5", Some("node"), Pid::new(9)));
+    let points = &guest(&told).points;
+    let (minutes, looks): (Vec<PointInfo>, Vec<PointInfo>) =
+        points.iter().partition(|point| point.seconds == 60);
+    assert_eq!((minutes.len(), looks.len()), (50, 600));
+    let tenth = minutes[10];
+    assert_eq!([tenth.min, tenth.mean, tenth.max].map(Bytes::get), [6000, 6295, 6590]);
+    assert_eq!(told.breaks, []);
+    assert_eq!(world.close(), []);
+}
+
+#[test]
+fn it_goes_on_after_a_restart_and_after_a_boot() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    (0..600).for_each(|second| world.look(second, second, 100));
+    world.close();
+    // The same boot, the supervisor was away for 20 s.
+    let world = World::at(&directory);
+    (620..700).for_each(|second| world.look(second, second, 200));
+    let told = world.read(0, 700);
+    assert_in_order(&told);
+    assert_eq!((told.series.len(), &told.breaks[..]), (3, &[][..]), "nobody twice, and no break");
+    assert!(told.series.iter().all(|series| series.this_boot));
+    let highest = guest(&told).points.iter().map(|point| point.max.get()).max();
+    assert_eq!((guest(&told).points[0].max.get(), highest), (1000, Some(2000)));
+    world.close();
+    // Away for an hour.
+    let world = World::at(&directory);
+    world.look(4300, 4300, 300);
+    let told = world.read(0, 4300);
+    assert_eq!(
+        told.breaks.iter().map(|b| (b.kind, b.seconds)).collect::<Vec<_>>(),
+        [(BreakKind::Gap, Some(3601))]
+    );
+    world.close();
+    // Another boot: the agent of that pid is another one.
+    let world = World::of(Some(directory.path()), "m", "c", CAP);
+    world.look(10, 8000, 400);
+    let told = world.read(0, 8000);
+    let agents: Vec<bool> =
+        told.series.iter().filter(|s| s.kind == SeriesKind::Agent).map(|s| s.this_boot).collect();
+    assert_eq!(agents, [false, true]);
+    assert_eq!(told.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Gap, BreakKind::Boot]);
+    assert_eq!(guest(&told).points.len() > 10, true, "the guest goes on");
+    assert_eq!(world.close(), []);
+}
+
+#[test]
+fn a_clones_first_boot_does_not_show_its_image() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    (0..120).for_each(|second| world.look(second, second, 100));
+    world.close();
+    let world = World::of(Some(directory.path()), "clone", "b", CAP);
+    world.look(130, 130, 7);
+    let told = world.read(0, 200);
+    assert_eq!(guest(&told).points.len(), 1, "{told:?}");
+    assert_eq!(told.breaks, []);
+    let to = Some(directory.path().join("history.redb.other"));
+    assert_eq!(world.close(), [Notice::AnotherMachine { to: to.clone() }]);
+    assert!(to.unwrap().exists());
+    // And the next time it is its own.
+    let world = World::of(Some(directory.path()), "clone", "b", CAP);
+    world.look(140, 140, 8);
+    assert_eq!(guest(&world.read(0, 200)).points[0].min.get(), 70);
+    assert_eq!(world.close(), []);
+}
+
+#[test]
+fn what_a_clock_that_is_set_back_makes_future_is_forgotten() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    (0..7200).step_by(10).for_each(|second| world.look(second, second, 100));
+    world.history.close(PATIENCE);
+    let world = World::at(&directory);
+    // A snapshot from an hour before was reverted, and the clock is set by the network a moment later.
+    (3600..3700).step_by(10).for_each(|second| world.look(second + 3600, second, 200));
+    let told = world.read(0, 3700);
+    assert_in_order(&told);
+    assert_eq!(told.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Clock]);
+    world.close();
+    let world = World::at(&directory);
+    world.look(7400, 3800, 200);
+    let later = world.read(0, 7300);
+    assert!(guest(&later).points.iter().all(|p| p.time.0 < EPOCH + 3600 || p.max.get() == 2000), "{later:?}");
+    world.look(7410, 9000, 300);
+    world.look(7420, 9010, 300);
+    let told = world.read(0, 9100);
+    assert_eq!(told.breaks.last().map(|b| b.kind), Some(BreakKind::Clock), "forward, too");
+    assert_eq!(world.close(), [Notice::ClockJumped]);
+}
+
+#[test]
+fn a_broken_file_is_set_aside_and_never_fatal() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("history.redb");
+    let world = World::at(&directory);
+    (0..6000).step_by(10).for_each(|second| world.look(second, second, 100));
+    world.close();
+    let good = fs::read(&file).unwrap();
+    let mut spoilt: Vec<Vec<u8>> = vec![b"no database at all".repeat(1000), good[..good.len() / 2].to_vec()];
+    spoilt.push(good[..777].to_vec());
+    // All over the file, the header more closely.
+    let places = (0..64).map(|n| n * 8).chain((1..60).map(|n| n * good.len() / 60));
+    for place in places {
+        let mut bad = good.clone();
+        for byte in &mut bad[place..(place + 16).min(good.len())] {
+            *byte ^= 0xa5;
+        }
+        spoilt.push(bad);
+    }
+    let mut aside = 0;
+    for bad in &spoilt {
+        fs::write(&file, bad).unwrap();
+        let world = World::at(&directory);
+        world.look(6010, 6010, 300);
+        let told = world.read(0, 6020);
+        assert_eq!(guest(&told).points.last().map(|p| p.max.get()), Some(3000));
+        world.history.close(PATIENCE);
+        let notices: Vec<Notice> = world.told.try_iter().collect();
+        aside += usize::from(notices.iter().any(|n| matches!(n, Notice::SetAside { to: Some(_), .. })));
+        assert!(notices.iter().all(|n| matches!(n, Notice::SetAside { to: Some(_), .. })), "{notices:?}");
+        // Whatever it was, what is there now is sound.
+        let world = World::at(&directory);
+        world.look(6040, 6040, 300);
+        assert!(!guest(&world.read(0, 6050)).points.is_empty());
+        assert_eq!(world.close(), []);
+    }
+    assert!(aside > spoilt.len() / 4, "{aside} of {}", spoilt.len());
+    assert!(directory.path().join("history.redb.corrupt").exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_kept_in_memory_and_told_once() {
+    let directory = TempDir::new().unwrap();
+    let blocked = directory.path().join("file");
+    fs::write(&blocked, "").unwrap();
+    let world = World::of(Some(&blocked.join("state")), "m", "b", CAP);
+    (0..1200).for_each(|second| world.look(second, second, 100));
+    let told = world.read(0, 1200);
+    assert_in_order(&told);
+    assert_eq!(guest(&told).points.iter().filter(|p| p.seconds == 60).count(), 10);
+    let notices = world.close();
+    assert!(matches!(notices.as_slice(), [Notice::NotWritten { .. }]), "{notices:?}");
+    // Without a place it is no news.
+    let world = World::of(None, "m", "b", CAP);
+    world.look(1, 1, 1);
+    assert_eq!(world.read(0, 10).series.len(), 3);
+    assert_eq!(world.close(), []);
+}
+
+#[test]
+fn only_one_has_the_file() {
+    let directory = TempDir::new().unwrap();
+    let first = World::at(&directory);
+    first.look(1, 1, 1);
+    first.read(0, 10);
+    let second = World::at(&directory);
+    second.look(1, 1, 1);
+    assert_eq!(second.read(0, 10).series.len(), 3);
+    let notices = second.close();
+    assert!(matches!(notices.as_slice(), [Notice::NotWritten { .. }]), "{notices:?}");
+    assert_eq!(first.close(), []);
+}
+
+/// Two hundred agents that come and go, for two days, under a cap that they would exceed.
+#[test]
+fn the_file_stays_below_its_cap() {
+    let cap = Bytes::mib(4);
+    let directory = TempDir::new().unwrap();
+    let mut largest = 0;
+    let agents: Vec<Arc<Series>> =
+        (0..4000).map(|n| series(Subject::Agent(key(n + 1)), &format!("claude-{n}"))).collect();
+    let mut world = World::of(Some(directory.path()), "m", "b", cap);
+    for minute in 0..i64::try_from(agents.len()).unwrap() / 5 {
+        let first = usize::try_from(minute).unwrap() * 5;
+        let alive = agents.iter().skip(first.saturating_sub(195)).take(200);
+        let figures = Figures {
+            at: Boottime::new(Duration::from_secs(u64::try_from(minute).unwrap() * 60)),
+            time: UnixSeconds(EPOCH + minute * 60),
+            figures: alive.map(|series| (Arc::clone(series), Bytes::mib(100))).collect(),
+        };
+        world.history.record(figures);
+        // A restart writes, as a minute does.
+        if minute % 20 == 19 {
+            world.read(0, 0);
+            world.history.close(PATIENCE);
+            largest = largest.max(fs::metadata(directory.path().join("history.redb")).unwrap().len());
+            world = World::of(Some(directory.path()), "m", "b", cap);
+        }
+    }
+    assert!(largest <= cap.get(), "{largest}");
+    assert!(largest > cap.get() / 4, "it is used: {largest}");
+    let now = i64::try_from(agents.len()).unwrap() / 5 * 60;
+    let told = world.read(now - 10_000, now);
+    assert_in_order(&told);
+    assert!(told.series.len() >= 200, "the newest are there: {}", told.series.len());
+    assert_eq!(world.close(), []);
+}
+
+#[test]
+fn each_says_what_to_know() {
+    let path = || std::path::PathBuf::from("/var/lib/claude-watchdog/history.redb");
+    let all = [
+        Notice::SetAside { to: Some(path().with_extension("redb.corrupt")), why: "DB corrupted".into() },
+        Notice::SetAside { to: None, why: "DB corrupted".into() },
+        Notice::AnotherMachine { to: Some(path().with_extension("redb.other")) },
+        Notice::NotWritten { path: path(), why: "No space left on device (os error 28)".into() },
+        Notice::Written(path()),
+        Notice::LeftOut(12),
+        Notice::ClockJumped,
+    ];
+    let text: Vec<String> =
+        all.iter().map(|n| format!("{} {n}", if n.is_warning() { "!" } else { " " })).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
