@@ -29,6 +29,8 @@ pub(super) struct Message {
     /// What the guest has left, and what it should have.
     pub(super) left: Option<u64>,
     pub(super) reserve: Option<u64>,
+    /// When something is foretold, in seconds: the beginning of the interval, the estimate, the end.
+    pub(super) eta: Option<[u64; 3]>,
     pub(super) dry_run: Option<bool>,
     pub(super) action_id: Option<u64>,
 }
@@ -50,12 +52,17 @@ impl Message {
             by: None,
             left: None,
             reserve: None,
+            eta: None,
             dry_run: None,
             action_id: None,
         };
         match &event.what {
             What::Found | What::Gone | What::HeldBack { .. } | What::Unforeseen => plain,
-            What::Foretold(told) => Self { line: Some(told.limit.get()), ..plain },
+            What::Foretold(told) => Self {
+                line: Some(told.limit.get()),
+                eta: Some([told.between.0, told.eta, told.between.1].map(|time| time.as_secs())),
+                ..plain
+            },
             What::GuestInDanger { danger, .. } => plain.in_danger(danger),
             What::GuestSafe { left } => Self { left: Some(left.get()), ..plain },
             What::Widened { action, culprit, .. } => Self {

@@ -21,7 +21,8 @@ const FORMAT: &str = "1";
 /// redb's own is a gigabyte; pages of a commit and of a question fit in this.
 const CACHE: usize = 1 << 20;
 
-/// A row takes so much of the file, the free pages of a commit and half-filled ones included (measured: docs/history.md).
+/// A row takes 100 bytes of the file, half-filled pages and those of a commit included (a test at the full cap: 17 MB). The
+/// file doubles as it grows, so it is to stay below half of what it may take.
 const ROW: u64 = 192;
 
 /// So many breaks are kept.
@@ -136,12 +137,13 @@ impl Store {
         Ok(before)
     }
 
-    /// Writes what is not on disk yet, in one durable commit, and drops what is too old or too much.
+    /// Writes what is not on disk yet, in one durable commit, and drops what is too much; and where `ages` what is too old.
     pub(super) fn write(
         &mut self,
         recent: &Recent,
         breaks: &[(BreakInfo, bool)],
         now: i64,
+        ages: bool,
     ) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
         {
@@ -191,7 +193,9 @@ impl Store {
                 }
             }
             for ((table, tier), most) in tables.iter_mut().zip(TIERS).zip(self.most) {
-                table.retain_in(..(now - tier.keep, 0), |_, _| false).map_err(broken)?;
+                if ages {
+                    table.retain_in(..(now - tier.keep, 0), |_, _| false).map_err(broken)?;
+                }
                 // A tenth more than there must be, so that not each minute begins with it.
                 let mut rows = table.len().map_err(broken)?;
                 if rows > most {

@@ -23,6 +23,9 @@ const EVERY: Duration = Duration::from_mins(1);
 /// Series of which nothing is left are forgotten once an hour.
 const SWEEP: u32 = 60;
 
+/// Nothing is too old by a clock that has not stood for an hour.
+const STEADY: u32 = 60;
+
 /// What is recorded a few seconds before the last look of an earlier run is no clock that was set back.
 const LEEWAY: i64 = 60;
 
@@ -70,6 +73,8 @@ pub(super) struct State {
     now: i64,
     failing: bool,
     writes: u32,
+    /// So many of them since the clock has stood.
+    steady: u32,
 }
 
 impl<T: FnMut(Notice)> Worker<T> {
@@ -112,6 +117,7 @@ impl<T: FnMut(Notice)> Worker<T> {
             self.since_before();
             if let Some(broken) = self.state.recent.take(&figures) {
                 if broken.kind == BreakKind::Clock {
+                    self.state.steady = 0;
                     (self.tell)(Notice::ClockJumped);
                 }
                 let time = UnixSeconds(broken.time);
@@ -226,15 +232,18 @@ impl<T: FnMut(Notice)> Worker<T> {
         if self.state.store.is_none() {
             self.open();
         }
-        let State { recent, store, breaks, now, writes, .. } = &mut self.state;
+        let State { recent, store, breaks, now, writes, steady, .. } = &mut self.state;
         let Some(store) = store.as_mut().filter(|_| *now != 0) else {
             self.forget_breaks();
             return;
         };
         *writes += 1;
+        *steady += 1;
+        // By a clock that was wrong for a moment a month would be too old.
+        let ages = *steady >= STEADY;
         let sweeps = writes.is_multiple_of(SWEEP);
         let result = guarded(|| {
-            store.write(recent, breaks, *now)?;
+            store.write(recent, breaks, *now, ages)?;
             if sweeps { store.sweep() } else { Ok(()) }
         });
         match result {
