@@ -31,10 +31,10 @@ pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
         if !word.starts_with('-') || word == "--" || word == "-" {
             break;
         }
-        match is_option(word) {
-            Some(Some(value)) => found = mebibytes(value),
-            Some(None) => found = options.next().and_then(mebibytes),
-            None => {}
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        // V8 takes `_` for `-` in its options, and a value after `=` or as the next word.
+        if name.replace('_', "-") == "--max-old-space-size" {
+            found = value.or_else(|| options.next()).and_then(mebibytes);
         }
     }
     found
@@ -47,12 +47,6 @@ pub fn heap_limit_in(values: &[Option<OsString>]) -> Option<Bytes> {
     let mut words = vec![OsString::new()];
     words.extend(options.split_whitespace().map(OsString::from));
     heap_limit_of(&words)
-}
-
-/// V8 takes `_` for `-` in its options, and a value after `=` or as the next word.
-fn is_option(word: &str) -> Option<Option<&str>> {
-    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-    (name.replace('_', "-") == "--max-old-space-size").then_some(value)
 }
 
 /// 0 is none: V8 takes it for "not said".

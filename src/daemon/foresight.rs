@@ -12,7 +12,7 @@ use crate::model::event::What;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
 use crate::model::history::{HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
 use crate::model::status::{AgentInfo, StatusInfo, Verdict};
-use crate::model::{AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, ProcessKey, Snapshot, Uid};
+use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, ProcessKey, Snapshot, Uid};
 use agent::AgentSight;
 use sight::{Sight, Turn};
 
@@ -108,7 +108,7 @@ impl Foresight {
         let agents = self.agents.values().map(AgentSight::level);
         Outlook {
             level: agents.fold(self.guest.forecaster.level(), ForecastLevel::max),
-            climb: self.guest.forecaster.climbs().unwrap_or(BytesPerSecond::default()),
+            climb: self.guest.forecaster.climbs().unwrap_or_default(),
         }
     }
 
@@ -120,7 +120,7 @@ impl Foresight {
 
     /// Puts what is foretold into a status, and raises its verdict where something is.
     pub(super) fn tell(&self, status: &mut StatusInfo) {
-        status.guest.forecast = self.guest.forecast();
+        status.guest.forecast = Some(self.guest.forecast());
         for info in &mut status.agents {
             let sight = self.agents.iter().find(|(root, _)| root.pid == info.pid).map(|(_, sight)| sight);
             if let Some(sight) = sight {

@@ -14,7 +14,7 @@ use crate::model::{Boottime, Pid, ProcessKey, Uid};
 const EPOCH: i64 = 1_790_000_000 - 1_790_000_000 % 3600;
 
 /// Only keeps a broken test from hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
@@ -145,7 +145,7 @@ fn it_goes_on_after_a_restart_and_after_a_boot() {
         told.series.iter().filter(|s| s.kind == SeriesKind::Agent).map(|s| s.this_boot).collect();
     assert_eq!(agents, [false, true]);
     assert_eq!(told.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Gap, BreakKind::Boot]);
-    assert_eq!(guest(&told).points.len() > 10, true, "the guest goes on");
+    assert!(guest(&told).points.len() > 10, "the guest goes on");
     assert_eq!(world.close(), []);
 }
 
@@ -160,9 +160,9 @@ fn a_clones_first_boot_does_not_show_its_image() {
     let told = world.read(0, 200);
     assert_eq!(guest(&told).points.len(), 1, "{told:?}");
     assert_eq!(told.breaks, []);
-    let to = Some(directory.path().join("history.redb.other"));
-    assert_eq!(world.close(), [Notice::AnotherMachine { to: to.clone() }]);
-    assert!(to.unwrap().exists());
+    let to = directory.path().join("history.redb.other");
+    assert!(to.exists());
+    assert_eq!(world.close(), [Notice::AnotherMachine { to: Some(to) }]);
     // And the next time it is its own.
     let world = World::of(Some(directory.path()), "clone", "b", CAP);
     world.look(140, 140, 8);

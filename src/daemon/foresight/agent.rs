@@ -88,7 +88,7 @@ impl AgentSight {
         // One leak is told of once: by the agent where it shows there, else by the heap that ends first.
         let told = self.own.turn(false);
         let known = self.own.told >= ForecastLevel::Warn;
-        let heaps = self.heaps.values_mut().filter_map(|heap| heap.turn(known)).next();
+        let heaps = self.heaps.values_mut().find_map(|heap| heap.turn(known));
         told.or(heaps).map(Turn::told)
     }
 
@@ -174,10 +174,10 @@ impl AgentSight {
 
     /// Puts what is foretold of it into its status: whatever comes first, and its parts.
     pub(super) fn tell(&self, info: &mut AgentInfo) {
-        let heaps = self.heaps.values().filter_map(Sight::forecast);
-        info.forecast = self.own.forecast().into_iter().chain(heaps).reduce(sooner);
+        let heaps = self.heaps.values().map(Sight::forecast);
+        info.forecast = Some(heaps.fold(self.own.forecast(), sooner));
         for culprit in &mut info.culprits {
-            culprit.forecast = self.part(culprit.pid).and_then(|part| part.sight.forecast());
+            culprit.forecast = self.part(culprit.pid).map(|part| part.sight.forecast());
         }
     }
 

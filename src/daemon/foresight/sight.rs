@@ -83,7 +83,7 @@ impl Sight {
     }
 
     /// The newest forecast. Before the first there is one that says so.
-    pub(super) fn forecast(&self) -> Option<Forecast> {
-        Some(self.forecast.clone().unwrap_or_else(|| self.forecaster.forecast()))
+    pub(super) fn forecast(&self) -> Forecast {
+        self.forecast.clone().unwrap_or_else(|| self.forecaster.forecast())
     }
 }
