@@ -378,7 +378,7 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
         let guest = sampler.guest(clock::now()).unwrap();
         let mut alone = |later: u64| {
             let at = at + Duration::from_millis(later);
-            sampler.look(at, guest, SWEEP).unwrap().agents[0].cgroup.is_some()
+            sampler.look(at, guest, Care::Close).unwrap().agents[0].cgroup.is_some()
         };
         assert!(alone(0));
         fs::write(scope.join("cgroup.procs"), "1\n100\n").unwrap();
