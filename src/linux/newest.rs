@@ -86,6 +86,7 @@ impl Window {
 
     /// Its pids, where they are few and in a row: to ask for each costs less than the list of all processes. Some are of
     /// threads, which that list does not have.
+    #[must_use]
     pub fn few(self) -> Option<impl Iterator<Item = Pid>> {
         let (after, to) = (self.after.get(), self.to.get());
         (after <= to && to - after <= FEW).then(|| (after + 1..=to).filter_map(Pid::new))

@@ -92,6 +92,17 @@ impl Roster {
         self.combed = self.swept;
     }
 
+    /// Who is asked in a calm sweep.
+    #[cfg(test)]
+    pub(super) fn skimmed(&mut self, proc: &mut Proc) -> Vec<Pid> {
+        let (mut pids, nobody) = (Vec::new(), Pid::new(i32::MAX).map(|pid| Window { after: pid, to: pid }));
+        if let Some(window) = nobody {
+            self.skim(proc, Boottime::default(), window, &mut pids).unwrap();
+        }
+        pids.sort_unstable();
+        pids
+    }
+
     #[cfg(test)]
     pub(super) fn knows(&self, pid: Pid) -> bool {
         self.known.contains_key(&pid)
