@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::sampler::Care;
+
 /// What waits for a look and is no danger waits for so long: newcomers, and the next update of a stream.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
@@ -21,12 +23,11 @@ pub(super) enum Occasion {
 }
 
 impl Occasion {
-    /// How old the last sweep of all processes may be. It finds what no pid tells, an exec in place of an old process;
-    /// that matters when its memory moves or somebody asks, and costs 5 to 10 µs a process.
-    pub(super) fn sweep(self) -> Duration {
+    /// How closely to look. What no pid tells and what shows in no count matters when memory moves or somebody asks.
+    pub(super) fn care(self) -> Care {
         match self {
-            Self::Alarm | Self::Reader | Self::Memory => Duration::from_secs(1),
-            Self::Round | Self::Newcomers => Duration::from_mins(1),
+            Self::Alarm | Self::Reader | Self::Memory => Care::Close,
+            Self::Round | Self::Newcomers => Care::Calm,
         }
     }
 }
@@ -36,9 +37,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_calm_guest_is_swept_seldom() {
+    fn a_calm_guest_is_looked_at_calmly() {
         use Occasion::{Alarm, Memory, Newcomers, Reader, Round};
-        let sweeps = [Round, Newcomers, Memory, Alarm, Reader].map(|o| o.sweep().as_secs());
-        assert_eq!(sweeps, [60, 60, 1, 1, 1]);
+        assert_eq!([Round, Newcomers].map(Occasion::care), [Care::Calm; 2]);
+        assert_eq!([Memory, Alarm, Reader].map(Occasion::care), [Care::Close; 3]);
     }
 }

@@ -1,5 +1,6 @@
 //! From `/proc` to a snapshot.
 
+mod care;
 mod known;
 mod roster;
 mod scales;
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use care::Care;
+
 use crate::agents::Rules;
 use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
@@ -15,14 +18,11 @@ use crate::linux::swap::SwapRoom;
 use crate::linux::vmstat::Vmstat;
 use crate::model::census::{Census, Tree};
 use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
-use roster::Roster;
+use roster::{Roster, Whom};
 use scales::Scales;
 
 /// Where zram tells what it saves.
 const SYS: &str = "/sys";
-
-/// How old the last sweep of all processes may be for those who do not say.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// With more of memory available than this share nothing needs to be read back from swap to go on. The policy asks
 /// below the reserve, which is 10 % at the most, and wants to have seen some time before.
@@ -73,26 +73,36 @@ impl Sampler {
     pub(super) fn sample(&mut self) -> Result<Snapshot, ReadError> {
         let at = clock::now();
         let guest = self.guest(at)?;
-        self.look(at, guest, SWEEP)
+        self.look(at, guest, Care::Close)
     }
 
-    /// Sees everything, the guest's memory having been read before; all processes where they were not for `sweep`.
-    pub(super) fn look(
-        &mut self,
-        at: Boottime,
-        guest: Guest,
-        sweep: Duration,
-    ) -> Result<Snapshot, ReadError> {
+    /// Sees everything, the guest's memory having been read before.
+    pub(super) fn look(&mut self, at: Boottime, guest: Guest, care: Care) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
-        let changed = self.roster.look(&mut self.proc, at, sweep)?;
-        // What the census learns of one process may tell of another in its next round.
-        if std::mem::replace(&mut self.changed, changed) || changed {
-            self.trees = self.census.update(&self.roster.seen());
-        }
+        let changed = self.roster.look(&mut self.proc, at, care, Whom::Members)?;
+        self.count(changed);
         self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
-        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, &guest, &self.trees);
+        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, care, &guest, &self.trees);
         let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
         Ok(Snapshot { at, guest, pressure, swapped_in, agents })
+    }
+
+    /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is
+    /// to follow. Most that starts is nobody's, and ends soon.
+    pub(super) fn meet_newcomers(&mut self, at: Boottime) -> Result<bool, ReadError> {
+        let changed = self.roster.look(&mut self.proc, at, Care::Calm, Whom::Newcomers)?;
+        let before = self.count(changed);
+        Ok(before.is_some_and(|before| !belong_alike(&before, &self.trees)))
+    }
+
+    /// Asks the census where there is reason to; what it said before, where it was asked.
+    fn count(&mut self, changed: bool) -> Option<Vec<Tree>> {
+        // What the census learns of one process may tell of another in its next round.
+        let again = std::mem::replace(&mut self.changed, changed) || changed;
+        again.then(|| {
+            let trees = self.census.update(&self.roster.seen());
+            std::mem::replace(&mut self.trees, trees)
+        })
     }
 
     /// Whether processes have started since the last look, or are so young that they may yet become something else.
@@ -132,6 +142,16 @@ impl Sampler {
     pub(super) fn cwd(&self, key: ProcessKey) -> Option<PathBuf> {
         self.roster.get(key).and_then(|_| self.proc.cwd(key.pid))
     }
+}
+
+/// Whether the same processes belong to the same agents.
+fn belong_alike(before: &[Tree], now: &[Tree]) -> bool {
+    let alike = |a: &Tree, b: &Tree| {
+        a.agent.root == b.agent.root
+            && a.root_alive == b.root_alive
+            && a.members.iter().map(|m| m.key).eq(b.members.iter().map(|m| m.key))
+    };
+    before.len() == now.len() && before.iter().zip(now).all(|(a, b)| alike(a, b))
 }
 
 /// What swap gives back matters only then; the file takes the kernel as long as all others of a look together.

@@ -249,14 +249,17 @@ impl Supervisor {
         self.info.woken_by_cgroups += rings.cgroups;
         let since = begun - self.looked;
         let Some(occasion) = self.occasion(at, since, glance, rings) else {
-            return Ok(self.sooner(since, glance.next));
+            return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
         };
+        if occasion == Occasion::Newcomers && !self.sampler.meet_newcomers(at)? {
+            return Ok(self.sooner(Duration::ZERO, glance.next));
+        }
         let told = self.calls.take_asked() || self.publisher.is_followed();
         self.looked = begun;
         while let Some(request) = self.inbox.next() {
             self.take_up(request, guest.mem_total);
         }
-        let seen = self.sampler.look(at, guest, occasion.sweep());
+        let seen = self.sampler.look(at, guest, occasion.care());
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
         let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();

@@ -60,7 +60,7 @@ impl Details {
 }
 
 fn credentials(pid: Pid, text: &[u8]) -> Option<Credentials> {
-    let Status { uid, charge } = Status::parse(text)?;
+    let Status { uid, charge, .. } = Status::parse(text)?;
     let process = keyed::numbers(text)
         .find(|(key, _)| *key == b"Tgid")
         .and_then(|(_, number)| i32::try_from(number).ok())

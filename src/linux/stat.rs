@@ -28,10 +28,21 @@ pub struct Stat {
     pub flags: u32,
     /// Field 20: a zombie that still counts threads is a main thread that left before the others.
     pub threads: u32,
+    /// Fields 10, 12, 23 and 24.
+    pub traces: Traces,
     /// Field 28: where the stack starts. The kernel chooses it anew at each exec and a fork keeps it, while the start
     /// of the code (field 26) is the same for every run of a program that is not position-independent, as node and
     /// claude are. 0 where we may not see it.
     pub start_stack: u64,
+}
+
+/// What moves when a process takes or gives back memory: no page of its own comes without a fault or without `rss`
+/// showing it, and none leaves for swap without `rss`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Traces {
+    faults: [u64; 2],
+    vsize: u64,
+    rss: u64,
 }
 
 /// A command name, without an allocation.
@@ -73,9 +84,12 @@ impl Stat {
         let mut field = |skip| fields.nth(skip);
         let session = number(field(1)?)?; // 6, after 5
         let flags = number(field(2)?)?; // 9, after 7 and 8
-        let threads = number(field(10)?)?; // 20, after 10 to 19
+        let faults = [number(field(0)?)?, number(field(1)?)?]; // 10, and 12 after 11
+        let threads = number(field(7)?)?; // 20, after 13 to 19
         let start_ticks = number(field(1)?)?; // 22, after 21
-        let start_stack = field(5).and_then(number).unwrap_or(0); // 28, after 23 to 27
+        let vsize = field(0).and_then(number).unwrap_or(0); // 23
+        let rss = field(0).and_then(number).unwrap_or(0); // 24
+        let start_stack = field(3).and_then(number).unwrap_or(0); // 28, after 25 to 27
         Some(Self {
             key: ProcessKey { pid: Pid::new(pid)?, start_ticks },
             comm,
@@ -84,6 +98,7 @@ impl Stat {
             session,
             flags,
             threads,
+            traces: Traces { faults, vsize, rss },
             start_stack,
         })
     }
@@ -130,6 +145,7 @@ mod tests {
         assert_eq!(stat.comm.as_bytes(), b"claude");
         assert_eq!((stat.state, stat.parent, stat.threads), (b'S', Pid::new(77), 9));
         assert_eq!((stat.session, stat.flags, stat.start_stack), (1234, 4_194_304, 140_000_000));
+        assert_eq!(stat.traces, Traces { faults: [100, 0], vsize: 75_000_000_000, rss: 5000 });
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The lines of `/proc/PID/status` that we use, from bytes: the `Name:` line may be no UTF-8.
 
 use super::keyed;
-use crate::model::{Bytes, Charge, Uid};
+use crate::model::{Bytes, Charge, Pid, Uid};
 
 /// What one `status` file says (`proc_pid_status(5)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// The process that it is of; another than the one asked for where that is a thread, which `/proc` has a folder for
+    /// and does not list. `None` where the text does not say.
+    pub process: Option<Pid>,
     /// Real user id.
     pub uid: Uid,
     /// `RssAnon`, `RssShmem`, `VmSwap`, and `HugetlbPages` as anonymous: they come from a pool, but whoever maps them
@@ -18,10 +21,11 @@ impl Status {
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (mut uid, mut anon, mut shmem, mut swap) = (None, None, None, None);
-        let mut huge = Bytes::ZERO;
+        let (mut process, mut huge) = (None, Bytes::ZERO);
         // The kernel escapes a newline within a name, so each line is the kernel's own.
         for (key, number) in keyed::numbers(text) {
             match key {
+                b"Tgid" => process = i32::try_from(number).ok().and_then(Pid::new),
                 b"Uid" => uid = u32::try_from(number).ok().map(Uid::new),
                 b"RssAnon" => anon = Some(Bytes::kib(number)),
                 b"RssShmem" => shmem = Some(Bytes::kib(number)),
@@ -35,7 +39,7 @@ impl Status {
             shmem: shmem.unwrap_or_default(),
             swap: swap.unwrap_or_default(),
         });
-        Some(Self { uid: uid?, charge })
+        Some(Self { process, uid: uid?, charge })
     }
 }
 
@@ -46,11 +50,11 @@ mod tests {
     #[test]
     fn memory_and_owner_are_read_whatever_the_name_is() {
         let mut text =
-            b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1000\t0\t0\t0\n"
+            b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t77\nUid:\t1000\t0\t0\t0\n"
                 .to_vec();
         text.extend(b"VmRSS:\t  300 kB\nRssAnon:\t     120 kB\nRssFile:\t  60 kB\nRssShmem:\t  40 kB\nVmSwap:\t  7 kB\nHugetlbPages:\t 2048 kB\n");
         let status = Status::parse(&text).unwrap();
-        assert_eq!(status.uid, Uid::new(1000));
+        assert_eq!((status.process, status.uid), (Pid::new(77), Uid::new(1000)));
         let charge = status.charge.unwrap();
         assert_eq!(
             (charge.anon, charge.shmem, charge.swap),

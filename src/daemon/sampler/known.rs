@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agents::{self, Facts, Rules};
-use crate::linux::stat::{Comm, Stat};
+use crate::linux::stat::{Comm, Stat, Traces};
 use crate::model::{Boottime, Bytes, Origin, Pid, ProcessKey, Recognised, Uid};
 
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
@@ -50,7 +50,9 @@ pub(super) struct Known {
     /// Where its stack starts: the same for a process and its forks until they exec.
     pub(super) image: u64,
     pub(super) uid: Uid,
-    exe: Option<PathBuf>,
+    pub(super) exe: Option<PathBuf>,
+    /// What tells whether its memory has moved.
+    pub(super) traces: Traces,
     pub(super) rule: Option<Arc<Recognised>>,
     /// The rule that matched this very image before it gave itself a new title.
     matched: Option<Arc<Recognised>>,
@@ -89,6 +91,7 @@ impl Known {
             comm: stat.comm,
             image: stat.start_stack,
             uid,
+            traces: stat.traces,
             rule: None,
             matched,
             outdated: false,
@@ -113,6 +116,7 @@ impl Known {
     pub(super) fn update(&mut self, at: Boottime, stat: &Stat) -> bool {
         self.parent = stat.parent;
         self.session = stat.session;
+        self.traces = stat.traces;
         self.headless = stat.state == b'Z';
         // The memory of a process is no longer its main thread's to tell, once that has left.
         if self.headless {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::care::Care;
 use super::known::{Environment, Known, Program};
 use crate::agents::{self, Rules};
 use crate::linux::newest::{Newest, Window};
@@ -23,6 +24,15 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// And the first look, which has all of them to ask: a first status that lacks agents would mislead.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// At whom to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// Those who have started, and who are young.
+    Newcomers,
+    /// Members of agents as well.
+    Members,
+}
+
 /// The processes that there are.
 #[derive(Debug)]
 pub(super) struct Roster {
@@ -36,6 +46,10 @@ pub(super) struct Roster {
     /// The last pid of the look before the last, and of the last.
     last: [Option<Pid>; 2],
     swept: Option<Boottime>,
+    /// When all were looked at by their `stat`.
+    combed: Option<Boottime>,
+    /// The moment of the last look.
+    looked: Option<Boottime>,
     /// When a young process that no rule knows is to be looked at again; `None`: there is none.
     stirs: Option<Boottime>,
     /// This is the first look.
@@ -58,6 +72,8 @@ impl Roster {
             newest: Newest::open(proc),
             last: [None, None],
             swept: None,
+            combed: None,
+            looked: None,
             stirs: None,
             first: true,
             changed: false,
@@ -73,6 +89,18 @@ impl Roster {
     #[cfg(test)]
     pub(super) fn put_off_sweep(&mut self) {
         self.swept = Some(crate::linux::clock::now());
+        self.combed = self.swept;
+    }
+
+    /// Who is asked in a calm sweep.
+    #[cfg(test)]
+    pub(super) fn skimmed(&mut self, proc: &mut Proc) -> Vec<Pid> {
+        let (mut pids, nobody) = (Vec::new(), Pid::new(i32::MAX).map(|pid| Window { after: pid, to: pid }));
+        if let Some(window) = nobody {
+            self.skim(proc, Boottime::default(), window, &mut pids).unwrap();
+        }
+        pids.sort_unstable();
+        pids
     }
 
     #[cfg(test)]
@@ -104,13 +132,25 @@ impl Roster {
         self.stirs.is_some()
     }
 
-    /// Looks at those who may have changed; at all where that was last done longer than `sweep` ago. Whether anything
-    /// of what the census goes by did.
-    pub(super) fn look(&mut self, proc: &mut Proc, at: Boottime, sweep: Duration) -> Result<bool, ReadError> {
+    /// Looks at those who may have changed; at all where that was not done lately. Whether anything of what the census
+    /// goes by did.
+    pub(super) fn look(
+        &mut self,
+        proc: &mut Proc,
+        at: Boottime,
+        care: Care,
+        whom: Whom,
+    ) -> Result<bool, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
         self.first = self.swept.is_none();
         self.changed = false;
-        self.choose(proc, at, sweep, &mut pids)?;
+        self.choose(proc, at, care, &mut pids)?;
+        if whom == Whom::Members {
+            pids.extend(&self.members);
+        }
+        pids.extend(self.known.values().filter(|known| known.is_young(at)).map(|known| known.key.pid));
+        pids.sort_unstable();
+        pids.dedup();
         for &pid in &pids {
             // What vanishes, or cannot be read, while we look is not there; that ends no supervision.
             if self.read(proc, pid, at).is_none() {
@@ -133,6 +173,7 @@ impl Roster {
         }
         self.rules = rules;
         self.swept = self.swept.map(|_| Boottime::default());
+        self.combed = self.swept;
     }
 
     /// Every process as the census is to know it.
@@ -158,43 +199,77 @@ impl Roster {
         }
     }
 
-    /// Puts those to look at into `pids`, the oldest first as a rule: a parent is known before its child is asked
-    /// about.
+    /// Puts into `pids` who may have come, and in a sweep who may have changed.
     fn choose(
         &mut self,
-        proc: &Proc,
+        proc: &mut Proc,
         at: Boottime,
-        sweep: Duration,
+        care: Care,
         pids: &mut Vec<Pid>,
     ) -> Result<(), ReadError> {
+        pids.clear();
+        // A look that follows on newcomers is of the same moment: the second look at a window comes later.
+        if self.looked.replace(at) == Some(at) {
+            return Ok(());
+        }
         // Before the list: what starts in between is looked at once more.
         let now = self.newest.as_ref().and_then(Newest::pid);
         let [before, last] = self.last;
         self.last = [last, now];
         // A pid is given out before its process can be found, so each window is looked at twice.
         let window = before.zip(last).zip(now).map(|((after, _), to)| Window { after, to });
-        let fresh = self.swept.is_some_and(|swept| at.since(swept) < sweep);
-        match window.filter(|_| fresh) {
-            Some(window) if window.is_empty() => pids.clear(),
-            Some(window) => {
-                proc.pids(pids)?;
-                let new = |pid: Pid| !self.known.contains_key(&pid) && !self.kernel.contains(&pid);
-                pids.retain(|&pid| window.contains(pid) || new(pid));
-            }
+        let within = |last: Option<Boottime>, age| last.is_some_and(|last| at.since(last) < age);
+        match window.filter(|_| within(self.combed, care.comb())) {
+            Some(window) if !within(self.swept, care.sweep()) => self.skim(proc, at, window, pids),
+            Some(window) => self.newcomers(proc, window, pids),
             None => {
-                proc.pids(pids)?;
+                self.sweep(proc, at, pids)?;
                 self.kernel.clear();
-                let there: HashSet<Pid> = pids.iter().copied().collect();
-                let count = self.known.len();
-                self.known.retain(|pid, _| there.contains(pid));
-                self.changed |= self.known.len() < count;
-                self.swept = Some(at);
+                self.combed = Some(at);
+                Ok(())
             }
         }
-        pids.extend(&self.members);
-        pids.extend(self.known.values().filter(|known| known.is_young(at)).map(|known| known.key.pid));
-        pids.sort_unstable();
-        pids.dedup();
+    }
+
+    /// Those in `window`.
+    fn newcomers(&self, proc: &Proc, window: Window, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+        if let Some(few) = window.few() {
+            pids.extend(few);
+            return Ok(());
+        }
+        proc.pids(pids)?;
+        let new = |pid: Pid| !self.known.contains_key(&pid) && !self.kernel.contains(&pid);
+        pids.retain(|&pid| window.contains(pid) || new(pid));
+        Ok(())
+    }
+
+    /// All that there are. Forgets who has gone.
+    fn sweep(&mut self, proc: &Proc, at: Boottime, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+        proc.pids(pids)?;
+        let there: HashSet<Pid> = pids.iter().copied().collect();
+        let count = self.known.len();
+        self.known.retain(|pid, _| there.contains(pid));
+        self.kernel.retain(|pid| there.contains(pid));
+        self.changed |= self.known.len() < count;
+        self.swept = Some(at);
+        Ok(())
+    }
+
+    /// Those in `window`, and those who run another program than they did. Who is the kernel's own stays so until its
+    /// pid is given out again.
+    fn skim(
+        &mut self,
+        proc: &mut Proc,
+        at: Boottime,
+        window: Window,
+        pids: &mut Vec<Pid>,
+    ) -> Result<(), ReadError> {
+        self.sweep(proc, at, pids)?;
+        let exe = |pid: &Pid| self.known.get(pid).and_then(|known| known.exe.as_deref());
+        pids.retain(|pid| {
+            let is_known = |proc: &mut Proc| exe(pid).is_some_and(|exe| proc.runs(*pid, exe));
+            window.contains(*pid) || !(self.kernel.contains(pid) || is_known(proc))
+        });
         Ok(())
     }
 
@@ -233,6 +308,10 @@ impl Roster {
     fn identify(&self, proc: &mut Proc, at: Boottime, stat: &Stat, before: Option<Known>) -> Option<Known> {
         let pid = stat.key.pid;
         let status = proc.status(pid).ok()??;
+        // A thread has a pid and a folder of its own.
+        if status.process.is_some_and(|process| process != pid) {
+            return None;
+        }
         let exe = proc.exe(pid).ok()?;
         // As it is now: what is known of it may be older than its last exec, or not be there yet.
         let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());

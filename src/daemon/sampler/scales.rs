@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::care::Care;
 use super::roster::Roster;
 use crate::linux::cgroup::{self, Cgroups};
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::slow::{Found, Question, SlowReader, Weight};
+use crate::linux::stat::Traces;
 use crate::model::census::{Tree, TreeMember};
 use crate::model::sharing::{Figures, Look, Sharing};
 use crate::model::{AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey, Uid};
@@ -23,9 +25,19 @@ pub(super) struct Scales {
     sharing: HashMap<ProcessKey, Sharing>,
     cgroups: Option<Cgroups>,
     homes: HashMap<ProcessKey, Home>,
+    weighed: HashMap<ProcessKey, Weighed>,
     own: Option<Pid>,
     /// Whoever costs more is verified to be alone in its cgroup in each look.
     verify: Bytes,
+}
+
+/// What one process cost.
+#[derive(Debug)]
+struct Weighed {
+    at: Boottime,
+    /// Read before the charge, so that what came between shows the next time.
+    traces: Traces,
+    charge: Charge,
 }
 
 /// Where an agent lives.
@@ -43,6 +55,7 @@ impl Scales {
             sharing: HashMap::new(),
             cgroups: Cgroups::open(cgroup),
             homes: HashMap::new(),
+            weighed: HashMap::new(),
             own: i32::try_from(std::process::id()).ok().and_then(Pid::new),
             verify: Bytes::ZERO,
         })
@@ -57,6 +70,7 @@ impl Scales {
         proc: &mut Proc,
         roster: &Roster,
         at: Boottime,
+        care: Care,
         guest: &Guest,
         trees: &[Tree],
     ) -> Vec<AgentSample> {
@@ -64,7 +78,8 @@ impl Scales {
         let lives = |root: &ProcessKey| trees.iter().any(|tree| tree.agent.root == *root);
         self.sharing.retain(|root, _| lives(root));
         self.homes.retain(|root, _| lives(root));
-        trees.iter().map(|tree| self.weigh_one(proc, roster, at, guest, tree)).collect()
+        self.weighed.retain(|&key, _| roster.get(key).is_some());
+        trees.iter().map(|tree| self.weigh_one(proc, roster, at, care, guest, tree)).collect()
     }
 
     /// Takes in the looks that were asked for, as far as they come in time.
@@ -88,10 +103,12 @@ impl Scales {
         proc: &mut Proc,
         roster: &Roster,
         at: Boottime,
+        care: Care,
         guest: &Guest,
         tree: &Tree,
     ) -> AgentSample {
-        let figures: Vec<Figures> = tree.members.iter().map(|m| figures(proc, roster, m.key)).collect();
+        let figures: Vec<Figures> =
+            tree.members.iter().map(|m| self.figures(proc, roster, at, care, m.key)).collect();
         let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
         for &key in &estimate.ask {
             if !self.slow.ask(key, 0, Question::Weight)
@@ -107,7 +124,7 @@ impl Scales {
             .map(|(member, charge)| self.member(roster, member, *charge, guest.mem_total))
             .collect();
         let processes = estimate.total.at_most(guest.held);
-        let cgroup = self.cgroup(proc, at, tree.agent.root, &members, processes.total());
+        let cgroup = self.cgroup(proc, at, care, tree.agent.root, &members, processes.total());
         let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unproven));
         // Charges do not move with a process, and nobody maps a file in a tmpfs: neither sum holds all of the other.
         let charge = match &cgroup {
@@ -150,11 +167,14 @@ impl Scales {
         &mut self,
         proc: &Proc,
         at: Boottime,
+        care: Care,
         root: ProcessKey,
         members: &[Member],
         processes: Bytes,
     ) -> Option<CgroupMemory> {
-        let path = self.home(proc, at, root, members, LOOK_AGAIN)?;
+        let shares = self.homes.get(&root).is_some_and(|home| home.path.is_none());
+        let age = if shares { care.shared() } else { LOOK_AGAIN };
+        let path = self.home(proc, at, root, members, age)?;
         let memory = self.cgroups.as_ref()?.memory(&path);
         let charge = memory.as_ref().map(|memory| memory.charge.total()).unwrap_or_default();
         if charge.max(processes) < self.verify {
@@ -186,18 +206,30 @@ impl Scales {
         self.homes.insert(root, Home { looked: at, path: path.clone() });
         path
     }
-}
 
-fn figures(proc: &mut Proc, roster: &Roster, key: ProcessKey) -> Figures {
-    let known = roster.get(key);
-    let status = if known.is_some_and(|known| known.headless) {
-        proc.status_of_threads(key.pid)
-    } else {
-        proc.status(key.pid).ok().flatten()
-    };
-    Figures {
-        key,
-        image: known.map_or(0, |known| known.image),
-        charge: status.and_then(|status| status.charge).unwrap_or_default(),
+    fn figures(
+        &mut self,
+        proc: &mut Proc,
+        roster: &Roster,
+        at: Boottime,
+        care: Care,
+        key: ProcessKey,
+    ) -> Figures {
+        let known = roster.get(key);
+        let image = known.map_or(0, |known| known.image);
+        if known.is_some_and(|known| known.headless) {
+            let status = proc.status_of_threads(key.pid);
+            let charge = status.and_then(|status| status.charge).unwrap_or_default();
+            return Figures { key, image, charge };
+        }
+        let traces = known.map(|known| known.traces).unwrap_or_default();
+        let still = |w: &&Weighed| w.traces == traces && at.since(w.at) < care.charge();
+        if let Some(Weighed { charge, .. }) = self.weighed.get(&key).filter(still) {
+            return Figures { key, image, charge: *charge };
+        }
+        let status = proc.status(key.pid).ok().flatten();
+        let charge = status.and_then(|status| status.charge).unwrap_or_default();
+        self.weighed.insert(key, Weighed { at, traces, charge });
+        Figures { key, image, charge }
     }
 }

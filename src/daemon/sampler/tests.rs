@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::known::COMMAND_LEN;
 use super::*;
-use crate::model::{AgentSample, Bytes};
+use crate::model::{AgentSample, Bytes, Pid};
 
 const CLAUDE: &str = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
 
@@ -378,7 +378,7 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
         let guest = sampler.guest(clock::now()).unwrap();
         let mut alone = |later: u64| {
             let at = at + Duration::from_millis(later);
-            sampler.look(at, guest, SWEEP).unwrap().agents[0].cgroup.is_some()
+            sampler.look(at, guest, Care::Close).unwrap().agents[0].cgroup.is_some()
         };
         assert!(alone(0));
         fs::write(scope.join("cgroup.procs"), "1\n100\n").unwrap();
@@ -426,6 +426,97 @@ fn newcomers_are_seen_between_sweeps() {
         sample.unwrap();
     }
     assert_eq!(missed, 0);
+}
+
+/// `/proc` has a folder for each thread, and lists processes only.
+#[test]
+fn a_thread_that_starts_is_no_process() {
+    let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
+    // Windows of pids are known from the second look on.
+    (0..2).for_each(|_| drop(sampler.sample().unwrap()));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+        let _ = stopped.recv();
+    });
+    let id = Pid::new(told.recv().unwrap()).unwrap();
+    sampler.roster.put_off_sweep();
+    sampler.sample().unwrap();
+    assert!(!sampler.roster.knows(id) && id.get() != i32::try_from(std::process::id()).unwrap());
+    drop(stop);
+    thread.join().unwrap();
+}
+
+/// `stat` comes first and tells whether the rest is worth reading.
+#[test]
+fn a_calm_look_reads_again_what_shows_a_change() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let mut sampler = world.sampler();
+    let (at, guest) = (clock::now(), sampler.guest(clock::now()).unwrap());
+    let mut charge = |seconds: u64, care: Care| {
+        let at = at + Duration::from_secs(seconds);
+        sampler.look(at, guest, care).unwrap().agents[0].charge.total().get() >> 20
+    };
+    let grow = |mib: u64| {
+        let status = format!("Uid:\t1000\t1000\t1000\t1000\nRssAnon:\t{} kB\n", mib << 10);
+        fs::write(world.file(100, "status"), status).unwrap();
+    };
+    assert_eq!(charge(0, Care::Close), 100);
+    grow(200);
+    assert_eq!(charge(1, Care::Calm), 100, "nothing shows it");
+    assert_eq!(charge(2, Care::Close), 200);
+    grow(300);
+    assert_eq!(charge(61, Care::Calm), 200);
+    assert_eq!(charge(63, Care::Calm), 300, "a minute is long enough");
+    for (number, place) in [10, 12, 23, 24].into_iter().enumerate() {
+        let mib = 400 + u64::try_from(number).unwrap();
+        grow(mib);
+        let stat = fs::read_to_string(world.file(100, "stat")).unwrap();
+        let mut fields: Vec<&str> = stat.split(' ').collect();
+        fields[place - 1] = "7";
+        fs::write(world.file(100, "stat"), fields.join(" ")).unwrap();
+        assert_eq!(charge(64 + mib - 400, Care::Calm), mib, "field {place}");
+    }
+}
+
+#[test]
+fn a_calm_sweep_asks_those_who_run_another_program() {
+    let world = World::new()
+        .process(100, 1, "sh", "/bin/sh", &["sh"], 1)
+        .process(101, 1, "sh", "/bin/sh", &["sh"], 1)
+        .process(102, 1, "sh", "/bin/sh", &["sh"], 1);
+    let mut sampler = world.sampler();
+    sampler.sample().unwrap();
+    let exe = world.file(101, "exe");
+    fs::remove_file(&exe).unwrap();
+    symlink(CLAUDE, &exe).unwrap();
+    fs::remove_dir_all(world.dir.path().join("102")).unwrap();
+    let world = world.process(103, 1, "sh", "/bin/sh", &["sh"], 1);
+    let asked = sampler.roster.skimmed(&mut sampler.proc);
+    assert_eq!(asked.iter().map(|pid| pid.get()).collect::<Vec<_>>(), [101, 103]);
+    assert!(!sampler.roster.knows(Pid::new(102).unwrap()), "it is gone");
+    drop(world);
+}
+
+#[test]
+fn only_newcomers_of_an_agent_ask_for_a_look() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let mut sampler = world.sampler();
+    let at = clock::now();
+    let mut second = 0;
+    let mut wanted = |sampler: &mut Sampler| {
+        second += 1;
+        sampler.meet_newcomers(at + Duration::from_secs(second)).unwrap()
+    };
+    assert!(wanted(&mut sampler), "the agent itself");
+    assert!(!wanted(&mut sampler));
+    let world = world.process(101, 1, "cron", "/bin/cron", &["cron"], 1);
+    assert!(!wanted(&mut sampler), "nobody's");
+    let world = world.process(102, 100, "sh", "/bin/sh", &["sh"], 1);
+    assert!(wanted(&mut sampler), "its tool");
+    fs::remove_dir_all(world.dir.path().join("102")).unwrap();
+    assert!(wanted(&mut sampler), "which has ended");
 }
 
 /// A shell forks, and its child becomes an agent a little later.
