@@ -180,7 +180,7 @@ fn the_past_is_told_of_as_much_as_is_asked() {
     let fault = json!({ "parameter": "since_seconds" });
     assert_eq!(peer.ask(&history(&json!({ "since_seconds": "1h" })))["parameters"], fault);
     let mut client = Client::connect(&[server.path()]).unwrap();
-    assert_eq!(client.history(Duration::from_secs(60)).unwrap().series.len(), 3);
+    assert_eq!(client.history(Duration::from_mins(1)).unwrap().series.len(), 3);
 }
 
 /// Each may be large, so only few are made at a time; who does not wait for theirs gives the place back.
