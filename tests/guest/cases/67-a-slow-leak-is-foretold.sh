@@ -1,5 +1,5 @@
 # A slow leak is foretold once, half an hour ahead, and comes true within the interval; meanwhile a garbage collector's
-# sawtooth raises nothing. Two hours by the guest's clock.
+# sawtooth raises nothing. An hour and more by the guest's clock.
 # guest: usual=trixie clock=fast memory=2G
 # timeout: 30000
 
@@ -33,7 +33,7 @@ by_turns() {
   done
   fail "in three hours never: $1"
 }
-type_in alpha 'tool hog --rate 130K --until 1200M'
+type_in alpha 'tool hog --rate 250K --until 1200M'
 by_turns '[[ $(count foretold) -ge 1 ]]'
 expect_is 'what it says' "$(field foretold AGENT_ID) $(of "$alpha" '"\(.level) \(.ceiling)"')" "$alpha warn kill_line"
 expect_is 'before the warn line' "$(count warn)" 0

@@ -26,19 +26,20 @@ boot_accelerator() {
 # Starts a guest of RELEASE with MEMORY in DIRECTORY; it runs its payload and powers off.
 # A fast clock counts instructions, 32 ns each, and skips what nobody computes in: hours pass in minutes.
 boot_start() {
-  local release=$1 memory=${2%+fast} dir=$3 image cpu=max keep=() machine=(-accel "$accelerator" -smp 2)
+  local release=$1 memory=${2%+fast} dir=$3 image cpu=max keep=() machine=(-accel "$accelerator" -smp 2) polite=()
   image=$(image_of "$release")
   mke2fs -q -t ext4 -L payload -d "$dir/payload" -F "$dir/payload.img" 64M >/dev/null
   : >"$dir/report"
   if [[ $2 == *+fast ]]; then
     machine=(-accel tcg -smp 1 -icount 'shift=5,sleep=off' -rtc clock=vm)
+    polite=(nice -n 19)
   elif [[ $accelerator == kvm ]]; then
     cpu=host
   fi
   if [[ -n $option_keep ]]; then keep=(-serial "unix:$dir/shell,server=on,wait=off"); fi
 
   # no_timer_check: on a busy machine an emulated timer may be too late for the kernel's test of it, and it panics.
-  qemu-system-x86_64 "${machine[@]}" -cpu "$cpu" -m "$memory" \
+  ${polite[@]+"${polite[@]}"} qemu-system-x86_64 "${machine[@]}" -cpu "$cpu" -m "$memory" \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" \
     -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 no_timer_check systemd.show_status=0 mitigations=off" \
     -drive "file=$image/disk.img,if=virtio,format=raw,snapshot=on" \
