@@ -22,6 +22,9 @@ const APART: Duration = Duration::from_millis(900);
 /// So many agents are foretold, those that were there first: 20 KB each after a day.
 const AGENTS: usize = 100;
 
+/// So much of the guest given back from one look to the next is the end of a process, or of what it did.
+const ENDED_PERCENT: u64 = 5;
+
 /// Forecasters of everything, fed by each look.
 #[derive(Debug)]
 pub(super) struct Foresight {
@@ -66,6 +69,10 @@ impl Foresight {
             }
         }
         self.guest.forecaster.aim(Ceiling::Guest, capacity(guest));
+        // Whatever it was that filled it has ended.
+        if self.guest.value.saturating_sub(used(guest)) >= capacity(guest).share(ENDED_PERCENT, 100) {
+            self.guest.forecaster.interrupt();
+        }
         self.guest.take(at, used(guest));
         // Where one agent is behind it, that was told already.
         let known = self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn);

@@ -17,6 +17,8 @@ pub(super) struct Sight {
     forecast: Option<Forecast>,
     /// The level that somebody was told.
     pub(super) told: ForecastLevel,
+    /// Somebody else told it, and so nobody is to be told that it is over.
+    silent: bool,
 }
 
 /// Something to be told.
@@ -35,6 +37,7 @@ impl Sight {
             value: Bytes::ZERO,
             forecast: None,
             told: ForecastLevel::None,
+            silent: false,
         }
     }
 
@@ -71,14 +74,19 @@ impl Sight {
         let level = self.forecaster.level();
         if level < ForecastLevel::Warn {
             let was = std::mem::take(&mut self.told);
-            return (was >= ForecastLevel::Warn).then_some(Turn::Over);
+            let silent = std::mem::take(&mut self.silent);
+            return (was >= ForecastLevel::Warn && !silent).then_some(Turn::Over);
         }
         // What is there already is not foretold, but acted on.
-        if level <= self.told || known || self.value >= self.forecaster.ceiling().1 {
+        if level <= self.told || self.value >= self.forecaster.ceiling().1 {
+            return None;
+        }
+        if known {
+            (self.told, self.silent) = (level, true);
             return None;
         }
         let foretold = Foretold::of(&self.forecaster.forecast())?;
-        self.told = level;
+        (self.told, self.silent) = (level, false);
         Some(Turn::Foretold(foretold))
     }
 

@@ -291,3 +291,18 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
     anew.foresight.recall(&history, &Snapshot { agents: vec![begun], ..snapshot }, |_| LINE);
     assert_eq!(anew.foresight.agents.values().next().unwrap().level(), ForecastLevel::None);
 }
+
+/// The guest fills as its agent leaks, and is told of by nobody: neither then nor when the leak was ended.
+#[test]
+fn an_agents_leak_is_not_told_of_the_guest_when_it_ends() {
+    let mut world = World::new();
+    world.others = Bytes::mib(7700);
+    let calm = || member(100, &[], Bytes::gib(1));
+    let leak = |look: u64| member(101, &[100], Bytes::gib(3) + Bytes::mib(1024 * look / 360));
+    world.run(200, |look| vec![with(100, vec![calm(), leak(look)])]);
+    assert_eq!(world.foresight.guest.forecaster.level(), ForecastLevel::Warn, "it stands, told by the agent");
+    world.run(30, |_| vec![with(100, vec![calm()])]);
+    let told: Vec<_> = world.told.iter().map(|(_, pid, what)| (*pid, what == &What::Unforeseen)).collect();
+    assert_eq!(told, [(Some(100), false), (Some(100), true)], "{:?}", world.told);
+    assert_eq!(world.foresight.outlook(), Outlook::default());
+}
