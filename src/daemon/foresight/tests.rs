@@ -301,6 +301,8 @@ fn an_agents_leak_is_not_told_of_the_guest_when_it_ends() {
     let leak = |look: u64| member(101, &[100], Bytes::gib(3) + Bytes::mib(1024 * look / 360));
     world.run(200, |look| vec![with(100, vec![calm(), leak(look)])]);
     assert_eq!(world.foresight.guest.forecaster.level(), ForecastLevel::Warn, "it stands, told by the agent");
+    // Not just before the trend is asked again.
+    (1200..1203).for_each(|look| world.look(vec![with(100, vec![calm(), leak(look)])]));
     world.run(30, |_| vec![with(100, vec![calm()])]);
     let told: Vec<_> = world.told.iter().map(|(_, pid, what)| (*pid, what == &What::Unforeseen)).collect();
     assert_eq!(told, [(Some(100), false), (Some(100), true)], "{:?}", world.told);
