@@ -1,6 +1,6 @@
 //! A memory supervisor for AI coding agents.
 //!
-//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy`, `forecast` and `agents` are
+//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy`, `forecast`, `limit` and `agents` are
 //! pure;
 //! `linux`, `systemd`, `ipc` and `config` touch the system; `daemon` and `cli` join them.
 
@@ -10,6 +10,7 @@ pub mod config;
 pub mod daemon;
 pub mod forecast;
 pub mod ipc;
+pub mod limit;
 pub mod linux;
 pub mod model;
 pub mod policy;

@@ -13,6 +13,7 @@ use super::error::DaemonError;
 use super::executor::Executor;
 use super::explain::{Explainer, Settings};
 use super::freshness::{self, Freshness};
+use super::limiter::Limiter;
 use super::occasion::{Occasion, SOON};
 use super::publish::noted;
 use super::publisher::Publisher;
@@ -153,6 +154,7 @@ impl Supervisor {
             freshness: Freshness::new(self.publisher.seen(), Arc::clone(&self.calls)),
             requests: self.requests.clone(),
             reloader: Reloader::new(options, uid),
+            limiter: Limiter::new(options, uid),
             reporter: self.reporter.clone(),
             refusals: Refusals::default(),
             asks: Asks::default(),

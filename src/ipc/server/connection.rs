@@ -11,7 +11,9 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::dispatch::{Answer, EventsReply, ExplainReply, ReloadReply, StatusReply, StopReply, dispatch};
+use super::dispatch::{
+    Answer, EventsReply, ExplainReply, LimitReply, ReloadReply, StatusReply, StopReply, dispatch,
+};
 use super::{Caller, Closing, Limits, Service};
 use crate::ipc::Fault;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
@@ -104,6 +106,11 @@ impl Connection {
                     let by = self.caller(service);
                     let done = self.attend(service.reload(by)).await?;
                     self.answer(done.map(|notes| ReloadReply { notes })).await?;
+                }
+                Ok(Answer::Limit(request)) => {
+                    let by = self.caller(service);
+                    let done = self.attend(service.limit(request, by)).await?;
+                    self.answer(done.map(|limited| LimitReply { limited })).await?;
                 }
             }
             self.pace().await;
