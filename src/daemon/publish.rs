@@ -57,7 +57,7 @@ pub(super) fn status(
 }
 
 fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines) -> AgentInfo {
-    let root = sample.agent.root;
+    let (root, own) = (sample.agent.root, sample.lines(lines));
     let culprits = largest(sample, CULPRITS).into_iter().map(|subtree| CulpritInfo {
         pid: subtree.top.key.pid,
         charge: subtree.charge,
@@ -79,8 +79,8 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         swap: sample.charge.swap,
         processes: sample.members.len(),
         root_alive: sample.root_alive,
-        warn_line: lines.warn,
-        kill_line: lines.kill,
+        warn_line: own.warn,
+        kill_line: own.kill,
         level: engine.level(root),
         scope: limited.map(|c| c.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
         limit: limited.and_then(|c| c.max),

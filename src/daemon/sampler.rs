@@ -1,6 +1,7 @@
 //! From `/proc` to a snapshot.
 
 mod known;
+mod limited;
 mod roster;
 mod scales;
 
@@ -57,7 +58,7 @@ impl Sampler {
             census: Census::default(),
             trees: Vec::new(),
             changed: false,
-            roster: Roster::new(proc, rules, only)?,
+            roster: Roster::new(proc, cgroup, rules, only)?,
             scales: Scales::new(proc, cgroup)?,
         })
     }

@@ -8,6 +8,6 @@ mod shape;
 
 pub use error::LimitError;
 pub use name::Name;
-pub use place::{SLICE, any_scope_of, is_scope, scope_name, scope_of};
+pub use place::{SLICE, any_scope_of, is_scope, root_of, scope_name, scope_of};
 pub use plan::{Inside, Plan, plan};
-pub use shape::{DEFAULT, Shape, Wish, cap, default_swap, kill_line};
+pub use shape::{DEFAULT, Shape, Wish, cap, default_swap};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Name;
-use crate::model::ProcessKey;
+use crate::model::{Pid, ProcessKey};
 
 /// Holds every limited agent, and has a cap of its own.
 pub const SLICE: &str = "agents.slice";
@@ -23,6 +23,13 @@ pub fn scope_name(name: &Name, root: ProcessKey, again: bool) -> String {
 #[must_use]
 pub fn is_scope(name: &str) -> bool {
     name.strip_prefix("agent-").is_some_and(|rest| rest.strip_suffix(".scope").is_some())
+}
+
+/// The process that the scope of that name began with.
+#[must_use]
+pub fn root_of(scope: &str) -> Option<Pid> {
+    let (_, id) = scope.strip_prefix("agent-")?.strip_suffix(".scope")?.rsplit_once('-')?;
+    id.split('.').next()?.parse().ok().and_then(Pid::new)
 }
 
 /// The scope, of those in the system's slice, that the cgroup at `path` is or is below.
@@ -46,7 +53,6 @@ pub fn any_scope_of(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Pid;
 
     #[test]
     fn a_scope_is_found_by_its_place() {
@@ -71,6 +77,12 @@ mod tests {
         let name: Name = "claude".parse().unwrap();
         assert_eq!(scope_name(&name, root, false), "agent-claude-7.scope");
         assert_eq!(scope_name(&name, root, true), "agent-claude-7.99.scope");
-        assert!(is_scope(&scope_name(&name, root, true)));
+        for again in [false, true] {
+            let scope = scope_name(&name, root, again);
+            assert!(is_scope(&scope) && root_of(&scope) == Some(root.pid), "{scope}");
+        }
+        for none in ["agent-x.scope", "agent-x-0.scope", "agent-x-y.scope", "x-7.scope"] {
+            assert_eq!(root_of(none), None, "{none}");
+        }
     }
 }

@@ -17,11 +17,6 @@ const CAP_PERCENT: u64 = 85;
 const SWAP_SHARE: u64 = 16;
 const MOST_SWAP: Bytes = Bytes::mib(512);
 
-/// Between the line and the wall, so that a slow leak gets a `TERM` before the kernel ends somebody without one. At 100 MB/s
-/// (the quickest child seen, notes of #87238) 128M are a second.
-const ROOM_SHARE: u64 = 32;
-const MOST_ROOM: Bytes = Bytes::mib(128);
-
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
@@ -73,12 +68,6 @@ pub fn default_swap(limit: Bytes) -> Bytes {
     limit.share(1, SWAP_SHARE).min(MOST_SWAP)
 }
 
-/// Where an agent in a scope with this limit is acted upon.
-#[must_use]
-pub fn kill_line(limit: Bytes) -> Bytes {
-    limit.saturating_sub(limit.share(1, ROOM_SHARE).min(MOST_ROOM))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,11 +87,5 @@ mod tests {
     fn what_nothing_could_run_in_is_refused() {
         let error = Wish { limit: Bytes::mib(1), swap: None }.shape(None).unwrap_err();
         assert_eq!(error.to_string(), "a limit of 1M is too small: 8M is the least");
-    }
-
-    #[test]
-    fn the_line_is_below_the_wall() {
-        assert_eq!(kill_line(Bytes::gib(8)), Bytes::mib(8192 - 128));
-        assert_eq!(kill_line(Bytes::mib(320)), Bytes::mib(310));
     }
 }

@@ -6,7 +6,7 @@ use std::num::ParseIntError;
 use std::path::Path;
 
 use super::cgroup::Cgroups;
-use crate::model::Bytes;
+use crate::model::{Bytes, Pid};
 
 /// The limits of one cgroup; `None`: none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,20 @@ impl Cgroups {
             swap: read("memory.swap.max").map_or(Ok(Some(Bytes::ZERO)), |text| amount(&text)).ok()?,
             group: read("memory.oom.group").is_some_and(|text| text.trim() == "1"),
         })
+    }
+
+    /// The cgroups directly below the one at `path`, with the processes in each; none where it is not there.
+    #[must_use]
+    pub fn below(&self, path: &Path) -> Vec<(String, Vec<Pid>)> {
+        let entries = self.folder(path).and_then(|folder| fs::read_dir(folder).ok());
+        let folders =
+            entries.into_iter().flatten().flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
+        let named = folders.filter_map(|entry| entry.file_name().into_string().ok());
+        let with = |name: String| {
+            let pids = self.pids(&path.join(&name)).unwrap_or_default();
+            (name, pids)
+        };
+        named.map(with).collect()
     }
 
     /// One child's OOM ends that child, not all in the cgroup at `path`.
@@ -72,6 +86,10 @@ mod tests {
         fs::write(scope.join("memory.swap.max"), "max\n").unwrap();
         let closed = Confines { max: Some(Bytes::gib(8)), swap: None, group: false };
         assert_eq!(cgroups.confines(path), Some(closed));
+        fs::write(scope.join("cgroup.procs"), "7\n8\n").unwrap();
+        let pids = [7, 8].map(|pid| Pid::new(pid).unwrap()).to_vec();
+        assert_eq!(cgroups.below(Path::new("/agents.slice")), [("a.scope".to_owned(), pids)]);
+        assert_eq!(cgroups.below(Path::new("/none.slice")), []);
         fs::write(scope.join("memory.max"), "x\n").unwrap();
         assert_eq!(cgroups.confines(path), None);
     }

@@ -551,3 +551,29 @@ fn other_rules_count_at_once_and_lose_nobody() {
     sampler.reconfigure(Arc::new(Rules::built_in()));
     assert_eq!(seen(&mut sampler), [""; 0], "by its title it is none");
 }
+
+#[test]
+fn what_was_started_under_a_limit_is_an_agent_unless_a_rule_knows_it() {
+    let world = World::new()
+        .process(100, 1, "build", "/usr/bin/build", &["build"], 10)
+        .process(101, 100, "cc", "/usr/bin/cc", &["cc"], 10)
+        .process(102, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(103, 1, "run-claude-limi", "/usr/bin/claude-watchdog", &["run-claude-limited"], 1)
+        .process(104, 1, "left", "/usr/bin/left", &["left"], 10);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let scopes = [
+        ("agent-build-100.scope", "100\n101\n"),
+        ("agent-claude-102.scope", "102\n"),
+        ("agent-x-103.scope", "103\n"),
+        ("agent-left-104.scope", "105\n"),
+        ("other-101.scope", ""),
+    ];
+    for (scope, pids) in scopes {
+        let scope = tree.path().join("agents.slice").join(scope);
+        fs::create_dir_all(&scope).unwrap();
+        fs::write(scope.join("cgroup.procs"), pids).unwrap();
+    }
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    assert_eq!(seen(&mut sampler), ["limited-100 20M: build cc", "claude-102 200M: claude.exe"]);
+}
