@@ -40,7 +40,7 @@ pub(super) fn status(
     let agents = rolled_up(agents);
     StatusInfo {
         version: StatusInfo::VERSION,
-        verdict: verdict(snapshot, engine, &agents),
+        verdict: verdict(snapshot, engine, &agents, sampler.left().next().is_some()),
         guest: GuestInfo {
             mem_total: snapshot.guest.mem_total,
             mem_available: snapshot.guest.mem_available,
@@ -51,7 +51,7 @@ pub(super) fn status(
         },
         agents,
         actions: ledger.actions(),
-        notes: notes.to_vec(),
+        notes: notes.iter().cloned().chain(sampler.left()).collect(),
         supervisor,
     }
 }
@@ -103,11 +103,11 @@ fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
     agents
 }
 
-fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo]) -> Verdict {
+fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo], somebody_left: bool) -> Verdict {
     let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_line;
     if snapshot.guest.room() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical) {
         Verdict::Critical
-    } else if agents.iter().any(|a| a.level == AgentLevel::Warned) {
+    } else if somebody_left || agents.iter().any(|a| a.level == AgentLevel::Warned) {
         Verdict::Warning
     } else {
         Verdict::Ok

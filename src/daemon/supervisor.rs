@@ -328,6 +328,9 @@ impl Supervisor {
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
+        for news in self.sampler.news() {
+            self.reporter.tell(Report::Log(Level::WARN, news));
+        }
         let (publisher, engine) = (&self.publisher, &self.engine);
         self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));
         if let Some(alarms) = &self.alarms {

@@ -577,3 +577,36 @@ fn what_was_started_under_a_limit_is_an_agent_unless_a_rule_knows_it() {
     let mut sampler = sampler(world.dir.path(), tree.path(), None);
     assert_eq!(seen(&mut sampler), ["limited-100 20M: build cc", "claude-102 200M: claude.exe"]);
 }
+
+#[test]
+fn who_leaves_its_scope_is_told_once_and_counts_on() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node"], 50)
+        .process(102, 100, "ended", "/usr/bin/ended", &["ended"], 1);
+    let scope = "/agents.slice/agent-claude-100.scope";
+    let put = |pid, path: &str| fs::write(world.file(pid, "cgroup"), format!("0::{path}\n")).unwrap();
+    put(100, scope);
+    put(101, scope);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let folder = tree.path().join(&scope[1..]);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("cgroup.procs"), "100\n101\n").unwrap();
+    fs::write(folder.join("memory.stat"), "anon 1\n").unwrap();
+    fs::write(folder.join("memory.max"), "314572800\n").unwrap();
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    let limit = |sampler: &mut Sampler| sampler.sample().unwrap().agents[0].limit();
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)));
+    assert_eq!(sampler.left().count(), 0);
+
+    fs::write(folder.join("cgroup.procs"), "100\n").unwrap();
+    put(101, "/user.slice/run-7.scope");
+    sampler.scales.forget_homes();
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for those who are in it");
+    let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 \
+                still do";
+    assert_eq!(sampler.news(), [said]);
+    assert_eq!((sampler.news().len(), sampler.left().count()), (0, 1), "said once, known on");
+    assert_eq!(seen(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
+}

@@ -30,6 +30,17 @@ expect_is 'which is its own' "$(field act LINE_BYTES "AGENT_ID=$alpha")" "$line"
 expect_is 'before the wall' "$(oom_of "$scope")" 0
 wait_for 20 '[[ -z $(leaks) ]]'
 
+# Who leaves it is told of, and counts on.
+type_in alpha 'tool systemd-run --user --scope --quiet sleep 999'
+wait_for 30 'left=$(pgrep --full "^sleep 999")'
+left=$(pgrep --full '^sleep 999')
+expect_not 'it has left' grep -q agents.slice "/proc/$left/cgroup"
+wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$alpha: process .*$left.* left ${scope##*/}' -o cat"
+expect 'the health check has it' test "$(health '.notes[]' | grep -c "$left")" = 1
+expect_is 'and its verdict' "$(health .verdict)" warning
+kill "$left"
+wait_for 60 '[[ $(health .verdict) == ok ]]'
+
 # Without a supervisor the kernel ends the child, which the agent sees as 137, and no more than that.
 systemctl stop claude-watchdog.socket claude-watchdog.service
 cat >"$CASE/leak" <<END
