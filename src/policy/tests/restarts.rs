@@ -217,7 +217,7 @@ fn a_limited_agent_stands_at_lines_of_its_own() {
     assert_eq!(told(&world.step()), ["found", "found"]);
     world.grow(101, Bytes::gib(2));
     assert_eq!(told(&world.step()), ["warned"], "2.5G: 55/85 of its kill line");
-    world.grow(101, Bytes::mib(2900));
+    world.grow(101, Bytes::mib(2950));
     let step = world.step();
     assert_eq!(told(&step), ["TERM 101", "act on node 101"], "before the wall");
     let line = step.events.iter().find_map(|event| match &event.what {
