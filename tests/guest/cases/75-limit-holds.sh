@@ -22,9 +22,9 @@ expect_like 'from a unit of the system' "$(systemd-run --quiet --pipe --wait --u
 expect_like 'from a unit of the user' "$(as agent systemd-run --user --quiet --pipe --wait run-claude-limited 300M case-where)" "$like"
 expect_like 'with swap as said, and a name' "$(as agent run-claude-limited --swap 0 --name mine 300M -- case-where)" \
   "^agent-mine-[0-9]+\.scope $eight 0 "
+chmod 777 "$CASE"
 terminal alpha
 type_in alpha "run-claude-limited 300M case-where >$CASE/tmux; echo >$CASE/tmux.end"
-chmod 777 "$CASE"
 wait_for 30 "[[ -e $CASE/tmux.end ]]"
 expect_like 'inside tmux' "$(<"$CASE/tmux")" "$like"
 wait_for 20 '[[ -z $(scopes) ]]'

@@ -11,6 +11,7 @@ limited() {
 scope_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
 oom_of() { sed -n 's/^oom_kill //p' "$1/memory.events"; }
 
+chmod 777 "$CASE"
 limited alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
 wait_for 30 "knows $alpha"
@@ -32,8 +33,8 @@ wait_for 20 '[[ -z $(leaks) ]]'
 
 # Who leaves it is told of, and counts on.
 type_in alpha 'tool systemd-run --user --scope --quiet sleep 999'
-wait_for 30 'left=$(pgrep --full "^sleep 999")'
-left=$(pgrep --full '^sleep 999')
+wait_for 30 'left=$(pgrep --exact sleep -u agent)'
+left=$(pgrep --exact sleep -u agent)
 expect_not 'it has left' grep -q agents.slice "/proc/$left/cgroup"
 wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$alpha: process .*$left.* left ${scope##*/}' -o cat"
 expect 'the health check has it' test "$(health '.notes[]' | grep -c "$left")" = 1
@@ -48,7 +49,7 @@ cat >"$CASE/leak" <<END
 hog --until 1G
 echo \$? >$CASE/leak.code
 END
-chmod 755 "$CASE/leak"; chmod 777 "$CASE"
+chmod 755 "$CASE/leak"
 type_in alpha "tool $CASE/leak"
 wait_for 60 "[[ -s $CASE/leak.code ]]"
 expect_is 'as the kernel says' "$(<"$CASE/leak.code")" 137
