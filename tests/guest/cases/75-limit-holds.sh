@@ -49,9 +49,13 @@ expect_code 'too small' 125 as agent run-claude-limited 1K true
 expect 'and nothing was run' grep -q 'nothing was run' "$CASE/command-output"
 
 # The old form runs claude once.
-mkdir -p "$CASE/bin"; printf '#!/bin/sh\necho "claude:$*"\n' >"$CASE/bin/claude"; chmod -R 755 "$CASE/bin"
+# Not below /run, from where nothing can be executed.
+afterwards 'rm -rf /opt/case-bin'
+mkdir -p /opt/case-bin
+printf '#!/bin/sh\necho "claude:$*"\n' >/opt/case-bin/claude
+chmod -R 755 /opt/case-bin
 for form in '300M' '300M claude'; do
-  expect_is "$form" "$(as agent env PATH="$CASE/bin:/usr/bin:/bin" run-claude-limited $form --help)" 'claude:--help'
+  expect_is "$form" "$(as agent env PATH=/opt/case-bin:/usr/bin:/bin run-claude-limited $form --help)" 'claude:--help'
 done
 
 # Inside of a limit another one tightens and never widens.

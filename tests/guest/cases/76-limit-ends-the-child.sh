@@ -45,12 +45,10 @@ wait_for 60 '[[ $(health .verdict) == ok ]]'
 # Without a supervisor the kernel ends the child, which the agent sees as 137, and no more than that.
 systemctl stop claude-watchdog.socket claude-watchdog.service
 cat >"$CASE/leak" <<END
-#!/bin/sh
 hog --until 1G
 echo \$? >$CASE/leak.code
 END
-chmod 755 "$CASE/leak"
-type_in alpha "tool $CASE/leak"
+type_in alpha "tool sh $CASE/leak"
 wait_for 60 "[[ -s $CASE/leak.code ]]"
 expect_is 'as the kernel says' "$(<"$CASE/leak.code")" 137
 expect 'the agent lives on' alive "$pid"
