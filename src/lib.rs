@@ -1,6 +1,6 @@
 //! A memory supervisor for AI coding agents.
 //!
-//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy`, `forecast` and `agents` are
+//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy`, `forecast`, `limit` and `agents` are
 //! pure;
 //! `linux`, `systemd`, `ipc` and `config` touch the system; `daemon` and `cli` join them.
 
@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod forecast;
 pub mod history;
 pub mod ipc;
+pub mod limit;
 pub mod linux;
 pub mod model;
 pub mod policy;

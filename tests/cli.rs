@@ -450,3 +450,45 @@ fn a_trace_that_is_none_is_refused_with_its_place() {
         Some(2)
     );
 }
+
+/// A command under a limit, where nobody can give one.
+fn limited(arguments: &[&str]) -> Output {
+    let nowhere = "unix:path=/nowhere";
+    let mut command = called("run-claude-limited", arguments);
+    command.env("CLAUDE_WATCHDOG_SOCKET", "/nowhere/socket").env("DBUS_SYSTEM_BUS_ADDRESS", nowhere);
+    command.env("DBUS_SESSION_BUS_ADDRESS", nowhere).output().unwrap()
+}
+
+#[test]
+fn without_a_limit_nothing_is_run_and_the_exit_status_says_so() {
+    let refused = limited(&["8G", "echo", "run"]);
+    assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(125), ""));
+    let said = text(&refused.stderr);
+    assert!(said.contains("systemctl start claude-watchdog") && said.contains("nothing was run"), "{said}");
+    for wrong in [&["8GB", "true"][..], &["--swap", "x", "8G", "true"], &["--name", "a/b", "8G", "true"]] {
+        let output = limited(wrong);
+        assert_eq!(output.status.code(), Some(125), "{wrong:?}: {}", text(&output.stderr));
+        assert!(!output.stderr.is_empty(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn at_best_effort_a_command_is_run_as_it_is() {
+    let best = |arguments: &[&str]| limited(&[&["--best-effort", "8G"], arguments].concat());
+    let run = best(&["sh", "-c", "echo run; exit 7"]);
+    assert_eq!((run.status.code(), text(&run.stdout)), (Some(7), "run\n"));
+    assert!(text(&run.stderr).contains("without a wall"), "{}", text(&run.stderr));
+    assert_eq!(best(&["/nowhere"]).status.code(), Some(127));
+    assert_eq!(best(&["/etc/passwd"]).status.code(), Some(126));
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&best(&["sh", "-c", "kill -TERM $$"]).status),
+        Some(15)
+    );
+}
+
+#[test]
+fn help_is_its_own_before_a_limit() {
+    let help = limited(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("LIMIT"), "{}", text(&help.stdout));
+}

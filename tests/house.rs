@@ -41,9 +41,13 @@ fn refuse(room: &str, words: &[&str]) {
 
 #[test]
 fn rooms_import_the_model_and_not_one_another() {
-    const ROOMS: [&str; 10] =
-        ["agents", "policy", "forecast", "history", "config", "linux", "systemd", "ipc", "daemon", "cli"];
-    for room in ["model", "agents", "policy", "forecast", "history", "config", "linux", "systemd", "ipc"] {
+    const ROOMS: [&str; 11] = [
+        "agents", "policy", "forecast", "history", "limit", "config", "linux", "systemd", "ipc", "daemon",
+        "cli",
+    ];
+    for room in
+        ["model", "agents", "policy", "forecast", "history", "limit", "config", "linux", "systemd", "ipc"]
+    {
         for other in ROOMS.iter().filter(|other| **other != room) {
             refuse(room, &[&format!("crate::{other}")]);
         }
@@ -65,7 +69,7 @@ fn the_core_has_no_io_no_clock_and_no_async() {
         "tokio",
         "rustix",
     ];
-    for room in ["model", "agents", "policy", "forecast"] {
+    for room in ["model", "agents", "policy", "forecast", "limit"] {
         refuse(room, &impure);
     }
 }
@@ -75,7 +79,7 @@ const ENDS: [&str; 4] = ["pidfd_send_signal", "kill_process", "cgroup.kill", "pr
 
 #[test]
 fn only_the_executor_signals() {
-    for room in ["model", "agents", "policy", "config", "systemd", "ipc", "daemon", "cli"] {
+    for room in ["model", "agents", "policy", "limit", "config", "systemd", "ipc", "daemon", "cli"] {
         for path in sources(room).iter().filter(|path| !path.ends_with("daemon/executor.rs")) {
             let code = code(path);
             for word in ["Signaller", "CgroupKiller", "Releaser"].iter().chain(&ENDS) {

@@ -16,7 +16,7 @@ use claude_watchdog::model::history::{
 use claude_watchdog::model::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use claude_watchdog::model::{Bytes, EventInfo, Explanation, Forecast, Pid, Pressure, Uid};
+use claude_watchdog::model::{Bytes, EventInfo, Explanation, Forecast, LimitInfo, Pid, Pressure, Uid};
 use serde::Serialize;
 use serde_json::Value;
 use zlink::idl::{CustomType, Interface, Type};
@@ -369,6 +369,13 @@ fn events_and_actions_are_what_is_described() {
         idl.check(&serde_json::to_value([filled, bare]).unwrap(), output("Events"), "events");
         idl.check(&serde_json::to_value(self::filled().actions.remove(0)).unwrap(), output("Stop"), "action");
         idl.check(&serde_json::to_value(["a note"]).unwrap(), output("Reload"), "notes");
+        let limited = LimitInfo {
+            scope: "agent-claude-7.scope".to_owned(),
+            limit: Bytes::gib(8),
+            swap: Bytes::ZERO,
+            notes: vec!["a note".to_owned()],
+        };
+        idl.check(&serde_json::to_value(limited).unwrap(), output("Limit"), "limited");
     });
 }
 
@@ -381,6 +388,7 @@ fn every_error_is_described() {
         Fault::NoSuchProcess { pid: Pid::new(1).unwrap() },
         Fault::NoSuchAgent { agent: text() },
         Fault::NotStopped { agent: text(), reason: text() },
+        Fault::NotLimited { reason: text() },
         Fault::InvalidConfiguration { problem: text() },
     ];
     with_idl(|idl| {

@@ -33,6 +33,7 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "exp
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "events" -d 'What happened of late: agents found and gone, warnings, actions'
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "stop" -d 'End an agent now, with all that it started: TERM, the grace, KILL'
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "reload" -d 'Have the supervisor read its configuration anew'
+complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "run" -d 'Run a command under a memory limit that holds; also called run-claude-limited'
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "replay" -d 'What policy and forecaster would have done with a recorded trace'
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "check-config" -d 'Whether the configuration is right, what counts of it, and what its rules match now'
 complete -c claude-watchdog -n "__fish_claude_watchdog_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -65,6 +66,11 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand stop" -l
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand stop" -s h -l help -d 'Print help'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand reload" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l swap -d 'Swap beside the limit [default: a sixteenth of it, 512M at most]' -r
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l name -d 'What its scope is called by [default: the command]' -r
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l best-effort -d 'Run it without a limit where none can be had, and say so'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -s h -l help -d 'Print help'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l limit -d 'What is foretold [default: the kill line]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l warn -d 'The warn line [default: 8G; where another kill line is set, 55/85 of it]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l kill -d 'The kill line [default: the limit, else 13G]' -r
@@ -78,12 +84,13 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand check-co
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand check-config" -l json -d 'Print everything as one JSON object'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand check-config" -l no-color -d 'No colour, whatever the terminal can do (so does `NO_COLOR`)'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand check-config" -s h -l help -d 'Print help'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "daemon" -d 'Supervise: warn of agents that grow, end what would take the guest down'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "health" -d 'How the guest and its agents are; also called vm-health-check'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "explain" -d 'What the supervisor makes of one process: which agent it belongs to, or why to none'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "events" -d 'What happened of late: agents found and gone, warnings, actions'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "stop" -d 'End an agent now, with all that it started: TERM, the grace, KILL'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "reload" -d 'Have the supervisor read its configuration anew'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "replay" -d 'What policy and forecaster would have done with a recorded trace'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "check-config" -d 'Whether the configuration is right, what counts of it, and what its rules match now'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload replay check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "daemon" -d 'Supervise: warn of agents that grow, end what would take the guest down'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "health" -d 'How the guest and its agents are; also called vm-health-check'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "explain" -d 'What the supervisor makes of one process: which agent it belongs to, or why to none'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "events" -d 'What happened of late: agents found and gone, warnings, actions'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "stop" -d 'End an agent now, with all that it started: TERM, the grace, KILL'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "reload" -d 'Have the supervisor read its configuration anew'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "run" -d 'Run a command under a memory limit that holds; also called run-claude-limited'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "replay" -d 'What policy and forecaster would have done with a recorded trace'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "check-config" -d 'Whether the configuration is right, what counts of it, and what its rules match now'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand help; and not __fish_seen_subcommand_from daemon health explain events stop reload run replay check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

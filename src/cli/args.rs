@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::limit::Name;
 use crate::model::{Bytes, Pid, Size};
 
 /// Names that the binary may be called by, and the command each stands for.
-const LINKS: [(&str, &str); 1] = [("vm-health-check", "health")];
+const LINKS: [(&str, &str); 2] = [("vm-health-check", "health"), ("run-claude-limited", "run")];
 
 /// A memory supervisor for AI coding agents.
 #[derive(Debug, Parser)]
@@ -43,6 +44,9 @@ pub(super) enum Command {
     /// Have the supervisor read its configuration anew
     #[command(after_help = RELOAD_HELP)]
     Reload,
+    /// Run a command under a memory limit that holds; also called run-claude-limited
+    #[command(after_help = RUN_HELP)]
+    Run(Run),
     /// What policy and forecaster would have done with a recorded trace
     #[command(after_help = REPLAY_HELP)]
     Replay(Replay),
@@ -96,6 +100,21 @@ Exit status: 0 in force; 78 it is wrong, and standard error says where and what
 would be right; 1 it failed; 3 no supervisor answers.
 
 Example: claude-watchdog check-config && claude-watchdog reload";
+
+const RUN_HELP: &str = "\
+LIMIT is a size like 8G or 50%, 12G where none is said; a first word that starts with
+a digit is one. Without a COMMAND, or with arguments that start with `-` in its place,
+it is claude, with these. Options of run-claude-limited itself come before LIMIT.
+
+The command takes this process over: terminal, directory, environment and signals are
+as without a limit. What it starts counts with it. Together all limited commands have
+85% of the guest; a larger LIMIT is cut to that, and said. Inside of a limit another
+one tightens it and never widens it.
+
+Exit status: the command's own, 128+N where signal N ended it; 125 the limit could not
+be applied, and nothing was run; 126 it cannot be run; 127 it was not found.
+
+Example: run-claude-limited 8G claude --continue";
 
 const REPLAY_HELP: &str = "\
 A trace is a file with the line `seconds,bytes` and then one line a sample, in order
@@ -206,6 +225,23 @@ pub(super) struct Stop {
     pub(super) json: bool,
 }
 
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// Swap beside the limit [default: a sixteenth of it, 512M at most]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) swap: Option<Size>,
+    /// What its scope is called by [default: the command]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<Name>,
+    /// Run it without a limit where none can be had, and say so
+    #[arg(long)]
+    pub(super) best_effort: bool,
+    /// The limit and the command
+    #[arg(value_name = "[LIMIT] [--] [COMMAND]", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) words: Vec<OsString>,
+}
+
 /// Options of `replay`.
 #[derive(Args, Debug)]
 pub(super) struct Replay {
@@ -311,6 +347,7 @@ mod tests {
         let of = |line: &str| by_name(line.split(' ').map(OsString::from)).join(" ".as_ref());
         assert_eq!(of("/usr/bin/vm-health-check --json"), "claude-watchdog health --json");
         assert_eq!(of("/usr/bin/claude-watchdog daemon"), "claude-watchdog daemon");
+        assert_eq!(of("run-claude-limited 8G claude"), "claude-watchdog run 8G claude");
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! | 2 | the arguments are wrong (`sysexits` aside, what every GNU tool uses); for `health`: critical |
 //! | 3 | no supervisor answers; for `health`: unknown; for `explain`: explained all the same |
 //! | 65 | what a file holds is wrong (`EX_DATAERR`): for `replay`, a trace |
+//! | 125 | of `run`: the limit could not be applied or the arguments are wrong, and nothing was run |
+//! | 126, 127 | of `run`: the command cannot be run; it was not found (as `env(1)`, `timeout(1)`) |
 //! | 78 | the configuration is wrong (`EX_CONFIG` of `sysexits.h`); nothing was started, or the one before stays in force |
 
 use std::fmt::Display;
@@ -20,6 +22,15 @@ pub(super) const DATA: u8 = 65;
 
 /// The configuration is wrong.
 pub(super) const CONFIG: u8 = 78;
+
+/// The limit could not be applied.
+pub(super) const UNLIMITED: u8 = 125;
+
+/// The command cannot be run.
+pub(super) const NOT_EXECUTABLE: u8 = 126;
+
+/// The command was not found.
+pub(super) const NOT_FOUND: u8 = 127;
 
 /// Says why on standard error and gives the code.
 pub(super) fn fail(error: &dyn Display, code: u8) -> ExitCode {

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod health;
 mod reload;
 pub mod replay;
+mod run;
 pub mod stop;
 pub mod terminal;
 
@@ -34,8 +35,10 @@ pub fn links() -> Vec<clap::Command> {
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args::by_name(arguments)) {
+    let words = args::by_name(arguments);
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
+        Err(error) if words.get(1).is_some_and(|word| word == "run") => return run::wrong(&error),
         Err(error) => return exit::from_clap(&error),
     };
     let socket = arguments.socket.as_deref();
@@ -47,6 +50,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Events(options) => events::run(&options, socket),
         Command::Stop(options) => stop::run(&options, socket),
         Command::Replay(options) => replay::run(&options, socket),
+        Command::Run(options) => run::run(&options, socket),
         Command::Reload => reload::run(socket),
     }
 }

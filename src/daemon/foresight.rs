@@ -12,7 +12,7 @@ use crate::model::event::What;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
 use crate::model::history::{HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
 use crate::model::status::{AgentInfo, StatusInfo, Verdict};
-use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, ProcessKey, Snapshot, Uid};
+use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, Lines, ProcessKey, Snapshot, Uid};
 use agent::AgentSight;
 use sight::{Sight, Turn};
 
@@ -45,12 +45,8 @@ impl Foresight {
         }
     }
 
-    /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. `kill_line` is each agent's own.
-    pub(super) fn take(
-        &mut self,
-        snapshot: &Snapshot,
-        kill_line: impl Fn(&ProcessKey) -> Bytes,
-    ) -> Option<Vec<Event>> {
+    /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. Each agent stands at its own lines.
+    pub(super) fn take(&mut self, snapshot: &Snapshot, lines: Lines) -> Option<Vec<Event>> {
         let (at, guest) = (snapshot.at, &snapshot.guest);
         if self.taken.is_some_and(|taken| at.since(taken) < APART) {
             return None;
@@ -64,7 +60,7 @@ impl Foresight {
                 continue;
             }
             let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-            if let Some(what) = sight.take(at, sample, guest, kill_line(&root)) {
+            if let Some(what) = sight.take(at, sample, guest, sample.lines(lines).kill) {
                 events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what });
             }
         }
@@ -85,12 +81,7 @@ impl Foresight {
 
     /// Goes on from what was recorded of the agents that `snapshot` shows, before anything else was taken in. Alarms that
     /// stand by the end of it were told by whoever recorded it.
-    pub(super) fn recall(
-        &mut self,
-        history: &HistoryInfo,
-        snapshot: &Snapshot,
-        kill_line: impl Fn(&ProcessKey) -> Bytes,
-    ) {
+    pub(super) fn recall(&mut self, history: &HistoryInfo, snapshot: &Snapshot, lines: Lines) {
         let then = |time: UnixSeconds| past(snapshot.at, history.now.0.saturating_sub(time.0));
         for series in history.series.iter().filter(|series| series.this_boot) {
             match series.kind {
@@ -103,7 +94,7 @@ impl Foresight {
                     let Some(sample) = snapshot.agents.iter().find(of) else { continue };
                     let root = sample.agent.root;
                     let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-                    sight.recall(&series.points, then, sample, &snapshot.guest, kill_line(&root));
+                    sight.recall(&series.points, then, sample, &snapshot.guest, sample.lines(lines).kill);
                 }
                 SeriesKind::Part => {}
             }

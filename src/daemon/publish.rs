@@ -40,7 +40,7 @@ pub(super) fn status(
     let agents = rolled_up(agents);
     StatusInfo {
         version: StatusInfo::VERSION,
-        verdict: verdict(snapshot, engine, &agents),
+        verdict: verdict(snapshot, engine, &agents, sampler.left().next().is_some()),
         guest: GuestInfo {
             mem_total: snapshot.guest.mem_total,
             mem_available: snapshot.guest.mem_available,
@@ -51,13 +51,13 @@ pub(super) fn status(
         },
         agents,
         actions: ledger.actions(),
-        notes: notes.to_vec(),
+        notes: notes.iter().cloned().chain(sampler.left()).collect(),
         supervisor,
     }
 }
 
 fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines) -> AgentInfo {
-    let root = sample.agent.root;
+    let (root, own) = (sample.agent.root, sample.lines(lines));
     let culprits = largest(sample, CULPRITS).into_iter().map(|subtree| CulpritInfo {
         pid: subtree.top.key.pid,
         charge: subtree.charge,
@@ -80,8 +80,8 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         swap: sample.charge.swap,
         processes: sample.members.len(),
         root_alive: sample.root_alive,
-        warn_line: lines.warn,
-        kill_line: lines.kill,
+        warn_line: own.warn,
+        kill_line: own.kill,
         level: engine.level(root),
         scope: limited.map(|c| c.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
         limit: limited.and_then(|c| c.max),
@@ -104,11 +104,11 @@ fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
     agents
 }
 
-fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo]) -> Verdict {
+fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo], somebody_left: bool) -> Verdict {
     let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_line;
     if snapshot.guest.room() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical) {
         Verdict::Critical
-    } else if agents.iter().any(|a| a.level == AgentLevel::Warned) {
+    } else if somebody_left || agents.iter().any(|a| a.level == AgentLevel::Warned) {
         Verdict::Warning
     } else {
         Verdict::Ok

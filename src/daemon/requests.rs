@@ -74,6 +74,13 @@ impl Requests {
     }
 }
 
+impl Requests {
+    /// A look is wanted soon.
+    pub(super) fn ring(&self) {
+        self.calls.ask();
+    }
+}
+
 impl Inbox {
     /// The next request, where there is one.
     pub(super) fn next(&mut self) -> Option<Request> {

@@ -2,6 +2,8 @@
 
 mod care;
 mod known;
+mod leavers;
+mod limited;
 mod roster;
 mod scales;
 
@@ -57,7 +59,7 @@ impl Sampler {
             census: Census::default(),
             trees: Vec::new(),
             changed: false,
-            roster: Roster::new(proc, rules, only)?,
+            roster: Roster::new(proc, cgroup, rules, only)?,
             scales: Scales::new(proc, cgroup)?,
         })
     }
@@ -118,6 +120,16 @@ impl Sampler {
     /// An agent that costs more than this is looked up in its own cgroup in each look, to be alone there for sure.
     pub(super) fn verify_homes_above(&mut self, charge: Bytes) {
         self.scales.verify_above(charge);
+    }
+
+    /// What is to be said, once, of processes that have left the scope which limits their agent.
+    pub(super) fn news(&mut self) -> Vec<String> {
+        self.scales.leavers.news()
+    }
+
+    /// The same as it is now, a sentence for each agent.
+    pub(super) fn left(&self) -> impl Iterator<Item = String> {
+        self.scales.leavers.notes()
     }
 
     /// Goes by other rules from the next look on.

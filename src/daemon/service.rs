@@ -10,6 +10,7 @@ use tracing::Level;
 
 use super::explain::{Explainer, Seen};
 use super::freshness::{self, Freshness};
+use super::limiter::Limiter;
 use super::record::Record;
 use super::refusals::{Asks, Refusals};
 use super::reload::Reloader;
@@ -19,7 +20,7 @@ use crate::ipc::{self, Caller, Fault};
 use crate::linux::peer;
 use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{AgentRef, EventLog, Explanation, Pid, Uid};
+use crate::model::{AgentRef, EventLog, Explanation, LimitInfo, LimitRequest, Pid, Uid};
 
 /// What the server asks, joined from those who know.
 pub(super) struct Service {
@@ -31,6 +32,7 @@ pub(super) struct Service {
     pub(super) requests: Requests,
     pub(super) record: Record,
     pub(super) reloader: Reloader,
+    pub(super) limiter: Limiter,
     pub(super) reporter: Reporter,
     pub(super) refusals: Refusals,
     pub(super) asks: Asks,
@@ -103,6 +105,31 @@ impl ipc::Service for Service {
         let (answer, taken) = oneshot::channel();
         self.requests.send(Request::Reload(Box::new(loaded), answer))?;
         taken.await.map_err(|_| Fault::Busy {})
+    }
+
+    async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+        let (asked, pid) = (request.limit, request.pid);
+        let done = self.limiter.limit(request, by).await;
+        match &done {
+            Ok(LimitInfo { scope, limit, swap, .. }) => {
+                self.log(
+                    Level::INFO,
+                    format!("{} is limited to {limit}, {swap} of swap, in {scope}", who(by)),
+                );
+                // It may be another one's now, and nothing else would tell that soon.
+                self.requests.ring();
+            }
+            Err(Fault::PermissionDenied {}) => {
+                let whom =
+                    pid.map_or_else(|| "the scope that it is in".to_owned(), |pid| format!("process {pid}"));
+                self.refuse(by, &format!("limit {whom}, which is another user's"));
+            }
+            Err(fault) if self.refusals.is_news(by.uid, Instant::now()) => {
+                self.log(Level::WARN, format!("{} is not limited to {asked}: {fault}", who(by)));
+            }
+            Err(_) => {}
+        }
+        done
     }
 }
 

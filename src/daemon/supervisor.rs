@@ -14,6 +14,7 @@ use super::executor::Executor;
 use super::explain::{Explainer, Settings};
 use super::foresight::Foresight;
 use super::freshness::{self, Freshness};
+use super::limiter::Limiter;
 use super::occasion::{Occasion, SOON};
 use super::publish::noted;
 use super::publisher::Publisher;
@@ -115,7 +116,7 @@ impl Supervisor {
         let record = Record::start(options, uid, &reporter);
         let mut foresight = Foresight::new();
         if let Some(history) = record.before() {
-            foresight.recall(&history, &snapshot, |_| lines.kill);
+            foresight.recall(&history, &snapshot, lines);
         }
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
         let calls = Arc::new(Calls::default());
@@ -165,6 +166,7 @@ impl Supervisor {
             requests: self.requests.clone(),
             reloader: Reloader::new(options, uid),
             record: self.record.clone(),
+            limiter: Limiter::new(options, uid),
             reporter: self.reporter.clone(),
             refusals: Refusals::default(),
             asks: Asks::default(),
@@ -340,7 +342,7 @@ impl Supervisor {
         let events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         let lines = self.publisher.lines();
-        let foretold = self.foresight.take(&snapshot, |_| lines.kill);
+        let foretold = self.foresight.take(&snapshot, lines);
         if foretold.is_some() {
             self.engine.foresee(self.foresight.outlook());
             self.record.look(snapshot.at, &self.foresight);
@@ -348,6 +350,9 @@ impl Supervisor {
         let events = [events, foretold.unwrap_or_default()].concat();
         for event in &events {
             self.publisher.record(event, &self.sampler);
+        }
+        for news in self.sampler.news() {
+            self.reporter.tell(Report::Log(Level::WARN, news));
         }
         let (publisher, engine) = (&self.publisher, &self.engine);
         self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));

@@ -15,10 +15,13 @@ use super::dial::dial;
 use super::{Fault, INTERFACE};
 use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{EventInfo, Explanation, Pid, Uid};
+use crate::model::{EventInfo, Explanation, LimitInfo, LimitRequest, Pid, Uid};
 
 /// How long connecting, writing a call and reading its reply may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a limit may take: many may be asked for at once, and the service manager does one after the other.
+const LIMIT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The longest reply taken. A status of a hundred agents with long command lines has well under 1 MiB.
 const REPLY_CAP: usize = 8 << 20;
@@ -300,6 +303,20 @@ impl Client {
             notes: Vec<String>,
         }
         self.call::<Answer>(&Call::of(method("Reload"))).map(|answer| answer.notes)
+    }
+
+    /// Has this process, or another one of the caller's, limited.
+    ///
+    /// # Errors
+    /// [`ClientError`], with the path; [`Fault::NotLimited`], [`Fault::PermissionDenied`] and [`Fault::Busy`] in it.
+    pub fn limit(&mut self, request: &LimitRequest) -> Result<LimitInfo, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            limited: LimitInfo,
+        }
+        let call = self.with(Call::of(method("Limit")), request)?;
+        self.write(&call)?;
+        self.reply::<Answer>(Some(LIMIT_PATIENCE)).map(|(answer, _)| answer.limited)
     }
 
     fn with(&self, call: Call, parameters: &impl Serialize) -> Result<Call, ClientError> {

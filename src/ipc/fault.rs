@@ -67,6 +67,13 @@ pub enum Fault {
         /// Why not, in one sentence.
         reason: String,
     },
+    /// The limit does not hold, and what asked for it is not to be run.
+    #[error("{reason}")]
+    #[serde(rename = "io.moltdown.Watchdog.NotLimited")]
+    NotLimited {
+        /// Why not, in one sentence.
+        reason: String,
+    },
     /// The configuration is wrong, and the one before stays in force.
     #[error("{problem}")]
     #[serde(rename = "io.moltdown.Watchdog.InvalidConfiguration")]

@@ -6,6 +6,7 @@ pub mod capability;
 pub mod cgroup;
 pub mod cgroup_kill;
 pub mod clock;
+pub mod confines;
 pub mod details;
 pub mod identity;
 pub mod inherited;

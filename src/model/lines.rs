@@ -10,3 +10,39 @@ pub struct Lines {
     /// From here an agent is acted upon.
     pub kill: Bytes,
 }
+
+/// Between a limited agent's line and its wall, so that a slow leak gets a `TERM` before the kernel ends somebody without
+/// one. 128M are a second at 100 MB/s, the quickest child of an agent that was reported (claude-code#87238).
+const ROOM_SHARE: u64 = 32;
+const MOST_ROOM: Bytes = Bytes::mib(128);
+
+impl Lines {
+    /// The lines of an agent that may hold no more than `limit`: it never gets to lines above that.
+    #[must_use]
+    pub fn within(self, limit: Option<Bytes>) -> Self {
+        let Some(limit) = limit else { return self };
+        let own = limit.saturating_sub(limit.share(1, ROOM_SHARE).min(MOST_ROOM));
+        if own >= self.kill {
+            return self;
+        }
+        // In the proportion that the usual lines have, 55 to 85 % of a guest.
+        let warn = self.warn.min(own.share(55, 85));
+        Self { warn, kill: own }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_brings_the_lines_down_and_never_up() {
+        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        assert_eq!(lines.within(None), lines);
+        assert_eq!(lines.within(Some(Bytes::gib(14))), lines);
+        let own = lines.within(Some(Bytes::mib(320)));
+        assert_eq!(own, Lines { warn: Bytes::mib(310).share(55, 85), kill: Bytes::mib(310) });
+        let large = lines.within(Some(Bytes::gib(13)));
+        assert_eq!(large, Lines { warn: Bytes::gib(8), kill: Bytes::mib(13 * 1024 - 128) });
+    }
+}

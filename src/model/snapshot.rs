@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AgentRef, Boottime, Bytes, Charge, Guest, Pressure, ProcessKey, Uid};
+use super::{AgentRef, Boottime, Bytes, Charge, Guest, Lines, Pressure, ProcessKey, Uid};
 
 /// The guest and its agents at one moment.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,18 @@ pub struct Member {
 }
 
 impl AgentSample {
+    /// What it may hold at the most; `None`: as much as there is, or it shares its cgroup with others.
+    #[must_use]
+    pub fn limit(&self) -> Option<Bytes> {
+        self.cgroup.as_ref().and_then(|cgroup| cgroup.max)
+    }
+
+    /// The lines that count for it, of those of all agents.
+    #[must_use]
+    pub fn lines(&self, all: Lines) -> Lines {
+        all.within(self.limit())
+    }
+
     /// The member with that key.
     #[must_use]
     pub fn member(&self, key: ProcessKey) -> Option<&Member> {

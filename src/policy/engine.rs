@@ -252,16 +252,17 @@ impl Engine {
     fn way(&self, at: Boottime, sample: &AgentSample) -> Option<Way> {
         let charge = sample.charge.total();
         let watch = self.watches.get(&sample.agent.root)?;
-        let over = charge >= self.lines.kill;
+        let lines = sample.lines(self.lines);
+        let over = charge >= lines.kill;
         if over && !self.may_act(at, sample) {
             return None;
         }
         let to = |line: Bytes| line.saturating_sub(charge);
-        let to_kill = to(self.lines.kill);
+        let to_kill = to(lines.kill);
         Some(Way {
             to_kill,
-            to_next: if watch.warned || charge >= self.lines.warn { to_kill } else { to(self.lines.warn) },
-            is_small: charge < self.lines.warn.share(1, 2),
+            to_next: if watch.warned || charge >= lines.warn { to_kill } else { to(lines.warn) },
+            is_small: charge < lines.warn.share(1, 2),
             rate: watch.rate,
         })
     }

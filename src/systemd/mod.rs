@@ -1,4 +1,5 @@
 //! The service manager.
 
 pub mod activation;
+pub mod manager;
 pub mod notify;

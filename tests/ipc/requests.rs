@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use claude_watchdog::ipc::{Client, ClientError, Fault};
-use claude_watchdog::model::Uid;
+use claude_watchdog::model::{Bytes, LimitRequest, Pid, Uid};
 use serde_json::{Value, json};
 
 use super::world::{COUNTED, GUARD, Server};
@@ -160,8 +160,13 @@ fn who_asks_and_leaves_at_once_is_heard() {
         let mut peer = server.connect();
         peer.send(&format!("{call}{oneway}"));
     }
+    let heard = || COUNTED.load(std::sync::atomic::Ordering::Relaxed);
+    let begun = Instant::now();
+    while heard() < 200 && begun.elapsed() < GUARD {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     server.wait_until_held(0);
-    assert_eq!(COUNTED.load(std::sync::atomic::Ordering::Relaxed), 200);
+    assert_eq!(heard(), 200);
 }
 
 fn history(parameters: &Value) -> String {
@@ -202,5 +207,37 @@ fn few_are_told_of_the_past_at_once() {
     drop(waiting);
     while busy(&peer.ask(&soon)) {
         assert!(begun.elapsed() < GUARD, "the places never come back");
+    }
+}
+
+#[test]
+fn a_limit_is_asked_for_by_whoever_is_to_have_it() {
+    let server = Server::start();
+    let mut client = Client::connect(&[server.path()]).unwrap();
+    let mut request = LimitRequest {
+        limit: Bytes::gib(9),
+        swap: Some(Bytes::new(3)),
+        name: Some("x".to_owned()),
+        pid: None,
+    };
+    let limited = client.limit(&request).unwrap();
+    assert_eq!(
+        (limited.scope.as_str(), limited.limit, limited.swap),
+        ("agent-x-1.scope", Bytes::new(8), Bytes::new(3))
+    );
+    request.limit = Bytes::new(1);
+    let error = client.limit(&request).unwrap_err();
+    assert!(
+        matches!(&error, ClientError::Refused { fault: Fault::NotLimited { reason }, .. } if reason == "too small")
+    );
+    request.pid = Pid::new(1);
+    let error = client.limit(&request).unwrap_err();
+    assert!(matches!(error, ClientError::Refused { fault: Fault::PermissionDenied {}, .. }));
+    let mut peer = server.connect();
+    for (wrong, parameter) in
+        [(r#"{"limit":-1}"#, "limit"), (r#"{"limit":8,"pid":0}"#, "pid"), ("{}", "limit")]
+    {
+        let call = format!(r#"{{"method":"io.moltdown.Watchdog.Limit","parameters":{wrong}}}"#);
+        assert_eq!(peer.ask(&call)["parameters"]["parameter"], parameter, "{wrong}");
     }
 }

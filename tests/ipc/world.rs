@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use claude_watchdog::ipc::{Caller, Client, Fault, Limits, Service, bind, serve};
 use claude_watchdog::model::history::HistoryInfo;
 use claude_watchdog::model::status::{ActionInfo, StatusInfo};
-use claude_watchdog::model::{EventLog, Explanation, Pid, Uid};
+use claude_watchdog::model::{Bytes, EventLog, Explanation, LimitInfo, LimitRequest, Pid, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
@@ -103,6 +103,21 @@ impl Service for Published {
 
     async fn reload(&self, _: Caller) -> Result<Vec<String>, Fault> {
         Err(Fault::InvalidConfiguration { problem: "config.toml:3: no such key".to_owned() })
+    }
+
+    /// Limits are 8, whoever asks for them; 1 cannot be.
+    async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+        assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
+        match (request.pid, request.limit.get()) {
+            (Some(_), _) => Err(Fault::PermissionDenied {}),
+            (None, 1) => Err(Fault::NotLimited { reason: "too small".to_owned() }),
+            (None, _) => Ok(LimitInfo {
+                scope: format!("agent-{}-1.scope", request.name.unwrap_or_default()),
+                limit: Bytes::new(8),
+                swap: request.swap.unwrap_or_default(),
+                notes: Vec::new(),
+            }),
+        }
     }
 
     async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {

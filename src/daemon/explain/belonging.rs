@@ -4,6 +4,7 @@
 use super::reading::Reading;
 use super::{Seen, Settings};
 use crate::model::explanation::{Joining, Membership, Recognition};
+use crate::model::rule::LIMITED;
 use crate::model::snapshot::Joined;
 use crate::model::{AgentSample, Member, Pid, ProcessKey};
 
@@ -42,6 +43,7 @@ pub(super) fn why(
     match (member.joined, member.lineage.first()) {
         (Joined::Root, _) => {
             let how = match rule {
+                _ if agent.agent.rule == LIMITED => "it was started under a limit, and no rule knows it",
                 Some(rule) if rule == agent.agent.rule => "its rule matches",
                 Some(_) => "it was recognised by that rule when it started, and another one matches now",
                 // An agent that rewrites its title stays one.

@@ -5,7 +5,9 @@ use super::{Seen, Settings, belonging, signals, told};
 use crate::agents::Facts;
 use crate::linux::proc::Identity;
 use crate::linux::stat::Stat;
-use crate::model::explanation::{CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Recognition, Shares};
+use crate::model::explanation::{
+    CgroupInfo, CgroupUse, LinesInfo, ProcessInfo, ProcessMemory, Recognition, Shares,
+};
 use crate::model::{AgentSample, Explanation};
 
 /// Command lines are told up to here.
@@ -31,10 +33,24 @@ pub(super) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -
         agent: root.and_then(|pid| seen.status.agents.iter().find(|a| a.pid == pid)).cloned(),
         memory: memory(reading),
         cgroup: reading.cgroup.as_ref().map(|cgroup| self::cgroup(cgroup, found.map(|(agent, _)| agent))),
-        lines: found.is_some().then(|| settings.lines.told(&settings.config)),
+        lines: found.map(|(agent, _)| lines(agent, settings)),
         signals: signals::of(found, settings),
         notes: notes(reading, settings),
     }
+}
+
+/// The lines as they were set, and those that count where its own limit is below them.
+fn lines(agent: &AgentSample, settings: &Settings) -> LinesInfo {
+    let mut told = settings.lines.told(&settings.config);
+    let (all, own) = (settings.lines.lines, agent.lines(settings.lines.lines));
+    if let Some(limit) = agent.limit().filter(|_| own != all) {
+        told.notes.push(format!(
+            "its scope holds no more than {limit}: its lines are {} and {}, not {} and {}",
+            own.warn, own.kill, all.warn, all.kill
+        ));
+        (told.warn.bytes, told.kill.bytes) = (own.warn, own.kill);
+    }
+    told
 }
 
 fn process(reading: &Reading) -> ProcessInfo {

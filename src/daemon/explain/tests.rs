@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::Bytes;
 use crate::model::explanation::{CgroupUse, Joining, Look};
 
 const CLAUDE: &str = "/x/@anthropic-ai/claude-code/bin/claude.exe";
@@ -248,4 +249,32 @@ fn one_user_may_not_hold_all_places() {
         let other = Pid::new(60).unwrap();
         assert!(explainer.explain(other, Uid::ROOT).await.is_ok());
     });
+}
+
+#[test]
+fn a_limited_command_is_an_agent_with_lines_of_its_own() {
+    let world = World::new().process(100, 1, 1000, "/usr/bin/make", &["make"]);
+    fs::write(world.path("proc/100/cgroup"), "0::/agents.slice/agent-make-100.scope\n").unwrap();
+    let scope = world.path("cgroup/agents.slice/agent-make-100.scope");
+    fs::create_dir_all(&scope).unwrap();
+    for (file, text) in
+        [("cgroup.procs", "100\n"), ("memory.stat", "anon 7\n"), ("memory.max", "335544320\n")]
+    {
+        fs::write(scope.join(file), text).unwrap();
+    }
+    let told = world.explained(100, 1000).unwrap();
+    assert_eq!(
+        told.because,
+        "it is the root of limited-100: it was started under a limit, and no rule knows it"
+    );
+    let agent = told.agent.unwrap();
+    assert_eq!(agent.scope.as_deref(), Some("agent-make-100.scope"));
+    assert_eq!((agent.limit, agent.kill_line), (Some(Bytes::mib(320)), Bytes::mib(310)));
+    let lines = told.lines.unwrap();
+    assert_eq!(lines.kill.bytes, Bytes::mib(310));
+    assert!(
+        lines.notes.iter().any(|note| note.starts_with("its scope holds no more than 320M")),
+        "{lines:?}"
+    );
+    assert!(told.signals.because.contains("kill line of 310M"), "{}", told.signals.because);
 }

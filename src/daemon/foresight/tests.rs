@@ -4,6 +4,7 @@ use crate::model::history::{PointInfo, SeriesInfo};
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
 
 const LINE: Bytes = Bytes::gib(8);
+const LINES: Lines = Lines { warn: Bytes::gib(5), kill: LINE };
 
 fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
@@ -73,7 +74,7 @@ impl World {
         let guest = guest_with(Bytes::gib(16).saturating_sub(self.others + held.total()));
         let at = Boottime::new(Duration::from_secs(self.seconds));
         let snapshot = Snapshot { at, guest, agents, ..Snapshot::default() };
-        for event in self.foresight.take(&snapshot, |_| LINE).into_iter().flatten() {
+        for event in self.foresight.take(&snapshot, LINES).into_iter().flatten() {
             let pid = event.agent.map(|agent| agent.root.pid.get());
             self.told.push((self.seconds / 60, pid, event.what));
         }
@@ -224,10 +225,10 @@ fn looks_that_follow_at_once_add_nothing() {
         agents: vec![agent(100, Bytes::mib(millis))],
         ..Snapshot::default()
     };
-    foresight.take(&at(1000), |_| LINE);
-    assert_eq!(foresight.take(&at(1100), |_| LINE), None);
+    foresight.take(&at(1000), LINES);
+    assert_eq!(foresight.take(&at(1100), LINES), None);
     assert_eq!(foresight.figures()[1].1, Bytes::mib(1000));
-    foresight.take(&at(2000), |_| LINE);
+    foresight.take(&at(2000), LINES);
     assert_eq!(foresight.figures()[1].1, Bytes::mib(2000));
 }
 
@@ -276,7 +277,7 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
     let at = Boottime::new(Duration::from_secs(again.seconds));
     let snapshot =
         Snapshot { at, guest: guest_with(Bytes::gib(8)), agents: vec![leak(1200)], ..Snapshot::default() };
-    again.foresight.recall(&history, &snapshot, |_| LINE);
+    again.foresight.recall(&history, &snapshot, LINES);
     assert_eq!(again.foresight.agents.len(), 1, "who is gone is not recalled");
     again.run(20, |look| vec![leak(1200 + look)]);
     assert_eq!(again.told, [], "it was told before");
@@ -288,7 +289,7 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
     let mut anew = World { seconds: world.seconds, ..World::new() };
     let mut begun = leak(1200);
     begun.agent.root.start_ticks = again.seconds * 100;
-    anew.foresight.recall(&history, &Snapshot { agents: vec![begun], ..snapshot }, |_| LINE);
+    anew.foresight.recall(&history, &Snapshot { agents: vec![begun], ..snapshot }, LINES);
     assert_eq!(anew.foresight.agents.values().next().unwrap().level(), ForecastLevel::None);
 }
 

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use super::care::Care;
 use super::known::{Environment, Known, Program};
+use super::limited::Limited;
 use crate::agents::{self, Rules};
 use crate::linux::newest::{Newest, Window};
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::slow::{Found, Question, SlowReader};
 use crate::linux::stat::Stat;
 use crate::model::census::Seen;
-use crate::model::{Boottime, Pid, ProcessKey, Uid};
+use crate::model::{Boottime, Pid, ProcessKey, Recognised, Uid};
 
 /// So long a tick waits for the arguments of newcomers; they come in microseconds, unless their process blocks.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -42,6 +43,7 @@ pub(super) struct Roster {
     members: HashSet<Pid>,
     rules: Arc<Rules>,
     slow: SlowReader,
+    limited: Limited,
     newest: Option<Newest>,
     /// The last pid of the look before the last, and of the last.
     last: [Option<Pid>; 2],
@@ -62,13 +64,19 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    pub(super) fn new(proc: &Path, rules: Arc<Rules>, only: Option<Uid>) -> Result<Self, ReadError> {
+    pub(super) fn new(
+        proc: &Path,
+        cgroup: &Path,
+        rules: Arc<Rules>,
+        only: Option<Uid>,
+    ) -> Result<Self, ReadError> {
         Ok(Self {
             known: HashMap::new(),
             kernel: HashSet::new(),
             members: HashSet::new(),
             rules,
             slow: SlowReader::open(proc, agents::VARIABLES)?,
+            limited: Limited::new(cgroup),
             newest: Newest::open(proc),
             last: [None, None],
             swept: None,
@@ -159,6 +167,9 @@ impl Roster {
         }
         self.pids = pids;
         self.await_answers(proc, if self.first { FIRST_PATIENCE } else { PATIENCE });
+        if self.changed || self.swept == Some(at) {
+            self.changed |= self.limited.look();
+        }
         if self.changed || self.stirs.is_some_and(|due| at >= due) {
             self.stirs = self.known.values().filter_map(Known::due).min();
         }
@@ -330,6 +341,11 @@ impl Roster {
             && (self.first || parent.is_some_and(|parent| parent.session != known.session))
     }
 
+    /// What a rule makes of it, else that it was started under a limit.
+    fn rule(&self, known: &Known) -> Option<Arc<Recognised>> {
+        known.rule.clone().or_else(|| self.limited.rule(known.key.pid, &known.name))
+    }
+
     fn supervises(&self, uid: Uid) -> bool {
         self.only.is_none_or(|only| only == uid)
     }
@@ -340,7 +356,7 @@ impl Roster {
             parent: known.parent,
             session: Pid::new(known.session),
             uid: known.uid,
-            rule: known.rule.clone().filter(|_| self.supervises(known.uid)),
+            rule: self.rule(known).filter(|_| self.supervises(known.uid)),
             origin: match &known.environment {
                 Environment::Told(origin) => origin.clone(),
                 _ => None,

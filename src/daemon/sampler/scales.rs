@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::care::Care;
+use super::leavers::Leavers;
 use super::roster::Roster;
 use crate::linux::cgroup::{self, Cgroups};
 use crate::linux::proc::{Proc, ReadError};
@@ -12,7 +13,9 @@ use crate::linux::slow::{Found, Question, SlowReader, Weight};
 use crate::linux::stat::Traces;
 use crate::model::census::{Tree, TreeMember};
 use crate::model::sharing::{Figures, Look, Sharing};
-use crate::model::{AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey, Uid};
+use crate::model::{
+    AgentRef, AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey, Uid,
+};
 use crate::policy::protected::is_protected;
 
 /// How often it is looked whether an agent has its cgroup for itself.
@@ -26,6 +29,7 @@ pub(super) struct Scales {
     cgroups: Option<Cgroups>,
     homes: HashMap<ProcessKey, Home>,
     weighed: HashMap<ProcessKey, Weighed>,
+    pub(super) leavers: Leavers,
     own: Option<Pid>,
     /// Whoever costs more is verified to be alone in its cgroup in each look.
     verify: Bytes,
@@ -56,6 +60,7 @@ impl Scales {
             cgroups: Cgroups::open(cgroup),
             homes: HashMap::new(),
             weighed: HashMap::new(),
+            leavers: Leavers::default(),
             own: i32::try_from(std::process::id()).ok().and_then(Pid::new),
             verify: Bytes::ZERO,
         })
@@ -79,7 +84,14 @@ impl Scales {
         self.sharing.retain(|root, _| lives(root));
         self.homes.retain(|root, _| lives(root));
         self.weighed.retain(|&key, _| roster.get(key).is_some());
+        self.leavers.retain(lives);
         trees.iter().map(|tree| self.weigh_one(proc, roster, at, care, guest, tree)).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_homes(&mut self) {
+        self.homes.clear();
+        self.leavers.look_again();
     }
 
     /// Takes in the looks that were asked for, as far as they come in time.
@@ -124,7 +136,7 @@ impl Scales {
             .map(|(member, charge)| self.member(roster, member, *charge, guest.mem_total))
             .collect();
         let processes = estimate.total.at_most(guest.held);
-        let cgroup = self.cgroup(proc, at, care, tree.agent.root, &members, processes.total());
+        let cgroup = self.cgroup(proc, at, care, &tree.agent, &members, processes.total());
         let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unproven));
         // Charges do not move with a process, and nobody maps a file in a tmpfs: neither sum holds all of the other.
         let charge = match &cgroup {
@@ -168,20 +180,20 @@ impl Scales {
         proc: &Proc,
         at: Boottime,
         care: Care,
-        root: ProcessKey,
+        agent: &AgentRef,
         members: &[Member],
         processes: Bytes,
     ) -> Option<CgroupMemory> {
-        let shares = self.homes.get(&root).is_some_and(|home| home.path.is_none());
+        let shares = self.homes.get(&agent.root).is_some_and(|home| home.path.is_none());
         let age = if shares { care.shared() } else { LOOK_AGAIN };
-        let path = self.home(proc, at, root, members, age)?;
+        let path = self.home(proc, at, agent, members, age)?;
         let memory = self.cgroups.as_ref()?.memory(&path);
         let charge = memory.as_ref().map(|memory| memory.charge.total()).unwrap_or_default();
         if charge.max(processes) < self.verify {
             return memory;
         }
         // All in it may be killed at once, and what was so a second ago is not enough for that.
-        let now = self.home(proc, at, root, members, Duration::ZERO)?;
+        let now = self.home(proc, at, agent, members, Duration::ZERO)?;
         if now == path { memory } else { self.cgroups.as_ref()?.memory(&now) }
     }
 
@@ -190,10 +202,11 @@ impl Scales {
         &mut self,
         proc: &Proc,
         at: Boottime,
-        root: ProcessKey,
+        agent: &AgentRef,
         members: &[Member],
         age: Duration,
     ) -> Option<PathBuf> {
+        let root = agent.root;
         let cgroups = self.cgroups.as_ref()?;
         let known = self.homes.get(&root).filter(|h| h.looked == at || at.since(h.looked) < age);
         if let Some(home) = known {
@@ -202,6 +215,7 @@ impl Scales {
         let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
         let text = proc.whole_file(members.first()?.key.pid, "cgroup").ok();
         let path = text.and_then(|text| cgroup::path_of(&text));
+        self.leavers.look((proc, cgroups), at, (&agent.id, root), members, path.as_deref());
         let path = path.filter(|path| cgroups.holds_only(path, &pids));
         self.homes.insert(root, Home { looked: at, path: path.clone() });
         path

@@ -642,3 +642,62 @@ fn other_rules_count_at_once_and_lose_nobody() {
     sampler.reconfigure(Arc::new(Rules::built_in()));
     assert_eq!(seen(&mut sampler), [""; 0], "by its title it is none");
 }
+
+#[test]
+fn what_was_started_under_a_limit_is_an_agent_unless_a_rule_knows_it() {
+    let world = World::new()
+        .process(100, 1, "build", "/usr/bin/build", &["build"], 10)
+        .process(101, 100, "cc", "/usr/bin/cc", &["cc"], 10)
+        .process(102, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(103, 1, "run-claude-limi", "/usr/bin/claude-watchdog", &["run-claude-limited"], 1)
+        .process(104, 1, "left", "/usr/bin/left", &["left"], 10);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let scopes = [
+        ("agent-build-100.scope", "100\n101\n"),
+        ("agent-claude-102.scope", "102\n"),
+        ("agent-x-103.scope", "103\n"),
+        ("agent-left-104.scope", "105\n"),
+        ("other-101.scope", ""),
+    ];
+    for (scope, pids) in scopes {
+        let scope = tree.path().join("agents.slice").join(scope);
+        fs::create_dir_all(&scope).unwrap();
+        fs::write(scope.join("cgroup.procs"), pids).unwrap();
+    }
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    assert_eq!(seen(&mut sampler), ["limited-100 20M: build cc", "claude-102 200M: claude.exe"]);
+}
+
+#[test]
+fn who_leaves_its_scope_is_told_once_and_counts_on() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node"], 50)
+        .process(102, 100, "ended", "/usr/bin/ended", &["ended"], 1);
+    let scope = "/agents.slice/agent-claude-100.scope";
+    let put = |pid, path: &str| fs::write(world.file(pid, "cgroup"), format!("0::{path}\n")).unwrap();
+    put(100, scope);
+    put(101, scope);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let folder = tree.path().join(&scope[1..]);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("cgroup.procs"), "100\n101\n").unwrap();
+    fs::write(folder.join("memory.stat"), "anon 1\n").unwrap();
+    fs::write(folder.join("memory.max"), "314572800\n").unwrap();
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    let limit = |sampler: &mut Sampler| sampler.sample().unwrap().agents[0].limit();
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)));
+    assert_eq!(sampler.left().count(), 0);
+
+    fs::write(folder.join("cgroup.procs"), "100\n").unwrap();
+    put(101, "/user.slice/run-7.scope");
+    sampler.scales.forget_homes();
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for those who are in it");
+    let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 \
+                still do";
+    assert_eq!(sampler.news(), [said]);
+    assert_eq!((sampler.news().len(), sampler.left().count()), (0, 1), "said once, known on");
+    assert_eq!(seen(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
+}

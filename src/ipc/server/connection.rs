@@ -13,7 +13,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::dispatch::{
-    Answer, EventsReply, ExplainReply, HistoryReply, ReloadReply, StatusReply, StopReply, dispatch,
+    Answer, EventsReply, ExplainReply, HistoryReply, LimitReply, ReloadReply, StatusReply, StopReply,
+    dispatch,
 };
 use super::{Caller, Closing, Limits, Service};
 use crate::ipc::Fault;
@@ -117,6 +118,11 @@ impl Connection {
                     let by = self.caller(service);
                     let done = self.attend(service.reload(by)).await?;
                     self.answer(done.map(|notes| ReloadReply { notes })).await?;
+                }
+                Ok(Answer::Limit(request)) => {
+                    let by = self.caller(service);
+                    let done = self.attend(service.limit(request, by)).await?;
+                    self.answer(done.map(|limited| LimitReply { limited })).await?;
                 }
             }
             self.pace().await;

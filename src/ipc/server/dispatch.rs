@@ -10,7 +10,7 @@ use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
 use crate::model::event_log::Unread;
 use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{EventInfo, Explanation, Pid};
+use crate::model::{EventInfo, Explanation, LimitInfo, LimitRequest, Pid};
 
 /// What is told of the past where nobody says how much.
 const HISTORY: Duration = Duration::from_hours(3);
@@ -37,6 +37,8 @@ pub(super) enum Answer {
     Stop(String),
     /// The configuration, read anew.
     Reload,
+    /// A limit for a process.
+    Limit(LimitRequest),
 }
 
 /// Reply of `org.varlink.service.GetInfo`.
@@ -98,6 +100,12 @@ pub(super) struct ReloadReply {
     pub(super) notes: Vec<String>,
 }
 
+/// Reply of `Limit`.
+#[derive(Debug, Serialize)]
+pub(super) struct LimitReply {
+    pub(super) limited: LimitInfo,
+}
+
 /// Finds out what `call` asks for.
 pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
     let method = || call.method.clone();
@@ -119,6 +127,12 @@ pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
         }
         (INTERFACE, "Stop") => Answer::Stop(parameters.take("agent")?),
         (INTERFACE, "Reload") => Answer::Reload,
+        (INTERFACE, "Limit") => Answer::Limit(LimitRequest {
+            limit: parameters.take("limit")?,
+            swap: parameters.take_optional("swap")?,
+            name: parameters.take_optional("name")?,
+            pid: parameters.take_optional("pid")?.map(pid).transpose()?,
+        }),
         (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),
         _ => return Err(Fault::InterfaceNotFound { interface: interface.to_owned() }),
     };

@@ -18,7 +18,7 @@ use super::Fault;
 use super::codec::encode;
 use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{EventLog, Explanation, Pid, Uid};
+use crate::model::{EventLog, Explanation, LimitInfo, LimitRequest, Pid, Uid};
 use connection::Connection;
 use limits::{Slot, Slots};
 
@@ -64,6 +64,9 @@ pub trait Service {
 
     /// Takes up the configuration anew; what should be known about it. It may take a moment, but not without bound.
     fn reload(&self, by: Caller) -> impl Future<Output = Result<Vec<String>, Fault>>;
+
+    /// Puts a process into a scope with a limit. It may take a moment, but not without bound.
+    fn limit(&self, request: LimitRequest, by: Caller) -> impl Future<Output = Result<LimitInfo, Fault>>;
 
     /// What the supervisor makes of one process, as `reader` may see it. It may take a moment, but not without bound.
     fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, Fault>>;

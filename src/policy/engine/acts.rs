@@ -49,7 +49,7 @@ impl Engine {
         drain: BytesPerSecond,
         step: &mut Step,
     ) {
-        let shortfall = sample.charge.total().saturating_sub(self.lines.warn);
+        let shortfall = sample.charge.total().saturating_sub(sample.lines(self.lines).warn);
         let choice = choose(sample, shortfall, |_| false);
         if choice.targets.is_empty() {
             self.actions += 1;
@@ -158,7 +158,7 @@ impl Engine {
         let decision = Decision {
             action: self.actions,
             cause,
-            line: self.lines.kill,
+            line: sample.lines(self.lines).kill,
             shortfall,
             grown,
             processes: choice.targets.len(),
@@ -196,7 +196,7 @@ impl Engine {
     /// Tells of agents over their line that take the place of one which was ended for that.
     fn hold_back(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         for sample in &snapshot.agents {
-            if sample.charge.total() < self.lines.kill {
+            if sample.charge.total() < sample.lines(self.lines).kill {
                 continue;
             }
             let Some((actions, wait)) = self.restarts.wait(snapshot.at, sample) else { continue };
@@ -210,7 +210,7 @@ impl Engine {
 
     pub(super) fn may_act(&self, at: Boottime, agent: &AgentSample) -> bool {
         let over = |w: &Watch| !w.said && w.cooldown.is_none() && w.is_proven;
-        agent.charge.total() >= self.lines.kill
+        agent.charge.total() >= agent.lines(self.lines).kill
             && self.watches.get(&agent.agent.root).is_some_and(over)
             && self.restarts.wait(at, agent).is_none()
     }

@@ -14,14 +14,14 @@ impl Engine {
                 events.push(event(sample, What::Found));
                 Watch::new(sample.agent.clone(), snapshot.at, charge)
             });
-            watch.update(snapshot.at, charge, self.lines);
-            watch.doubt(snapshot.at, sample, self.lines, &snapshot.guest);
+            let lines = sample.lines(self.lines);
+            watch.update(snapshot.at, charge, lines);
+            watch.doubt(snapshot.at, sample, lines, &snapshot.guest);
         }
     }
 
     /// Tells of crossings: those upwards before an action, so that a warning never follows its own act.
     pub(super) fn cross(&mut self, snapshot: &Snapshot, up: bool, events: &mut Vec<Event>) {
-        let line = self.lines.warn;
         let acting = self.ladder.as_ref().map(|l| l.agent.root);
         for sample in &snapshot.agents {
             let root = sample.agent.root;
@@ -30,7 +30,9 @@ impl Engine {
             if watch.warned == up || (!up && (acting == Some(root) || watch.is_settling())) {
                 continue;
             }
-            match watch.crossing(self.lines) {
+            let lines = sample.lines(self.lines);
+            let line = lines.warn;
+            match watch.crossing(lines) {
                 Some(Crossing::Up) => events.push(event(sample, What::Warned { line })),
                 Some(Crossing::Down) => events.push(event(sample, What::Recovered { line })),
                 None => {}

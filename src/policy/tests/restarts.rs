@@ -207,3 +207,23 @@ fn what_forks_is_held_before_it_is_asked_to_end() {
     assert!(told(&world.after(Duration::from_secs(9))).is_empty(), "with their grace");
     assert_eq!(world.after(Duration::from_secs(1)).wave.unwrap().signal, Signal::Kill);
 }
+
+#[test]
+fn a_limited_agent_stands_at_lines_of_its_own() {
+    let limited = CgroupMemory { max: Some(Bytes::gib(4)), ..own_cgroup() };
+    let mut world = World::new().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::mib(100));
+    world = world.agent(200, Bytes::gib(4));
+    world.snapshot.agents[0].cgroup = Some(limited);
+    assert_eq!(told(&world.step()), ["found", "found"]);
+    world.grow(101, Bytes::gib(2));
+    assert_eq!(told(&world.step()), ["warned"], "2.5G: 55/85 of its kill line");
+    world.grow(101, Bytes::mib(2950));
+    let step = world.step();
+    assert_eq!(told(&step), ["TERM 101", "act on node 101"], "before the wall");
+    let line = step.events.iter().find_map(|event| match &event.what {
+        What::Acted(decision) => Some(decision.line),
+        _ => None,
+    });
+    assert_eq!(line, Some(Bytes::mib(4096 - 128)));
+    assert_eq!(world.level(200), AgentLevel::Ok, "nobody else's lines are");
+}

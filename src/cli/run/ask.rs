@@ -1,0 +1,55 @@
+//! Who is asked for the limit: the supervisor, else the service manager itself.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::daemon::limit_alone;
+use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::model::{LimitInfo, LimitRequest};
+
+/// So long it is tried again while the supervisor is busy: it takes 16 connections of one user at a time.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// Between two tries; each process waits a little longer or shorter, or all would come back at once.
+const PAUSE_MS: u64 = 50;
+
+/// Why there is no limit.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unlimited {
+    /// The supervisor says no.
+    #[error("{0}")]
+    Refused(Fault),
+    /// Nobody can.
+    #[error(
+        "no supervisor answers, and without one: {alone}; start it with `systemctl start claude-watchdog`"
+    )]
+    Nobody {
+        /// What became of it without a supervisor.
+        alone: Fault,
+    },
+    #[error(transparent)]
+    Client(ClientError),
+}
+
+/// Has this process limited.
+pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitInfo, Unlimited> {
+    let (candidates, until) = (paths::candidates(socket), Instant::now() + BUSY);
+    let pause = Duration::from_millis(PAUSE_MS + u64::from(std::process::id()) % PAUSE_MS);
+    loop {
+        match Client::connect(&candidates).and_then(|mut client| client.limit(request)) {
+            Ok(limited) => return Ok(limited),
+            // It closes a connection that is one too many, and is started again when it is upgraded.
+            Err(ClientError::Refused { fault: Fault::Busy {}, .. } | ClientError::Closed { .. })
+                if Instant::now() < until =>
+            {
+                thread::sleep(pause);
+            }
+            Err(ClientError::Refused { fault, .. }) => return Err(Unlimited::Refused(fault)),
+            Err(ClientError::Absent { .. }) if socket.is_none() => {
+                return limit_alone(request).map_err(|alone| Unlimited::Nobody { alone });
+            }
+            Err(error) => return Err(Unlimited::Client(error)),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! `claude-watchdog run`, also called `run-claude-limited`: a command under a limit that holds.
+
+mod ask;
+mod command;
+mod words;
+
+pub(super) use command::{run, wrong};

@@ -1,0 +1,98 @@
+//! Limits for those who ask for one, on threads aside: a bus is nowhere near the loop.
+
+mod apply;
+mod target;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{Mutex, Semaphore, oneshot};
+
+use super::start::Options;
+use crate::ipc::{Caller, Fault};
+use crate::model::{LimitInfo, LimitRequest, Pid, Uid};
+use crate::systemd::manager::Which;
+use target::Target;
+
+/// Each has a thread and a connection to the bus; the service manager does one after the other anyway.
+const AT_ONCE: usize = 4;
+
+/// The bus needs more of a stack than reading does; what is not touched costs nothing.
+const STACK: usize = 1 << 20;
+
+/// Limits processes.
+#[derive(Clone, Debug)]
+pub(super) struct Limiter {
+    tools: Tools,
+    slots: Arc<Semaphore>,
+    /// Whom we run as.
+    uid: Uid,
+}
+
+/// What a thread needs.
+#[derive(Clone, Debug)]
+struct Tools {
+    proc: PathBuf,
+    cgroup: PathBuf,
+    which: Which,
+    /// Between what a scope has and what it gets nobody else may tighten it, or the later one widens it again.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Limiter {
+    pub(super) fn new(options: &Options, uid: Uid) -> Self {
+        let tools = Tools::new(options.proc.clone(), options.cgroup.clone(), uid);
+        Self { tools, slots: Arc::new(Semaphore::new(AT_ONCE)), uid }
+    }
+
+    /// Limits what `request` names, as far as that is `by`'s to limit.
+    ///
+    /// # Errors
+    /// [`Fault::PermissionDenied`] where it is another user's, [`Fault::NoSuchProcess`], and [`Fault::NotLimited`].
+    pub(super) async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+        if !by.uid.may_see(self.uid) && self.uid != Uid::ROOT {
+            return Err(Fault::PermissionDenied {});
+        }
+        let permit = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Fault::Busy {})?;
+        let (told, done) = oneshot::channel();
+        let tools = self.tools.clone();
+        let working = thread::Builder::new().name("limit".to_owned()).stack_size(STACK).spawn(move || {
+            let _permit = permit;
+            // Whoever asked may have left.
+            let _ = told.send(tools.limit(&request, by));
+        });
+        working.map_err(|error| refused(format_args!("no thread for it: {error}")))?;
+        done.await.map_err(|_| refused("the supervisor is stopping"))?
+    }
+}
+
+impl Tools {
+    fn new(proc: PathBuf, cgroup: PathBuf, uid: Uid) -> Self {
+        let which = if uid == Uid::ROOT { Which::System } else { Which::User };
+        Self { proc, cgroup, which, turn: Arc::default() }
+    }
+
+    fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+        let target = Target::find(&self.proc, request.pid, by)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| refused(format_args!("no runtime for it: {error}")))?;
+        runtime.block_on(self.apply(request, &target))
+    }
+}
+
+/// The same for ourselves and without a supervisor, by whichever manager there is: the system's for root, else the user's.
+///
+/// # Errors
+/// As over the socket.
+pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, Fault> {
+    let uid = Uid::new(rustix::process::geteuid().as_raw());
+    let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new);
+    let tools = Tools::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
+    tools.limit(request, Caller { uid, pid })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
+fn refused(reason: impl ToString) -> Fault {
+    Fault::NotLimited { reason: reason.to_string() }
+}

@@ -1,0 +1,164 @@
+//! A limit, applied and then read back from the kernel.
+
+use std::path::{Path, PathBuf};
+
+use super::target::Target;
+use super::{Tools, refused};
+use crate::ipc::Fault;
+use crate::limit::{self, Inside, Name, Plan, SLICE, Shape, Wish};
+use crate::linux::cgroup::Cgroups;
+use crate::linux::details::Details;
+use crate::linux::proc::Proc;
+use crate::model::{Bytes, LimitInfo, LimitRequest, Pid, Uid};
+use crate::systemd::manager::{Manager, ManagerError, Scope, Which};
+
+impl Tools {
+    pub(super) async fn apply(&self, request: &LimitRequest, target: &Target) -> Result<LimitInfo, Fault> {
+        let name = match &request.name {
+            Some(name) => name.parse().map_err(refused)?,
+            None => Name::of_program(target.name.as_ref()),
+        };
+        let wish = Wish { limit: request.limit, swap: request.swap };
+        let cgroups =
+            Cgroups::open(&self.cgroup).ok_or_else(|| refused("there is no cgroup v2 in this guest"))?;
+        let mut manager = Manager::connect(self.which).await.map_err(refused)?;
+        let cap = self.cap(&manager, &cgroups).await?;
+        let mut notes = Vec::new();
+        if wish.limit > cap {
+            notes.push(format!(
+                "{} is more than all limited agents of this guest may have together: {cap} counts",
+                wish.limit
+            ));
+        }
+        let inside = self.scope_of(target.key.pid);
+        let (scope, shape) = match inside {
+            Some(path) => {
+                let shape = self.tighten(&manager, &cgroups, wish, cap, &path, target).await?;
+                let scope = name_of(&path);
+                notes.push(format!("it stays in {scope}, with the limit of that: {}", shape.max));
+                (scope, shape)
+            }
+            None => {
+                let Plan::Start(shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
+                    return Err(refused("there is no scope that it could stay in"));
+                };
+                (start(&mut manager, &name, target, shape).await?, shape)
+            }
+        };
+        self.verify(&cgroups, target, &scope, shape)?;
+        Ok(LimitInfo { scope, limit: shape.max, swap: shape.swap, notes })
+    }
+
+    /// What all limited agents together may have: what somebody has set, else ours, which is then in force.
+    async fn cap(&self, manager: &Manager, cgroups: &Cgroups) -> Result<Bytes, Fault> {
+        // The kernel's word first: a round trip to the bus less for all but the first.
+        let slice = Path::new("/").join(SLICE);
+        let set = cgroups.confines(&slice).and_then(|confines| confines.max);
+        if let Some(max) = set.filter(|_| self.which == Which::System) {
+            return Ok(max);
+        }
+        if let Some(max) = manager.memory_max(SLICE).await.map_err(refused)? {
+            return Ok(max);
+        }
+        let guest = Proc::open(&self.proc).and_then(|proc| proc.guest()).map_err(refused)?;
+        let cap = limit::cap(guest.mem_total);
+        manager.set_memory(SLICE, cap, None).await.map_err(refused)?;
+        Ok(cap)
+    }
+
+    /// The limited scope that a process is in.
+    fn scope_of(&self, pid: Pid) -> Option<PathBuf> {
+        let scope = limit::any_scope_of(&Details::of(&self.proc).cgroup(pid)?)?;
+        // Who is in a scope of their own manager may leave it as they like: it is none for the system's.
+        (self.which == Which::User || limit::scope_of(&scope).is_some()).then_some(scope)
+    }
+
+    async fn tighten(
+        &self,
+        manager: &Manager,
+        cgroups: &Cgroups,
+        wish: Wish,
+        cap: Bytes,
+        path: &Path,
+        target: &Target,
+    ) -> Result<Shape, Fault> {
+        let _turn = self.turn.lock().await;
+        let gone = || Fault::NoSuchProcess { pid: target.key.pid };
+        let confines = cgroups.confines(path).ok_or_else(gone)?;
+        let scope = name_of(path);
+        let inside = Inside {
+            scope: scope.clone(),
+            max: confines.max,
+            swap: confines.swap,
+            held: cgroups.memory(path).map(|memory| memory.charge.total()).unwrap_or_default(),
+        };
+        match limit::plan(wish, Some(cap), Some(&inside)).map_err(refused)? {
+            Plan::Keep(shape) => Ok(shape),
+            Plan::Start(shape) | Plan::Tighten(shape) => {
+                self.allow(cgroups, path, target.uid)?;
+                manager.set_memory(&scope, shape.max, Some(shape.swap)).await.map_err(refused)?;
+                Ok(shape)
+            }
+        }
+    }
+
+    /// Who shares a scope with others (`sudo -u`) has no say in what they get.
+    fn allow(&self, cgroups: &Cgroups, path: &Path, uid: Uid) -> Result<(), Fault> {
+        let details = Details::of(&self.proc);
+        let is_own =
+            |pid: &Pid| details.credentials(*pid).is_none_or(|found| found.uid == uid && !found.privileged);
+        let all_own = cgroups.pids(path).is_some_and(|pids| pids.iter().all(is_own));
+        if uid == Uid::ROOT || all_own { Ok(()) } else { Err(Fault::PermissionDenied {}) }
+    }
+
+    fn verify(&self, cgroups: &Cgroups, target: &Target, scope: &str, shape: Shape) -> Result<(), Fault> {
+        let pid = target.key.pid;
+        if !target.is_same(&self.proc) {
+            return Err(Fault::NoSuchProcess { pid });
+        }
+        let Some(path) = self.scope_of(pid).filter(|path| name_of(path) == scope) else {
+            let place = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
+            return Err(refused(format_args!("the process is not in {scope} but in {}", place.display())));
+        };
+        let Some(confines) = cgroups.confines(&path) else {
+            return Err(refused(format_args!("{scope} has no memory controller: nothing limits it")));
+        };
+        if confines.max != Some(shape.max) {
+            let has = confines.max.map_or("no limit".to_owned(), |max| format!("a limit of {max}"));
+            return Err(refused(format_args!("{scope} has {has}, not {}", shape.max)));
+        }
+        // Less than what was said, where the kernel has no swap at all.
+        if confines.swap.is_none_or(|swap| swap > shape.swap) {
+            let has = confines.swap.map_or("all of it".to_owned(), |swap| swap.to_string());
+            return Err(refused(format_args!("{scope} may swap {has}, not {}", shape.swap)));
+        }
+        if confines.group {
+            let undone = cgroups.ungroup(&path);
+            undone.map_err(|error| refused(format_args!("{scope} would end whole: {error}")))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the scope with that cgroup.
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+async fn start(manager: &mut Manager, name: &Name, target: &Target, shape: Shape) -> Result<String, Fault> {
+    for again in [false, true] {
+        let scope = Scope {
+            name: limit::scope_name(name, target.key, again),
+            slice: SLICE.to_owned(),
+            description: format!("{name} of user {}, limited to {}", target.uid, shape.max),
+            pid: target.key.pid,
+            memory_max: shape.max,
+            swap_max: shape.swap,
+        };
+        match manager.start(&scope).await {
+            Err(ManagerError::Exists { .. }) if !again => {}
+            started => return started.map(|()| scope.name).map_err(refused),
+        }
+    }
+    Err(refused("its scope is there already"))
+}

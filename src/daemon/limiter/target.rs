@@ -1,0 +1,85 @@
+//! Who is to be limited, and that it is still who it was.
+
+use std::path::Path;
+
+use crate::ipc::{Caller, Fault};
+use crate::linux::details::Details;
+use crate::linux::proc::Proc;
+use crate::model::{Pid, ProcessKey, Uid};
+
+use super::refused;
+
+/// A process that its owner, or root, may have limited.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) key: ProcessKey,
+    pub(super) uid: Uid,
+    pub(super) name: String,
+}
+
+impl Target {
+    /// The process with `pid`, else the caller.
+    pub(super) fn find(proc: &Path, pid: Option<Pid>, by: Caller) -> Result<Self, Fault> {
+        let Some(pid) = pid.or(by.pid) else {
+            return Err(refused("whoever asked has ended, or is in another pid namespace"));
+        };
+        let gone = || Fault::NoSuchProcess { pid };
+        let mut files = Proc::open(proc).map_err(refused)?;
+        let stat = files.stat(pid).ok().flatten().filter(|stat| !stat.is_dead()).ok_or_else(gone)?;
+        let credentials = Details::of(proc).credentials(pid).ok_or_else(gone)?;
+        if credentials.process != pid || stat.is_kernel_thread() {
+            return Err(gone());
+        }
+        // A setuid program is root's, whoever started it.
+        let foreign = credentials.uid != by.uid || credentials.privileged;
+        if by.uid != Uid::ROOT && foreign {
+            return Err(Fault::PermissionDenied {});
+        }
+        let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
+        let target = Self { key: stat.key, uid: credentials.uid, name };
+        // Between one file and the next the pid may have become another's.
+        if target.is_same(proc) { Ok(target) } else { Err(gone()) }
+    }
+
+    /// Whether the pid is still that process, with the same rights.
+    pub(super) fn is_same(&self, proc: &Path) -> bool {
+        let stat = Proc::open(proc).ok().and_then(|mut proc| proc.stat(self.key.pid).ok().flatten());
+        let uid = Details::of(proc).credentials(self.key.pid).map(|found| found.uid);
+        stat.is_some_and(|stat| stat.key == self.key && !stat.is_dead()) && uid == Some(self.uid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me() -> (Uid, Pid) {
+        let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new).unwrap();
+        (Uid::new(rustix::process::getuid().as_raw()), pid)
+    }
+
+    #[test]
+    fn one_may_limit_oneself_and_nobody_elses_processes() {
+        let (uid, pid) = me();
+        let proc = Path::new("/proc");
+        let found = Target::find(proc, None, Caller { uid, pid: Some(pid) }).unwrap();
+        assert_eq!((found.key.pid, found.uid), (pid, uid));
+        let stranger = Caller { uid: Uid::new(uid.get() + 1), pid: Some(pid) };
+        assert_eq!(Target::find(proc, Some(pid), stranger).unwrap_err(), Fault::PermissionDenied {});
+        assert_eq!(Target::find(proc, None, stranger).unwrap_err(), Fault::PermissionDenied {});
+        let nobody = Target::find(proc, None, Caller { uid, pid: None }).unwrap_err();
+        assert!(matches!(nobody, Fault::NotLimited { .. }));
+        let gone = Pid::new(i32::MAX);
+        let none = Target::find(proc, gone, Caller { uid, pid: Some(pid) }).unwrap_err();
+        assert!(matches!(none, Fault::NoSuchProcess { .. }));
+    }
+
+    #[test]
+    fn a_pid_that_was_given_out_again_is_another_process() {
+        let (uid, pid) = me();
+        let mut found = Target::find(Path::new("/proc"), None, Caller { uid, pid: Some(pid) }).unwrap();
+        assert!(found.is_same(Path::new("/proc")));
+        found.key.start_ticks += 1;
+        assert!(!found.is_same(Path::new("/proc")));
+    }
+}

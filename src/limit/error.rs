@@ -1,0 +1,34 @@
+//! Why a limit cannot be.
+
+use crate::model::Bytes;
+
+/// What is wrong with a limit that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// Nothing could run in it.
+    #[error("a limit of {asked} is too small: {least} is the least")]
+    TooSmall {
+        /// The limit that was asked for.
+        asked: Bytes,
+        /// The smallest that is taken.
+        least: Bytes,
+    },
+    /// It cannot be part of a unit's name.
+    #[error(
+        "`{name}` is no name: it takes 1 to 32 letters, digits, `.`, `_` or `-`, the first of them a letter or digit"
+    )]
+    BadName {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// It would end those who are in it at once.
+    #[error("{scope} holds {held} already, more than the {asked} that it was to be tightened to")]
+    HoldsMore {
+        /// The scope.
+        scope: String,
+        /// What its processes cost now.
+        held: Bytes,
+        /// The limit that was asked for.
+        asked: Bytes,
+    },
+}

@@ -1,0 +1,42 @@
+//! What we use of `org.freedesktop.systemd1(5)`.
+
+use zbus::proxy;
+use zbus::{ObjectPath, OwnedObjectPath, Variant};
+
+/// A unit of its own among the transient ones; we never have any.
+type Auxiliary<'a> = (&'a str, Vec<(&'a str, Variant<'a>)>);
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+pub(super) trait Manager {
+    fn subscribe(&self) -> zbus::Result<()>;
+
+    fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+
+    fn start_transient_unit(
+        &self,
+        name: &str,
+        mode: &str,
+        properties: &[(&str, Variant<'_>)],
+        auxiliary: &[Auxiliary<'_>],
+    ) -> zbus::Result<OwnedObjectPath>;
+
+    fn set_unit_properties(
+        &self,
+        name: &str,
+        runtime: bool,
+        properties: &[(&str, Variant<'_>)],
+    ) -> zbus::Result<()>;
+
+    #[zbus(signal)]
+    fn job_removed(&self, id: u32, job: ObjectPath<'_>, unit: &str, result: &str) -> zbus::Result<()>;
+}
+
+#[proxy(interface = "org.freedesktop.systemd1.Slice", default_service = "org.freedesktop.systemd1")]
+pub(super) trait Slice {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn memory_max(&self) -> zbus::Result<u64>;
+}

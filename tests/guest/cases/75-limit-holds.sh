@@ -1,0 +1,90 @@
+# A limit is what was said, wherever its command is started from; exit codes, signals and arguments are the command's own.
+
+scopes() { ls -d /sys/fs/cgroup/agents.slice/agent-*.scope 2>/dev/null || true; }
+# What a limited command finds itself in.
+cat >/usr/local/bin/case-where <<'END'
+#!/bin/bash
+IFS=: read -r _ _ path < <(grep ^0:: /proc/self/cgroup)
+cd "/sys/fs/cgroup$path" && echo "${path##*/} $(<memory.max) $(<memory.swap.max) $(<memory.oom.group) $(<memory.high) $*"
+END
+chmod 755 /usr/local/bin/case-where
+afterwards 'rm -f /usr/local/bin/case-where'
+eight=$((300 << 20))
+like="^agent-case-where-[0-9]+\.scope $eight $((eight / 16 / 65536 * 65536)) 0 max"
+
+# No bus and no session of a user: as cron and su do it.
+as agent env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS run-claude-limited 300M case-where a 'b c' >"$CASE/where" 2>&1
+expect_like 'without a bus' "$(<"$CASE/where")" "$like a b c$"
+expect_like 'from su' "$(su agent -c 'run-claude-limited 300M case-where')" "$like"
+expect_like 'under sudo' "$(sudo -u agent run-claude-limited 300M case-where)" "$like"
+expect_like 'as root' "$(run-claude-limited 300M case-where)" "$like"
+expect_like 'from a unit of the system' "$(systemd-run --quiet --pipe --wait --uid=agent run-claude-limited 300M case-where)" "$like"
+expect_like 'from a unit of the user' "$(as agent systemd-run --user --quiet --pipe --wait run-claude-limited 300M case-where)" "$like"
+expect_like 'with swap as said, and a name' "$(as agent run-claude-limited --swap 0 --name mine 300M -- case-where)" \
+  "^agent-mine-[0-9]+\.scope $eight 0 "
+chmod 777 "$CASE"
+terminal alpha
+type_in alpha "run-claude-limited 300M case-where >$CASE/tmux; echo >$CASE/tmux.end"
+wait_for 30 "[[ -e $CASE/tmux.end ]]"
+expect_like 'inside tmux' "$(<"$CASE/tmux")" "$like"
+wait_for 20 '[[ -z $(scopes) ]]'
+
+# The cap: the usual 12G on a small guest is cut to it, said once.
+cap=$(</sys/fs/cgroup/agents.slice/memory.max)
+expect 'all together have 85 %' near "$cap" "$(share 85)" 1
+as agent run-claude-limited case-where >"$CASE/where" 2>"$CASE/said"
+expect_like 'cut to the cap' "$(<"$CASE/where")" " $cap "
+expect_is 'in one line' "$(wc -l <"$CASE/said")" 1
+expect_like 'that says so' "$(<"$CASE/said")" 'counts'
+
+# Exit codes.
+expect_code 'its own' 7 as agent run-claude-limited 300M sh -c 'exit 7'
+code=0; as agent run-claude-limited 300M sh -c 'kill -TERM $$' || code=$?
+expect_is 'of a signal' "$code" 143
+expect_code 'not found' 127 as agent run-claude-limited 300M /nowhere
+expect_code 'not executable' 126 as agent run-claude-limited 300M /etc/passwd
+expect_code 'no limit' 125 as agent run-claude-limited 8GB true
+expect_code 'no option of ours' 125 as agent run-claude-limited --swap x 300M true
+expect_code 'too small' 125 as agent run-claude-limited 1K true
+expect 'and nothing was run' grep -q 'nothing was run' "$CASE/command-output"
+
+# The old form runs claude once.
+# Not below /run, from where nothing can be executed.
+afterwards 'rm -rf /opt/case-bin'
+mkdir -p /opt/case-bin
+printf '#!/bin/sh\necho "claude:$*"\n' >/opt/case-bin/claude
+chmod -R 755 /opt/case-bin
+for form in '300M' '300M claude'; do
+  expect_is "$form" "$(as agent env PATH=/opt/case-bin:/usr/bin:/bin run-claude-limited $form --help)" 'claude:--help'
+done
+
+# Inside of a limit another one tightens and never widens.
+expect_like 'not wider' "$(as agent run-claude-limited 300M sh -c 'run-claude-limited 1G case-where' 2>"$CASE/said")" "^agent-sh-[0-9]+\.scope $eight "
+expect_like 'which is said' "$(<"$CASE/said")" 'it stays in agent-sh'
+expect_like 'tighter' "$(as agent run-claude-limited 300M sh -c 'run-claude-limited 200M case-where' 2>/dev/null)" "^agent-sh-[0-9]+\.scope $((200 << 20)) "
+
+# A second user has no way to somebody else's.
+as agent run-claude-limited 300M sleep 1000 &
+wait_for 30 'pid=$(pgrep --exact sleep -u agent)'
+varlink() {
+  python3 - "$@" <<'END'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect("/run/claude-watchdog/io.moltdown.Watchdog")
+s.sendall(json.dumps({"method": "io.moltdown.Watchdog.Limit", "parameters": json.loads(sys.argv[1])}).encode() + b"\0")
+print(s.recv(65536).rstrip(b"\0").decode())
+END
+}
+expect_like 'refused' "$(cd / && sudo -u other bash -c "$(declare -f varlink); varlink '{\"limit\":100000000,\"pid\":$pid}'")" PermissionDenied
+expect 'and logged' wait_for 10 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep 'may not limit process $pid' -o cat"
+expect_is 'it is as it was' "$(cat /sys/fs/cgroup/agents.slice/agent-sleep-*.scope/memory.max)" "$eight"
+
+# Limits stay when the supervisor does not, and are found again.
+systemctl stop claude-watchdog.socket claude-watchdog.service
+expect_is 'without a supervisor' "$(cat /sys/fs/cgroup/agents.slice/agent-sleep-*.scope/memory.max)" "$eight"
+expect_like 'by root alone' "$(run-claude-limited 300M case-where)" "$like"
+expect_like 'by the manager of the user' "$(as agent run-claude-limited 300M case-where)" "$like"
+expect_code 'by nobody' 125 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere run-claude-limited 300M case-where
+expect 'what to do is said' grep -q 'systemctl start claude-watchdog' "$CASE/command-output"
+expect_code 'at best' 0 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere run-claude-limited --best-effort 300M true
+expect 'which is said' grep -q 'without a wall' "$CASE/command-output"
+systemctl start claude-watchdog.socket claude-watchdog.service

@@ -1,0 +1,90 @@
+# In a limit a child dies and its agent lives; a slow leak is ended in order before the wall; many start at once.
+# timeout: 300
+
+limited() {
+  path=$(program_of "$1")
+  install -D /usr/local/bin/hog "$path"
+  terminal "$1"
+  type_in "$1" "run-claude-limited --swap 0 300M $path --prompt"
+  wait_for 30 "running $path >$CASE/$1.pid"
+}
+scope_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
+oom_of() { sed -n 's/^oom_kill //p' "$1/memory.events"; }
+
+chmod 777 "$CASE"
+limited alpha
+alpha=$(id_of alpha) pid=$(pid_of alpha)
+wait_for 30 "knows $alpha"
+scope=$(scope_of "$pid")
+expect_like 'in its scope' "$scope" '/agents.slice/agent-claude.exe-[0-9]+\.scope$'
+wait_for 30 "[[ \$(health '.agents[] | select(.id == \"$alpha\") | .limit') == $((300 << 20)) ]]"
+expect_is 'which is told' "$(health ".agents[] | select(.id == \"$alpha\") | .scope")" "${scope##*/}"
+line=$(health ".agents[] | select(.id == \"$alpha\") | .kill_line")
+expect 'its line is just below' test "$line" -gt $((285 << 20)) -a "$line" -lt $((300 << 20))
+
+# A slow leak of a tool: TERM to that one, before the kernel ends anybody.
+type_in alpha 'tool hog --rate 20M --until 1G'
+wait_for 120 "(( \$(count acted AGENT_ID=$alpha) >= 1 ))"
+expect 'the agent lives' alive "$pid"
+expect_is 'by its line' "$(field act CAUSE "AGENT_ID=$alpha")" line
+expect_is 'which is its own' "$(field act LINE_BYTES "AGENT_ID=$alpha")" "$line"
+expect_is 'before the wall' "$(oom_of "$scope")" 0
+wait_for 20 '[[ -z $(leaks) ]]'
+
+# Who leaves it is told of, and counts on.
+type_in alpha 'tool systemd-run --user --scope --quiet sleep 999'
+wait_for 30 'left=$(pgrep --exact sleep -u agent)'
+left=$(pgrep --exact sleep -u agent)
+expect_not 'it has left' grep -q agents.slice "/proc/$left/cgroup"
+wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$alpha: process .*$left.* left ${scope##*/}' -o cat"
+expect 'the health check has it' test "$(health '.notes[]' | grep -c "$left")" = 1
+expect_is 'and its verdict' "$(health .verdict)" warning
+kill "$left"
+wait_for 60 '[[ $(health .verdict) == ok ]]'
+
+# Without a supervisor the kernel ends the child, which the agent sees as 137, and no more than that.
+systemctl stop claude-watchdog.socket claude-watchdog.service
+cat >"$CASE/leak" <<END
+hog --until 1G
+echo \$? >$CASE/leak.code
+END
+type_in alpha "tool sh $CASE/leak"
+wait_for 60 "[[ -s $CASE/leak.code ]]"
+expect_is 'as the kernel says' "$(<"$CASE/leak.code")" 137
+expect 'the agent lives on' alive "$pid"
+hold_for 3 "[[ -d $scope ]] && alive $pid"
+systemctl start claude-watchdog.socket claude-watchdog.service
+wait_for 30 "[[ \$(health '.agents[] | select(.id == \"$alpha\") | .limit') == $((300 << 20)) ]]"
+
+# The agent itself.
+before=$(oom_of "$scope")
+type_in alpha 'grow 400M 20M'
+wait_for 120 "gone $pid"
+expect_is 'its own overrun is ended in order' "$(field act CULPRIT_PID "AGENT_ID=$alpha" "CULPRIT_PID=$pid")" "$pid"
+expect 'the terminal lives' alive "$(shell_of alpha)"
+wait_for 20 "[[ ! -d $scope ]]"
+
+# What no rule knows is an agent all the same.
+as agent run-claude-limited 300M sleep 1000 &
+wait_for 30 'other=$(pgrep --exact sleep -u agent)'
+wait_for 30 "knows limited-$(pgrep --exact sleep -u agent)"
+pkill --exact sleep -u agent
+
+# Fifty at once.
+begun=$EPOCHREALTIME
+for _ in {1..50}; do as agent run-claude-limited 20M sleep 1000 2>>"$CASE/fifty" & done
+wait_for 120 '(( $(ls -d /sys/fs/cgroup/agents.slice/agent-sleep-*.scope | wc -l) == 50 && $(pgrep --exact --count sleep -u agent) == 50 ))'
+figure fifty "$(awk "BEGIN { printf \"%.1fs\", $EPOCHREALTIME - $begun }")"
+expect_is 'none said anything' "$(cat "$CASE/fifty")" ''
+pkill --exact sleep -u agent
+wait_for 30 '! ls -d /sys/fs/cgroup/agents.slice/agent-*.scope'
+
+# From call to exec and back, against the tool that everybody has.
+took() {
+  local begun=$EPOCHREALTIME
+  for _ in {1..10}; do "$@"; done
+  awk "BEGIN { printf \"%.0fms\", ($EPOCHREALTIME - $begun) * 100 }"
+}
+took run-claude-limited 100M true >/dev/null
+figure ours "$(took run-claude-limited 100M true)"
+figure systemd-run "$(took systemd-run --quiet --scope -p MemoryMax=100M -p MemorySwapMax=0 true)"
