@@ -6,7 +6,7 @@ use crate::model::Bytes;
 /// The limit where none was said; the original's.
 pub const DEFAULT: Bytes = Bytes::gib(12);
 
-/// The smallest limit that is taken: a shell alone holds 2M.
+/// The smallest limit that is taken: a bash at its prompt has 4M resident.
 const LEAST: Bytes = Bytes::mib(8);
 
 /// All limited agents together may take so much of a guest, which is where the highest kill line is. The kernel and the

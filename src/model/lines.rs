@@ -12,7 +12,7 @@ pub struct Lines {
 }
 
 /// Between a limited agent's line and its wall, so that a slow leak gets a `TERM` before the kernel ends somebody without
-/// one. 128M are a second at 100 MB/s, the quickest child of an agent that was reported (claude-code#87238).
+/// one. 128M are a second at 100 MB/s, at which a child of an agent was reported to grow (claude-code#87238).
 const ROOM_SHARE: u64 = 32;
 const MOST_ROOM: Bytes = Bytes::mib(128);
 
