@@ -55,6 +55,7 @@ mkdir -p /opt/case-bin
 printf '#!/bin/sh\necho "claude:$*"\n' >/opt/case-bin/claude
 chmod -R 755 /opt/case-bin
 for form in '300M' '300M claude'; do
+  # shellcheck disable=SC2086 # words of one form
   expect_is "$form" "$(as agent env PATH=/opt/case-bin:/usr/bin:/bin run-claude-limited $form --help)" 'claude:--help'
 done
 
