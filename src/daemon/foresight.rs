@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::event::What;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
-use crate::model::history::{HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
+use crate::model::history::{BreakKind, HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
 use crate::model::status::{AgentInfo, StatusInfo, Verdict};
 use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, Lines, ProcessKey, Snapshot, Uid};
 use agent::AgentSight;
@@ -72,7 +72,7 @@ impl Foresight {
         self.guest.take(at, used(guest));
         // Where one agent is behind it, that was told already.
         let known = self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn);
-        if let Some(what) = self.guest.turn(known).map(Turn::told) {
+        if let Some(what) = self.guest.turn(at, known).map(Turn::told) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
             events.push(Event { agent: None, charge, what });
         }
@@ -83,18 +83,28 @@ impl Foresight {
     /// stand by the end of it were told by whoever recorded it.
     pub(super) fn recall(&mut self, history: &HistoryInfo, snapshot: &Snapshot, lines: Lines) {
         let then = |time: UnixSeconds| past(snapshot.at, history.now.0.saturating_sub(time.0));
+        let from = begun(history, snapshot.at);
         for series in history.series.iter().filter(|series| series.this_boot) {
+            let first = series.points.partition_point(|point| point.time.0 < from);
+            let points = &series.points[first..];
             match series.kind {
                 SeriesKind::Guest => {
                     self.guest.forecaster.aim(Ceiling::Guest, capacity(&snapshot.guest));
-                    self.guest.recall(&series.points, then, Boottime::default());
+                    self.guest.recall(points, then, snapshot.at);
                 }
                 SeriesKind::Agent => {
                     let of = |sample: &&AgentSample| Some(sample.agent.root.pid) == series.pid;
                     let Some(sample) = snapshot.agents.iter().find(of) else { continue };
                     let root = sample.agent.root;
                     let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-                    sight.recall(&series.points, then, sample, &snapshot.guest, sample.lines(lines).kill);
+                    sight.recall(
+                        snapshot.at,
+                        points,
+                        then,
+                        sample,
+                        &snapshot.guest,
+                        sample.lines(lines).kill,
+                    );
                 }
                 SeriesKind::Part => {}
             }
@@ -134,6 +144,13 @@ impl Foresight {
             status.verdict = Verdict::Warning;
         }
     }
+}
+
+/// Since when what was recorded is of this boot and by the clock of now.
+fn begun(history: &HistoryInfo, at: Boottime) -> i64 {
+    let uptime = i64::try_from(at.since_boot().as_secs()).unwrap_or(i64::MAX);
+    let jumps = history.breaks.iter().filter(|info| info.kind == BreakKind::Clock);
+    jumps.map(|info| info.time.0).fold(history.now.0.saturating_sub(uptime), i64::max)
 }
 
 /// So many seconds before `at`; what was before the boot was at the boot.

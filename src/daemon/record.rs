@@ -1,7 +1,7 @@
 //! The record of memory, as the supervisor keeps and asks it.
 
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -17,8 +17,8 @@ use crate::linux::{clock, identity};
 use crate::model::history::{Figures, HistoryInfo, UnixSeconds};
 use crate::model::{Boottime, Uid};
 
-/// How long the start waits for what was recorded before; the loop itself never does.
-const RECALL: Duration = Duration::from_secs(2);
+/// How long a forecast waits for what was recorded before; the loop never does.
+pub(super) const RECALL: Duration = Duration::from_secs(10);
 
 /// As far as a forecast looks back, and a little.
 const LOOKS_BACK: i64 = 9 * 3600;
@@ -52,15 +52,15 @@ impl Record {
         Self(history.ok())
     }
 
-    /// What was recorded before we came, where it is there soon.
-    pub(super) fn before(&self) -> Option<HistoryInfo> {
+    /// Where what was recorded before we came will be.
+    pub(super) fn before(&self) -> Option<Receiver<HistoryInfo>> {
         let (sender, answer) = sync_channel(1);
         let now = clock::wall();
         let since = UnixSeconds(now.0 - LOOKS_BACK);
         // Whoever waits may have gone on.
         let answered = move |told| drop(sender.try_send(told));
         self.0.as_ref().filter(|history| history.read(since, now, answered))?;
-        answer.recv_timeout(RECALL).ok()
+        Some(answer)
     }
 
     /// Records a look. Waits for nobody.

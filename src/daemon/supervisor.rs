@@ -1,6 +1,7 @@
 //! The loop: glance, look, decide, signal, publish, tell.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,7 +19,7 @@ use super::limiter::Limiter;
 use super::occasion::{Occasion, SOON};
 use super::publish::noted;
 use super::publisher::Publisher;
-use super::record::Record;
+use super::record::{self, Record};
 use super::refusals::{Asks, Refusals};
 use super::reload::{Loaded, Reloader};
 use super::reporter::{Report, Reporter};
@@ -34,6 +35,7 @@ use crate::linux::proc::{Proc, ReadError};
 use crate::linux::surroundings::Surroundings;
 use crate::linux::{clock, memlock};
 use crate::model::event::What;
+use crate::model::history::HistoryInfo;
 use crate::model::status::SupervisorInfo;
 use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
 use crate::policy::{Act, Engine, Glance, Step};
@@ -58,6 +60,8 @@ pub(super) struct Supervisor {
     publisher: Publisher,
     foresight: Foresight,
     record: Record,
+    /// Where what was recorded before we came is to come.
+    past: Option<Receiver<HistoryInfo>>,
     reporter: Reporter,
     notifier: Notifier,
     calls: Arc<Calls>,
@@ -79,6 +83,7 @@ pub(super) struct Supervisor {
     /// When it was last asked for newcomers.
     stirred: Boottime,
     failing: bool,
+    started: Instant,
 }
 
 impl Supervisor {
@@ -114,10 +119,6 @@ impl Supervisor {
         let engine = Engine::new(lines, act);
         let snapshot = sampler.sample()?;
         let record = Record::start(options, uid, &reporter);
-        let mut foresight = Foresight::new();
-        if let Some(history) = record.before() {
-            foresight.recall(&history, &snapshot, lines);
-        }
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
         let calls = Arc::new(Calls::default());
         let (requests, inbox) = requests(Arc::clone(&calls));
@@ -136,7 +137,8 @@ impl Supervisor {
             engine,
             executor: Executor::open(&options.cgroup)?,
             publisher,
-            foresight,
+            foresight: Foresight::new(),
+            past: record.before(),
             record,
             notifier: Notifier::start()?,
             alarms: alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
@@ -152,6 +154,7 @@ impl Supervisor {
             rested: now,
             stirred: Boottime::default(),
             failing: false,
+            started: now,
         })
     }
 
@@ -335,6 +338,18 @@ impl Supervisor {
         notes
     }
 
+    /// Goes on from what was recorded before we came, once that is there; whether it is waited for no more.
+    fn recalls(&mut self, snapshot: &Snapshot, lines: Lines) -> bool {
+        let Some(past) = &self.past else { return true };
+        match past.try_recv() {
+            Ok(history) => self.foresight.recall(&history, snapshot, lines),
+            Err(TryRecvError::Empty) if self.started.elapsed() < record::RECALL => return false,
+            Err(_) => {}
+        }
+        self.past = None;
+        true
+    }
+
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
         let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
@@ -342,7 +357,8 @@ impl Supervisor {
         let events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         let lines = self.publisher.lines();
-        let foretold = self.foresight.take(&snapshot, lines);
+        let foretold =
+            self.recalls(&snapshot, lines).then(|| self.foresight.take(&snapshot, lines)).flatten();
         if foretold.is_some() {
             self.engine.foresee(self.foresight.outlook());
             self.record.look(snapshot.at, &self.foresight);

@@ -46,6 +46,16 @@ impl Alarm {
         (self.level, self.far) = (ForecastLevel::Runaway, 0);
     }
 
+    /// What made it climb has ended. A trend goes on below that, or shows within a few evaluations that it does not.
+    pub(super) fn interrupt(&mut self) {
+        if self.level == ForecastLevel::Runaway {
+            self.level = if self.near >= RAISE_AFTER { ForecastLevel::Warn } else { ForecastLevel::None };
+        }
+        if self.stands() {
+            self.far = self.far.max(CLEAR_AFTER - RAISE_AFTER);
+        }
+    }
+
     pub(super) fn stands(&self) -> bool {
         matches!(self.level, ForecastLevel::Warn | ForecastLevel::Runaway)
     }
@@ -74,6 +84,35 @@ mod tests {
             alarm.evaluate(f64::INFINITY, false);
         }
         assert_eq!(alarm.level, L::None);
+    }
+
+    #[test]
+    fn an_end_keeps_the_trend_until_it_is_asked() {
+        let mut alarm = Alarm::default();
+        (0..3).for_each(|_| alarm.evaluate(3000.0, false));
+        alarm.interrupt();
+        assert_eq!(alarm.level, L::Warn);
+        alarm.evaluate(3000.0, false);
+        alarm.interrupt();
+        let mut levels = Vec::new();
+        for _ in 0..4 {
+            alarm.evaluate(f64::INFINITY, false);
+            levels.push(alarm.level);
+        }
+        assert_eq!(levels, [L::Warn, L::Warn, L::None, L::None]);
+        // Ends that follow one another faster than the debounce do not hide a leak.
+        for _ in 0..3 {
+            alarm.interrupt();
+            alarm.evaluate(3000.0, false);
+        }
+        assert_eq!(alarm.level, L::Warn);
+        alarm.run_away();
+        alarm.interrupt();
+        assert_eq!(alarm.level, L::Warn, "the trend was there before");
+        let mut sudden = Alarm::default();
+        sudden.run_away();
+        sudden.interrupt();
+        assert_eq!(sudden.level, L::None);
     }
 
     #[test]

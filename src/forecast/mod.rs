@@ -30,6 +30,9 @@ const YOUNGEST: Duration = Duration::from_mins(15);
 /// What ends within this is a runaway.
 const RUNAWAY_WITHIN: f64 = 600.0;
 
+/// A ceiling that is moved by less is the same to an alarm: two of them may be nearest by turns.
+const NEAR_PERCENT: u64 = 5;
+
 /// One series against its ceiling.
 #[derive(Clone, Debug)]
 pub struct Forecaster {
@@ -158,23 +161,23 @@ impl Forecaster {
         self.limit.get() as f64
     }
 
-    /// From now on it is about another ceiling. What was seen stays; an alarm about a lower one is over.
+    /// From now on it is about another ceiling. What was seen stays; an alarm about a clearly lower one is over.
     pub fn aim(&mut self, ceiling: Ceiling, limit: Bytes) {
-        if (self.ceiling, self.limit) == (ceiling, limit) {
-            return;
-        }
-        if limit > self.limit {
+        let near = self.limit.share(NEAR_PERCENT, 100);
+        if limit > self.limit + near {
             self.alarm = Alarm::default();
         }
+        if limit > self.limit + near || limit + near < self.limit {
+            // Said of another ceiling it is wrong: the next sample asks anew.
+            self.due = self.last.0;
+        }
         (self.ceiling, self.limit) = (ceiling, limit);
-        // Said of another ceiling it is wrong: the next sample asks anew.
-        self.due = self.last.0;
     }
 
-    /// What grew has ended, a child of an agent: the climb and the alarm about it are over. What is left may grow on, so
-    /// the floor's past stays.
+    /// What grew has ended, a child of an agent: the climb is over. What is left may grow on, so the floor's past stays, and
+    /// an alarm about it until the trend has been asked a few times.
     pub fn interrupt(&mut self) {
-        self.alarm = Alarm::default();
+        self.alarm.interrupt();
         self.runaway = Runaway::default();
         self.climb = None;
         self.due = self.last.0;

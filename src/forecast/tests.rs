@@ -172,6 +172,11 @@ fn another_ceiling_keeps_what_was_seen_and_ends_the_alarm_about_a_lower_one() {
     assert_eq!((after.ceiling, after.ceiling_bytes), (Ceiling::Cgroup, Bytes::gib(40)));
     let hours = after.eta_seconds.unwrap() / 3600.0;
     assert!((hours - 14.0).abs() < 1.5, "28 GiB at 2 GiB an hour: {after:?}");
+    // One that is hardly higher is the same to an alarm.
+    let mut one = forecaster();
+    feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
+    one.aim(Ceiling::Guest, Bytes::mib(13_400));
+    assert_eq!((one.level(), one.ceiling()), (ForecastLevel::Warn, (Ceiling::Guest, Bytes::mib(13_400))));
     // A lower one is nearer, and the alarm stands at once where it stood.
     let mut one = forecaster();
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);

@@ -31,6 +31,8 @@ pub enum Notice {
     LeftOut(u64),
     /// The wall clock jumped.
     ClockJumped,
+    /// Nothing is recorded any more: a mistake of ours.
+    Ended,
 }
 
 impl Notice {
@@ -69,6 +71,10 @@ impl fmt::Display for Notice {
             Self::LeftOut(looks) => {
                 write!(f, "{looks} looks are missing in the record of memory: writing it is slow")
             }
+            Self::Ended => write!(
+                f,
+                "memory is not recorded any more until the supervisor is started again: its thread has failed"
+            ),
             Self::ClockJumped => write!(f, "the wall clock jumped: the record of memory has a break there"),
         }
     }

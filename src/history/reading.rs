@@ -92,19 +92,19 @@ fn points(
     spans.map(|(start, cell)| cell.point(start, width)).chain(fine).collect()
 }
 
-/// Leaves the guest and what was seen last, as much as fits.
+/// Leaves the guest, then agents, then parts, what was seen last first, as much as fits.
 fn cut(told: &mut Vec<Told>) -> usize {
     let all = told.len();
     told.sort_by_key(|one| {
         let last = one.info.points.last().map(|point| point.time);
-        (one.info.pid.is_some(), std::cmp::Reverse(last), std::cmp::Reverse(one.info.points.len()))
+        (one.info.kind, std::cmp::Reverse(last), std::cmp::Reverse(one.info.points.len()))
     });
+    told.truncate(SERIES);
     let mut points = 0;
-    let fits = told.iter().take(SERIES).take_while(|one| {
-        points += one.info.points.len();
-        points <= POINTS
+    told.retain(|one| {
+        let fits = points + one.info.points.len() <= POINTS;
+        points += if fits { one.info.points.len() } else { 0 };
+        fits
     });
-    let count = fits.count();
-    told.truncate(count);
-    all - count
+    all - told.len()
 }

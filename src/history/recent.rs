@@ -118,14 +118,18 @@ impl Followed {
     }
 }
 
+/// A clock that is set back by more is wrong, as one at 1970 is: what it says has not happened yet has.
+pub(super) const FURTHEST_BACK: i64 = 48 * 3600;
+
 /// What waits for a disk that is full: three hours.
 const PENDING: usize = 180;
 
 fn broken((last, then): (Boottime, i64), (at, time): (Boottime, i64)) -> Option<Broken> {
     let passed = at.since(last).as_secs();
-    let jump = time - then - i64::try_from(passed).unwrap_or(i64::MAX);
-    if jump.abs() > DRIFT {
-        return Some(Broken { kind: BreakKind::Clock, time, seconds: None, back: time < then });
+    let jump = time.saturating_sub(then).saturating_sub(i64::try_from(passed).unwrap_or(i64::MAX));
+    if jump.saturating_abs() > DRIFT {
+        let back = (1..=FURTHEST_BACK).contains(&then.saturating_sub(time));
+        return Some(Broken { kind: BreakKind::Clock, time, seconds: None, back });
     }
     (passed > GAP).then_some(Broken { kind: BreakKind::Gap, time, seconds: Some(passed), back: false })
 }

@@ -1,7 +1,9 @@
 //! The past on disk, in redb: a table a tier, one of series, one of breaks, one of what the file is.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use redb::{
@@ -87,6 +89,13 @@ impl Store {
         let mut builder = Builder::new();
         // What was altered since we wrote it is refused then, where redb might panic else.
         builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+        // It names other users' programs.
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| StoreError::Disk(error.to_string()))?;
         let database = builder.create(path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
             error => broken(error),
@@ -116,8 +125,10 @@ impl Store {
             before.foreign = fact("machine")?.is_some_and(|known| known != machine);
             let last = fact("last")?.and_then(|time| time.parse().ok());
             before.last = fact("boot")?.zip(last);
-            for (name, value) in [("format", FORMAT), ("machine", machine)] {
-                facts.insert(name, value).map_err(broken)?;
+            facts.insert("format", FORMAT).map_err(broken)?;
+            // Of another machine's file nothing is to be changed: it is set aside.
+            if !before.foreign {
+                facts.insert("machine", machine).map_err(broken)?;
             }
             for table in CELLS {
                 write.open_table(table).map_err(broken)?;
@@ -195,6 +206,8 @@ impl Store {
             for ((table, tier), most) in tables.iter_mut().zip(TIERS).zip(self.most) {
                 if ages {
                     table.retain_in(..(now - tier.keep, 0), |_, _| false).map_err(broken)?;
+                    // By a clock that was wrong.
+                    table.retain_in((now + i64::from(tier.width), 0).., |_, _| false).map_err(broken)?;
                 }
                 // A tenth more than there must be, so that not each minute begins with it.
                 let mut rows = table.len().map_err(broken)?;

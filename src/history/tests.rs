@@ -313,8 +313,40 @@ fn each_says_what_to_know() {
         Notice::Written(path()),
         Notice::LeftOut(12),
         Notice::ClockJumped,
+        Notice::Ended,
     ];
     let text: Vec<String> =
         all.iter().map(|n| format!("{} {n}", if n.is_warning() { "!" } else { " " })).collect();
     insta::assert_snapshot!(text.join("\n"));
+}
+
+/// A guest that comes up with its clock at 1970, until the network sets it.
+#[test]
+fn a_clock_that_is_wrong_for_a_moment_loses_nothing() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    (0..3600).step_by(10).for_each(|second| world.look(second, second, 100));
+    world.close();
+    let world = World::of(Some(directory.path()), "m", "c", CAP);
+    world.look(10, -EPOCH + 5, 7);
+    world.read(0, 10);
+    world.history.close(PATIENCE);
+    let world = World::of(Some(directory.path()), "m", "c", CAP);
+    world.look(20, -EPOCH + 15, 7);
+    world.look(30, 7200, 200);
+    let told = world.read(0, 7300);
+    assert_eq!(guest(&told).points.iter().filter(|point| point.max.get() == 1000).count(), 60, "{told:?}");
+    assert!(told.breaks.iter().any(|info| info.kind == BreakKind::Clock));
+    world.close();
+}
+
+#[test]
+fn the_file_is_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    world.look(1, 1, 1);
+    world.close();
+    let mode = fs::metadata(directory.path().join("history.redb")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::notice::Notice;
 use super::reading::read;
-use super::recent::Recent;
+use super::recent::{FURTHEST_BACK, Recent};
 use super::store::{Before, Store, StoreError};
 use crate::model::Bytes;
 use crate::model::history::{BreakInfo, BreakKind, Figures, HistoryInfo, UnixSeconds};
@@ -80,6 +80,13 @@ pub(super) struct State {
 impl<T: FnMut(Notice)> Worker<T> {
     /// Until it is closed, or nobody can ask any more.
     pub(super) fn run(mut self) {
+        let served = catch_unwind(AssertUnwindSafe(|| self.serve()));
+        if served.is_err() {
+            (self.tell)(Notice::Ended);
+        }
+    }
+
+    fn serve(&mut self) {
         self.open();
         let mut due = Instant::now() + EVERY;
         loop {
@@ -87,12 +94,17 @@ impl<T: FnMut(Notice)> Worker<T> {
                 Ok(Ask::Read(since, now, answer)) => {
                     self.take_in();
                     answer(self.read(since, now));
+                    // Whoever asks and asks does not keep it from being written.
+                    if Instant::now() >= due {
+                        self.write();
+                        due = Instant::now() + EVERY;
+                    }
                 }
                 Ok(Ask::Close(done)) => {
                     self.take_in();
                     self.write();
                     // Whoever waits for this may open it.
-                    self.state.store = None;
+                    self.shut();
                     // Whoever asked may have left.
                     let _ = done.try_send(());
                     return;
@@ -135,10 +147,10 @@ impl<T: FnMut(Notice)> Worker<T> {
     fn since_before(&mut self) {
         let Some((boot, last)) = self.state.before.take().and_then(|before| before.last) else { return };
         let now = self.state.now;
-        let (passed, time) = (now - last, UnixSeconds(now));
+        let (passed, time) = (now.saturating_sub(last), UnixSeconds(now));
         let seconds = u64::try_from(passed).ok();
         let (kind, back) = if passed < -LEEWAY {
-            (BreakKind::Clock, true)
+            (BreakKind::Clock, passed >= -FURTHEST_BACK)
         } else if boot != self.place.boot {
             (BreakKind::Boot, false)
         } else if passed > GAP {
@@ -146,7 +158,9 @@ impl<T: FnMut(Notice)> Worker<T> {
         } else {
             return;
         };
-        self.state.breaks.push((BreakInfo { time, kind, seconds: seconds.filter(|_| !back) }, back));
+        self.state
+            .breaks
+            .push((BreakInfo { time, kind, seconds: seconds.filter(|_| kind != BreakKind::Clock) }, back));
     }
 
     fn path(&self) -> Option<PathBuf> {
@@ -162,13 +176,11 @@ impl<T: FnMut(Notice)> Worker<T> {
                     let first = self.state.now == 0;
                     self.state.before = Some(Before { foreign: false, last }).filter(|_| first);
                     self.state.store = Some(store);
-                    if std::mem::take(&mut self.state.failing) {
-                        (self.tell)(Notice::Written(path));
-                    }
                     return;
                 }
                 Ok((store, _)) => {
-                    drop(store);
+                    self.state.store = Some(store);
+                    self.shut();
                     let to = self.set_aside("other");
                     (self.tell)(Notice::AnotherMachine { to });
                 }
@@ -197,7 +209,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     fn give_up(&mut self, error: &StoreError) -> bool {
         let path = self.path().unwrap_or_default();
         // Its lock goes before its name does.
-        self.state.store = None;
+        self.shut();
         let (why, suffix) = match error {
             StoreError::Broken(_) => (error.to_string(), "corrupt"),
             StoreError::Newer(_) => (error.to_string(), "newer"),
@@ -250,12 +262,24 @@ impl<T: FnMut(Notice)> Worker<T> {
             Ok(()) => {
                 recent.flushed();
                 breaks.clear();
+                if let Some(path) = self.path().filter(|_| std::mem::take(&mut self.state.failing)) {
+                    (self.tell)(Notice::Written(path));
+                }
             }
             Err(error) => {
                 self.give_up(&error);
                 self.forget_breaks();
             }
         }
+    }
+
+    /// Closing a file that contradicts itself may panic as reading it may.
+    fn shut(&mut self) {
+        let store = self.state.store.take();
+        let _ = guarded(|| {
+            drop(store);
+            Ok(())
+        });
     }
 
     fn forget_breaks(&mut self) {

@@ -21,6 +21,9 @@ const SMALLEST_PART: Bytes = Bytes::mib(64);
 /// A heap is worth a forecast once it has so much of its limit.
 const HEAP_PERCENT: u64 = 25;
 
+/// So many heaps of an agent are foretold, those that were worth it first.
+const HEAPS: usize = 8;
+
 /// What is further above the heap's limit is not in the heap: buffers and native memory do not count there.
 const BEYOND_HEAP_PERCENT: u64 = 110;
 
@@ -31,9 +34,17 @@ pub(super) struct AgentSight {
     own: Sight,
     ceiling: (Ceiling, Bytes),
     parts: HashMap<ProcessKey, Part>,
-    heaps: HashMap<ProcessKey, Sight>,
+    heaps: HashMap<ProcessKey, Heap>,
     /// Its processes at the last look, and what each held.
     members: HashMap<ProcessKey, Bytes>,
+}
+
+/// A process whose runtime limits its heap.
+#[derive(Debug)]
+struct Heap {
+    sight: Sight,
+    /// It holds more than the heap may, so that is not in the heap, whose limit says nothing then.
+    is_beyond: bool,
 }
 
 /// A part of an agent.
@@ -84,17 +95,20 @@ impl AgentSight {
         }
         self.own.take(at, charge);
         self.take_parts(at, sample, guest);
-        self.take_heaps(at, sample);
-        // One leak is told of once: by the agent where it shows there, else by the heap that ends first.
-        let told = self.own.turn(false);
+        let ended = self.take_heaps(at, sample);
+        // One leak is told of once: by the agent where it shows there, else by the heap that ends first. One thing a look:
+        // what is not told now is told at the next.
+        let own = self.own.turn(at, false);
         let known = self.own.told >= ForecastLevel::Warn;
-        let heaps = self.heaps.values_mut().find_map(|heap| heap.turn(known));
-        told.or(heaps).map(Turn::told)
+        let heap =
+            || self.heaps.values_mut().filter(|heap| !heap.is_beyond).find_map(|h| h.sight.turn(at, known));
+        own.or(ended).or_else(heap).map(Turn::told)
     }
 
     /// Goes on from what was recorded of it, as long as its root has been there.
     pub(super) fn recall(
         &mut self,
+        at: Boottime,
         points: &[PointInfo],
         then: impl Fn(UnixSeconds) -> Boottime,
         sample: &AgentSample,
@@ -103,7 +117,10 @@ impl AgentSight {
     ) {
         self.ceiling = ceiling::of(sample, guest, kill_line, self.ceiling);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
-        self.own.recall(points, then, Boottime::from_ticks(sample.agent.root.start_ticks));
+        // What is older is of another process that had this pid.
+        let start = Boottime::from_ticks(sample.agent.root.start_ticks);
+        let first = points.partition_point(|point| then(point.time) < start);
+        self.own.recall(&points[first..], then, at);
     }
 
     /// Whether a part of it has ended that held some of what the agent may hold: a child of a build, a leak that was ended.
@@ -118,14 +135,24 @@ impl AgentSight {
 
     fn take_parts(&mut self, at: Boottime, sample: &AgentSample, guest: &Guest) {
         self.parts.retain(|top, _| self.members.contains_key(top));
-        if sample.charge.total() < SMALLEST_PART {
+        if sample.charge.total() < SMALLEST_PART && self.parts.is_empty() {
             return;
         }
         let newest = largest(sample, PARTS).into_iter().filter(|part| part.charge >= SMALLEST_PART);
-        for subtree in newest {
-            if self.parts.len() < 2 * PARTS && !self.parts.contains_key(&subtree.top.key) {
-                self.parts.insert(subtree.top.key, Part::new(sample, &subtree));
+        let newest: Vec<_> = newest.collect();
+        for subtree in &newest {
+            if self.parts.contains_key(&subtree.top.key) {
+                continue;
             }
+            if self.parts.len() >= 2 * PARTS {
+                // Whoever is not among the largest any more makes room, the smallest first.
+                let is_large = |key: &ProcessKey| newest.iter().any(|subtree| subtree.top.key == *key);
+                let others = self.parts.iter().filter(|(key, _)| !is_large(key));
+                let least = others.min_by_key(|(_, part)| part.sight.value).map(|(key, _)| *key);
+                let Some(least) = least else { continue };
+                self.parts.remove(&least);
+            }
+            self.parts.insert(subtree.top.key, Part::new(sample, subtree));
         }
         for subtree in subtrees(sample) {
             let Some(part) = self.parts.get_mut(&subtree.top.key) else { continue };
@@ -137,18 +164,34 @@ impl AgentSight {
         }
     }
 
-    fn take_heaps(&mut self, at: Boottime, sample: &AgentSample) {
-        self.heaps.retain(|key, _| self.members.contains_key(key));
+    /// The end of one that was told of.
+    fn take_heaps(&mut self, at: Boottime, sample: &AgentSample) -> Option<Turn> {
+        let mut ended = None;
+        self.heaps.retain(|key, heap| {
+            let lives = self.members.contains_key(key);
+            if !lives && heap.sight.was_told() {
+                ended = Some(Turn::Over);
+            }
+            lives
+        });
         for member in &sample.members {
             let (Some(limit), charge) = (member.heap_limit, member.charge.total()) else { continue };
-            if charge > limit.share(BEYOND_HEAP_PERCENT, 100) {
-                self.heaps.remove(&member.key);
-            } else if charge >= limit.share(HEAP_PERCENT, 100) || self.heaps.contains_key(&member.key) {
-                let heap = self.heaps.entry(member.key).or_insert_with(|| Sight::new(Ceiling::Heap, limit));
-                heap.forecaster.aim(Ceiling::Heap, limit);
-                heap.take(at, charge);
+            let is_followed = self.heaps.contains_key(&member.key);
+            let is_worth_it = charge >= limit.share(HEAP_PERCENT, 100) && charge >= SMALLEST_PART;
+            if !is_followed && (!is_worth_it || self.heaps.len() >= HEAPS) {
+                continue;
+            }
+            let heap = self
+                .heaps
+                .entry(member.key)
+                .or_insert_with(|| Heap { sight: Sight::new(Ceiling::Heap, limit), is_beyond: false });
+            heap.is_beyond = charge > limit.share(BEYOND_HEAP_PERCENT, 100);
+            if !heap.is_beyond {
+                heap.sight.forecaster.aim(Ceiling::Heap, limit);
+                heap.sight.take(at, charge);
             }
         }
+        ended
     }
 
     /// The most pressing level of it and its heaps.
@@ -162,7 +205,11 @@ impl AgentSight {
     }
 
     fn sights(&self) -> impl Iterator<Item = &Sight> {
-        std::iter::once(&self.own).chain(self.heaps.values())
+        std::iter::once(&self.own).chain(self.near_heaps())
+    }
+
+    fn near_heaps(&self) -> impl Iterator<Item = &Sight> {
+        self.heaps.values().filter(|heap| !heap.is_beyond).map(|heap| &heap.sight)
     }
 
     /// Each series of it, and where it stood at the last look.
@@ -174,11 +221,16 @@ impl AgentSight {
 
     /// Puts what is foretold of it into its status: whatever comes first, and its parts.
     pub(super) fn tell(&self, info: &mut AgentInfo) {
-        let heaps = self.heaps.values().map(Sight::forecast);
+        let heaps = self.near_heaps().map(Sight::forecast);
         info.forecast = Some(heaps.fold(self.own.forecast(), sooner));
         for culprit in &mut info.culprits {
             culprit.forecast = self.part(culprit.pid).map(|part| part.sight.forecast());
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn heaps(&self) -> usize {
+        self.heaps.len()
     }
 
     #[cfg(test)]

@@ -7,6 +7,9 @@ use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Foretold};
 use crate::model::history::{PointInfo, UnixSeconds};
 use crate::model::{Boottime, Bytes};
 
+/// An alarm that has stood for so long is no other's that has just ended, and was told.
+const OWN: Duration = Duration::from_mins(5);
+
 /// A series and its forecaster.
 #[derive(Debug)]
 pub(super) struct Sight {
@@ -19,6 +22,8 @@ pub(super) struct Sight {
     pub(super) told: ForecastLevel,
     /// Somebody else told it, and so nobody is to be told that it is over.
     silent: bool,
+    /// Since when nobody else does any more.
+    alone: Option<Boottime>,
 }
 
 /// Something to be told.
@@ -38,6 +43,7 @@ impl Sight {
             forecast: None,
             told: ForecastLevel::None,
             silent: false,
+            alone: None,
         }
     }
 
@@ -49,33 +55,41 @@ impl Sight {
         }
     }
 
-    /// Takes in what was recorded since `from`; `then` is when that was. What it makes of it was told already.
+    /// Takes in what was recorded until `now`; `then` is when that was. An alarm that stands since a while was told by whoever
+    /// recorded it.
     pub(super) fn recall(
         &mut self,
         points: &[PointInfo],
         then: impl Fn(UnixSeconds) -> Boottime,
-        from: Boottime,
+        now: Boottime,
     ) {
+        let mut stands: Option<Boottime> = None;
         for point in points {
             let at = then(point.time);
-            if at < from {
-                continue;
-            }
+            stands = stands.or(Some(at)).filter(|_| self.forecaster.level() >= ForecastLevel::Warn);
             self.take(at, point.min);
             // A point is over before the next one begins.
-            self.take(at + Duration::from_secs(u64::from(point.seconds.saturating_sub(1))), point.max);
+            let end = at + Duration::from_secs(u64::from(point.seconds.saturating_sub(1)));
+            self.take(end.min(now), point.max);
         }
-        self.told = self.forecaster.level();
+        if stands.is_some_and(|since| now.since(since) >= OWN) {
+            self.told = self.forecaster.level();
+        }
     }
 
     /// What is to be told, once: an alarm that begins or becomes a runaway, and its end. Where it is `known` already it
     /// counts as told.
-    pub(super) fn turn(&mut self, known: bool) -> Option<Turn> {
+    pub(super) fn turn(&mut self, at: Boottime, known: bool) -> Option<Turn> {
         let level = self.forecaster.level();
+        self.alone = if self.silent && !known { self.alone.or(Some(at)) } else { None };
+        // Whoever told it has nothing to tell any more, and it stands: it is something else.
+        if self.alone.is_some_and(|since| at.since(since) >= OWN) {
+            (self.told, self.silent) = (ForecastLevel::None, false);
+        }
         if level < ForecastLevel::Warn {
-            let was = std::mem::take(&mut self.told);
-            let silent = std::mem::take(&mut self.silent);
-            return (was >= ForecastLevel::Warn && !silent).then_some(Turn::Over);
+            let was_told = self.was_told();
+            (self.told, self.silent) = (ForecastLevel::None, false);
+            return was_told.then_some(Turn::Over);
         }
         // What is there already is not foretold, but acted on.
         if level <= self.told || self.value >= self.forecaster.ceiling().1 {
@@ -85,9 +99,14 @@ impl Sight {
             (self.told, self.silent) = (level, true);
             return None;
         }
-        let foretold = Foretold::of(&self.forecaster.forecast())?;
+        let foretold = Foretold::of(&self.forecaster.forecast()).filter(|told| told.eta > Duration::ZERO)?;
         (self.told, self.silent) = (level, false);
         Some(Turn::Foretold(foretold))
+    }
+
+    /// Whether somebody was told, and by this.
+    pub(super) fn was_told(&self) -> bool {
+        self.told >= ForecastLevel::Warn && !self.silent
     }
 
     /// The newest forecast. Before the first there is one that says so.

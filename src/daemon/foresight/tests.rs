@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::forecast::Foretold;
-use crate::model::history::{PointInfo, SeriesInfo};
+use crate::model::history::{BreakInfo, PointInfo, SeriesInfo};
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
 
 const LINE: Bytes = Bytes::gib(8);
@@ -285,6 +285,17 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
     let before = world.foresight.agents[&key(100)].own_forecast();
     let after = again.foresight.agents[&key(100)].own_forecast();
     assert_eq!(after.reason.split(',').next(), before.reason.split(',').next());
+    // What was recorded before the boot is none of this guest's, nor what was by another clock.
+    for breaks in
+        [Vec::new(), vec![BreakInfo { time: UnixSeconds(now), kind: BreakKind::Clock, seconds: None }]]
+    {
+        let uptime = if breaks.is_empty() { Duration::from_secs(30) } else { at.since_boot() };
+        let mut fresh = World::new();
+        let booted = Snapshot { at: Boottime::new(uptime), ..snapshot.clone() };
+        fresh.foresight.recall(&HistoryInfo { breaks, ..history.clone() }, &booted, LINES);
+        assert_eq!(fresh.foresight.outlook(), Outlook::default());
+        assert_eq!(fresh.foresight.guest.value, Bytes::ZERO);
+    }
     // An agent that has begun since, under the same pid, has no such past.
     let mut anew = World { seconds: world.seconds, ..World::new() };
     let mut begun = leak(1200);
@@ -308,4 +319,61 @@ fn an_agents_leak_is_not_told_of_the_guest_when_it_ends() {
     let told: Vec<_> = world.told.iter().map(|(_, pid, what)| (*pid, what == &What::Unforeseen)).collect();
     assert_eq!(told, [(Some(100), false), (Some(100), true)], "{:?}", world.told);
     assert_eq!(world.foresight.outlook(), Outlook::default());
+}
+
+#[test]
+fn a_part_stands_where_it_is_and_makes_room_when_it_is_small() {
+    let mut world = World::new();
+    let parts = |world: &World| -> Vec<(i32, u64)> {
+        let of = |(series, value): (Arc<Series>, Bytes)| match series.subject {
+            Subject::Part { top, .. } => Some((top.pid.get(), value.get() >> 20)),
+            _ => None,
+        };
+        let mut parts: Vec<_> = world.foresight.figures().into_iter().filter_map(of).collect();
+        parts.sort_unstable();
+        parts
+    };
+    let with_helpers = |mib: u64, more: Vec<Member>| {
+        let helpers = (101..=106).map(|pid| member(pid, &[100], Bytes::mib(mib)));
+        let all = std::iter::once(member(100, &[], Bytes::mib(5))).chain(helpers).chain(more);
+        vec![with(100, all.collect())]
+    };
+    // Two looks, since three at a time are taken up.
+    for large in [101..=103, 104..=106] {
+        let mut agents = with_helpers(100, Vec::new());
+        let grown = |member: &&mut Member| large.contains(&member.key.pid.get());
+        agents[0].members.iter_mut().filter(grown).for_each(|member| member.charge.anon = Bytes::mib(300));
+        agents[0].charge = agents[0].members.iter().map(|member| member.charge).sum();
+        world.look(agents);
+    }
+    assert_eq!(parts(&world).len(), 6);
+    // They gave it back and live on: their figures are those of now.
+    world.look(with_helpers(1, Vec::new()));
+    assert!(parts(&world).iter().all(|(_, mib)| *mib == 1), "{:?}", parts(&world));
+    world.look(with_helpers(1, vec![member(200, &[100], Bytes::gib(1))]));
+    assert!(parts(&world).contains(&(200, 1024)), "{:?}", parts(&world));
+}
+
+#[test]
+fn what_the_guest_does_by_itself_is_told_when_the_agents_part_is_over() {
+    let mut sight = Sight::new(Ceiling::Guest, Bytes::gib(16));
+    let at = |seconds| Boottime::new(Duration::from_secs(seconds));
+    let mut last = 0;
+    while sight.forecaster.level() < ForecastLevel::Warn {
+        last += 10;
+        sight.take(at(last), Bytes::gib(4) + Bytes::mib(2048 * last / 3600));
+    }
+    assert_eq!(sight.turn(at(last), true), None, "an agent tells it");
+    assert_eq!(sight.turn(at(last + 60), false), None, "that is over, and this may be soon");
+    assert!(matches!(sight.turn(at(last + 400), false), Some(Turn::Foretold(_))), "it is not");
+    assert_eq!(sight.turn(at(last + 410), false), None, "once");
+}
+
+#[test]
+fn the_heaps_of_an_agent_are_bounded() {
+    let mut world = World::new();
+    let node = |pid| Member { heap_limit: Some(Bytes::mib(200)), ..member(pid, &[100], Bytes::mib(100)) };
+    let all = || std::iter::once(member(100, &[], Bytes::mib(50))).chain((101..=150).map(node)).collect();
+    world.look(vec![with(100, all())]);
+    assert_eq!(world.foresight.agents[&key(100)].heaps(), 8);
 }

@@ -291,6 +291,8 @@ impl Roster {
             self.kernel.insert(pid);
             return None;
         }
+        // A pid is given out again.
+        self.kernel.remove(&pid);
         if stat.is_dead() {
             return None;
         }
