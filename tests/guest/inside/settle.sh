@@ -19,6 +19,8 @@ settle() {
   local user
   for user in agent other; do end_processes_of "$user"; done
   if [[ -e $CASE/afterwards ]]; then undo || return; fi
+  # What a user's own supervisor keeps is theirs, and no business of the package.
+  rm -rf /home/{agent,other}/.local/state/claude-watchdog
   rm -rf /opt/agents /tmp/case /tmp/desktop.socket /dev/shm/*.trace* /home/agent/work /home/other/work
   install -d -o agent -g agent /home/agent/work
   install -d -o other -g other /home/other/work
