@@ -20,6 +20,9 @@ use crate::model::history::{BreakInfo, BreakKind, Figures, HistoryInfo, UnixSeco
 /// At most one durable commit in so long a time.
 const EVERY: Duration = Duration::from_mins(1);
 
+/// The same where only the guest is recorded: a commit costs the disk and the processor some milliseconds.
+const ALONE: Duration = Duration::from_mins(5);
+
 /// Series of which nothing is left are forgotten once an hour.
 const SWEEP: u32 = 60;
 
@@ -97,7 +100,7 @@ impl<T: FnMut(Notice)> Worker<T> {
                     // Whoever asks and asks does not keep it from being written.
                     if Instant::now() >= due {
                         self.write();
-                        due = Instant::now() + EVERY;
+                        due = Instant::now() + self.pause();
                     }
                 }
                 Ok(Ask::Close(done)) => {
@@ -112,7 +115,7 @@ impl<T: FnMut(Notice)> Worker<T> {
                 Err(RecvTimeoutError::Timeout) => {
                     self.take_in();
                     self.write();
-                    due = Instant::now() + EVERY;
+                    due = Instant::now() + self.pause();
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     self.take_in();
@@ -121,6 +124,12 @@ impl<T: FnMut(Notice)> Worker<T> {
                 }
             }
         }
+    }
+
+    /// Until the next commit. Where there is no agent, the guest alone is not worth one a minute.
+    fn pause(&self) -> Duration {
+        let is_alone = self.state.recent.series().nth(1).is_none();
+        if is_alone && !self.state.failing { ALONE } else { EVERY }
     }
 
     fn take_in(&mut self) {
