@@ -112,6 +112,9 @@ impl Forecaster {
             self.due = at + EVALUATED_EVERY;
         }
         self.last = (at, value);
+        if let (Said::Young(_), Some(first)) = (&self.said, self.first) {
+            self.said = Said::Young(at.since(first));
+        }
         let now = at.since_boot();
         if let Some(closed) = self.bins.add(now, value) {
             self.cycles.follow(now.saturating_sub(WIDTH), closed.low, self.goal());

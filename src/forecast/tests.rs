@@ -196,3 +196,10 @@ fn what_ended_takes_its_climb_and_alarm_with_it() {
     one.add(at(1.03 * 3600.0), Bytes::gib(3));
     assert_eq!(one.level(), ForecastLevel::None, "{:?}", one.forecast());
 }
+
+#[test]
+fn how_young_it_is_is_not_asked_once_a_minute() {
+    let mut one = forecaster();
+    [0.0, 10.0, 30.0].map(|seconds| one.add(at(seconds), Bytes::gib(1)));
+    assert_eq!(one.forecast().reason, "only 30 s of history");
+}
