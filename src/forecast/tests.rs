@@ -200,6 +200,8 @@ fn what_ended_takes_its_climb_and_alarm_with_it() {
 #[test]
 fn how_young_it_is_is_not_asked_once_a_minute() {
     let mut one = forecaster();
-    [0.0, 10.0, 30.0].map(|seconds| one.add(at(seconds), Bytes::gib(1)));
+    for seconds in [0.0, 10.0, 30.0] {
+        one.add(at(seconds), Bytes::gib(1));
+    }
     assert_eq!(one.forecast().reason, "only 30 s of history");
 }
