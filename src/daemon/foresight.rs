@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::model::event::What;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
 use crate::model::history::{BreakKind, HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
-use crate::model::status::{AgentInfo, StatusInfo, Verdict};
+use crate::model::status::{StatusInfo, Verdict};
 use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, Lines, ProcessKey, Snapshot, Uid};
 use agent::AgentSight;
 use sight::{Sight, Turn};
@@ -19,7 +19,7 @@ use sight::{Sight, Turn};
 /// Looks that follow one another faster add nothing: the shortest window of a forecast is 50 s.
 const APART: Duration = Duration::from_millis(900);
 
-/// So many agents are foretold, those that were there first: 20 KB each after a day.
+/// So many agents are foretold, those that were there first: 10 KB a series after a day.
 const AGENTS: usize = 100;
 
 /// So much of the guest given back from one look to the next is the end of a process, or of what it did.
@@ -45,7 +45,8 @@ impl Foresight {
         }
     }
 
-    /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. Each agent stands at its own lines.
+    /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. Each agent stands
+    /// at its own lines.
     pub(super) fn take(&mut self, snapshot: &Snapshot, lines: Lines) -> Option<Vec<Event>> {
         let (at, guest) = (snapshot.at, &snapshot.guest);
         if self.taken.is_some_and(|taken| at.since(taken) < APART) {
@@ -135,12 +136,9 @@ impl Foresight {
                 sight.tell(info);
             }
         }
-        let pressing = |forecast: &Option<Forecast>| {
-            forecast.as_ref().is_some_and(|forecast| forecast.level >= ForecastLevel::Warn)
-        };
-        let foretold = pressing(&status.guest.forecast)
-            || status.agents.iter().any(|agent: &AgentInfo| pressing(&agent.forecast));
-        if status.verdict == Verdict::Ok && foretold {
+        let agents = status.agents.iter().map(|agent| &agent.forecast);
+        let mut all = std::iter::once(&status.guest.forecast).chain(agents).flatten();
+        if status.verdict == Verdict::Ok && all.any(Forecast::is_pressing) {
             status.verdict = Verdict::Warning;
         }
     }

@@ -354,7 +354,7 @@ impl Supervisor {
         let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
-        let events =
+        let mut events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         let lines = self.publisher.lines();
         let foretold =
@@ -363,7 +363,7 @@ impl Supervisor {
             self.engine.foresee(self.foresight.outlook());
             self.record.look(snapshot.at, &self.foresight);
         }
-        let events = [events, foretold.unwrap_or_default()].concat();
+        events.extend(foretold.into_iter().flatten());
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }

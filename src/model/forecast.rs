@@ -29,6 +29,14 @@ pub struct Forecast {
     pub reason: String,
 }
 
+impl Forecast {
+    /// Whether somebody is to be told: a warning or a runaway.
+    #[must_use]
+    pub fn is_pressing(&self) -> bool {
+        self.level >= ForecastLevel::Warn
+    }
+}
+
 /// What is told of a forecast when it becomes pressing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Foretold {

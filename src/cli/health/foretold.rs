@@ -66,7 +66,7 @@ pub(super) fn nearest(status: &StatusInfo, clock: &Clock) -> Option<String> {
     let agents = status.agents.iter().map(|agent| (agent.id.as_str(), agent.forecast.as_ref()));
     let all = std::iter::once(("guest", status.guest.forecast.as_ref())).chain(agents);
     let pressing = all.filter_map(|(name, forecast)| Some((name, forecast?)));
-    let pressing = pressing.filter(|(_, forecast)| forecast.level >= ForecastLevel::Warn);
+    let pressing = pressing.filter(|(_, forecast)| forecast.is_pressing());
     let time_left = |forecast: &Forecast| Times::of(forecast).map_or(f64::INFINITY, |times| times.at);
     let (name, first) =
         pressing.min_by(|(_, one), (_, other)| time_left(one).total_cmp(&time_left(other)))?;

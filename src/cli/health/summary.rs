@@ -1,6 +1,6 @@
 //! The verdict in one sentence.
 
-use crate::model::forecast::{Forecast, ForecastLevel};
+use crate::model::Forecast;
 use crate::model::status::{AgentInfo, AgentLevel, StatusInfo, Verdict};
 
 /// Why the verdict is what it is.
@@ -35,9 +35,7 @@ fn warning(status: &StatusInfo) -> String {
 
 /// Whose forecast is pressing, three of them at the most.
 fn foretold(status: &StatusInfo) -> Vec<String> {
-    let pressing = |forecast: &Option<Forecast>| {
-        forecast.as_ref().is_some_and(|forecast| forecast.level >= ForecastLevel::Warn)
-    };
+    let pressing = |forecast: &Option<Forecast>| forecast.as_ref().is_some_and(Forecast::is_pressing);
     let guest = pressing(&status.guest.forecast).then(|| "the guest".to_owned());
     let agents = status.agents.iter().filter(|agent| pressing(&agent.forecast)).map(|agent| agent.id.clone());
     guest.into_iter().chain(agents).take(3).collect()
