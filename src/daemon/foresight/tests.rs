@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::forecast::Foretold;
 use crate::model::history::{BreakInfo, PointInfo, SeriesInfo};
+use crate::model::status::GuestInfo;
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
 
 const LINE: Bytes = Bytes::gib(8);
@@ -376,4 +377,54 @@ fn the_heaps_of_an_agent_are_bounded() {
     let all = || std::iter::once(member(100, &[], Bytes::mib(50))).chain((101..=150).map(node)).collect();
     world.look(vec![with(100, all())]);
     assert_eq!(world.foresight.agents[&key(100)].heaps(), 8);
+}
+
+#[test]
+fn what_is_foretold_is_in_the_status_and_its_verdict() {
+    let status = || StatusInfo {
+        version: StatusInfo::VERSION,
+        verdict: Verdict::Ok,
+        guest: GuestInfo {
+            mem_total: Bytes::gib(16),
+            mem_available: Bytes::gib(8),
+            swap_total: Bytes::ZERO,
+            swap_free: Bytes::ZERO,
+            pressure: None,
+            forecast: None,
+        },
+        agents: Vec::new(),
+        actions: Vec::new(),
+        notes: Vec::new(),
+        supervisor: None,
+    };
+    let told = |foresight: &Foresight, verdict| {
+        let mut status = StatusInfo { verdict, ..status() };
+        foresight.tell(&mut status);
+        (status.verdict, status.guest.forecast.map(|forecast| forecast.level))
+    };
+    let mut world = World::new();
+    assert_eq!(told(&world.foresight, Verdict::Ok), (Verdict::Ok, Some(ForecastLevel::None)));
+    for look in 0..1150 {
+        world.others = Bytes::gib(8) + Bytes::mib(2048 * look / 360);
+        world.look(Vec::new());
+    }
+    assert_eq!(told(&world.foresight, Verdict::Ok), (Verdict::Warning, Some(ForecastLevel::Warn)));
+    assert_eq!(told(&world.foresight, Verdict::Critical).0, Verdict::Critical, "never down");
+}
+
+#[test]
+fn a_guest_that_runs_away_is_let_off_when_what_filled_it_has_ended() {
+    let mut world = World::new();
+    let mut others = |mib: u64, looks: u64| {
+        for look in 0..looks {
+            world.others = Bytes::gib(2) + Bytes::mib(mib * look);
+            world.look(Vec::new());
+        }
+        world.foresight.outlook()
+    };
+    assert_eq!(others(0, 120), Outlook::default());
+    let climbing = others(400, 20);
+    assert_eq!(climbing.level, ForecastLevel::Runaway);
+    assert!(climbing.climb.get() > 10 << 20, "{climbing:?}");
+    assert_eq!(others(0, 1), Outlook::default());
 }
