@@ -28,6 +28,7 @@ mod socket;
 mod start;
 mod state;
 mod supervisor;
+mod terms;
 mod timer;
 mod told;
 

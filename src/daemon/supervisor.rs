@@ -27,9 +27,8 @@ use super::requests::{Inbox, Request, Requests, requests};
 use super::sampler::Sampler;
 use super::service::Service;
 use super::start::Options;
+use super::terms::{Terms, said};
 use super::timer::Timer;
-use crate::agents::Rules;
-use crate::config::{Config, EffectiveLines};
 use crate::linux::alarm::Alarms;
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::surroundings::Surroundings;
@@ -38,7 +37,7 @@ use crate::model::event::What;
 use crate::model::history::HistoryInfo;
 use crate::model::status::SupervisorInfo;
 use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
-use crate::policy::{Act, Engine, Glance, Step};
+use crate::policy::{Engine, Glance, Step};
 use crate::systemd::notify::Notifier;
 
 /// After a wake that failed: long enough not to spin, short enough not to miss much.
@@ -394,48 +393,6 @@ impl Supervisor {
         }
         next
     }
-}
-
-/// What a configuration comes to in this guest.
-struct Terms {
-    effective: EffectiveLines,
-    act: Act,
-    /// What a reader should know about it, a sentence each.
-    notes: Vec<String>,
-    /// What is set to no effect; for who wrote it.
-    inert: Vec<String>,
-}
-
-impl Terms {
-    fn of(config: &Config, rules: &Rules, total: Bytes) -> Self {
-        let effective = EffectiveLines::of(config, total);
-        let mut notes = effective.notes.clone();
-        if config.act.dry_run {
-            notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
-        }
-        if !config.guard.enabled {
-            notes.push(
-                "the guard is switched off: no agent is ended when the guest runs out of memory".to_owned(),
-            );
-        }
-        let act = Act {
-            dry_run: config.act.dry_run,
-            grace: config.act.grace,
-            guard: config.guard.enabled,
-            reserve: Some(effective.reserve),
-        };
-        let shadowed = rules.shadowed().into_iter().map(|shadowed| {
-            let origin = config.origins.of_rule(&shadowed.rule, None);
-            format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
-        });
-        let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
-        Self { effective, act, notes, inert }
-    }
-}
-
-fn said(lines: Lines, act: Act) -> String {
-    let grace = humantime::format_duration(act.grace);
-    format!("warn line {}, kill line {}, grace {grace}", lines.warn, lines.kill)
 }
 
 /// What wakes the loop from outside. Without it supervision goes on by the clock. `told`: that there are no pressure
