@@ -13,6 +13,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use claude_watchdog::daemon::Executor;
+use claude_watchdog::linux::brake::Brakes;
 use claude_watchdog::linux::meminfo::Meminfo;
 use claude_watchdog::linux::pidfd::{Sent, Signaller};
 use claude_watchdog::linux::proc::Proc;
@@ -308,6 +309,56 @@ fn a_stale_key_hits_nobody_and_costs_nothing() {
     assert_eq!(agent.ended_by(), [KILL; 2]);
 }
 
+/// The signal finds its target as free as the brake was lifted before it: by the handler of the signal itself.
+#[test]
+fn a_brake_is_lifted_before_the_signal_and_costs_nothing() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let high = |name: &str| tree.path().join("agents.slice").join(name).join("memory.high");
+    let scopes = ["agent-a-7.scope", "agent-b-8.scope"];
+    let path = |name: &str| Path::new("/agents.slice").join(name);
+    for name in scopes {
+        fs::create_dir_all(high(name).parent().unwrap()).unwrap();
+        fs::write(high(name), "max").unwrap();
+    }
+    let says = |name: &str| fs::read_to_string(high(name)).unwrap();
+    let mut brakes = Brakes::start(tree.path()).unwrap().unwrap();
+    let mut hold = || {
+        for name in scopes {
+            assert!(brakes.set(&path(name), Bytes::new(4_096_000)));
+            while !says(name).starts_with("4096000") {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    };
+    hold();
+    let seen = tree.path().join("seen");
+    let script = format!(
+        "trap 'cat {} >{}; exit' TERM; while :; do sleep 0.05; done",
+        high(scopes[0]).display(),
+        seen.display()
+    );
+    let mut agent = Agent::of(&[&["sh", "-c", &script]]);
+    // Until it has set its trap: bit 14 of those caught is TERM.
+    let caught = || fs::read_to_string(format!("/proc/{}/status", agent.keys[0].pid)).unwrap();
+    let traps = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&line, 16).unwrap() & 1 << 14 != 0
+    };
+    while !traps(caught()) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    agent.executor = Executor::open(tree.path()).unwrap().with_brakes(Some(brakes));
+    let (what, counted) = agent.step(100, |wave| wave.scope = Some(path(scopes[0])));
+    assert_eq!((counts(&what), counted), ((1, 0, 0), 0));
+    assert_eq!(agent.ended_by(), [None]);
+    assert!(fs::read_to_string(seen).unwrap().starts_with("max"), "before its handler ran");
+    assert!(says(scopes[1]).starts_with("4096000"), "another's holds");
+    let (_, counted) = agent.step(106, |wave| wave.scope = None);
+    assert_eq!(counted, 0);
+    assert!(says(scopes[1]).starts_with("max"), "whose it is was not known");
+}
+
 #[test]
 fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
     let tree = tempfile::tempdir().unwrap();
@@ -327,6 +378,7 @@ fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
             released: Vec::new(),
             targets: vec![key_of(&child)],
             cgroup: Some(PathBuf::from(path)),
+            scope: None,
         };
         let (what, counted) = allocations(|| executor.send(&wave));
         assert_eq!((counts(&what), counted), ((1, 0, 0), 0), "{path:.40}");

@@ -43,6 +43,7 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" 
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l cgroup -d 'Where to read cgroups from' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l dry-run -d 'Say what would be done, send no signal'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -l lift-brakes -d 'Only let go what a supervisor that crashed has left held back below its limit; for the unit'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand daemon" -s h -l help -d 'Print help'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l since -d 'With --trend: of how much time, 1m to 30d' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand health" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F

@@ -160,6 +160,9 @@ pub(super) struct Daemon {
     /// Say what would be done, send no signal
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Only let go what a supervisor that crashed has left held back below its limit; for the unit
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) lift_brakes: bool,
 }
 
 /// Options of `health`.

@@ -5,10 +5,13 @@ use std::process::ExitCode;
 
 use super::args::Daemon;
 use super::exit;
-use crate::daemon::{DaemonError, Options, run as supervise};
+use crate::daemon::{self, DaemonError, Options, run as supervise};
 
 /// Supervises until asked to end.
 pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
+    if options.lift_brakes {
+        return lift_brakes(&options.cgroup);
+    }
     let options = Options {
         config: options.config,
         socket: socket.map(Path::to_owned),
@@ -20,6 +23,18 @@ pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
     match supervise(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ DaemonError::Config(_)) => exit::fail(&error, exit::CONFIG),
+        Err(error) => exit::fail(&error, 1),
+    }
+}
+
+fn lift_brakes(cgroup: &Path) -> ExitCode {
+    match daemon::lift_brakes(cgroup) {
+        Ok(lifted) => {
+            if lifted > 0 {
+                println!("let go: {lifted}");
+            }
+            ExitCode::SUCCESS
+        }
         Err(error) => exit::fail(&error, 1),
     }
 }

@@ -114,7 +114,10 @@ mod tests {
     fn the_schema_has_the_keys_that_are_named_elsewhere() {
         let all = Keys::known().all();
         let (of_rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|key| key.starts_with(key::RULES));
-        assert_eq!(others, [key::DRY_RUN, key::GRACE, key::GUARD, key::RESERVE, key::KILL, key::WARN]);
+        assert_eq!(
+            others,
+            [key::BRAKE, key::DRY_RUN, key::GRACE, key::GUARD, key::RESERVE, key::KILL, key::WARN]
+        );
         assert_eq!(of_rules.len(), 9);
         assert!(of_rules.contains(&&"rules.*.exe".to_owned()), "{of_rules:?}");
     }

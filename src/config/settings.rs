@@ -18,6 +18,8 @@ pub mod key {
     pub const DRY_RUN: &str = "act.dry_run";
     /// From the polite signal to the other one.
     pub const GRACE: &str = "act.grace";
+    /// Whether limited agents are held back just below their limit.
+    pub const BRAKE: &str = "act.brake";
     /// Whether agents are ended for the guest's sake.
     pub const GUARD: &str = "guard.enabled";
     /// What the guest is to have left.
@@ -68,6 +70,9 @@ pub struct Act {
     /// The longest time between SIGTERM and SIGKILL; at most 10 minutes.
     #[serde(with = "grace")]
     pub grace: Duration,
+    /// Hold a limited agent back just below its limit until it is decided who is guilty.
+    #[serde(deserialize_with = "flag::deserialize")]
+    pub brake: bool,
 }
 
 /// `[guard]`: when the guest as a whole runs out of memory, though no agent is over its line.
@@ -108,6 +113,6 @@ impl Default for Guard {
 
 impl Default for Act {
     fn default() -> Self {
-        Self { dry_run: false, grace: Duration::from_secs(10) }
+        Self { dry_run: false, grace: Duration::from_secs(10), brake: true }
     }
 }

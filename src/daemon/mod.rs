@@ -1,5 +1,6 @@
 //! The supervisor: sampler, engine, executor, and who is told. Wiring only; decisions are made in `policy`.
 
+mod braking;
 mod calls;
 mod deadlines;
 mod error;
@@ -32,6 +33,7 @@ mod terms;
 mod timer;
 mod told;
 
+pub use braking::lift_brakes;
 pub use error::DaemonError;
 pub use executor::Executor;
 pub use explain::explain_alone;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Level;
 
+use super::braking::{self, Braking};
 use super::calls::{Calls, Rings};
 use super::deadlines;
 use super::error::DaemonError;
@@ -37,7 +38,7 @@ use crate::model::event::What;
 use crate::model::history::HistoryInfo;
 use crate::model::status::SupervisorInfo;
 use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
-use crate::policy::{Engine, Glance, Step};
+use crate::policy::{Engine, Glance, Step, Wave};
 use crate::systemd::notify::Notifier;
 
 /// After a wake that failed: long enough not to spin, short enough not to miss much.
@@ -56,6 +57,7 @@ pub(super) struct Supervisor {
     sampler: Sampler,
     engine: Engine,
     executor: Executor,
+    braking: Braking,
     publisher: Publisher,
     foresight: Foresight,
     record: Record,
@@ -103,7 +105,7 @@ impl Supervisor {
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let Loaded { config, rules } = loaded;
-        let Terms { effective, act, notes, inert } = Terms::of(&config, &rules, total);
+        let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
         let lines = effective.lines;
         let only = (uid != Uid::ROOT).then_some(uid);
         let whose = if only.is_some() { "your own agents" } else { "the agents of all users" };
@@ -134,7 +136,8 @@ impl Supervisor {
         Ok(Self {
             sampler,
             engine,
-            executor: Executor::open(&options.cgroup)?,
+            executor: Executor::open(&options.cgroup)?.with_brakes(braking::start(options, uid, &reporter)),
+            braking: Braking::new(brake),
             publisher,
             foresight: Foresight::new(),
             past: record.before(),
@@ -194,6 +197,9 @@ impl Supervisor {
             }
         }
         self.inbox.close();
+        if let Some(brakes) = self.executor.brakes() {
+            brakes.lift_all();
+        }
         if let Some(wave) = self.engine.leave() {
             let _ = self.executor.send(&wave);
         }
@@ -319,9 +325,10 @@ impl Supervisor {
     /// Takes up another configuration. What was seen, and what is under way, stays.
     fn reconfigure(&mut self, loaded: Loaded, total: Bytes) -> Vec<String> {
         let Loaded { config, rules } = loaded;
-        let Terms { effective, act, notes, inert } = Terms::of(&config, &rules, total);
+        let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
         let (lines, rules) = (effective.lines, Arc::new(rules));
         self.engine.reconfigure(lines, act);
+        self.braking.switch(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
         self.sampler.verify_homes_above(lines.kill.share(1, 2));
         self.publisher.reconfigure(lines, notes.iter().cloned().chain(noted(&self.lacks)).collect());
@@ -349,10 +356,20 @@ impl Supervisor {
         true
     }
 
+    /// Holds limited agents back, or lets them go, as this look asks for; what is to be told of it.
+    fn hold(&mut self, snapshot: &Snapshot, sent: Option<&Wave>) -> Vec<String> {
+        let Some(brakes) = self.executor.brakes() else { return Vec::new() };
+        if sent.is_some_and(|wave| wave.scope.is_none()) {
+            self.braking.forget();
+        }
+        self.braking.look(snapshot, self.engine.acting_on(), brakes)
+    }
+
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
         let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
+        let held = self.hold(&snapshot, wave.as_ref());
         let mut events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         let lines = self.publisher.lines();
@@ -366,7 +383,7 @@ impl Supervisor {
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
-        for news in self.sampler.news() {
+        for news in self.sampler.news().into_iter().chain(held) {
             self.reporter.tell(Report::Log(Level::WARN, news));
         }
         let (publisher, engine) = (&self.publisher, &self.engine);

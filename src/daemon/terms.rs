@@ -9,6 +9,8 @@ use crate::policy::Act;
 pub(super) struct Terms {
     pub(super) effective: EffectiveLines,
     pub(super) act: Act,
+    /// Limited agents are held back just below their limits.
+    pub(super) brake: bool,
     /// What a reader should know about it, a sentence each.
     pub(super) notes: Vec<String>,
     /// What is set to no effect; for who wrote it.
@@ -38,7 +40,7 @@ impl Terms {
             format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
         });
         let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
-        Self { effective, act, notes, inert }
+        Self { effective, act, brake: config.act.brake && !config.act.dry_run, notes, inert }
     }
 }
 

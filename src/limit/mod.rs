@@ -1,11 +1,13 @@
 //! Limits that hold: their names, their sizes, what a second one inside of the first does.
 
+mod brake;
 mod error;
 mod name;
 mod place;
 mod plan;
 mod shape;
 
+pub use brake::{Brake, Held, Order};
 pub use error::LimitError;
 pub use name::Name;
 pub use place::{SLICE, any_scope_of, is_scope, root_of, scope_name, scope_of};

@@ -2,6 +2,7 @@
 //! nothing.
 
 pub mod alarm;
+pub mod brake;
 pub mod capability;
 pub mod cgroup;
 pub mod cgroup_kill;

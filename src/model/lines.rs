@@ -17,11 +17,17 @@ const ROOM_SHARE: u64 = 32;
 const MOST_ROOM: Bytes = Bytes::mib(128);
 
 impl Lines {
+    /// The highest kill line of an agent that may hold no more than `limit`.
+    #[must_use]
+    pub fn below_wall(limit: Bytes) -> Bytes {
+        limit.saturating_sub(limit.share(1, ROOM_SHARE).min(MOST_ROOM))
+    }
+
     /// The lines of an agent that may hold no more than `limit`: it never gets to lines above that.
     #[must_use]
     pub fn within(self, limit: Option<Bytes>) -> Self {
         let Some(limit) = limit else { return self };
-        let own = limit.saturating_sub(limit.share(1, ROOM_SHARE).min(MOST_ROOM));
+        let own = Self::below_wall(limit);
         if own >= self.kill {
             return self;
         }

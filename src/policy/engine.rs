@@ -90,6 +90,8 @@ pub struct Wave {
     pub released: Vec<ProcessKey>,
     /// A cgroup that holds nobody else: all in it is to be killed at once, what forks meanwhile included.
     pub cgroup: Option<PathBuf>,
+    /// The agent's own cgroup, where it had one: a brake on it is lifted before the first signal.
+    pub scope: Option<PathBuf>,
 }
 
 impl Engine {

@@ -48,6 +48,8 @@ pub(super) struct Ladder {
     /// Who got a `STOP` and nothing after it.
     held: Vec<ProcessKey>,
     whole: bool,
+    /// The agent's own cgroup when it was decided.
+    scope: Option<PathBuf>,
     decided: Boottime,
     peak: Bytes,
     least_room: Bytes,
@@ -119,6 +121,7 @@ impl Ladder {
             targets: choice.targets.clone(),
             held: Vec::new(),
             whole: choice.whole,
+            scope: sample.cgroup.as_ref().map(|cgroup| cgroup.path.clone()),
             decided: at,
             peak: sample.charge.total(),
             least_room: guest.room(),
@@ -283,19 +286,19 @@ impl Ladder {
     fn wave(&mut self, signal: Signal, targets: Vec<ProcessKey>, agent: Option<&AgentSample>) -> Wave {
         let kills_all = self.whole && signal == Signal::Kill;
         let cgroup = agent.filter(|_| kills_all).and_then(|agent| own_cgroup(agent, &targets));
-        let action = self.action;
+        let (action, scope) = (self.action, self.scope.clone());
         if signal == Signal::Stop {
             // Not the agent itself: its shell would take the terminal back from it, and never return it.
             let targets: Vec<ProcessKey> =
                 targets.into_iter().filter(|key| !self.subject.names(*key)).collect();
             self.held
                 .extend(targets.iter().filter(|key| !self.held.contains(key)).copied().collect::<Vec<_>>());
-            return Wave { action, signal, targets, released: Vec::new(), cgroup };
+            return Wave { action, signal, targets, released: Vec::new(), cgroup, scope };
         }
         // One that has become somebody else meanwhile, an agent of its own, gets no signal and is not to stay held.
         let released =
             std::mem::take(&mut self.held).into_iter().filter(|key| !targets.contains(key)).collect();
-        Wave { action, signal, targets, released, cgroup }
+        Wave { action, signal, targets, released, cgroup, scope }
     }
 }
 

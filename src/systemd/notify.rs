@@ -10,6 +10,12 @@ use sd_notify::NotifyState;
 /// Free memory moves at every tick, and each line costs the manager a signal on the bus.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
+/// Whether a service manager waits for our word: we are a service of its own, and it does what is to be done after us.
+#[must_use]
+pub fn is_expected() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// Tells the service manager how we are. Dropped messages are not errors: the watchdog of the unit notices.
 #[derive(Debug)]
 pub struct Notifier {

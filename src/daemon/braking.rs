@@ -1,0 +1,291 @@
+//! Which limited agents are held back just below their limit, look by look.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tracing::Level;
+
+use super::reporter::{Report, Reporter};
+use super::start::Options;
+use crate::limit::{self, Brake, Held, Order, SLICE};
+use crate::linux::brake::Brakes;
+use crate::linux::cgroup::Cgroups;
+use crate::model::{AgentRef, AgentSample, Bytes, Snapshot, Uid};
+use crate::systemd::notify;
+
+/// The brakes of all scopes of ours that one agent has for itself.
+#[derive(Debug)]
+pub(super) struct Braking {
+    on: bool,
+    scopes: HashMap<PathBuf, Brake>,
+}
+
+impl Braking {
+    pub(super) fn new(on: bool) -> Self {
+        Self { on, scopes: HashMap::new() }
+    }
+
+    /// From the next look on it holds agents back, or nobody any more.
+    pub(super) fn switch(&mut self, on: bool) {
+        self.on = on;
+    }
+
+    /// Sets and lifts what this look asks for; what is to be told of it.
+    pub(super) fn look(
+        &mut self,
+        snapshot: &Snapshot,
+        acting: Option<&AgentRef>,
+        brakes: &mut Brakes,
+    ) -> Vec<String> {
+        let agents = snapshot.agents.iter().filter(|_| self.on);
+        let limited: Vec<Limited<'_>> = agents.filter_map(Limited::of).collect();
+        let paths: Vec<&Path> = limited.iter().map(|limited| limited.path).collect();
+        brakes.keep(&paths);
+        self.scopes.retain(|path, _| paths.contains(&path.as_path()));
+        let mut told = Vec::new();
+        for Limited { agent, path, limit, held } in limited {
+            let brake = self.scopes.entry(path.to_owned()).or_default();
+            let acting = acting.is_some_and(|acting| acting.root == agent.root);
+            match brake.look(Held { at: snapshot.at, limit, held, acting }) {
+                Some(Order::Set(at)) => {
+                    if !brakes.set(path, at) {
+                        // With the next look again.
+                        *brake = Brake::default();
+                    }
+                }
+                Some(Order::Lift) => brakes.lift(path),
+                Some(Order::LetGo) => {
+                    brakes.lift(path);
+                    told.push(let_go(agent, limit));
+                }
+                None => {}
+            }
+        }
+        told
+    }
+
+    /// All were lifted, by a wave that did not know whose it is: with the next look they are set anew.
+    pub(super) fn forget(&mut self) {
+        self.scopes.clear();
+    }
+}
+
+/// An agent with a scope of ours for itself.
+struct Limited<'a> {
+    agent: &'a AgentRef,
+    path: &'a Path,
+    limit: Bytes,
+    /// Page cache aside.
+    held: Bytes,
+}
+
+impl<'a> Limited<'a> {
+    fn of(sample: &'a AgentSample) -> Option<Self> {
+        let cgroup = sample.cgroup.as_ref()?;
+        let is_scope = limit::any_scope_of(&cgroup.path).is_some_and(|scope| scope == cgroup.path);
+        let held = cgroup.current.saturating_sub(cgroup.cache);
+        Some(Self { agent: &sample.agent, path: &cgroup.path, limit: cgroup.max.filter(|_| is_scope)?, held })
+    }
+}
+
+fn let_go(agent: &AgentRef, limit: Bytes) -> String {
+    format!(
+        "{}: held back at {} of its limit of {limit}, and nobody is to blame: it goes on, up to the limit",
+        agent.id,
+        Brake::place(limit)
+    )
+}
+
+/// The brakes, where somebody lifts them after us: held by a supervisor that is no more, an agent would hang. The unit
+/// does that (`ExecStopPost=`), so it is the service that has brakes. What one before us has left is lifted.
+pub(super) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<Brakes> {
+    if uid != Uid::ROOT {
+        return None;
+    }
+    let log = |level, text| reporter.tell(Report::Log(level, text));
+    match lift_brakes(&options.cgroup) {
+        Ok(0) => {}
+        Ok(lifted) => {
+            log(Level::WARN, format!("held back by a supervisor that crashed, and let go: {lifted}"))
+        }
+        Err(error) => log(Level::ERROR, format!("a brake of a supervisor that crashed stays: {error}")),
+    }
+    if !notify::is_expected() {
+        return None;
+    }
+    let brakes = Brakes::start(&options.cgroup);
+    brakes.unwrap_or_else(|error| {
+        log(Level::INFO, format!("no agent is held back below its limit: {error}"));
+        None
+    })
+}
+
+/// Lets all go that a supervisor has left held: one that crashed lifts nothing.
+///
+/// # Errors
+/// Where one is refused; the others are lifted all the same.
+pub fn lift_brakes(cgroup: &Path) -> io::Result<usize> {
+    let Some(cgroups) = Cgroups::open(cgroup) else { return Ok(0) };
+    let slice = Path::new("/").join(SLICE);
+    let (mut lifted, mut refused) = (0, None);
+    let scopes = cgroups.below(&slice).into_iter().filter(|(name, _)| limit::is_scope(name));
+    for (name, _) in scopes {
+        match cgroups.unbrake(&slice.join(name)) {
+            Ok(was_held) => lifted += usize::from(was_held),
+            Err(error) => refused = Some(error),
+        }
+    }
+    refused.map_or(Ok(lifted), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::model::{AgentId, Boottime, CgroupMemory, Charge, Pid, ProcessKey};
+
+    const LIMIT: Bytes = Bytes::mib(320);
+
+    struct World {
+        root: tempfile::TempDir,
+        brakes: Brakes,
+        braking: Braking,
+        snapshot: Snapshot,
+    }
+
+    impl World {
+        /// Agents in scopes of ours, in a slice of somebody else's, and in none.
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+            let paths =
+                ["/agents.slice/agent-a-1.scope", "/user.slice/agent-b-2.scope", "/agents.slice/x.scope"];
+            let mut snapshot = Snapshot::default();
+            for (number, path) in (1..).zip(paths) {
+                let folder = root.path().join(&path[1..]);
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join("memory.high"), "max").unwrap();
+                snapshot.agents.push(sample(number, path));
+            }
+            let brakes = Brakes::start(root.path()).unwrap().unwrap();
+            Self { root, brakes, braking: Braking::new(true), snapshot }
+        }
+
+        fn look(&mut self, second: u64, held: Bytes, acting: bool) -> Vec<String> {
+            self.snapshot.at = Boottime::new(Duration::from_secs(second));
+            let agent = &mut self.snapshot.agents[0];
+            let cgroup = agent.cgroup.as_mut().unwrap();
+            cgroup.current = held + cgroup.cache;
+            let acting = acting.then(|| agent.agent.clone());
+            self.braking.look(&self.snapshot, acting.as_ref(), &mut self.brakes)
+        }
+
+        /// `memory.high`, soon: no number has so many digits as that of nothing.
+        fn says(&self, number: usize, text: &str) -> bool {
+            let path = &self.snapshot.agents[number].cgroup.as_ref().unwrap().path;
+            let file = self.root.path().join(path.strip_prefix("/").unwrap()).join("memory.high");
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(20) {
+                if fs::read_to_string(&file).unwrap().starts_with(text) {
+                    return true;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            false
+        }
+    }
+
+    fn sample(pid: i32, path: &str) -> AgentSample {
+        let root = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 };
+        let agent = AgentRef {
+            id: AgentId::new("claude", root),
+            rule: "claude".to_owned(),
+            root,
+            uid: Uid::new(1000),
+            resume: None,
+            resume_session: None,
+        };
+        AgentSample {
+            agent,
+            parent: None,
+            started_by: None,
+            keeper: None,
+            root_alive: true,
+            members: Vec::new(),
+            charge: Charge::default(),
+            unproven: Bytes::ZERO,
+            cgroup: Some(CgroupMemory {
+                path: PathBuf::from(path),
+                charge: Charge::default(),
+                current: Bytes::mib(100),
+                cache: Bytes::mib(200),
+                max: Some(LIMIT),
+            }),
+        }
+    }
+
+    #[test]
+    fn only_scopes_of_ours_are_held() {
+        let mut world = World::new();
+        assert_eq!(world.look(0, Bytes::mib(100), false), [""; 0]);
+        let place = Brake::place(LIMIT).get().to_string();
+        assert!(world.says(0, &place));
+        assert!(world.says(1, "max") && world.says(2, "max"));
+        assert_eq!(lift_brakes(world.root.path()).unwrap(), 1);
+        assert_eq!(lift_brakes(world.root.path()).unwrap(), 0);
+        assert_eq!(lift_brakes(Path::new("/nowhere")).unwrap(), 0);
+    }
+
+    #[test]
+    fn cache_holds_nobody_back_and_who_is_let_go_is_told_of_once() {
+        let mut world = World::new();
+        let high = Bytes::mib(312);
+        for second in 0..4 {
+            assert_eq!(world.look(second, high, false), [""; 0]);
+        }
+        assert_eq!(world.look(4, Bytes::mib(200), false), [""; 0], "cache of 200M is not counted");
+        for second in 5..9 {
+            assert_eq!(world.look(second, high, false), [""; 0]);
+        }
+        let told = world.look(9, high, false);
+        let place = Brake::place(LIMIT);
+        assert_eq!(
+            told,
+            [format!(
+                "claude-1: held back at {place} of its limit of {LIMIT}, and nobody is to blame: it goes on, up to the limit"
+            )]
+        );
+        assert!(world.says(0, "max"));
+        assert_eq!(world.look(10, high, false), [""; 0]);
+    }
+
+    #[test]
+    fn who_is_acted_upon_or_not_to_be_held_is_free() {
+        let mut world = World::new();
+        let place = Brake::place(LIMIT).get().to_string();
+        let _ = world.look(0, Bytes::mib(100), false);
+        assert!(world.says(0, &place));
+        let _ = world.look(1, Bytes::mib(100), true);
+        assert!(world.says(0, "max"));
+        let _ = world.look(2, Bytes::mib(100), false);
+        assert!(world.says(0, &place));
+        world.brakes.lift_all();
+        world.braking.forget();
+        let _ = world.look(3, Bytes::mib(100), false);
+        assert!(world.says(0, &place), "set anew");
+        world.braking.switch(false);
+        let _ = world.look(4, Bytes::mib(100), false);
+        assert!(world.says(0, "max"));
+        world.braking.switch(true);
+        let _ = world.look(5, Bytes::mib(100), false);
+        assert!(world.says(0, &place));
+        // It shares its scope with another agent from now on.
+        world.snapshot.agents[1].cgroup = None;
+        world.snapshot.agents[0].cgroup.as_mut().unwrap().max = None;
+        let _ = world.look(6, Bytes::mib(100), false);
+        assert!(world.says(0, "max"));
+    }
+}
