@@ -8,7 +8,7 @@ use tracing::Level;
 
 use super::reporter::{Report, Reporter};
 use super::start::Options;
-use crate::limit::{self, Brake, Held, Order, SLICE};
+use crate::limit::{self, Acting, Brake, Held, Order, SLICE};
 use crate::linux::brake::Brakes;
 use crate::linux::cgroup::Cgroups;
 use crate::model::{AgentRef, AgentSample, Bytes, Snapshot, Uid};
@@ -35,7 +35,7 @@ impl Braking {
     pub(super) fn look(
         &mut self,
         snapshot: &Snapshot,
-        acting: Option<&AgentRef>,
+        acting: impl Fn(&AgentRef) -> Acting,
         brakes: &mut Brakes,
     ) -> Vec<String> {
         let agents = snapshot.agents.iter().filter(|_| self.on);
@@ -44,10 +44,10 @@ impl Braking {
         brakes.keep(&paths);
         self.scopes.retain(|path, _| paths.contains(&path.as_path()));
         let mut told = Vec::new();
-        for Limited { agent, path, limit, held } in limited {
+        for Limited { agent, path, limit, high, held } in limited {
             let brake = self.scopes.entry(path.to_owned()).or_default();
-            let acting = acting.is_some_and(|acting| acting.root == agent.root);
-            match brake.look(Held { at: snapshot.at, limit, held, acting }) {
+            let acting = acting(agent);
+            match brake.look(Held { at: snapshot.at, limit, high, held, acting }) {
                 Some(Order::Set(at)) => {
                     if !brakes.set(path, at) {
                         // With the next look again.
@@ -64,11 +64,6 @@ impl Braking {
         }
         told
     }
-
-    /// All were lifted, by a wave that did not know whose it is: with the next look they are set anew.
-    pub(super) fn forget(&mut self) {
-        self.scopes.clear();
-    }
 }
 
 /// An agent with a scope of ours for itself.
@@ -76,6 +71,7 @@ struct Limited<'a> {
     agent: &'a AgentRef,
     path: &'a Path,
     limit: Bytes,
+    high: Option<Bytes>,
     /// Page cache aside.
     held: Bytes,
 }
@@ -83,9 +79,16 @@ struct Limited<'a> {
 impl<'a> Limited<'a> {
     fn of(sample: &'a AgentSample) -> Option<Self> {
         let cgroup = sample.cgroup.as_ref()?;
-        let is_scope = limit::any_scope_of(&cgroup.path).is_some_and(|scope| scope == cgroup.path);
-        let held = cgroup.current.saturating_sub(cgroup.cache);
-        Some(Self { agent: &sample.agent, path: &cgroup.path, limit: cgroup.max.filter(|_| is_scope)?, held })
+        // A user's own manager, and a container's, have such slices too, and their scopes nobody lifts after us.
+        let name = limit::scope_of(&cgroup.path)?;
+        let is_scope = cgroup.path == Path::new("/").join(SLICE).join(name);
+        Some(Self {
+            agent: &sample.agent,
+            path: &cgroup.path,
+            limit: cgroup.max.filter(|_| is_scope)?,
+            high: cgroup.high,
+            held: cgroup.current.saturating_sub(cgroup.cache),
+        })
     }
 }
 
@@ -100,7 +103,8 @@ fn let_go(agent: &AgentRef, limit: Bytes) -> String {
 /// The brakes, where somebody lifts them after us: held by a supervisor that is no more, an agent would hang. The unit
 /// does that (`ExecStopPost=`), so it is the service that has brakes. What one before us has left is lifted.
 pub(super) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<Brakes> {
-    if uid != Uid::ROOT {
+    // Not one that somebody starts beside it, to see what it would do.
+    if uid != Uid::ROOT || !notify::is_expected() {
         return None;
     }
     let log = |level, text| reporter.tell(Report::Log(level, text));
@@ -110,9 +114,6 @@ pub(super) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<
             log(Level::WARN, format!("held back by a supervisor that crashed, and let go: {lifted}"))
         }
         Err(error) => log(Level::ERROR, format!("a brake of a supervisor that crashed stays: {error}")),
-    }
-    if !notify::is_expected() {
-        return None;
     }
     let brakes = Brakes::start(&options.cgroup);
     brakes.unwrap_or_else(|error| {
@@ -161,8 +162,13 @@ mod tests {
         fn new() -> Self {
             let root = tempfile::tempdir().unwrap();
             fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
-            let paths =
-                ["/agents.slice/agent-a-1.scope", "/user.slice/agent-b-2.scope", "/agents.slice/x.scope"];
+            let paths = [
+                "/agents.slice/agent-a-1.scope",
+                "/user.slice/agent-b-2.scope",
+                "/agents.slice/x.scope",
+                "/machine.slice/agents.slice/agent-c-4.scope",
+                "/agents.slice/agent-d-5.scope/below",
+            ];
             let mut snapshot = Snapshot::default();
             for (number, path) in (1..).zip(paths) {
                 let folder = root.path().join(&path[1..]);
@@ -174,16 +180,23 @@ mod tests {
             Self { root, brakes, braking: Braking::new(true), snapshot }
         }
 
-        fn look(&mut self, second: u64, held: Bytes, acting: bool) -> Vec<String> {
+        fn look(&mut self, second: u64, held: Bytes, acting: Acting) -> Vec<String> {
             self.snapshot.at = Boottime::new(Duration::from_secs(second));
-            let agent = &mut self.snapshot.agents[0];
-            let cgroup = agent.cgroup.as_mut().unwrap();
+            let high = self.high();
+            let cgroup = self.snapshot.agents[0].cgroup.as_mut().unwrap();
             cgroup.current = held + cgroup.cache;
-            let acting = acting.then(|| agent.agent.clone());
-            self.braking.look(&self.snapshot, acting.as_ref(), &mut self.brakes)
+            cgroup.high = high;
+            self.braking.look(&self.snapshot, |_| acting, &mut self.brakes)
         }
 
-        /// `memory.high`, soon: no number has so many digits as that of nothing.
+        /// What the file of the first one has; behind a shorter word the rest of a longer one stays there.
+        fn high(&self) -> Option<Bytes> {
+            let text = fs::read_to_string(self.root.path().join("agents.slice/agent-a-1.scope/memory.high"))
+                .unwrap();
+            (!text.starts_with("max")).then(|| Bytes::new(text.parse().unwrap()))
+        }
+
+        /// `memory.high`, soon.
         fn says(&self, number: usize, text: &str) -> bool {
             let path = &self.snapshot.agents[number].cgroup.as_ref().unwrap().path;
             let file = self.root.path().join(path.strip_prefix("/").unwrap()).join("memory.high");
@@ -223,6 +236,7 @@ mod tests {
                 current: Bytes::mib(100),
                 cache: Bytes::mib(200),
                 max: Some(LIMIT),
+                high: None,
             }),
         }
     }
@@ -230,10 +244,12 @@ mod tests {
     #[test]
     fn only_scopes_of_ours_are_held() {
         let mut world = World::new();
-        assert_eq!(world.look(0, Bytes::mib(100), false), [""; 0]);
+        assert_eq!(world.look(0, Bytes::mib(100), Acting::Nobody), [""; 0]);
         let place = Brake::place(LIMIT).get().to_string();
         assert!(world.says(0, &place));
-        assert!(world.says(1, "max") && world.says(2, "max"));
+        // Whatever it was handed, it has carried out by then.
+        assert_eq!(world.brakes.scopes(), [Path::new("/agents.slice/agent-a-1.scope")]);
+        assert!((1..5).all(|number| world.says(number, "max")));
         assert_eq!(lift_brakes(world.root.path()).unwrap(), 1);
         assert_eq!(lift_brakes(world.root.path()).unwrap(), 0);
         assert_eq!(lift_brakes(Path::new("/nowhere")).unwrap(), 0);
@@ -242,15 +258,15 @@ mod tests {
     #[test]
     fn cache_holds_nobody_back_and_who_is_let_go_is_told_of_once() {
         let mut world = World::new();
-        let high = Bytes::mib(312);
+        let high = Bytes::mib(316);
         for second in 0..4 {
-            assert_eq!(world.look(second, high, false), [""; 0]);
+            assert_eq!(world.look(second, high, Acting::Nobody), [""; 0]);
         }
-        assert_eq!(world.look(4, Bytes::mib(200), false), [""; 0], "cache of 200M is not counted");
+        assert_eq!(world.look(4, Bytes::mib(200), Acting::Nobody), [""; 0], "cache of 200M is not counted");
         for second in 5..9 {
-            assert_eq!(world.look(second, high, false), [""; 0]);
+            assert_eq!(world.look(second, high, Acting::Nobody), [""; 0]);
         }
-        let told = world.look(9, high, false);
+        let told = world.look(9, high, Acting::Nobody);
         let place = Brake::place(LIMIT);
         assert_eq!(
             told,
@@ -259,33 +275,30 @@ mod tests {
             )]
         );
         assert!(world.says(0, "max"));
-        assert_eq!(world.look(10, high, false), [""; 0]);
+        assert_eq!(world.look(10, high, Acting::Nobody), [""; 0]);
     }
 
     #[test]
     fn who_is_acted_upon_or_not_to_be_held_is_free() {
         let mut world = World::new();
         let place = Brake::place(LIMIT).get().to_string();
-        let _ = world.look(0, Bytes::mib(100), false);
+        let _ = world.look(0, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, &place));
-        let _ = world.look(1, Bytes::mib(100), true);
+        let _ = world.look(1, Bytes::mib(100), Acting::This);
         assert!(world.says(0, "max"));
-        let _ = world.look(2, Bytes::mib(100), false);
+        let _ = world.look(2, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, &place));
         world.brakes.lift_all();
-        world.braking.forget();
-        let _ = world.look(3, Bytes::mib(100), false);
-        assert!(world.says(0, &place), "set anew");
+        let _ = world.look(3, Bytes::mib(100), Acting::Nobody);
+        assert!(world.says(0, &place), "by a wave for somebody else: set anew");
         world.braking.switch(false);
-        let _ = world.look(4, Bytes::mib(100), false);
+        let _ = world.look(4, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, "max"));
         world.braking.switch(true);
-        let _ = world.look(5, Bytes::mib(100), false);
+        let _ = world.look(5, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, &place));
-        // It shares its scope with another agent from now on.
-        world.snapshot.agents[1].cgroup = None;
         world.snapshot.agents[0].cgroup.as_mut().unwrap().max = None;
-        let _ = world.look(6, Bytes::mib(100), false);
+        let _ = world.look(6, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, "max"));
     }
 }

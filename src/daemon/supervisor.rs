@@ -30,6 +30,7 @@ use super::service::Service;
 use super::start::Options;
 use super::terms::{Terms, said};
 use super::timer::Timer;
+use crate::limit::Acting;
 use crate::linux::alarm::Alarms;
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::surroundings::Surroundings;
@@ -38,7 +39,7 @@ use crate::model::event::What;
 use crate::model::history::HistoryInfo;
 use crate::model::status::SupervisorInfo;
 use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
-use crate::policy::{Engine, Glance, Step, Wave};
+use crate::policy::{Engine, Glance, Step};
 use crate::systemd::notify::Notifier;
 
 /// After a wake that failed: long enough not to spin, short enough not to miss much.
@@ -234,6 +235,9 @@ impl Supervisor {
             Ok(next) => {
                 self.failing = false;
                 self.notifier.tick_done();
+                if let Some(brakes) = self.executor.brakes() {
+                    brakes.watched();
+                }
                 next
             }
             Err(error) => {
@@ -357,19 +361,22 @@ impl Supervisor {
     }
 
     /// Holds limited agents back, or lets them go, as this look asks for; what is to be told of it.
-    fn hold(&mut self, snapshot: &Snapshot, sent: Option<&Wave>) -> Vec<String> {
+    fn hold(&mut self, snapshot: &Snapshot) -> Vec<String> {
         let Some(brakes) = self.executor.brakes() else { return Vec::new() };
-        if sent.is_some_and(|wave| wave.scope.is_none()) {
-            self.braking.forget();
-        }
-        self.braking.look(snapshot, self.engine.acting_on(), brakes)
+        let engine = &self.engine;
+        let acting = |agent: &AgentRef| match engine.acting_on() {
+            None => Acting::Nobody,
+            Some(_) if engine.acts_on(agent.root) => Acting::This,
+            Some(_) => Acting::Another,
+        };
+        self.braking.look(snapshot, acting, brakes)
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
         let Step { wave, events, next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
-        let held = self.hold(&snapshot, wave.as_ref());
+        let held = self.hold(&snapshot);
         let mut events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         let lines = self.publisher.lines();

@@ -7,7 +7,7 @@ mod place;
 mod plan;
 mod shape;
 
-pub use brake::{Brake, Held, Order};
+pub use brake::{Acting, Brake, Held, Order};
 pub use error::LimitError;
 pub use name::Name;
 pub use place::{SLICE, any_scope_of, is_scope, root_of, scope_name, scope_of};

@@ -8,8 +8,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, pwrite};
@@ -23,6 +24,10 @@ const WAITING: usize = 256;
 /// More scopes are not held: each has two descriptors, and a service has 1024.
 const MOST: usize = 128;
 
+/// Nobody stays held for longer by a loop that no longer comes round, which the unit's watchdog ends after 30 s. It comes
+/// each second.
+const DEAD: Duration = Duration::from_secs(5);
+
 /// In [`Scope::wanted`]: no brake.
 const LIFTED: u64 = u64::MAX;
 
@@ -32,6 +37,7 @@ pub struct Brakes {
     cgroups: Cgroups,
     scopes: Vec<Arc<Scope>>,
     queue: SyncSender<Arc<Scope>>,
+    watched: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -53,8 +59,10 @@ impl Brakes {
     pub fn start(cgroup: &Path) -> io::Result<Option<Self>> {
         let Some(cgroups) = Cgroups::open(cgroup) else { return Ok(None) };
         let (queue, asked) = sync_channel(WAITING);
-        thread::Builder::new().name("brake".to_owned()).spawn(move || set_all(&asked))?;
-        Ok(Some(Self { cgroups, scopes: Vec::new(), queue }))
+        let watched = Arc::new(AtomicBool::new(true));
+        let seen = Arc::clone(&watched);
+        thread::Builder::new().name("brake".to_owned()).spawn(move || set_all(&asked, &seen, DEAD))?;
+        Ok(Some(Self { cgroups, scopes: Vec::new(), queue, watched }))
     }
 
     /// Holds the cgroup at `path` at so much, soon. Whether that is under way: not where it is gone, is not ours to
@@ -88,6 +96,17 @@ impl Brakes {
         });
         self.scopes.push(Arc::clone(&scope));
         Some(scope)
+    }
+
+    /// Those that were held since they were last [kept](Self::keep).
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&Path> {
+        self.scopes.iter().map(|scope| scope.path.as_path()).collect()
+    }
+
+    /// The loop comes round; where it does not for 5 s, all are let go.
+    pub fn watched(&self) {
+        self.watched.store(true, Ordering::Relaxed);
     }
 
     /// Lets the cgroup at `path` go, now. Allocates nothing, and waits for nobody.
@@ -124,6 +143,10 @@ impl Scope {
         self.write(&self.lifting, LIFTED);
     }
 
+    fn is_held(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) != LIFTED && !self.gone.load(Ordering::Relaxed)
+    }
+
     /// Sets what is wanted, and again where that has changed meanwhile: the last word is what is wanted.
     fn set(&self) {
         loop {
@@ -143,9 +166,30 @@ impl Scope {
     }
 }
 
-fn set_all(asked: &Receiver<Arc<Scope>>) {
-    for scope in asked {
-        scope.set();
+fn set_all(asked: &Receiver<Arc<Scope>>, watched: &AtomicBool, dead: Duration) {
+    let mut held: Vec<Arc<Scope>> = Vec::new();
+    loop {
+        held.retain(|scope| scope.is_held());
+        // With nobody held there is nothing to wake for.
+        let next = if held.is_empty() {
+            asked.recv().map_err(RecvTimeoutError::from)
+        } else {
+            asked.recv_timeout(dead)
+        };
+        match next {
+            Ok(scope) => {
+                scope.set();
+                if !held.iter().any(|known| Arc::ptr_eq(known, &scope)) {
+                    held.push(scope);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if !watched.swap(false, Ordering::Relaxed) {
+                    held.iter().for_each(|scope| scope.lift());
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
@@ -183,7 +227,7 @@ impl Cgroups {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 
@@ -252,6 +296,29 @@ mod tests {
         }
         assert!(brakes.scopes.is_empty());
         assert!(Brakes::start(Path::new("/nowhere")).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_loop_that_no_longer_comes_round_holds_nobody() {
+        const DEAD: Duration = Duration::from_millis(200);
+        let (_root, file, mut brakes) = tree();
+        let scope = brakes.scope(Path::new(SCOPE)).unwrap();
+        let (queue, asked) = sync_channel(1);
+        let watched = Arc::clone(&brakes.watched);
+        thread::spawn(move || set_all(&asked, &watched, DEAD));
+        scope.wanted.store(4_096_000, Ordering::SeqCst);
+        queue.send(scope).unwrap();
+        assert!(starts(&file, "4096000"));
+        let (begun, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+        while begun.elapsed() < 4 * DEAD {
+            brakes.watched();
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+            thread::sleep(Duration::from_millis(1));
+        }
+        // Unless this machine has not let us come round.
+        assert!(longest >= DEAD || starts(&file, "4096000"));
+        assert!(starts(&file, "max"));
     }
 
     #[test]

@@ -81,19 +81,19 @@ impl Cgroups {
             line.and_then(number).unwrap_or_default()
         };
         let single = |name: &str| fs::read(folder.join(name)).ok().and_then(|text| number(&text));
-        let shmem = value("shmem");
         Some(CgroupMemory {
             path: path.to_owned(),
             charge: Charge {
                 anon: value("anon"),
-                shmem,
+                shmem: value("shmem"),
                 // Without swap in the kernel the file is missing, and nothing is swapped.
                 swap: single("memory.swap.current").unwrap_or_default(),
             },
             current: single("memory.current").unwrap_or_default(),
-            // `file` counts shmem too.
-            cache: value("file").saturating_sub(shmem),
+            // `file` counts shmem too, and what is locked in memory, which the kernel takes from nobody.
+            cache: value("active_file") + value("inactive_file"),
             max: single("memory.max"),
+            high: single("memory.high"),
         })
     }
 
@@ -136,7 +136,11 @@ mod tests {
         let scope = root.path().join("agents.slice/a.scope");
         fs::write(scope.join("cgroup.procs"), "12\n13\n").unwrap();
         fs::write(inner.join("cgroup.procs"), "14\n").unwrap();
-        fs::write(scope.join("memory.stat"), "anon 1000\nfile 700\nanon_thp 5\nshmem 300\n").unwrap();
+        fs::write(
+            scope.join("memory.stat"),
+            "anon 1000\nfile 700\nanon_thp 5\nshmem 300\ninactive_file 150\nactive_file 250\n",
+        )
+        .unwrap();
         fs::write(scope.join("memory.swap.current"), "50\n").unwrap();
         fs::write(scope.join("memory.current"), "2000\n").unwrap();
         fs::write(scope.join("memory.max"), "max\n").unwrap();

@@ -11,16 +11,15 @@ pub struct Lines {
     pub kill: Bytes,
 }
 
-/// Between a limited agent's line and its wall, so that a slow leak gets a `TERM` before the kernel ends somebody without
-/// one. 128M are a second at 100 MB/s, at which a child of an agent was reported to grow (claude-code#87238).
+/// Between a limited agent's line and its wall: for what a handler of `TERM` needs, and for the brake, which does not slow
+/// anybody down before 1.4 % above the line (`calculate_high_delay` of `mm/memcontrol.c`, at 250 ticks a second).
 const ROOM_SHARE: u64 = 32;
-const MOST_ROOM: Bytes = Bytes::mib(128);
 
 impl Lines {
     /// The highest kill line of an agent that may hold no more than `limit`.
     #[must_use]
     pub fn below_wall(limit: Bytes) -> Bytes {
-        limit.saturating_sub(limit.share(1, ROOM_SHARE).min(MOST_ROOM))
+        limit.saturating_sub(limit.share(1, ROOM_SHARE))
     }
 
     /// The lines of an agent that may hold no more than `limit`: it never gets to lines above that.
@@ -49,6 +48,6 @@ mod tests {
         let own = lines.within(Some(Bytes::mib(320)));
         assert_eq!(own, Lines { warn: Bytes::mib(310).share(55, 85), kill: Bytes::mib(310) });
         let large = lines.within(Some(Bytes::gib(13)));
-        assert_eq!(large, Lines { warn: Bytes::gib(8), kill: Bytes::mib(13 * 1024 - 128) });
+        assert_eq!(large, Lines { warn: Bytes::gib(8), kill: Bytes::mib(13 * 992) });
     }
 }

@@ -56,6 +56,8 @@ pub struct CgroupMemory {
     pub cache: Bytes,
     /// `memory.max`; `None`: no limit.
     pub max: Option<Bytes>,
+    /// `memory.high`; `None`: nothing holds it back.
+    pub high: Option<Bytes>,
 }
 
 /// How a process came to belong to an agent.

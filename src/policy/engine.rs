@@ -217,6 +217,12 @@ impl Engine {
         self.ladder.as_ref().map(|l| &l.agent)
     }
 
+    /// Whether the action that is under way is about the agent with that root.
+    #[must_use]
+    pub fn acts_on(&self, root: ProcessKey) -> bool {
+        self.ladder.as_ref().is_some_and(|l| l.agent.root == root || l.subject.names(root))
+    }
+
     /// The danger in which the last snapshot showed the guest.
     #[must_use]
     pub fn danger(&self) -> Option<&Danger> {

@@ -201,7 +201,8 @@ fn a_thread_is_told_as_its_process() {
 fn a_cgroup_is_the_agents_where_nobody_else_is_in_it() {
     let world = World::family();
     fs::write(world.path("cgroup/a.slice/cgroup.procs"), "50\n100\n101\n102\n103\n").unwrap();
-    fs::write(world.path("cgroup/a.slice/memory.stat"), "anon 1000\nfile 700\nshmem 300\n").unwrap();
+    fs::write(world.path("cgroup/a.slice/memory.stat"), "anon 1000\nfile 700\nshmem 300\nactive_file 400\n")
+        .unwrap();
     fs::write(world.path("cgroup/a.slice/memory.current"), "2000\n").unwrap();
     let shared = world.explained(100, 0).unwrap().cgroup.unwrap();
     assert_eq!((shared.path.as_deref(), shared.use_by), (Some("/a.slice"), CgroupUse::Shared));

@@ -64,6 +64,7 @@ mod tests {
             current: Bytes::ZERO,
             cache: Bytes::ZERO,
             max: Some(Bytes::gib(4)),
+            high: None,
         });
         assert_eq!(of(&sample, &roomy, LINE, none), (Ceiling::Cgroup, Bytes::gib(4)));
         assert_eq!(of(&sample, &full, LINE, none).0, Ceiling::Guest, "that is nearer still");

@@ -177,6 +177,7 @@ fn own_cgroup() -> CgroupMemory {
         current: Bytes::ZERO,
         cache: Bytes::ZERO,
         max: None,
+        high: None,
     }
 }
 

@@ -1,0 +1,94 @@
+# A leak under a limit that is quicker than any tick is held at its brake, and gets a TERM instead of the kernel's KILL;
+# nobody stays held: not who is told to end, not who is innocent, not with nobody to watch.
+# timeout: 240
+
+chmod 777 "$CASE"
+# Its handler needs memory; 7 is its own code.
+cat >"$CASE/leak.py" <<'END'
+import mmap, signal, sys
+def take(mib):
+    memory = mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for page in range(0, mib << 20, 4096):
+        memory[page] = 1
+    return memory
+def end(*_):
+    take(2)
+    sys.exit(7)
+signal.signal(signal.SIGTERM, end)
+kept = []
+while True:
+    kept.append(take(4))
+END
+# Holds 190M, and then as much in page tables, which no process shows, as in pages: together more than the brake, while the
+# charge stays below the line.
+cat >"$CASE/tables.py" <<'END'
+import mmap, sys
+kept = mmap.mmap(-1, 190 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range(0, 190 << 20, 4096):
+    kept[page] = 1
+sparse = mmap.mmap(-1, 24 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
+sparse.madvise(15)
+for page in range(0, 23 << 30, 2 << 20):
+    sparse[page] = 1
+print("all", file=open(sys.argv[1], "w"), flush=True)
+import time; time.sleep(1000)
+END
+high() { cat "$scope/memory.high"; }
+ooms() { sed -n 's/^oom_kill //p' "$scope/memory.events"; }
+
+path=$(program_of alpha)
+install -D /usr/local/bin/hog "$path"
+terminal alpha
+type_in alpha "run-claude-limited --swap 0 300M $path --prompt"
+wait_for 30 "running $path >$CASE/alpha.pid"
+id=$(id_of alpha)
+wait_for 30 "knows $id"
+scope=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(pid_of alpha)/cgroup")
+wait_for 20 '[[ $(high) != max ]]'
+brake=$(high)
+line=$(health ".agents[] | select(.id == \"$id\") | .kill_line")
+expect 'held at its line, in whole pages' test "$brake" -le "$line" -a "$brake" -gt $((line - 65536))
+expect_is 'not in the unit' "$(systemctl show -P MemoryHigh "${scope##*/}")" infinity
+
+type_in alpha "tool sh -c 'python3 $CASE/leak.py; echo \$? >$CASE/leak.code'"
+wait_for 60 "[[ -s $CASE/leak.code ]]"
+expect_is 'it ended by its own handler' "$(<"$CASE/leak.code")" 7
+expect_is 'the kernel ended nobody' "$(ooms)" 0
+wait_for 30 "(( \$(count acted AGENT_ID=$id) == 1 ))"
+expect_is 'one signal' "$(count signal "AGENT_ID=$id")" 1
+expect 'the agent lives' alive "$(pid_of alpha)"
+figure 'TERM to end' "$((($(field acted __MONOTONIC_TIMESTAMP) - $(field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"
+wait_for 20 "[[ \$(high) == $brake ]]"
+
+type_in alpha "tool python3 $CASE/tables.py $CASE/tables"
+wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$id: held back .*nobody is to blame' -o cat"
+expect_is 'let go' "$(high)" max
+wait_for 60 "[[ -s $CASE/tables ]]"
+expect_is 'nobody was ended' "$(count act "AGENT_ID=$id")" 1
+pkill --full tables.py
+wait_for 20 "[[ \$(high) == $brake ]]"
+
+# More cache than the limit: no brake for that, and the disk's file is read through all the same.
+type_in alpha "tool sh -c 'head -c 400M /dev/zero >/var/tmp/case-cache; cat /var/tmp/case-cache >/dev/null; rm /var/tmp/case-cache; touch $CASE/cache'"
+wait_for 60 "[[ -e $CASE/cache ]]"
+expect_is 'it is held as before' "$(high)" "$brake"
+
+systemctl stop claude-watchdog.socket claude-watchdog.service
+expect_is 'not without a supervisor' "$(high)" max
+systemctl start claude-watchdog.socket claude-watchdog.service
+wait_for 30 "[[ \$(high) == $brake ]]"
+afterwards 'rm -rf /run/systemd/system/claude-watchdog.service.d; systemctl daemon-reload'
+mkdir -p /run/systemd/system/claude-watchdog.service.d
+printf '[Service]\nRestart=no\n' >/run/systemd/system/claude-watchdog.service.d/once.conf
+systemctl daemon-reload
+expect_is 'a reload of units is not ours' "$(high)" "$brake"
+systemctl kill --signal=KILL claude-watchdog.service
+wait_for 20 '[[ $(high) == max ]]'
+expect_is 'and nobody started it again' "$(systemctl is-active claude-watchdog.service)" failed
+rm -rf /run/systemd/system/claude-watchdog.service.d
+systemctl daemon-reload
+systemctl start claude-watchdog.service
+wait_for 30 "[[ \$(high) == $brake ]]"
+printf '[act]\nbrake = false\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
+systemctl reload claude-watchdog.service
+wait_for 20 '[[ $(high) == max ]]'
