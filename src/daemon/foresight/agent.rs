@@ -35,6 +35,8 @@ pub(super) struct AgentSight {
     ceiling: (Ceiling, Bytes),
     parts: HashMap<ProcessKey, Part>,
     heaps: HashMap<ProcessKey, Heap>,
+    /// Heaps that were told of and have ended, which is still to be told.
+    ended: u32,
     /// Its processes at the last look, and what each held.
     members: HashMap<ProcessKey, Bytes>,
 }
@@ -75,6 +77,7 @@ impl AgentSight {
             ceiling: none,
             parts: HashMap::new(),
             heaps: HashMap::new(),
+            ended: 0,
             members: HashMap::new(),
         }
     }
@@ -95,14 +98,19 @@ impl AgentSight {
         }
         self.own.take(at, charge);
         self.take_parts(at, sample, guest);
-        let ended = self.take_heaps(at, sample);
+        self.take_heaps(at, sample);
         // One leak is told of once: by the agent where it shows there, else by the heap that ends first. One thing a look:
         // what is not told now is told at the next.
-        let own = self.own.turn(at, false);
+        if let Some(own) = self.own.turn(at, false) {
+            return Some(own.told());
+        }
+        if let Some(others) = self.ended.checked_sub(1) {
+            self.ended = others;
+            return Some(Turn::Over.told());
+        }
         let known = self.own.told >= ForecastLevel::Warn;
-        let heap =
-            || self.heaps.values_mut().filter(|heap| !heap.is_beyond).find_map(|h| h.sight.turn(at, known));
-        own.or(ended).or_else(heap).map(Turn::told)
+        let mut heaps = self.heaps.values_mut().filter(|heap| !heap.is_beyond);
+        heaps.find_map(|heap| heap.sight.turn(at, known)).map(Turn::told)
     }
 
     /// Goes on from what was recorded of it, as long as its root has been there.
@@ -165,13 +173,10 @@ impl AgentSight {
     }
 
     /// The end of one that was told of.
-    fn take_heaps(&mut self, at: Boottime, sample: &AgentSample) -> Option<Turn> {
-        let mut ended = None;
+    fn take_heaps(&mut self, at: Boottime, sample: &AgentSample) {
         self.heaps.retain(|key, heap| {
             let lives = self.members.contains_key(key);
-            if !lives && heap.sight.was_told() {
-                ended = Some(Turn::Over);
-            }
+            self.ended += u32::from(!lives && heap.sight.was_told());
             lives
         });
         for member in &sample.members {
@@ -191,7 +196,6 @@ impl AgentSight {
                 heap.sight.take(at, charge);
             }
         }
-        ended
     }
 
     /// The most pressing level of it and its heaps.
@@ -231,6 +235,11 @@ impl AgentSight {
     #[cfg(test)]
     pub(super) fn heaps(&self) -> usize {
         self.heaps.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn tell_heaps(&mut self) {
+        self.heaps.values_mut().for_each(|heap| heap.sight.told = ForecastLevel::Warn);
     }
 
     #[cfg(test)]

@@ -379,6 +379,27 @@ fn the_heaps_of_an_agent_are_bounded() {
     assert_eq!(world.foresight.agents[&key(100)].heaps(), 8);
 }
 
+/// One thing is told in a look, and none of them is lost.
+#[test]
+fn the_end_of_each_heap_that_was_told_of_is_told() {
+    let mut world = World::new();
+    let node = |pid| Member { heap_limit: Some(Bytes::mib(200)), ..member(pid, &[100], Bytes::mib(150)) };
+    let all = || vec![member(100, &[], Bytes::mib(50)), node(101), node(102), node(103)];
+    world.look(vec![with(100, all())]);
+    world.foresight.agents.get_mut(&key(100)).unwrap().tell_heaps();
+    for _ in 0..5 {
+        world.look(vec![agent(100, Bytes::mib(50))]);
+    }
+    let told: Vec<_> = world.told.iter().map(|(_, pid, what)| (*pid, what)).collect();
+    assert!(
+        matches!(
+            told[..],
+            [(Some(100), What::Unforeseen), (Some(100), What::Unforeseen), (Some(100), What::Unforeseen)]
+        ),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn what_is_foretold_is_in_the_status_and_its_verdict() {
     let status = || StatusInfo {
