@@ -330,6 +330,8 @@ impl Supervisor {
         self.engine.reconfigure(lines, act);
         self.braking.switch(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
+        // What has begun is brought to its end under the rule that it was begun with.
+        self.sampler.hold(|root| self.engine.is_under_way(root));
         self.sampler.verify_homes_above(lines.kill.share(1, 2));
         self.publisher.reconfigure(lines, notes.iter().cloned().chain(noted(&self.lacks)).collect());
         self.settings.send_modify(|settings| {
@@ -380,6 +382,7 @@ impl Supervisor {
             self.record.look(snapshot.at, &self.foresight);
         }
         events.extend(foretold.into_iter().flatten());
+        self.sampler.let_go(|root| self.engine.is_under_way(root));
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }

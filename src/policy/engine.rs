@@ -217,6 +217,13 @@ impl Engine {
         self.ladder.as_ref().map(|l| &l.agent)
     }
 
+    /// Whether an action that concerns the agent with that root has begun and is not told to be over yet.
+    #[must_use]
+    pub fn is_under_way(&self, root: ProcessKey) -> bool {
+        let acting = self.ladder.as_ref().is_some_and(|l| l.subject.names(root));
+        acting || self.watches.values().any(|watch| watch.is_settling_for(root))
+    }
+
     /// The danger in which the last snapshot showed the guest.
     #[must_use]
     pub fn danger(&self) -> Option<&Danger> {

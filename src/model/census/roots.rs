@@ -12,7 +12,11 @@ const LAUNCHED_WITHIN: u64 = 6000;
 impl Census {
     /// Drops agents whose root became something else; their members are looked at afresh.
     pub(super) fn retire(&mut self, live: &Live<'_>) {
+        let held = &self.held;
         let retired = |entry: &Entry| {
+            if held.contains(&entry.agent.root) {
+                return false;
+            }
             let root = live.get(&entry.agent.root.pid).filter(|s| s.key == entry.agent.root);
             let recognised = root.map(|s| s.rule.as_deref().map(|rule| rule.rule.as_str()));
             recognised
@@ -141,6 +145,9 @@ impl Census {
         let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
         let agent = above.agent.clone();
         let is_launched = |e: &&Entry| {
+            if self.held.contains(&e.agent.root) {
+                return false;
+            }
             let root = live.get(&e.agent.root.pid).filter(|s| s.key == e.agent.root);
             root.is_some_and(|root| {
                 let rule = root.rule.as_deref();
