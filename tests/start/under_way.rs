@@ -45,3 +45,19 @@ fn an_agent_without_a_rule_is_let_go_when_its_action_is_over() {
     assert!(refused.contains("outlived KILL"), "{refused}");
     daemon.status_when(|status| status.agents.is_empty());
 }
+
+#[test]
+fn who_asks_while_it_ends_gets_the_same_answer() {
+    let world = World::new().file("config.toml", GRACE);
+    let daemon = world.daemon();
+    daemon.status();
+    let first = daemon.stop();
+    daemon.status_when(acting);
+    world.end_agent();
+    daemon.status_when(|status| status.agents.is_empty());
+    let second = daemon.stop();
+    daemon.status_when(|_| true);
+    assert!(!second.is_finished(), "{:?}", second.join());
+    world.give_back();
+    assert_eq!(second.join().unwrap().unwrap(), first.join().unwrap().unwrap());
+}
