@@ -65,6 +65,10 @@ impl Census {
         let mut new = Vec::new();
         for (process, rule) in roots {
             if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == process.key) {
+                if entry.agent.rule != rule.rule {
+                    // It is held.
+                    continue;
+                }
                 // A launcher that execs what it launches is the agent itself from then on.
                 entry.role = rule.role;
                 if entry.rootless {
@@ -72,8 +76,9 @@ impl Census {
                     entry.rootless = false;
                     entry.sessions.clear();
                     entry.agent.resume_session = None;
-                    entry.agent.resume.clone_from(&rule.resume);
                 }
+                // Its rule may say something else than it did.
+                entry.agent.resume.clone_from(&rule.resume);
             } else if let Some(whole) = self.whole(process, rule, live) {
                 self.split_off(process.key, whole);
                 if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == whole) {
