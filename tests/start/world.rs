@@ -161,6 +161,11 @@ impl Daemon {
         BufReader::new(self.child.stderr.take().unwrap()).lines().map(Result::unwrap).collect()
     }
 
+    /// The code that it leaves with by itself.
+    pub(super) fn code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// Waits until it said what holds `wanted`; all up to there.
     pub(super) fn says(&mut self, wanted: &str) -> Vec<String> {
         let mut said = Vec::new();

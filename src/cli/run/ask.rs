@@ -22,7 +22,8 @@ pub(super) enum Unlimited {
     Refused(Fault),
     /// Nobody can.
     #[error(
-        "no supervisor answers, and without one: {alone}; start it with `systemctl start claude-watchdog`"
+        "no supervisor answers, and without one: {alone}; start it with `systemctl start claude-watchdog`, or see \
+         `systemctl status claude-watchdog`"
     )]
     Nobody {
         /// What became of it without a supervisor.
@@ -45,10 +46,12 @@ pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<Limit
             {
                 thread::sleep(pause);
             }
-            Err(ClientError::Refused { fault, .. }) => return Err(Unlimited::Refused(fault)),
-            Err(ClientError::Absent { .. }) if socket.is_none() => {
+            Err(ClientError::Absent { .. } | ClientError::Refused { fault: Fault::Unconfigured {}, .. })
+                if socket.is_none() =>
+            {
                 return limit_alone(request).map_err(|alone| Unlimited::Nobody { alone });
             }
+            Err(ClientError::Refused { fault, .. }) => return Err(Unlimited::Refused(fault)),
             Err(error) => return Err(Unlimited::Client(error)),
         }
     }
