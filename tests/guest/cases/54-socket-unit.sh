@@ -63,6 +63,21 @@ systemctl start claude-watchdog.service
 expect_code 'and all is well again' 0 as agent vm-health-check
 expect_is 'with the socket' "$(systemctl is-active claude-watchdog.socket)" active
 
+# Restarted, as by an upgrade, it is gone for a moment: who wants a limit meanwhile gets it.
+rm -f /tmp/case-enough
+as agent bash -c 'while [[ ! -e /tmp/case-enough ]]; do run-claude-limited 64M true; echo $?; done' \
+  >"$CASE/limits" 2>"$CASE/refusals" &
+clients=$!
+for _ in 1 2 3 4; do
+  count=$(wc -l <"$CASE/limits")
+  wait_for 30 "(( \$(wc -l <$CASE/limits) > $count ))"
+  systemctl restart claude-watchdog.service
+done
+touch /tmp/case-enough
+wait "$clients"
+figure limits "$(wc -l <"$CASE/limits")"
+expect_is 'none was refused' "$(sort -u "$CASE/limits") $(<"$CASE/refusals")" '0 '
+
 # Without the socket unit the service makes its own.
 systemctl mask --quiet --now claude-watchdog.socket
 afterwards 'systemctl unmask --quiet claude-watchdog.socket; systemctl restart claude-watchdog.service'
