@@ -49,11 +49,11 @@ tried() {
 echo '[lines' >/etc/claude-watchdog/config.toml.d/50-case.toml
 systemctl stop claude-watchdog.service
 systemctl start claude-watchdog.socket
-expect_code 'no supervisor' 3 as agent vm-health-check
+expect_code 'no supervisor' 3 as agent vm-health-check --json
 expect 'and why' grep -q 'claude-watchdog check-config' "$CASE/command-output"
 wait_for 20 'systemctl is-failed --quiet claude-watchdog.service'
 wait_for 20 '[[ $(systemctl is-active claude-watchdog.socket) == inactive ]]'
-for _ in 1 2 3; do expect_code 'nor for the next ones' 3 as agent vm-health-check; done
+for _ in 1 2 3; do expect_code 'nor for the next ones' 3 as agent vm-health-check --json; done
 expect 'who are told where to look' grep -q 'systemctl status claude-watchdog' "$CASE/command-output"
 expect_is 'it was tried once for all of them' "$(tried)" 1
 expect_code 'root is told as ever' 1 systemctl restart claude-watchdog.service
