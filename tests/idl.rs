@@ -390,6 +390,7 @@ fn every_error_is_described() {
         Fault::NotStopped { agent: text(), reason: text() },
         Fault::NotLimited { reason: text() },
         Fault::InvalidConfiguration { problem: text() },
+        Fault::Unconfigured {},
     ];
     with_idl(|idl| {
         let described: BTreeSet<String> = idl.0.errors().map(|e| e.name().as_str().to_owned()).collect();

@@ -93,6 +93,11 @@ impl Rule {
         Arc::clone(if matches!(matched, Sight::Script(_)) { &self.by_script } else { &self.otherwise })
     }
 
+    /// What it says of a process that was this to its agent before.
+    pub(super) fn says_as(&self, role: Role) -> Arc<Recognised> {
+        Arc::clone(if role == Role::Launcher { &self.by_script } else { &self.otherwise })
+    }
+
     /// Its patterns for this, as they were written.
     pub(super) fn patterns(&self, sight: &Sight<'_>) -> Vec<String> {
         match sight {

@@ -103,11 +103,12 @@ impl Rules {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
 
-    /// The names of those that recognise the same as in `other`.
+    /// What is said now of a process of which `before` said `said`; `None` where that rule no longer recognises the same.
     #[must_use]
-    pub fn lasting(&self, other: &Self) -> Vec<String> {
-        let same = |rule: &&Rule| other.rules.iter().any(|before| before.recognises_as(rule));
-        self.rules.iter().filter(same).map(|rule| rule.name.clone()).collect()
+    pub fn still(&self, before: &Self, said: &Recognised) -> Option<Arc<Recognised>> {
+        let rule = self.rules.iter().find(|rule| rule.name == said.rule)?;
+        let lasts = before.rules.iter().any(|before| before.recognises_as(rule));
+        lasts.then(|| rule.says_as(said.role))
     }
 
     /// The rules of the user that can never be the first to match: each of their patterns is covered by one of an

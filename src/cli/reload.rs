@@ -19,6 +19,9 @@ pub(super) fn run(socket: Option<&Path>) -> ExitCode {
             let text = format!("{}; the configuration from before stays in force", shown(&problem));
             exit::fail(&text, exit::CONFIG)
         }
+        Err(error @ ClientError::Refused { fault: Fault::Unconfigured {}, .. }) => {
+            exit::fail(&error, exit::CONFIG)
+        }
         Err(error @ ClientError::Absent { .. }) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }

@@ -1,8 +1,10 @@
 //! What is asked of the loop over the socket: an agent's end, another configuration.
 
+mod ends;
+
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::calls::Calls;
 use super::message::Message;
@@ -12,6 +14,7 @@ use crate::model::event::{Cause, What};
 use crate::model::status::ActionInfo;
 use crate::model::{AgentRef, Event, ProcessKey, Uid};
 use crate::policy::Engine;
+use ends::Ends;
 
 /// So many may wait for the loop, which takes all of them with each look.
 const QUEUE: usize = 16;
@@ -39,6 +42,7 @@ pub(super) struct Stop {
 pub(super) struct Requests {
     queue: mpsc::Sender<Request>,
     calls: Arc<Calls>,
+    ending: watch::Receiver<Vec<AgentRef>>,
 }
 
 /// The loop's end, with those who wait for an answer.
@@ -46,6 +50,9 @@ pub(super) struct Requests {
 pub(super) struct Inbox {
     queue: mpsc::Receiver<Request>,
     waiting: Vec<Waiting>,
+    ends: Ends,
+    /// Who is ending, for those who ask: nothing of such an agent may be left to be seen.
+    ending: watch::Sender<Vec<AgentRef>>,
 }
 
 #[derive(Debug)]
@@ -59,7 +66,9 @@ struct Waiting {
 /// Both ends. Whatever is asked rings the loop.
 pub(super) fn requests(calls: Arc<Calls>) -> (Requests, Inbox) {
     let (queue, received) = mpsc::channel(QUEUE);
-    (Requests { queue, calls }, Inbox { queue: received, waiting: Vec::new() })
+    let ending = watch::Sender::default();
+    let requests = Requests { queue, calls, ending: ending.subscribe() };
+    (requests, Inbox { queue: received, waiting: Vec::new(), ends: Ends::default(), ending })
 }
 
 impl Requests {
@@ -79,6 +88,11 @@ impl Requests {
     pub(super) fn ring(&self) {
         self.calls.ask();
     }
+
+    /// The agent of that name whose end has begun and is not told yet.
+    pub(super) fn ending(&self, name: &str) -> Option<AgentRef> {
+        self.ending.borrow().iter().find(|agent| agent.is_called(name)).cloned()
+    }
 }
 
 impl Inbox {
@@ -91,8 +105,8 @@ impl Inbox {
     pub(super) fn stop(&mut self, stop: Stop, engine: &mut Engine) {
         let Stop { agent, by, answer } = stop;
         let root = agent.root;
-        // Who asks a second time waits for what the first one has begun.
-        let action = self.waiting.iter().find(|w| w.agent.root == root).and_then(|w| w.action);
+        // Who asks a second time waits for what the first one has begun, whoever waits for that still.
+        let action = self.ends.asked_for(root);
         if action.is_none() && !engine.request(root, by) {
             let _ = answer.send(Err(Fault::Busy {}));
             return;
@@ -114,6 +128,10 @@ impl Inbox {
         told: impl Fn(u64) -> Option<ActionInfo>,
         is_requested: impl Fn(ProcessKey) -> bool,
     ) {
+        let others = events.iter().fold(false, |others, event| self.ends.take_in(event) | others);
+        if others {
+            self.ending.send_replace(self.ends.under_way());
+        }
         for waiting in &mut self.waiting {
             let root = waiting.agent.root;
             let pending = is_requested(root);
@@ -124,8 +142,15 @@ impl Inbox {
                 waiting.take_in(event, pending || begun, &told);
             }
             if waiting.action.is_none() && !pending {
-                let agent = waiting.agent.id.to_string();
-                waiting.tell(Err(Fault::NoSuchAgent { agent }));
+                match self.ends.of(root) {
+                    // It was ending when they asked: that is the end that they wanted.
+                    Some(end) if end.is_over => waiting.finish(end.action, &told),
+                    Some(end) => waiting.action = Some(end.action),
+                    None => {
+                        let agent = waiting.agent.id.to_string();
+                        waiting.tell(Err(Fault::NoSuchAgent { agent }));
+                    }
+                }
             }
         }
         self.waiting.retain(|w| w.answer.as_ref().is_some_and(|answer| !answer.is_closed()));

@@ -137,6 +137,16 @@ impl Sampler {
         self.roster.reconfigure(rules);
     }
 
+    /// Agents of whose root this is true stay what they are though no rule knows them any more, until they are let go.
+    pub(super) fn hold(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
+        self.census.hold(is_held);
+    }
+
+    /// Lets go those of which it is true no longer.
+    pub(super) fn let_go(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
+        self.changed |= self.census.let_go(is_held);
+    }
+
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
     pub(super) fn patient_sample(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
         self.sample()?;

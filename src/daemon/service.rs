@@ -66,7 +66,7 @@ impl ipc::Service for Service {
 
     async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, Fault> {
         // Who asks and leaves at once is heard all the same: nothing is waited for before it is passed on, where it is known.
-        let known = match self.agent(&agent) {
+        let known = match self.agent(&agent).or_else(|| self.requests.ending(&agent)) {
             Some(known) => known,
             None => {
                 self.freshness.within(freshness::EXPLANATION).await;
@@ -136,10 +136,9 @@ impl ipc::Service for Service {
 impl Service {
     /// The agent of that name, or whose root has that pid.
     fn agent(&self, name: &str) -> Option<AgentRef> {
-        let pid = name.parse().ok().and_then(Pid::new);
         let seen = self.seen.borrow();
         let mut agents = seen.snapshot.agents.iter().map(|sample| &sample.agent);
-        agents.find(|agent| agent.id.as_str() == name || Some(agent.root.pid) == pid).cloned()
+        agents.find(|agent| agent.is_called(name)).cloned()
     }
 
     fn refuse(&self, by: Caller, what: &str) {

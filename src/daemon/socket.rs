@@ -1,6 +1,6 @@
 //! The socket to answer on: the one that systemd opened for us, else our own.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,9 @@ use tracing::Level;
 
 use super::error::DaemonError;
 use super::reporter::{Report, Reporter};
+use crate::ipc::codec::encode;
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
-use crate::ipc::{self, SocketFile};
+use crate::ipc::{self, Fault, SocketFile};
 use crate::linux::inherited;
 use crate::model::Uid;
 use crate::systemd::activation;
@@ -41,9 +42,14 @@ pub(super) fn passed() -> Result<Option<UnixListener>, PassedError> {
     }
 }
 
-/// Sends those who wait on `listener` away: we cannot answer, and as long as somebody waits we are started again.
+/// Tells those who wait on `listener` that our configuration is wrong: as long as somebody waits we are started again.
+/// Where it is wrong is not for everybody.
 pub(super) fn turn_away(listener: &UnixListener) {
-    while listener.accept().is_ok() {}
+    let answer = encode(&Fault::Unconfigured {}).unwrap_or_default();
+    while let Ok((mut stream, _)) = listener.accept() {
+        // An empty socket takes it at once; whoever has left needs none.
+        let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&answer));
+    }
 }
 
 /// What to answer on; `None`: nothing, and it is told why. What was passed goes before all else; where that is of no use

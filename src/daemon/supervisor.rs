@@ -334,6 +334,8 @@ impl Supervisor {
         self.engine.reconfigure(lines, act);
         self.braking.switch(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
+        // What has begun is brought to its end under the rule that it was begun with.
+        self.sampler.hold(|root| self.engine.is_under_way(root));
         self.sampler.verify_homes_above(lines.kill.share(1, 2));
         self.publisher.reconfigure(lines, notes.iter().cloned().chain(noted(&self.lacks)).collect());
         self.settings.send_modify(|settings| {
@@ -365,9 +367,9 @@ impl Supervisor {
         let Some(brakes) = self.executor.brakes() else { return Vec::new() };
         let engine = &self.engine;
         let acting = |agent: &AgentRef| match engine.acting_on() {
-            None => Acting::Nobody,
-            Some(_) if engine.acts_on(agent.root) => Acting::This,
+            _ if engine.is_under_way(agent.root) => Acting::This,
             Some(_) => Acting::Another,
+            None => Acting::Nobody,
         };
         self.braking.look(snapshot, acting, brakes)
     }
@@ -387,6 +389,7 @@ impl Supervisor {
             self.record.look(snapshot.at, &self.foresight);
         }
         events.extend(foretold.into_iter().flatten());
+        self.sampler.let_go(|root| self.engine.is_under_way(root));
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }

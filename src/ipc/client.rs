@@ -270,6 +270,28 @@ mod tests {
     }
 
     #[test]
+    fn who_was_cut_off_by_a_restart_waits_for_the_socket_to_come_back() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+        let mut client = Client::connect(std::slice::from_ref(&path)).expect("connected");
+        let place = path.clone();
+        let supervisor = std::thread::spawn(move || {
+            std::fs::remove_file(&place).expect("removed");
+            drop(listener);
+            std::thread::sleep(Duration::from_millis(100));
+            let listener = std::os::unix::net::UnixListener::bind(&place).expect("bound anew");
+            let (mut stream, _) = listener.accept().expect("called");
+            stream.write_all(b"{\"parameters\":{\"events\":[],\"missed\":7}}\0").expect("taken");
+            stream.read(&mut [0; 1024]).expect("a call")
+        });
+        assert_eq!(client.events(None).expect("an answer").missed, 7);
+        supervisor.join().expect("no panic");
+        std::fs::remove_file(&path).expect("removed");
+        assert!(matches!(client.events(None), Err(ClientError::Absent { .. })), "not for ever");
+    }
+
+    #[test]
     fn an_absent_supervisor_is_told_with_where_it_was_sought_and_what_to_do() {
         let error =
             Client::connect(&["/nowhere/a".into(), "/nowhere/b".into()]).expect_err("nobody is there");

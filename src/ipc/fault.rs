@@ -81,6 +81,13 @@ pub enum Fault {
         /// Where, what is wrong, and what would be right.
         problem: String,
     },
+    /// There is nobody to answer: a configuration that is wrong keeps the supervisor from starting.
+    #[error(
+        "it does not run, since its configuration is wrong: `claude-watchdog check-config` says where; then \
+         `systemctl start claude-watchdog`"
+    )]
+    #[serde(rename = "io.moltdown.Watchdog.Unconfigured")]
+    Unconfigured {},
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ProcessKey, Uid};
+use super::{Pid, ProcessKey, Uid};
 
 /// An agent's name for people and programs: its rule and the pid of its root, like `claude-1234`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,4 +78,12 @@ pub struct AgentRef {
     pub resume: Option<String>,
     /// The same for its very session, where that is known; for its owner and root only, as what told it was.
     pub resume_session: Option<String>,
+}
+
+impl AgentRef {
+    /// Whether somebody who says `name` means this one: by its name, or by the pid of its root.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.id.as_str() == name || name.parse().ok().and_then(Pid::new) == Some(self.root.pid)
+    }
 }

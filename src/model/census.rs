@@ -68,6 +68,8 @@ pub struct Census {
     members: HashMap<ProcessKey, Membership>,
     /// Sessions that members began, while anybody is in them.
     begun: Begun,
+    /// Roots of agents that stay what they are, whatever rules say.
+    held: Vec<ProcessKey>,
 }
 
 #[derive(Debug)]
@@ -122,6 +124,18 @@ impl Census {
         }
         self.forget(&alive);
         self.trees(seen, &alive)
+    }
+
+    /// From now on those agents stay what they are whatever rules say, of whose root this is true.
+    pub fn hold(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
+        self.held = self.agents.iter().map(|e| e.agent.root).filter(|root| is_held(*root)).collect();
+    }
+
+    /// Lets go those of which it is true no longer; whether there are any.
+    pub fn let_go(&mut self, is_held: impl Fn(ProcessKey) -> bool) -> bool {
+        let before = self.held.len();
+        self.held.retain(|root| is_held(*root));
+        self.held.len() < before
     }
 
     fn adopt_all(&mut self, seen: &[Seen], live: &Live<'_>) {

@@ -217,10 +217,11 @@ impl Engine {
         self.ladder.as_ref().map(|l| &l.agent)
     }
 
-    /// Whether the action that is under way is about the agent with that root.
+    /// Whether an action that concerns the agent with that root has begun and is not told to be over yet.
     #[must_use]
-    pub fn acts_on(&self, root: ProcessKey) -> bool {
-        self.ladder.as_ref().is_some_and(|l| l.agent.root == root || l.subject.names(root))
+    pub fn is_under_way(&self, root: ProcessKey) -> bool {
+        let acting = self.ladder.as_ref().is_some_and(|l| l.subject.names(root));
+        acting || self.watches.values().any(|watch| watch.is_settling_for(root))
     }
 
     /// The danger in which the last snapshot showed the guest.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fill::SHORTEST;
 use super::subject::Subject;
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines};
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines, ProcessKey};
 
 /// Below this share of the warn line an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
@@ -142,6 +142,11 @@ impl Watch {
     /// Its action has come to an end, and the memory is not back yet.
     pub(super) fn is_settling(&self) -> bool {
         matches!(self.cooldown, Some(Cooldown::Freed(_)))
+    }
+
+    /// The same, where that action was about the agent with this root as well.
+    pub(super) fn is_settling_for(&self, root: ProcessKey) -> bool {
+        matches!(&self.cooldown, Some(Cooldown::Freed(freed)) if freed.subject.names(root))
     }
 
     pub(super) fn fail(&mut self, at: Boottime) {

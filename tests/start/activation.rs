@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use claude_watchdog::ipc::{Client, INTERFACE};
+use claude_watchdog::ipc::{Client, ClientError, Fault, INTERFACE};
 
 use super::world::{World, count, exists};
 
@@ -73,4 +73,21 @@ fn a_passed_socket_goes_before_one_that_is_named() {
     daemon.status();
     assert!(!exists(&named));
     assert_eq!(count(&daemon.end(), "answering on the socket that systemd opened"), 1);
+}
+
+#[test]
+fn who_waits_for_one_that_cannot_start_is_told_so_once_and_at_once() {
+    let world = World::new().file("config.toml", "[lines\n");
+    let path = world.path("passed");
+    let listener = UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Client::connect(std::slice::from_ref(&path)).unwrap()).collect();
+    let mut daemon = world.activated(listener.try_clone().unwrap().into(), "$$", path, &[]);
+    assert_eq!(daemon.code(), Some(78));
+    for client in &mut waiting {
+        let error = client.status().unwrap_err();
+        assert!(matches!(error, ClientError::Refused { fault: Fault::Unconfigured {}, .. }), "{error}");
+        assert!(error.to_string().contains("claude-watchdog check-config"), "{error}");
+    }
+    assert!(listener.accept().is_err(), "nobody came back, or it would be started again");
 }

@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::ipc::{Client, INTERFACE};
-use claude_watchdog::model::status::StatusInfo;
+use claude_watchdog::ipc::{Client, ClientError, INTERFACE};
+use claude_watchdog::model::status::{ActionInfo, StatusInfo};
 use tempfile::TempDir;
 
 /// The pid of the agent is beyond any kernel's.
@@ -48,6 +49,27 @@ impl World {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::write(self.path(name), text).unwrap();
         self
+    }
+
+    /// Writes a file anew.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// The agent ends, and its memory is not back.
+    pub(super) fn end_agent(&self) {
+        fs::remove_dir_all(self.path(&format!("proc/{AGENT}"))).unwrap();
+    }
+
+    /// The guest has no memory left, and there is little time for anything.
+    pub(super) fn fill_up(&self) {
+        self.write("proc/meminfo", "MemTotal: 33554432 kB\nMemFree: 0 kB\nMemAvailable: 0 kB\n");
+    }
+
+    /// The guest shows more memory than before.
+    pub(super) fn give_back(&self) {
+        let text = "MemTotal: 33554432 kB\nMemFree: 16777216 kB\nMemAvailable: 25165824 kB\n";
+        self.write("proc/meminfo", text);
     }
 
     /// What is typed to start it, without a socket.
@@ -107,12 +129,41 @@ impl Daemon {
         }
     }
 
+    /// The first status after three more looks that is as `wanted`.
+    pub(super) fn status_when(&self, wanted: impl Fn(&StatusInfo) -> bool) -> StatusInfo {
+        let looks = |status: &StatusInfo| status.supervisor.unwrap().looks;
+        let (until, before) = (Instant::now() + GUARD, looks(&self.status()));
+        loop {
+            let status = self.status();
+            if looks(&status) >= before + 3 && wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < until, "{status:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::connect(std::slice::from_ref(&self.socket)).unwrap()
+    }
+
+    /// Asks for the end of the agent.
+    pub(super) fn stop(&self) -> JoinHandle<Result<ActionInfo, ClientError>> {
+        let mut client = self.client();
+        std::thread::spawn(move || client.stop(&format!("claude-{AGENT}")))
+    }
+
     /// Everything that it said on standard error, after it was asked to end.
     pub(super) fn end(mut self) -> Vec<String> {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap();
         BufReader::new(self.child.stderr.take().unwrap()).lines().map(Result::unwrap).collect()
+    }
+
+    /// The code that it leaves with by itself.
+    pub(super) fn code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 
     /// Waits until it said what holds `wanted`; all up to there.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::comeback::Comeback;
 use crate::daemon::limit_alone;
 use crate::ipc::{Client, ClientError, Fault, paths};
 use crate::model::{LimitInfo, LimitRequest};
@@ -22,7 +23,8 @@ pub(super) enum Unlimited {
     Refused(Fault),
     /// Nobody can.
     #[error(
-        "no supervisor answers, and without one: {alone}; start it with `systemctl start claude-watchdog`"
+        "no supervisor answers, and without one: {alone}; start it with `systemctl start claude-watchdog`, or see \
+         `systemctl status claude-watchdog`"
     )]
     Nobody {
         /// What became of it without a supervisor.
@@ -35,6 +37,7 @@ pub(super) enum Unlimited {
 /// Has this process limited.
 pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitInfo, Unlimited> {
     let (candidates, until) = (paths::candidates(socket), Instant::now() + BUSY);
+    let mut comeback = Comeback::at(&candidates);
     let pause = Duration::from_millis(PAUSE_MS + u64::from(std::process::id()) % PAUSE_MS);
     loop {
         match Client::connect(&candidates).and_then(|mut client| client.limit(request)) {
@@ -45,10 +48,13 @@ pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<Limit
             {
                 thread::sleep(pause);
             }
-            Err(ClientError::Refused { fault, .. }) => return Err(Unlimited::Refused(fault)),
-            Err(ClientError::Absent { .. }) if socket.is_none() => {
+            Err(ClientError::Absent { .. }) if comeback.is_awaited(Instant::now()) => thread::sleep(pause),
+            Err(ClientError::Absent { .. } | ClientError::Refused { fault: Fault::Unconfigured {}, .. })
+                if socket.is_none() =>
+            {
                 return limit_alone(request).map_err(|alone| Unlimited::Nobody { alone });
             }
+            Err(ClientError::Refused { fault, .. }) => return Err(Unlimited::Refused(fault)),
             Err(error) => return Err(Unlimited::Client(error)),
         }
     }

@@ -1,6 +1,7 @@
 //! `claude-watchdog run`, also called `run-claude-limited`: a command under a limit that holds.
 
 mod ask;
+mod comeback;
 mod command;
 mod words;
 

@@ -31,7 +31,10 @@ enum Unended {
 pub(in crate::cli) fn run(options: &Stop, socket: Option<&Path>) -> ExitCode {
     match stop(options, socket) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Unended::Client(ClientError::Absent { .. })) => exit::fail(&error, exit::ABSENT),
+        Err(
+            error @ (Unended::Client(ClientError::Absent { .. })
+            | Unended::Refused { fault: Fault::Unconfigured {} }),
+        ) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }
 }

@@ -161,3 +161,55 @@ fn when_the_supervisor_leaves_nobody_is_left_waiting() {
     let late = world.requests.send(Request::Stop(Stop { agent: agent(1), by: Uid::ROOT, answer }));
     assert_eq!(late, Err(Fault::Busy {}));
 }
+
+/// The first one to ask has left, and with the agent there is nothing left to ask about.
+#[test]
+fn who_asks_while_it_ends_is_answered_though_the_first_has_left() {
+    let mut world = World::new();
+    drop(world.ask(1));
+    world.step(false, &[event(1, acted(1, ASKED, false))]);
+    assert!(world.inbox.waiting.is_empty());
+    let mut second = world.ask(1);
+    world.step(false, &[]);
+    assert_eq!(number(&mut second), None, "it is still ending");
+    world.step(false, &[event(1, ended(1))]);
+    assert_eq!(number(&mut second), Some(Ok("1".to_owned())));
+}
+
+#[test]
+fn who_is_heard_a_moment_after_its_end_is_told_of_that() {
+    let mut world = World::new();
+    let mut first = world.ask(1);
+    world.step(false, &[event(1, acted(1, ASKED, false))]);
+    world.step(false, &[event(1, ended(1))]);
+    let mut second = world.ask(1);
+    world.step(false, &[]);
+    assert_eq!(number(&mut first), Some(Ok("1".to_owned())));
+    assert_eq!(number(&mut second), Some(Ok("1".to_owned())));
+}
+
+/// It was over its line already when somebody asked: that end is the one that they wanted.
+#[test]
+fn who_asks_while_it_ends_for_its_line_is_told_of_that_end() {
+    let mut world = World::new();
+    world.step(false, &[event(1, acted(1, Cause::Line, false))]);
+    let mut answer = world.ask(1);
+    world.step(true, &[]);
+    world.step(false, &[]);
+    assert_eq!(number(&mut answer), None, "its memory is not back");
+    world.step(false, &[event(1, ended(1))]);
+    assert_eq!(number(&mut answer), Some(Ok("1".to_owned())));
+}
+
+#[test]
+fn after_a_failure_who_asks_again_has_it_tried_again() {
+    let mut world = World::new();
+    let mut first = world.ask(1);
+    world.step(false, &[event(1, acted(1, ASKED, false))]);
+    world.step(false, &[event(1, What::Failed { action: 1, why: Failure::Survivors(1) })]);
+    assert!(matches!(number(&mut first), Some(Err(Fault::NotStopped { .. }))));
+    let mut second = world.ask(1);
+    world.step(false, &[event(1, acted(2, ASKED, false))]);
+    world.step(false, &[event(1, ended(2))]);
+    assert_eq!(number(&mut second), Some(Ok("2".to_owned())));
+}

@@ -126,10 +126,10 @@ impl Known {
         stat.comm == self.comm && stat.start_stack == self.image && !again
     }
 
-    /// Has it looked at again, by other rules. What its own said before counts on where that rule is `lasting`: it may
-    /// have given itself a title since, by which no rule would know it.
-    pub(super) fn doubt(&mut self, lasting: impl Fn(&str) -> bool) {
-        self.matched = self.rule.clone().filter(|rule| lasting(&rule.rule));
+    /// Has it looked at again, by other rules. What its own rule `still` says of it counts: it may have given itself a
+    /// title since, by which no rule would know it.
+    pub(super) fn doubt(&mut self, still: impl Fn(&Recognised) -> Option<Arc<Recognised>>) {
+        self.matched = self.rule.as_deref().and_then(still);
         self.outdated = true;
         self.looked = None;
     }

@@ -178,9 +178,8 @@ impl Roster {
 
     /// Goes by other rules from now on: every process is asked anew what it runs, in the next look.
     pub(super) fn reconfigure(&mut self, rules: Arc<Rules>) {
-        let lasting = rules.lasting(&self.rules);
         for known in self.known.values_mut() {
-            known.doubt(|rule| lasting.iter().any(|name| name == rule));
+            known.doubt(|said| rules.still(&self.rules, said));
         }
         self.rules = rules;
         self.swept = self.swept.map(|_| Boottime::default());

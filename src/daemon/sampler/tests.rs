@@ -15,6 +15,7 @@ fn sampler(proc: &Path, cgroup: &Path, only: Option<Uid>) -> Sampler {
 }
 
 mod guest;
+mod reload;
 
 /// A `/proc` of files.
 struct World {

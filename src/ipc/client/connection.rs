@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -17,6 +18,13 @@ use crate::model::Uid;
 
 /// The longest reply taken. A status of a hundred agents with long command lines has well under 1 MiB.
 const REPLY_CAP: usize = 8 << 20;
+
+/// A supervisor that was there a moment ago is waited for so long: a restart takes its socket away for some ten
+/// milliseconds, and who stops it for good makes those wait who were asking, once.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// Between two tries to find it again.
+const BETWEEN_DIALS: Duration = Duration::from_millis(5);
 
 /// A connection to a supervisor that may be trusted.
 #[derive(Debug)]
@@ -83,14 +91,26 @@ impl Connection {
         call.with(parameters).map_err(|error| self.unreadable(&error))
     }
 
-    /// Calls that only ask are made once more where the supervisor was restarted as we came.
+    /// Calls that only ask are made once more where the supervisor was restarted as we came. Its socket may be gone for a
+    /// moment then.
     pub(super) fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         match self.exchange(call) {
             Err(ClientError::Closed { path }) if self.frames.is_empty() => {
-                *self = Self::dial(&[path], self.patience)?;
+                *self = self.dial_again(path)?;
                 self.exchange(call)
             }
             answer => answer,
+        }
+    }
+
+    fn dial_again(&self, path: PathBuf) -> Result<Self, ClientError> {
+        let candidates = [path];
+        let until = Instant::now() + self.left().min(AWAY);
+        loop {
+            match Self::dial(&candidates, self.patience) {
+                Err(ClientError::Absent { .. }) if Instant::now() < until => thread::sleep(BETWEEN_DIALS),
+                dialled => return dialled,
+            }
         }
     }
 

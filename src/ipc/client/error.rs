@@ -12,7 +12,7 @@ use crate::model::Uid;
 pub enum ClientError {
     /// No supervisor listens anywhere.
     #[error(
-        "no supervisor answers at {}; start it with `systemctl start claude-watchdog`, or without root with `claude-watchdog daemon`",
+        "no supervisor answers at {}; start it with `systemctl start claude-watchdog`, or without root with `claude-watchdog daemon`; `systemctl status claude-watchdog` says why it does not run",
         list(tried)
     )]
     Absent {

@@ -12,7 +12,11 @@ const LAUNCHED_WITHIN: u64 = 6000;
 impl Census {
     /// Drops agents whose root became something else; their members are looked at afresh.
     pub(super) fn retire(&mut self, live: &Live<'_>) {
+        let held = &self.held;
         let retired = |entry: &Entry| {
+            if held.contains(&entry.agent.root) {
+                return false;
+            }
             let root = live.get(&entry.agent.root.pid).filter(|s| s.key == entry.agent.root);
             let recognised = root.map(|s| s.rule.as_deref().map(|rule| rule.rule.as_str()));
             recognised
@@ -61,6 +65,10 @@ impl Census {
         let mut new = Vec::new();
         for (process, rule) in roots {
             if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == process.key) {
+                if entry.agent.rule != rule.rule {
+                    // It is held.
+                    continue;
+                }
                 // A launcher that execs what it launches is the agent itself from then on.
                 entry.role = rule.role;
                 if entry.rootless {
@@ -68,8 +76,9 @@ impl Census {
                     entry.rootless = false;
                     entry.sessions.clear();
                     entry.agent.resume_session = None;
-                    entry.agent.resume.clone_from(&rule.resume);
                 }
+                // Its rule may say something else than it did.
+                entry.agent.resume.clone_from(&rule.resume);
             } else if let Some(whole) = self.whole(process, rule, live) {
                 self.split_off(process.key, whole);
                 if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == whole) {
@@ -141,6 +150,9 @@ impl Census {
         let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
         let agent = above.agent.clone();
         let is_launched = |e: &&Entry| {
+            if self.held.contains(&e.agent.root) {
+                return false;
+            }
             let root = live.get(&e.agent.root.pid).filter(|s| s.key == e.agent.root);
             root.is_some_and(|root| {
                 let rule = root.rule.as_deref();

@@ -457,3 +457,21 @@ fn a_session_that_no_member_began_says_nothing() {
     world.session(50, 11);
     assert_eq!(world.trees(), ["claude-10: 10"]);
 }
+
+#[test]
+fn who_is_held_stays_what_it_is_until_it_is_let_go() {
+    let mut world =
+        World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).agent(20, 1).agent(30, 1);
+    world.trees();
+    world.census.hold(|root| root.pid.get() < 30);
+    world.exec(10, None);
+    world.exec(20, Some("codex"));
+    world.exec(30, None);
+    // What it started stays its own, wherever that hangs.
+    world.end(11);
+    assert_eq!(world.trees(), ["claude-10: 10 12", "claude-20: 20"]);
+    assert!(!world.census.let_go(|root| root.pid.get() < 30));
+    assert_eq!(world.trees(), ["claude-10: 10 12", "claude-20: 20"]);
+    assert!(world.census.let_go(|_| false));
+    assert_eq!(world.trees(), ["codex-20: 20"]);
+}

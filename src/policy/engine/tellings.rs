@@ -14,6 +14,9 @@ impl Engine {
                 events.push(event(sample, What::Found));
                 Watch::new(sample.agent.clone(), snapshot.at, charge)
             });
+            if watch.agent != sample.agent {
+                watch.agent.clone_from(&sample.agent);
+            }
             let lines = sample.lines(self.lines);
             watch.update(snapshot.at, charge, lines);
             watch.doubt(snapshot.at, sample, lines, &snapshot.guest);

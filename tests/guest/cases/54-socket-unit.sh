@@ -41,19 +41,42 @@ expect_is 'not yet' "$(systemctl is-active claude-watchdog.service)" inactive
 expect_code 'the first client is answered' 0 as agent vm-health-check
 expect_is 'by the service' "$(systemctl is-active claude-watchdog.service)" active
 
-# A configuration that is wrong: the client learns it at once, and systemd is not kept busy by it.
+# A configuration that is wrong: the client learns it at once, and nobody starts the service in vain after that.
+tried() {
+  journalctl --quiet --no-pager --since="$CASE_SINCE" --output=cat -u claude-watchdog.service \
+    --grep 'Failed with result .exit-code' | wc -l
+}
 echo '[lines' >/etc/claude-watchdog/config.toml.d/50-case.toml
 systemctl stop claude-watchdog.service
 systemctl start claude-watchdog.socket
-expect_code 'no supervisor' 3 as agent vm-health-check
+expect_code 'no supervisor' 3 as agent vm-health-check --json
+expect 'and why' grep -q 'claude-watchdog check-config' "$CASE/command-output"
 wait_for 20 'systemctl is-failed --quiet claude-watchdog.service'
-sleep 3
-expect 'it was tried once for the one client' test "$(journalctl --quiet --no-pager --since="$CASE_SINCE" --output=cat \
-  -u claude-watchdog.service --grep 'Failed with result .exit-code' | wc -l)" -le 2
+wait_for 20 '[[ $(systemctl is-active claude-watchdog.socket) == inactive ]]'
+for _ in 1 2 3; do expect_code 'nor for the next ones' 3 as agent vm-health-check --json; done
+expect 'who are told where to look' grep -q 'systemctl status claude-watchdog' "$CASE/command-output"
+expect_is 'it was tried once for all of them' "$(tried)" 1
+expect_code 'root is told as ever' 1 systemctl restart claude-watchdog.service
+expect_is 'with the code of a configuration' "$(property ExecMainStatus)" 78
 rm /etc/claude-watchdog/config.toml.d/50-case.toml
-systemctl reset-failed claude-watchdog.service claude-watchdog.socket
 systemctl start claude-watchdog.service
 expect_code 'and all is well again' 0 as agent vm-health-check
+expect_is 'with the socket' "$(systemctl is-active claude-watchdog.socket)" active
+
+# Restarted, as by an upgrade, it is gone for a moment: who wants a limit meanwhile gets it.
+rm -f /tmp/case-enough
+as agent bash -c 'while [[ ! -e /tmp/case-enough ]]; do run-claude-limited 64M true; echo $?; done' \
+  >"$CASE/limits" 2>"$CASE/refusals" &
+clients=$!
+for _ in 1 2 3 4; do
+  count=$(wc -l <"$CASE/limits")
+  wait_for 30 "(( \$(wc -l <$CASE/limits) > $count ))"
+  systemctl restart claude-watchdog.service
+done
+touch /tmp/case-enough
+wait "$clients"
+figure limits "$(wc -l <"$CASE/limits")"
+expect_is 'none was refused' "$(sort -u "$CASE/limits") $(<"$CASE/refusals")" '0 '
 
 # Without the socket unit the service makes its own.
 systemctl mask --quiet --now claude-watchdog.socket

@@ -1,0 +1,63 @@
+//! An action is brought to its end, and told as it was, whatever is asked meanwhile.
+
+use claude_watchdog::model::status::{AgentLevel, StatusInfo};
+
+use super::world::{World, count};
+
+const GRACE: &str = "[act]\ngrace = \"10m\"\n";
+
+fn acting(status: &StatusInfo) -> bool {
+    status.agents.iter().any(|agent| agent.level == AgentLevel::Acting)
+}
+
+#[test]
+fn what_was_begun_goes_on_though_its_rule_is_gone() {
+    let world = World::new().file("config.toml", GRACE);
+    let daemon = world.daemon();
+    daemon.status();
+    let stop = daemon.stop();
+    daemon.status_when(acting);
+    world.write("config.toml", &format!("{GRACE}[rules.claude]\nenabled = false\n"));
+    daemon.client().reload().unwrap();
+    let status = daemon.status_when(|_| true);
+    assert!(acting(&status) && !stop.is_finished(), "it lives: {status:?}");
+    world.end_agent();
+    world.give_back();
+    let action = stop.join().unwrap().unwrap();
+    assert!(action.outcome.starts_with("ended, 240M freed"), "{action:?}");
+    daemon.status_when(|status| status.agents.is_empty());
+    let said = daemon.end();
+    assert_eq!((count(&said, "asked for its end"), count(&said, "240M freed")), (1, 1), "{said:?}");
+}
+
+#[test]
+fn an_agent_without_a_rule_is_let_go_when_its_action_is_over() {
+    let world = World::new().file("config.toml", "[act]\ngrace = \"0s\"\n");
+    let daemon = world.daemon();
+    daemon.status();
+    let stop = daemon.stop();
+    daemon.status_when(acting);
+    world.write("config.toml", "[rules.claude]\nenabled = false\n");
+    daemon.client().reload().unwrap();
+    assert_eq!(daemon.status_when(|_| true).agents.len(), 1);
+    world.fill_up();
+    let refused = stop.join().unwrap().unwrap_err().to_string();
+    assert!(refused.contains("outlived KILL"), "{refused}");
+    daemon.status_when(|status| status.agents.is_empty());
+}
+
+#[test]
+fn who_asks_while_it_ends_gets_the_same_answer() {
+    let world = World::new().file("config.toml", GRACE);
+    let daemon = world.daemon();
+    daemon.status();
+    let first = daemon.stop();
+    daemon.status_when(acting);
+    world.end_agent();
+    daemon.status_when(|status| status.agents.is_empty());
+    let second = daemon.stop();
+    daemon.status_when(|_| true);
+    assert!(!second.is_finished(), "{:?}", second.join());
+    world.give_back();
+    assert_eq!(second.join().unwrap().unwrap(), first.join().unwrap().unwrap());
+}
