@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Semaphore, oneshot};
 use super::start::Options;
 use crate::ipc::{Caller, Fault};
 use crate::model::{LimitInfo, LimitRequest, Pid, Uid};
-use crate::systemd::manager::Which;
+use crate::systemd::manager::{Knowledge, Which};
 use target::Target;
 
 /// Each has a thread and a connection to the bus; the service manager does one after the other anyway.
@@ -36,6 +36,7 @@ struct Tools {
     proc: PathBuf,
     cgroup: PathBuf,
     which: Which,
+    knowledge: Arc<Knowledge>,
     /// Between what a scope has and what it gets nobody else may tighten it, or the later one widens it again.
     turn: Arc<Mutex<()>>,
 }
@@ -70,7 +71,7 @@ impl Limiter {
 impl Tools {
     fn new(proc: PathBuf, cgroup: PathBuf, uid: Uid) -> Self {
         let which = if uid == Uid::ROOT { Which::System } else { Which::User };
-        Self { proc, cgroup, which, turn: Arc::default() }
+        Self { proc, cgroup, which, knowledge: Arc::default(), turn: Arc::default() }
     }
 
     fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {

@@ -12,7 +12,7 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::proc::read_file;
 use super::stat::Stat;
-use crate::model::ProcessKey;
+use crate::model::{Pid, ProcessKey};
 
 /// What became of one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,13 @@ impl Sent {
             Err(e) => Self::Refused(e),
         }
     }
+}
+
+/// The process that has this pid now, pinned; `None` where there is none, or the kernel cannot. Whose it is has to be
+/// looked at afterwards.
+#[must_use]
+pub fn pin(pid: Pid) -> Option<OwnedFd> {
+    pidfd_open(rustix::process::Pid::from_raw(pid.get())?, PidfdFlags::empty()).ok()
 }
 
 /// Opens the real `/proc`. In that of another pid namespace (`unshare --pid` without `--mount-proc`) the same number is

@@ -2,16 +2,21 @@
 
 mod bus;
 mod error;
+mod private;
 
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use zbus::Variant;
 use zbus::connection::Builder;
 use zbus::export::ordered_stream::OrderedStreamExt;
+use zbus::proxy::CacheProperties;
+use zbus::{Connection, Fd, MatchRule, MessageStream, ObjectPath, OwnedObjectPath, Variant};
 
 use crate::model::{Bytes, Pid};
-use bus::{JobRemovedStream, ManagerProxy, SliceProxy};
+use bus::{ManagerProxy, SliceProxy};
 pub use error::ManagerError;
+use private::Private;
 
 /// So long a single call may take, and a job. Fifty scopes at once took 21 s in all in an emulated guest, four at a time.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,7 +34,7 @@ pub enum Which {
 }
 
 /// A scope that is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Scope {
     /// Its name, ending in `.scope`.
     pub name: String,
@@ -39,54 +44,98 @@ pub struct Scope {
     pub description: String,
     /// The process that it begins with.
     pub pid: Pid,
+    /// The same, pinned; `None` where the kernel has no pidfd.
+    pub pidfd: Option<OwnedFd>,
     /// `MemoryMax=`.
     pub memory_max: Bytes,
     /// `MemorySwapMax=`.
     pub swap_max: Bytes,
 }
 
+/// Properties of a scope that not every manager knows; what it is found not to know is not said again.
+#[derive(Debug)]
+pub struct Knowledge {
+    /// `PIDFDs=`, from systemd 255: a process that is pinned, where a pid may have become another's.
+    pidfds: AtomicBool,
+    /// `OOMPolicy=`, which scopes have from systemd 253; before, one child's OOM ends nothing but the child.
+    policy: AtomicBool,
+}
+
+impl Default for Knowledge {
+    fn default() -> Self {
+        Self { pidfds: AtomicBool::new(true), policy: AtomicBool::new(true) }
+    }
+}
+
+impl Knowledge {
+    /// Takes in that a property is unknown, where `pidfds` says whether that was among them; whether there is one to do
+    /// without. The manager looks at them in our order and refuses the first that it does not know.
+    fn lessen(&self, pidfds: bool) -> bool {
+        if pidfds {
+            self.pidfds.store(false, Ordering::Relaxed);
+            return true;
+        }
+        self.policy.swap(false, Ordering::Relaxed)
+    }
+}
+
 /// A connection to a manager.
 pub struct Manager {
-    connection: zbus::Connection,
+    connection: Connection,
     proxy: ManagerProxy<'static>,
-    jobs: JobRemovedStream,
 }
 
 impl Manager {
-    /// Connects, and listens for the ends of jobs before there is any.
+    /// Connects.
     ///
     /// # Errors
-    /// Where there is no bus, or nobody who manages units on it.
+    /// Where nobody manages units.
     pub async fn connect(which: Which) -> Result<Self, ManagerError> {
-        let builder = match which {
-            Which::System => Builder::system(),
-            Which::User => Builder::session(),
-        };
         let absent = |source| ManagerError::Absent { source };
-        let connection = builder.method_timeout(PATIENCE).build().await.map_err(absent)?;
-        let proxy = ManagerProxy::new(&connection).await.map_err(absent)?;
-        // Signals go to subscribers only (org.freedesktop.systemd1(5)).
-        proxy.subscribe().await.map_err(absent)?;
-        let jobs = proxy.receive_job_removed().await.map_err(absent)?;
-        Ok(Self { connection, proxy, jobs })
+        let private = private::path(which).and_then(|path| Private::open(&path).ok());
+        let direct = match private {
+            Some(socket) => Builder::socket(socket).p2p().method_timeout(PATIENCE).build().await.ok(),
+            None => None,
+        };
+        let bus = match which {
+            Which::System => Builder::system,
+            Which::User => Builder::session,
+        };
+        let connection = match direct {
+            Some(direct) => direct,
+            None => bus().method_timeout(PATIENCE).build().await.map_err(absent)?,
+        };
+        let proxy = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No);
+        let proxy = proxy.build().await.map_err(absent)?;
+        Ok(Self { connection, proxy })
     }
 
     /// Starts a scope, and comes back when its process is in it.
     ///
     /// # Errors
     /// [`ManagerError::Exists`] where a scope of that name is there already; others where it is refused or fails.
-    pub async fn start(&mut self, scope: &Scope) -> Result<(), ManagerError> {
-        let started = match self.start_unit(scope, true).await {
-            // Scopes have had an OOMPolicy since systemd 253; before, one child's OOM ends nothing but the child.
-            Err(error) if error::is_unknown_property(&error) => self.start_unit(scope, false).await,
-            started => started,
+    pub async fn start(&self, scope: &Scope, knowledge: &Knowledge) -> Result<(), ManagerError> {
+        let of = |source| ManagerError::of(&scope.name, source);
+        // Before there is any. Who asked for a job is told of its end without a subscription (`bus_foreach_bus` of
+        // systemd's dbus.c).
+        let mut ends = self.ends_of_jobs().await.map_err(of)?;
+        let job = loop {
+            let pidfd = scope.pidfd.as_ref().filter(|_| knowledge.pidfds.load(Ordering::Relaxed));
+            let policy = knowledge.policy.load(Ordering::Relaxed);
+            match self.start_unit(scope, pidfd, policy).await {
+                Err(error) if error::is_unknown_property(&error) && knowledge.lessen(pidfd.is_some()) => {}
+                started => break started.map_err(of)?,
+            }
         };
-        let job = started.map_err(|source| ManagerError::of(&scope.name, source))?;
         let ended = async {
-            while let Some(signal) = self.jobs.next().await {
-                let Ok(removed) = signal.args() else { continue };
-                if removed.job.as_str() == job.as_str() {
-                    return removed.result.to_owned();
+            while let Some(message) = ends.next().await {
+                let Ok(message) = message else { break };
+                let body = message.body();
+                let Ok((_, path, _, result)) = body.deserialize::<(u32, ObjectPath<'_>, &str, &str)>() else {
+                    continue;
+                };
+                if path == job.as_ref() {
+                    return result.to_owned();
                 }
             }
             "disconnected".to_owned()
@@ -98,21 +147,39 @@ impl Manager {
         }
     }
 
-    async fn start_unit(&self, scope: &Scope, policy: bool) -> zbus::Result<zbus::OwnedObjectPath> {
-        let pid = u32::try_from(scope.pid.get()).unwrap_or_default();
-        let mut properties = vec![
-            ("Description", Variant::from(scope.description.as_str())),
-            ("Slice", Variant::from(scope.slice.as_str())),
-            ("PIDs", Variant::from(vec![pid])),
-            ("MemoryAccounting", Variant::from(true)),
-            ("MemoryMax", Variant::from(scope.memory_max.get())),
-            ("MemorySwapMax", Variant::from(scope.swap_max.get())),
-            ("CollectMode", Variant::from("inactive-or-failed")),
-        ];
+    async fn ends_of_jobs(&self) -> zbus::Result<MessageStream> {
+        let proxy = self.proxy.inner();
+        let rule = MatchRule::builder().msg_type(zbus::message::Type::Signal).sender(proxy.destination());
+        let rule = rule.path(proxy.path()).interface(proxy.interface()).member("JobRemoved").build()?;
+        MessageStream::for_match_rule(rule, &self.connection, None).await
+    }
+
+    async fn start_unit(
+        &self,
+        scope: &Scope,
+        pidfd: Option<&OwnedFd>,
+        policy: bool,
+    ) -> zbus::Result<OwnedObjectPath> {
+        let mut properties = Vec::with_capacity(8);
+        match pidfd {
+            Some(pidfd) => properties.push(("PIDFDs", Variant::from(vec![Fd::from(pidfd)]))),
+            None => {
+                let pid = u32::try_from(scope.pid.get()).unwrap_or_default();
+                properties.push(("PIDs", Variant::from(vec![pid])));
+            }
+        }
         if policy {
             // With the default (`stop`) one child's OOM ends the whole scope.
             properties.push(("OOMPolicy", Variant::from("continue")));
         }
+        properties.extend([
+            ("Description", Variant::from(scope.description.as_str())),
+            ("Slice", Variant::from(scope.slice.as_str())),
+            ("MemoryAccounting", Variant::from(true)),
+            ("MemoryMax", Variant::from(scope.memory_max.get())),
+            ("MemorySwapMax", Variant::from(scope.swap_max.get())),
+            ("CollectMode", Variant::from("inactive-or-failed")),
+        ]);
         self.proxy.start_transient_unit(&scope.name, "fail", &properties, &[]).await
     }
 

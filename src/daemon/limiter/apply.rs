@@ -21,7 +21,7 @@ impl Tools {
         let wish = Wish { limit: request.limit, swap: request.swap };
         let cgroups =
             Cgroups::open(&self.cgroup).ok_or_else(|| refused("there is no cgroup v2 in this guest"))?;
-        let mut manager = Manager::connect(self.which).await.map_err(refused)?;
+        let manager = Manager::connect(self.which).await.map_err(refused)?;
         let cap = self.cap(&manager, &cgroups).await?;
         let mut notes = Vec::new();
         if wish.limit > cap {
@@ -42,7 +42,7 @@ impl Tools {
                 let Plan::Start(shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
                     return Err(refused("there is no scope that it could stay in"));
                 };
-                (start(&mut manager, &name, target, shape).await?, shape)
+                (self.start(&manager, &name, target, shape).await?, shape)
             }
         };
         self.verify(&cgroups, target, &scope, shape)?;
@@ -71,6 +71,31 @@ impl Tools {
         let scope = limit::any_scope_of(&Details::of(&self.proc).cgroup(pid)?)?;
         // Who is in a scope of their own manager may leave it as they like: it is none for the system's.
         (self.which == Which::User || limit::scope_of(&scope).is_some()).then_some(scope)
+    }
+
+    async fn start(
+        &self,
+        manager: &Manager,
+        name: &Name,
+        target: &Target,
+        shape: Shape,
+    ) -> Result<String, Fault> {
+        for again in [false, true] {
+            let scope = Scope {
+                name: limit::scope_name(name, target.key, again),
+                slice: SLICE.to_owned(),
+                description: format!("{name} of user {}, limited to {}", target.uid, shape.max),
+                pid: target.key.pid,
+                pidfd: target.pidfd.as_ref().and_then(|pidfd| pidfd.try_clone().ok()),
+                memory_max: shape.max,
+                swap_max: shape.swap,
+            };
+            match manager.start(&scope, &self.knowledge).await {
+                Err(ManagerError::Exists { .. }) if !again => {}
+                started => return started.map(|()| scope.name).map_err(refused),
+            }
+        }
+        Err(refused("its scope is there already"))
     }
 
     async fn tighten(
@@ -143,22 +168,4 @@ impl Tools {
 /// The name of the scope with that cgroup.
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-async fn start(manager: &mut Manager, name: &Name, target: &Target, shape: Shape) -> Result<String, Fault> {
-    for again in [false, true] {
-        let scope = Scope {
-            name: limit::scope_name(name, target.key, again),
-            slice: SLICE.to_owned(),
-            description: format!("{name} of user {}, limited to {}", target.uid, shape.max),
-            pid: target.key.pid,
-            memory_max: shape.max,
-            swap_max: shape.swap,
-        };
-        match manager.start(&scope).await {
-            Err(ManagerError::Exists { .. }) if !again => {}
-            started => return started.map(|()| scope.name).map_err(refused),
-        }
-    }
-    Err(refused("its scope is there already"))
 }

@@ -1,9 +1,11 @@
 //! Who is to be limited, and that it is still who it was.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::ipc::{Caller, Fault};
 use crate::linux::details::Details;
+use crate::linux::pidfd;
 use crate::linux::proc::Proc;
 use crate::model::{Pid, ProcessKey, Uid};
 
@@ -13,6 +15,8 @@ use super::refused;
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) key: ProcessKey,
+    /// The process, pinned, where the kernel can.
+    pub(super) pidfd: Option<OwnedFd>,
     pub(super) uid: Uid,
     pub(super) name: String,
 }
@@ -36,7 +40,7 @@ impl Target {
             return Err(Fault::PermissionDenied {});
         }
         let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
-        let target = Self { key: stat.key, uid: credentials.uid, name };
+        let target = Self { key: stat.key, pidfd: pidfd::pin(pid), uid: credentials.uid, name };
         // Between one file and the next the pid may have become another's.
         if target.is_same(proc) { Ok(target) } else { Err(gone()) }
     }

@@ -1,7 +1,7 @@
 //! What we use of `org.freedesktop.systemd1(5)`.
 
 use zbus::proxy;
-use zbus::{ObjectPath, OwnedObjectPath, Variant};
+use zbus::{OwnedObjectPath, Variant};
 
 /// A unit of its own among the transient ones; we never have any.
 type Auxiliary<'a> = (&'a str, Vec<(&'a str, Variant<'a>)>);
@@ -12,8 +12,6 @@ type Auxiliary<'a> = (&'a str, Vec<(&'a str, Variant<'a>)>);
     default_path = "/org/freedesktop/systemd1"
 )]
 pub(super) trait Manager {
-    fn subscribe(&self) -> zbus::Result<()>;
-
     fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
 
     fn start_transient_unit(
@@ -30,9 +28,6 @@ pub(super) trait Manager {
         runtime: bool,
         properties: &[(&str, Variant<'_>)],
     ) -> zbus::Result<()>;
-
-    #[zbus(signal)]
-    fn job_removed(&self, id: u32, job: ObjectPath<'_>, unit: &str, result: &str) -> zbus::Result<()>;
 }
 
 #[proxy(interface = "org.freedesktop.systemd1.Slice", default_service = "org.freedesktop.systemd1")]

@@ -36,15 +36,14 @@ pub enum ManagerError {
 impl ManagerError {
     pub(super) fn of(unit: &str, source: zbus::Error) -> Self {
         let unit = unit.to_owned();
-        match name(&source) {
-            Some("org.freedesktop.systemd1.UnitExists") => Self::Exists { unit },
-            Some(_) => {
-                let zbus::Error::MethodError(_, text, _) = source else {
-                    return Self::Refused { unit, reason: source.to_string() };
-                };
+        match source {
+            zbus::Error::MethodError(name, ..) if name.as_str() == "org.freedesktop.systemd1.UnitExists" => {
+                Self::Exists { unit }
+            }
+            zbus::Error::MethodError(_, text, _) => {
                 Self::Refused { unit, reason: text.unwrap_or_else(|| "it says not why".to_owned()) }
             }
-            None => Self::Refused { unit, reason: source.to_string() },
+            other => Self::Refused { unit, reason: other.to_string() },
         }
     }
 }
@@ -52,12 +51,5 @@ impl ManagerError {
 /// Whether one of the properties is none that the manager knows for such a unit.
 pub(super) fn is_unknown_property(error: &zbus::Error) -> bool {
     // `bus_unit_set_properties` of systemd's dbus-unit.c: "Cannot set property …, or unknown property."
-    name(error) == Some("org.freedesktop.DBus.Error.PropertyReadOnly")
-}
-
-fn name(error: &zbus::Error) -> Option<&str> {
-    match error {
-        zbus::Error::MethodError(name, _, _) => Some(name.as_str()),
-        _ => None,
-    }
+    matches!(error, zbus::Error::FDO(error) if matches!(**error, zbus::fdo::Error::PropertyReadOnly(_)))
 }

@@ -1,0 +1,168 @@
+//! The manager's own socket, which `systemctl` and `systemd-run` use: no bus in between, so a call is one round trip.
+//!
+//! systemd(1) calls it internal, so whoever finds it shut, or different, takes the bus.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
+    SocketType, connect, sendmsg, socket_with,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
+use zbus::export::async_trait::async_trait;
+
+use super::Which;
+
+/// The field of a message's header that names who sent it, as the manager fills it in (`bus_on_connection` of systemd's
+/// dbus.c): a name that is no unique one, which zbus takes for a broken message.
+const SENDER: &[u8] = b"\x07\x01s\0";
+const NAME: &[u8] = b"org.freedesktop.systemd1";
+
+/// Where it is; `None`: a user without a runtime directory.
+pub(super) fn path(which: Which) -> Option<PathBuf> {
+    match which {
+        Which::System => Some(PathBuf::from("/run/systemd/private")),
+        Which::User => {
+            let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|runtime| !runtime.is_empty())?;
+            Some(Path::new(&runtime).join("systemd/private"))
+        }
+    }
+}
+
+/// A connection to it, before anything was said.
+#[derive(Debug)]
+pub(super) struct Private(UnixStream);
+
+impl Private {
+    /// Connects, within a tokio runtime.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // Without waiting: where the manager accepts nobody the bus is tried.
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        connect(&socket, &SocketAddrUnix::new(path)?)?;
+        UnixStream::from_std(socket.into()).map(Self)
+    }
+}
+
+impl Socket for Private {
+    type ReadHalf = Reader;
+    type WriteHalf = Writer;
+
+    fn split(self) -> Split<Reader, Writer> {
+        let (read, write) = self.0.into_split();
+        Split::new(Reader { socket: read, names: Names::new() }, Writer(write))
+    }
+}
+
+/// What the manager says.
+#[derive(Debug)]
+pub(super) struct Reader {
+    socket: OwnedReadHalf,
+    names: Names,
+}
+
+#[async_trait]
+impl ReadHalf for Reader {
+    async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        let read = self.socket.read(buffer).await?;
+        self.names.make_unique(buffer.get_mut(..read).unwrap_or_default());
+        // It sends no descriptors in answer to what we ask.
+        Ok((read, Vec::new()))
+    }
+
+    fn can_pass_unix_fd(&self) -> bool {
+        true
+    }
+}
+
+/// What it is told.
+#[derive(Debug)]
+pub(super) struct Writer(OwnedWriteHalf);
+
+#[async_trait]
+impl WriteHalf for Writer {
+    async fn sendmsg(&mut self, buffer: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        let socket: &UnixStream = self.0.as_ref();
+        let send = || {
+            let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            Ok(sendmsg(socket, &[io::IoSlice::new(buffer)], &mut control, SendFlags::NOSIGNAL)?)
+        };
+        socket.async_io(Interest::WRITABLE, send).await
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.0.shutdown().await
+    }
+
+    fn can_pass_unix_fd(&self) -> bool {
+        true
+    }
+}
+
+/// Makes the manager's name look like a unique one of the same length, wherever a read happens to be cut.
+#[derive(Debug)]
+struct Names {
+    /// What stands before and in a name.
+    wanted: Vec<u8>,
+    /// How much of that was seen last.
+    seen: usize,
+}
+
+impl Names {
+    fn new() -> Self {
+        // Both run on the same machine, so the length is in its order.
+        let length = u32::try_from(NAME.len()).unwrap_or_default().to_ne_bytes();
+        Self { wanted: [SENDER, &length, NAME.get(..1).unwrap_or_default()].concat(), seen: 0 }
+    }
+
+    fn make_unique(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            if self.wanted.get(self.seen) != Some(byte) {
+                // What is wanted begins with a byte that is not in it again.
+                self.seen = 0;
+            }
+            self.seen += usize::from(self.wanted.get(self.seen) == Some(byte));
+            if self.seen == self.wanted.len() {
+                *byte = b':';
+                self.seen = 0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_looks_unique_wherever_its_message_is_cut() {
+        let length = u32::try_from(NAME.len()).unwrap().to_ne_bytes();
+        let whole = [b"l\x07\x07\x01s".as_slice(), b"\0", &length, NAME, b"\0\x07\x01g\0"].concat();
+        let told =
+            [b"l\x07\x07\x01s".as_slice(), b"\0", &length, b":rg.freedesktop.systemd1\0\x07\x01g\0"].concat();
+        for cut in 0..=whole.len() {
+            let mut bytes = whole.clone();
+            let (first, second) = bytes.split_at_mut(cut);
+            let mut names = Names::new();
+            names.make_unique(first);
+            names.make_unique(second);
+            assert_eq!(bytes, told, "cut at {cut}");
+        }
+        assert!(zbus::names::UniqueName::try_from(":rg.freedesktop.systemd1").is_ok());
+    }
+
+    #[test]
+    fn a_user_without_a_runtime_directory_has_none() {
+        assert_eq!(path(Which::System).unwrap(), Path::new("/run/systemd/private"));
+        assert!(Private::open(Path::new("/nowhere/private")).is_err());
+    }
+}
