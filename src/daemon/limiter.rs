@@ -1,6 +1,8 @@
 //! Limits for those who ask for one, on threads aside: a bus is nowhere near the loop.
 
 mod apply;
+mod direct;
+mod maker;
 mod target;
 
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use tokio::sync::{Mutex, Semaphore, oneshot};
 use super::start::Options;
 use crate::ipc::{Caller, Fault};
 use crate::model::{LimitInfo, LimitRequest, Pid, Uid};
+use crate::systemd;
 use crate::systemd::manager::{Knowledge, Which};
 use target::Target;
 
@@ -30,12 +33,22 @@ pub(super) struct Limiter {
     uid: Uid,
 }
 
+/// What makes the cgroups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    Manager(Which),
+    /// Nobody but us: systemd does not run.
+    Direct,
+}
+
 /// What a thread needs.
 #[derive(Clone, Debug)]
 struct Tools {
     proc: PathBuf,
     cgroup: PathBuf,
-    which: Which,
+    means: Means,
+    /// Whom we run as.
+    uid: Uid,
     knowledge: Arc<Knowledge>,
     /// Between what a scope has and what it gets nobody else may tighten it, or the later one widens it again.
     turn: Arc<Mutex<()>>,
@@ -70,8 +83,12 @@ impl Limiter {
 
 impl Tools {
     fn new(proc: PathBuf, cgroup: PathBuf, uid: Uid) -> Self {
-        let which = if uid == Uid::ROOT { Which::System } else { Which::User };
-        Self { proc, cgroup, which, knowledge: Arc::default(), turn: Arc::default() }
+        let means = match uid {
+            _ if !systemd::is_booted() => Means::Direct,
+            Uid::ROOT => Means::Manager(Which::System),
+            _ => Means::Manager(Which::User),
+        };
+        Self { proc, cgroup, means, uid, knowledge: Arc::default(), turn: Arc::default() }
     }
 
     fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
@@ -83,6 +100,7 @@ impl Tools {
 }
 
 /// The same for ourselves and without a supervisor, by whichever manager there is: the system's for root, else the user's.
+/// Where systemd does not run, by what we may change of the cgroup tree.
 ///
 /// # Errors
 /// As over the socket.

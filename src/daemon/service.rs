@@ -22,6 +22,10 @@ use crate::model::history::HistoryInfo;
 use crate::model::status::{ActionInfo, StatusInfo};
 use crate::model::{AgentRef, EventLog, Explanation, LimitInfo, LimitRequest, Pid, Uid};
 
+/// What is limited becomes its command only when it is told so, 0.1 s later in an emulated guest. A look before that costs
+/// it time and sees nothing yet.
+const UNTIL_IT_RUNS: Duration = Duration::from_millis(200);
+
 /// What the server asks, joined from those who know.
 pub(super) struct Service {
     pub(super) updates: watch::Receiver<Arc<StatusInfo>>,
@@ -117,7 +121,11 @@ impl ipc::Service for Service {
                     format!("{} is limited to {limit}, {swap} of swap, in {scope}", who(by)),
                 );
                 // It may be another one's now, and nothing else would tell that soon.
-                self.requests.ring();
+                let requests = self.requests.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(UNTIL_IT_RUNS).await;
+                    requests.ring();
+                });
             }
             Err(Fault::PermissionDenied {}) => {
                 let whom =

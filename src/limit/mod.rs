@@ -2,6 +2,7 @@
 
 mod brake;
 mod error;
+mod ground;
 mod name;
 mod place;
 mod plan;
@@ -9,6 +10,7 @@ mod shape;
 
 pub use brake::{Acting, Brake, Held, Order};
 pub use error::LimitError;
+pub use ground::{Ground, Level, ground};
 pub use name::Name;
 pub use place::{SLICE, any_scope_of, is_scope, root_of, scope_name, scope_of};
 pub use plan::{Inside, Plan, plan};

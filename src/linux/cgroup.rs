@@ -97,6 +97,10 @@ impl Cgroups {
         })
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn folder(&self, path: &Path) -> Option<PathBuf> {
         below(path).map(|below| self.root.join(below))
     }

@@ -48,6 +48,12 @@ impl Details {
         cgroup::path_of(&self.file(pid, "cgroup")?)
     }
 
+    /// Our own.
+    #[must_use]
+    pub fn own_cgroup(&self) -> Option<PathBuf> {
+        cgroup::path_of(&fs::read(self.root.join("self/cgroup")).ok()?)
+    }
+
     /// What it holds and shares, from `smaps_rollup`; `None` where the kernel refuses or is too old. May block.
     #[must_use]
     pub fn rollup(&self, pid: Pid, swap: Bytes) -> Option<Rollup> {

@@ -24,6 +24,7 @@ pub mod rollup;
 pub mod slow;
 pub mod stat;
 pub mod status;
+pub mod subtree;
 pub mod surroundings;
 pub mod swap;
 pub mod vmstat;

@@ -8,6 +8,7 @@ use super::comeback::Comeback;
 use crate::daemon::limit_alone;
 use crate::ipc::{Client, ClientError, Fault, paths};
 use crate::model::{LimitInfo, LimitRequest};
+use crate::systemd;
 
 /// So long it is tried again while the supervisor is busy: it takes 16 connections of one user at a time.
 const BUSY: Duration = Duration::from_secs(30);
@@ -22,16 +23,21 @@ pub(super) enum Unlimited {
     #[error("{0}")]
     Refused(Fault),
     /// Nobody can.
-    #[error(
-        "no supervisor answers, and without one: {alone}; start it with `systemctl start claude-watchdog`, or see \
-         `systemctl status claude-watchdog`"
-    )]
+#[error("no supervisor answers, and without one: {alone}{}", advice())]
     Nobody {
         /// What became of it without a supervisor.
         alone: Fault,
     },
     #[error(transparent)]
     Client(ClientError),
+}
+
+/// What else there is to do; where systemd does not run, a supervisor could do no more.
+fn advice() -> &'static str {
+    if !systemd::is_booted() {
+        return "";
+    }
+    "; start it with `systemctl start claude-watchdog`, or see `systemctl status claude-watchdog`"
 }
 
 /// Has this process limited.

@@ -1,16 +1,15 @@
 //! A limit, applied and then read back from the kernel.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::maker::{Maker, name_of, scope_of};
 use super::target::Target;
 use super::{Tools, refused};
 use crate::ipc::Fault;
-use crate::limit::{self, Inside, Name, Plan, SLICE, Shape, Wish};
+use crate::limit::{self, Inside, Name, Plan, Shape, Wish};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::details::Details;
-use crate::linux::proc::Proc;
 use crate::model::{Bytes, LimitInfo, LimitRequest, Pid, Uid};
-use crate::systemd::manager::{Manager, ManagerError, Scope, Which};
 
 impl Tools {
     pub(super) async fn apply(&self, request: &LimitRequest, target: &Target) -> Result<LimitInfo, Fault> {
@@ -21,8 +20,8 @@ impl Tools {
         let wish = Wish { limit: request.limit, swap: request.swap };
         let cgroups =
             Cgroups::open(&self.cgroup).ok_or_else(|| refused("there is no cgroup v2 in this guest"))?;
-        let manager = Manager::connect(self.which).await.map_err(refused)?;
-        let cap = self.cap(&manager, &cgroups).await?;
+        let maker = Maker::find(self, &cgroups, target).await?;
+        let cap = maker.cap(&cgroups).await?;
         let mut notes = Vec::new();
         if wish.limit > cap {
             notes.push(format!(
@@ -30,10 +29,10 @@ impl Tools {
                 wish.limit
             ));
         }
-        let inside = self.scope_of(target.key.pid);
+        let inside = scope_of(&self.proc, self.means, target.key.pid);
         let (scope, shape) = match inside {
             Some(path) => {
-                let shape = self.tighten(&manager, &cgroups, wish, cap, &path, target).await?;
+                let shape = self.tighten(&maker, &cgroups, wish, cap, &path, target).await?;
                 let scope = name_of(&path);
                 notes.push(format!("it stays in {scope}, with the limit of that: {}", shape.max));
                 (scope, shape)
@@ -42,65 +41,16 @@ impl Tools {
                 let Plan::Start(shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
                     return Err(refused("there is no scope that it could stay in"));
                 };
-                (self.start(&manager, &name, target, shape).await?, shape)
+                (maker.start(&name, target, shape).await?, shape)
             }
         };
         self.verify(&cgroups, target, &scope, shape)?;
         Ok(LimitInfo { scope, limit: shape.max, swap: shape.swap, notes })
     }
 
-    /// What all limited agents together may have: what somebody has set, else ours, which is then in force.
-    async fn cap(&self, manager: &Manager, cgroups: &Cgroups) -> Result<Bytes, Fault> {
-        // The kernel's word first: a round trip to the bus less for all but the first.
-        let slice = Path::new("/").join(SLICE);
-        let set = cgroups.confines(&slice).and_then(|confines| confines.max);
-        if let Some(max) = set.filter(|_| self.which == Which::System) {
-            return Ok(max);
-        }
-        if let Some(max) = manager.memory_max(SLICE).await.map_err(refused)? {
-            return Ok(max);
-        }
-        let guest = Proc::open(&self.proc).and_then(|proc| proc.guest()).map_err(refused)?;
-        let cap = limit::cap(guest.mem_total);
-        manager.set_memory(SLICE, cap, None).await.map_err(refused)?;
-        Ok(cap)
-    }
-
-    /// The limited scope that a process is in.
-    fn scope_of(&self, pid: Pid) -> Option<PathBuf> {
-        let scope = limit::any_scope_of(&Details::of(&self.proc).cgroup(pid)?)?;
-        // Who is in a scope of their own manager may leave it as they like: it is none for the system's.
-        (self.which == Which::User || limit::scope_of(&scope).is_some()).then_some(scope)
-    }
-
-    async fn start(
-        &self,
-        manager: &Manager,
-        name: &Name,
-        target: &Target,
-        shape: Shape,
-    ) -> Result<String, Fault> {
-        for again in [false, true] {
-            let scope = Scope {
-                name: limit::scope_name(name, target.key, again),
-                slice: SLICE.to_owned(),
-                description: format!("{name} of user {}, limited to {}", target.uid, shape.max),
-                pid: target.key.pid,
-                pidfd: target.pidfd.as_ref().and_then(|pidfd| pidfd.try_clone().ok()),
-                memory_max: shape.max,
-                swap_max: shape.swap,
-            };
-            match manager.start(&scope, &self.knowledge).await {
-                Err(ManagerError::Exists { .. }) if !again => {}
-                started => return started.map(|()| scope.name).map_err(refused),
-            }
-        }
-        Err(refused("its scope is there already"))
-    }
-
     async fn tighten(
         &self,
-        manager: &Manager,
+        maker: &Maker<'_>,
         cgroups: &Cgroups,
         wish: Wish,
         cap: Bytes,
@@ -110,9 +60,8 @@ impl Tools {
         let _turn = self.turn.lock().await;
         let gone = || Fault::NoSuchProcess { pid: target.key.pid };
         let confines = cgroups.confines(path).ok_or_else(gone)?;
-        let scope = name_of(path);
         let inside = Inside {
-            scope: scope.clone(),
+            scope: name_of(path),
             max: confines.max,
             swap: confines.swap,
             held: cgroups.memory(path).map(|memory| memory.charge.total()).unwrap_or_default(),
@@ -121,7 +70,7 @@ impl Tools {
             Plan::Keep(shape) => Ok(shape),
             Plan::Start(shape) | Plan::Tighten(shape) => {
                 self.allow(cgroups, path, target.uid)?;
-                manager.set_memory(&scope, shape.max, Some(shape.swap)).await.map_err(refused)?;
+                maker.tighten(path, shape).await?;
                 Ok(shape)
             }
         }
@@ -141,7 +90,7 @@ impl Tools {
         if !target.is_same(&self.proc) {
             return Err(Fault::NoSuchProcess { pid });
         }
-        let Some(path) = self.scope_of(pid).filter(|path| name_of(path) == scope) else {
+        let Some(path) = scope_of(&self.proc, self.means, pid).filter(|path| name_of(path) == scope) else {
             let place = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
             return Err(refused(format_args!("the process is not in {scope} but in {}", place.display())));
         };
@@ -163,9 +112,4 @@ impl Tools {
         }
         Ok(())
     }
-}
-
-/// The name of the scope with that cgroup.
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

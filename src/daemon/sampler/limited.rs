@@ -1,13 +1,15 @@
 //! What was started under a limit: an agent, whatever it runs.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::limit::{self, SLICE};
 use crate::linux::cgroup::Cgroups;
+use crate::linux::details::Details;
 use crate::model::rule::LIMITED;
 use crate::model::{Pid, Recognised, Role};
+use crate::systemd;
 
 /// Our own program, which is limited for a moment before it becomes the command.
 const OURSELVES: &str = "claude-watchdog";
@@ -16,23 +18,32 @@ const OURSELVES: &str = "claude-watchdog";
 #[derive(Debug)]
 pub(super) struct Limited {
     cgroups: Option<Cgroups>,
+    slices: Vec<PathBuf>,
     roots: HashSet<Pid>,
     rule: Arc<Recognised>,
 }
 
 impl Limited {
-    pub(super) fn new(cgroup: &Path) -> Self {
+    /// Of the tree at `cgroup`: those in its root, and where systemd does not run also those anywhere above us.
+    pub(super) fn new(proc: &Path, cgroup: &Path) -> Self {
         let rule = Recognised { rule: LIMITED.to_owned(), role: Role::Agent, resume: None };
-        Self { cgroups: Cgroups::open(cgroup), roots: HashSet::new(), rule: Arc::new(rule) }
+        let own = if systemd::is_booted() { None } else { Details::of(proc).own_cgroup() };
+        let above = own.as_deref().unwrap_or(Path::new("/")).ancestors();
+        Self {
+            cgroups: Cgroups::open(cgroup),
+            slices: above.map(|path| path.join(SLICE)).collect(),
+            roots: HashSet::new(),
+            rule: Arc::new(rule),
+        }
     }
 
     /// Looks again; whether it is no longer the same.
     pub(super) fn look(&mut self) -> bool {
         let Some(cgroups) = &self.cgroups else { return false };
-        let scopes = cgroups.below(&Path::new("/").join(SLICE));
+        let scopes = self.slices.iter().flat_map(|slice| cgroups.below(slice));
         let root =
             |(scope, pids): (String, Vec<Pid>)| limit::root_of(&scope).filter(|pid| pids.contains(pid));
-        let roots = scopes.into_iter().filter_map(root).collect();
+        let roots = scopes.filter_map(root).collect();
         let changed = roots != self.roots;
         self.roots = roots;
         changed

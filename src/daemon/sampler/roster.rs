@@ -76,7 +76,7 @@ impl Roster {
             members: HashSet::new(),
             rules,
             slow: SlowReader::open(proc, agents::VARIABLES)?,
-            limited: Limited::new(cgroup),
+            limited: Limited::new(proc, cgroup),
             newest: Newest::open(proc),
             last: [None, None],
             swept: None,
