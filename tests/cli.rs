@@ -451,12 +451,10 @@ fn a_trace_that_is_none_is_refused_with_its_place() {
     );
 }
 
-/// A command under a limit, where nobody can give one.
+/// A command under a limit, where nobody gives one: whoever names a socket is limited over that or not at all.
 fn limited(arguments: &[&str]) -> Output {
-    let nowhere = "unix:path=/nowhere";
-    let mut command = called("run-claude-limited", arguments);
-    command.env("CLAUDE_WATCHDOG_SOCKET", "/nowhere/socket").env("DBUS_SYSTEM_BUS_ADDRESS", nowhere);
-    command.env("DBUS_SESSION_BUS_ADDRESS", nowhere).output().unwrap()
+    let nowhere = ["--socket", "/nowhere/socket"];
+    called("run-claude-limited", &[&nowhere, arguments].concat()).output().unwrap()
 }
 
 #[test]

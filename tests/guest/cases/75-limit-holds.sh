@@ -37,6 +37,12 @@ expect_like 'cut to the cap' "$(<"$CASE/where")" " $cap "
 expect_is 'in one line' "$(wc -l <"$CASE/said")" 1
 expect_like 'that says so' "$(<"$CASE/said")" 'counts'
 
+# The manager's own socket is enough.
+afterwards 'test ! -e /run/dbus/aside || mv /run/dbus/aside /run/dbus/system_bus_socket'
+mv /run/dbus/system_bus_socket /run/dbus/aside
+expect_like 'without the bus of the system' "$(run-claude-limited 300M case-where)" "$like"
+mv /run/dbus/aside /run/dbus/system_bus_socket
+
 # Exit codes.
 expect_code 'its own' 7 as agent run-claude-limited 300M sh -c 'exit 7'
 code=0; as agent run-claude-limited 300M sh -c 'kill -TERM $$' || code=$?
