@@ -171,3 +171,67 @@ impl Cgroups {
         self.any_folder(path).ok_or_else(outside)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::details::Details;
+
+    /// A cgroup of our own in the kernel's tree; `None` where we may not make any.
+    fn own() -> Option<(Cgroups, PathBuf)> {
+        let trees = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+        let cgroups = trees.iter().find_map(|root| Cgroups::open(Path::new(root)))?;
+        let above = Details::of(Path::new("/proc")).own_cgroup()?;
+        let path = above.join(format!("claude-watchdog-test-{}", std::process::id()));
+        cgroups.make(&path).ok().map(|()| (cgroups, path))
+    }
+
+    #[test]
+    fn a_process_is_moved_into_a_cgroup_and_keeps_it() {
+        let Some((cgroups, path)) = own() else {
+            eprintln!("left out: no cgroup v2 that may be written to");
+            return;
+        };
+        assert!(cgroups.make(&path).unwrap_err().is_there());
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+        let moved = cgroups.put(&path, pid);
+        let (inside, removed) = (cgroups.inhabitants(&path), cgroups.remove(&path));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let gone = cgroups.put(&path, pid);
+        let last = cgroups.remove(&path);
+        if moved.is_err() {
+            eprintln!("left out: processes may not be moved");
+            return;
+        }
+        assert_eq!(inside.unwrap(), [Some(pid)]);
+        assert!(removed.unwrap_err().is_busy());
+        assert!(gone.unwrap_err().is_gone());
+        last.unwrap();
+    }
+
+    #[test]
+    fn the_memory_controller_is_told_and_nothing_leads_out_of_the_tree() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+        write("cgroup.controllers", "cpu memory pids\n");
+        let cgroups = Cgroups::open(root.path()).unwrap();
+        let top = Path::new("/");
+        assert_eq!(cgroups.memory_controller(top), MemoryController::Available);
+        assert!(cgroups.is_real_root(top) && !cgroups.is_real_root(Path::new("/a")));
+        write("cgroup.type", "domain\n");
+        assert!(!cgroups.is_real_root(top));
+        write("cgroup.subtree_control", "memory\n");
+        assert_eq!(cgroups.memory_controller(top), MemoryController::PassedOn);
+        write("cgroup.controllers", "cpu memory_x\n");
+        write("cgroup.subtree_control", "cpu\n");
+        assert_eq!(cgroups.memory_controller(top), MemoryController::Absent);
+        write("memory.max", "max\n");
+        assert_eq!(cgroups.memory_max(top), None);
+        cgroups.confine(top, Bytes::mib(8), Some(Bytes::ZERO)).unwrap();
+        assert_eq!(cgroups.memory_max(top), Some(Bytes::mib(8)));
+        assert!(!root.path().join("memory.swap.max").exists(), "a kernel without swap has no such file");
+        assert!(cgroups.make(Path::new("/../a")).is_err() && cgroups.remove(Path::new("a")).is_err());
+    }
+}
