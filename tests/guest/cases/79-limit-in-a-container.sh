@@ -48,7 +48,7 @@ run-claude-limited --socket "$PWD/socket" --swap 0 --name mine 100M sleep 1000 2
 sleeper=$!
 for _ in {1..50}; do
   vm-health-check --socket "$PWD/socket" --json | jq -r '.agents[] | "\(.rule) \(.scope) \(.limit)"' >seen
-  [[ -s seen ]] && break
+  grep -q agent-mine seen && break
   sleep 0.2
 done
 echo "$sleeper" >sleeper
