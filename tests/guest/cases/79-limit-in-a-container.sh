@@ -19,7 +19,7 @@ END
 cat >/tmp/case/inside <<'END'
 mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run
-cd /tmp/case/box
+cd /tmp/case/box || exit
 touch begun
 for _ in {1..100}; do [[ -e alone ]] && break; sleep 0.1; done
 code() { local code=0; "$@" >>said 2>&1 || code=$?; echo "$code"; }
@@ -57,7 +57,7 @@ touch ended
 END
 in_a_unit() { systemd-run --quiet --wait --collect --property=Delegate=yes --property=Type=exec bash /tmp/case/outside; }
 expect 'it runs through' in_a_unit
-cd /tmp/case/box
+cd /tmp/case/box || exit
 expect 'to its end' test -e ended
 
 expect_is 'where it can only be read' "$(<read-only)" 125
