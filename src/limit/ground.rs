@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// One cgroup on the way from a process up to the root that it sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each was found by itself")]
 pub struct Level {
     /// The cgroup.
     pub path: PathBuf,

@@ -25,7 +25,8 @@ impl World {
         world.write("cgroup.controllers", "cpu memory\n");
         world.write("cgroup.subtree_control", "\n");
         world.write("cgroup.type", "domain\n");
-        world.write("cgroup.procs", &pids.iter().map(|pid| format!("{pid}\n")).collect::<String>());
+        let lines: Vec<String> = pids.iter().map(ToString::to_string).collect();
+        world.write("cgroup.procs", &lines.join("\n"));
         for pid in pids {
             world.process(*pid, 1000);
         }
