@@ -18,7 +18,7 @@ use crate::systemd;
 use crate::systemd::manager::{Knowledge, Which};
 use target::Target;
 
-/// Each has a thread and a connection to the bus; the service manager does one after the other anyway.
+/// Each has a thread and a connection to the service manager, which does one after the other anyway.
 const AT_ONCE: usize = 4;
 
 /// The bus needs more of a stack than reading does; what is not touched costs nothing.
@@ -92,10 +92,13 @@ impl Tools {
     }
 
     fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
-        let target = Target::find(&self.proc, request.pid, by)?;
+        self.limit_one(request, &Target::find(&self.proc, request.pid, by)?)
+    }
+
+    fn limit_one(&self, request: &LimitRequest, target: &Target) -> Result<LimitInfo, Fault> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| refused(format_args!("no runtime for it: {error}")))?;
-        runtime.block_on(self.apply(request, &target))
+        runtime.block_on(self.apply(request, target))
     }
 }
 
@@ -108,7 +111,9 @@ pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, Fault> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new);
     let tools = Tools::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
-    tools.limit(request, Caller { uid, pid })
+    // Our own pid is nobody else's while we are here: no manager has to be asked whether it takes pidfds.
+    let target = Target { pidfd: None, ..Target::find(&tools.proc, request.pid, Caller { uid, pid })? };
+    tools.limit_one(request, &target)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
