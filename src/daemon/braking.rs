@@ -48,11 +48,9 @@ impl Braking {
             let brake = self.scopes.entry(path.to_owned()).or_default();
             let acting = acting(agent);
             match brake.look(Held { at: snapshot.at, limit, high, held, acting }) {
+                // Where it cannot be done now, a later look finds that and asks anew.
                 Some(Order::Set(at)) => {
-                    if !brakes.set(path, at) {
-                        // With the next look again.
-                        *brake = Brake::default();
-                    }
+                    brakes.set(path, at);
                 }
                 Some(Order::Lift) => brakes.lift(path),
                 Some(Order::LetGo) => {
@@ -111,7 +109,7 @@ pub(super) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<
     match lift_brakes(&options.cgroup) {
         Ok(0) => {}
         Ok(lifted) => {
-            log(Level::WARN, format!("held back by a supervisor that crashed, and let go: {lifted}"))
+            log(Level::WARN, format!("held back by a supervisor that crashed, and let go: {lifted}"));
         }
         Err(error) => log(Level::ERROR, format!("a brake of a supervisor that crashed stays: {error}")),
     }

@@ -92,13 +92,13 @@ impl Tools {
     }
 
     fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
-        self.limit_one(request, &Target::find(&self.proc, request.pid, by)?)
+        self.limit_one(request, &Target::find(&self.proc, request.pid, by)?, by.uid)
     }
 
-    fn limit_one(&self, request: &LimitRequest, target: &Target) -> Result<LimitInfo, Fault> {
+    fn limit_one(&self, request: &LimitRequest, target: &Target, by: Uid) -> Result<LimitInfo, Fault> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| refused(format_args!("no runtime for it: {error}")))?;
-        runtime.block_on(self.apply(request, target))
+        runtime.block_on(self.apply(request, target, by))
     }
 }
 
@@ -113,7 +113,7 @@ pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, Fault> {
     let tools = Tools::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
     // Our own pid is nobody else's while we are here: no manager has to be asked whether it takes pidfds.
     let target = Target { pidfd: None, ..Target::find(&tools.proc, request.pid, Caller { uid, pid })? };
-    tools.limit_one(request, &target)
+    tools.limit_one(request, &target, uid)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "errors are mapped by it")]

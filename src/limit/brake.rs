@@ -18,7 +18,7 @@ const BITES_SHARE: u64 = 128;
 
 /// Who was let go is held again once it is so far below the brake, or after a while at all below it.
 const REARM_SHARE: u64 = 32;
-const REARM_AFTER: Duration = Duration::from_secs(60);
+const REARM_AFTER: Duration = Duration::from_mins(1);
 
 /// An order is carried out by then. What the kernel has is looked at in each look: the service manager writes `max` with
 /// each property of memory that is set (`cgroup_context_apply` of systemd), and a hand may write anything.

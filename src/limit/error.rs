@@ -1,5 +1,8 @@
 //! Why a limit cannot be.
 
+use std::path::PathBuf;
+
+use super::SLICE;
 use crate::model::Bytes;
 
 /// What is wrong with a limit that was asked for.
@@ -21,8 +24,20 @@ pub enum LimitError {
         /// The name that was asked for.
         name: String,
     },
+    /// The scope of a limit would be a way out of what holds it now.
+    #[error(
+        "{} holds it to {max}, and a limit in {SLICE} would be a way out of that; \
+         `systemd-run --user --scope -p MemoryMax=…` stays within, and root may have it moved",
+        cgroup.display()
+    )]
+    Confined {
+        /// The cgroup.
+        cgroup: PathBuf,
+        /// Its limit.
+        max: Bytes,
+    },
     /// It would end those who are in it at once.
-    #[error("{scope} holds {held} already, more than the {asked} that it was to be tightened to")]
+    #[error("{scope} holds {held} already, too much for the {asked} that it was to be tightened to")]
     HoldsMore {
         /// The scope.
         scope: String,

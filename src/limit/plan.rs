@@ -1,7 +1,7 @@
 //! What a limit comes to, outside of any other and inside of one.
 
 use super::{LimitError, Shape, Wish};
-use crate::model::Bytes;
+use crate::model::{Bytes, Lines};
 
 /// The scope that somebody is in who asks for a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Inside {
     pub max: Option<Bytes>,
     /// Its swap; `None`: no limit.
     pub swap: Option<Bytes>,
-    /// What its processes cost.
+    /// What is in it, page cache aside.
     pub held: Bytes,
 }
 
@@ -44,7 +44,8 @@ pub fn plan(wish: Wish, cap: Option<Bytes>, inside: Option<&Inside>) -> Result<P
     if inside.max == Some(tight.max) && inside.swap == Some(tight.swap) {
         return Ok(Plan::Keep(tight));
     }
-    if inside.held >= tight.max {
+    // Above its line somebody in it is acted upon.
+    if inside.held >= Lines::below_wall(tight.max) {
         return Err(LimitError::HoldsMore {
             scope: inside.scope.clone(),
             held: inside.held,
@@ -86,8 +87,12 @@ mod tests {
         let error = asked(Bytes::gib(4), &full).unwrap_err().to_string();
         assert_eq!(
             error,
-            "agent-claude-7.scope holds 5G already, more than the 4G that it was to be tightened to"
+            "agent-claude-7.scope holds 5G already, too much for the 4G that it was to be tightened to"
         );
+        let near = inside(Bytes::gib(8), Bytes::mib(3970));
+        assert!(asked(Bytes::gib(4), &near).is_err(), "above the line that it would get");
+        let below = inside(Bytes::gib(8), Bytes::mib(3900));
+        assert!(asked(Bytes::gib(4), &below).is_ok());
     }
 
     #[test]

@@ -185,7 +185,9 @@ fn set_all(asked: &Receiver<Arc<Scope>>, watched: &AtomicBool, dead: Duration) {
             }
             Err(RecvTimeoutError::Timeout) => {
                 if !watched.swap(false, Ordering::Relaxed) {
-                    held.iter().for_each(|scope| scope.lift());
+                    for scope in &held {
+                        scope.lift();
+                    }
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return,

@@ -4,15 +4,21 @@ use std::path::Path;
 
 use super::maker::{Maker, name_of, scope_of};
 use super::target::Target;
-use super::{Tools, refused};
+use super::{Means, Tools, refused};
 use crate::ipc::Fault;
-use crate::limit::{self, Inside, Name, Plan, Shape, Wish};
+use crate::limit::{self, Inside, LimitError, Name, Plan, Shape, Wish};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::details::Details;
 use crate::model::{Bytes, LimitInfo, LimitRequest, Pid, Uid};
+use crate::systemd::manager::Which;
 
 impl Tools {
-    pub(super) async fn apply(&self, request: &LimitRequest, target: &Target) -> Result<LimitInfo, Fault> {
+    pub(super) async fn apply(
+        &self,
+        request: &LimitRequest,
+        target: &Target,
+        by: Uid,
+    ) -> Result<LimitInfo, Fault> {
         let name = match &request.name {
             Some(name) => name.parse().map_err(refused)?,
             None => Name::of_program(target.name.as_ref()),
@@ -32,12 +38,15 @@ impl Tools {
         let inside = scope_of(&self.proc, self.means, target.key.pid);
         let (scope, shape) = match inside {
             Some(path) => {
-                let shape = self.tighten(&maker, &cgroups, wish, cap, &path, target).await?;
+                let shape = self.tighten(&maker, &cgroups, wish, cap, &path, by).await?;
                 let scope = name_of(&path);
                 notes.push(format!("it stays in {scope}, with the limit of that: {}", shape.max));
                 (scope, shape)
             }
             None => {
+                if self.means == Means::Manager(Which::System) && by != Uid::ROOT {
+                    self.stays_within(&cgroups, target.key.pid)?;
+                }
                 let Plan::Start(shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
                     return Err(refused("there is no scope that it could stay in"));
                 };
@@ -55,25 +64,37 @@ impl Tools {
         wish: Wish,
         cap: Bytes,
         path: &Path,
-        target: &Target,
+        by: Uid,
     ) -> Result<Shape, Fault> {
         let _turn = self.turn.lock().await;
-        let gone = || Fault::NoSuchProcess { pid: target.key.pid };
-        let confines = cgroups.confines(path).ok_or_else(gone)?;
+        let gone = || refused(format_args!("{} is gone", name_of(path)));
+        let (Some(confines), Some(memory)) = (cgroups.confines(path), cgroups.memory(path)) else {
+            return Err(gone());
+        };
         let inside = Inside {
             scope: name_of(path),
             max: confines.max,
             swap: confines.swap,
-            held: cgroups.memory(path).map(|memory| memory.charge.total()).unwrap_or_default(),
+            held: memory.charge.total().max(memory.current.saturating_sub(memory.cache)),
         };
         match limit::plan(wish, Some(cap), Some(&inside)).map_err(refused)? {
             Plan::Keep(shape) => Ok(shape),
             Plan::Start(shape) | Plan::Tighten(shape) => {
-                self.allow(cgroups, path, target.uid)?;
+                self.allow(cgroups, path, by)?;
                 maker.tighten(path, shape).await?;
                 Ok(shape)
             }
         }
+    }
+
+    /// What an administrator has put into a cgroup with a limit is not to get out of it by asking for another one. The
+    /// kernel lets nobody but root leave such a cgroup, and it is root who would move it.
+    fn stays_within(&self, cgroups: &Cgroups, pid: Pid) -> Result<(), Fault> {
+        let own = Details::of(&self.proc).cgroup(pid).ok_or(Fault::NoSuchProcess { pid })?;
+        let confined = own.ancestors().find_map(|path| Some((path, cgroups.memory_max(path)?)));
+        confined.map_or(Ok(()), |(cgroup, max)| {
+            Err(refused(LimitError::Confined { cgroup: cgroup.to_owned(), max }))
+        })
     }
 
     /// Who shares a scope with others (`sudo -u`) has no say in what they get.

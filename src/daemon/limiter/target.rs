@@ -18,6 +18,8 @@ pub(super) struct Target {
     /// The process, pinned, where the kernel can.
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) uid: Uid,
+    /// It runs with more rights than its user has.
+    pub(super) privileged: bool,
     pub(super) name: String,
 }
 
@@ -40,7 +42,8 @@ impl Target {
             return Err(Fault::PermissionDenied {});
         }
         let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
-        let target = Self { key: stat.key, pidfd: pidfd::pin(pid), uid: credentials.uid, name };
+        let (uid, privileged) = (credentials.uid, credentials.privileged);
+        let target = Self { key: stat.key, pidfd: pidfd::pin(pid), uid, privileged, name };
         // Between one file and the next the pid may have become another's.
         if target.is_same(proc) { Ok(target) } else { Err(gone()) }
     }
@@ -48,8 +51,9 @@ impl Target {
     /// Whether the pid is still that process, with the same rights.
     pub(super) fn is_same(&self, proc: &Path) -> bool {
         let stat = Proc::open(proc).ok().and_then(|mut proc| proc.stat(self.key.pid).ok().flatten());
-        let uid = Details::of(proc).credentials(self.key.pid).map(|found| found.uid);
-        stat.is_some_and(|stat| stat.key == self.key && !stat.is_dead()) && uid == Some(self.uid)
+        let rights = Details::of(proc).credentials(self.key.pid).map(|found| (found.uid, found.privileged));
+        let is_it = stat.is_some_and(|stat| stat.key == self.key && !stat.is_dead());
+        is_it && rights == Some((self.uid, self.privileged))
     }
 }
 
@@ -85,5 +89,9 @@ mod tests {
         assert!(found.is_same(Path::new("/proc")));
         found.key.start_ticks += 1;
         assert!(!found.is_same(Path::new("/proc")));
+        found.key.start_ticks -= 1;
+        assert!(found.is_same(Path::new("/proc")));
+        found.privileged = !found.privileged;
+        assert!(!found.is_same(Path::new("/proc")), "it has other rights since");
     }
 }

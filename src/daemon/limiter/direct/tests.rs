@@ -61,7 +61,7 @@ impl World {
 
 fn target(pid: i32) -> Target {
     let key = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 5 };
-    Target { key, pidfd: None, uid: ME, name: "x".to_owned() }
+    Target { key, pidfd: None, uid: ME, privileged: false, name: "x".to_owned() }
 }
 
 const SHAPE: Shape = Shape { max: Bytes::mib(100), swap: Bytes::ZERO };
