@@ -22,16 +22,23 @@ END
 # Holds 190M, and then as much in page tables, which no process shows, as in pages: together more than the brake, while the
 # charge stays below the line.
 cat >"$CASE/tables.py" <<'END'
-import mmap, sys
+import mmap, sys, time
+scope = "/sys/fs/cgroup" + open("/proc/self/cgroup").read().split("::")[1].strip()
+def held():
+    stat = dict(line.split() for line in open(scope + "/memory.stat"))
+    cache = int(stat["active_file"]) + int(stat["inactive_file"])
+    return int(open(scope + "/memory.current").read()) - cache
 kept = mmap.mmap(-1, 190 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 for page in range(0, 190 << 20, 4096):
     kept[page] = 1
-sparse = mmap.mmap(-1, 24 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
+sparse = mmap.mmap(-1, 40 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
 sparse.madvise(15)
-for page in range(0, 23 << 30, 2 << 20):
+for page in range(0, 40 << 30, 2 << 20):
     sparse[page] = 1
+    if page % (128 << 20) == 0 and held() > 295 << 20:
+        break
 print("all", file=open(sys.argv[1], "w"), flush=True)
-import time; time.sleep(1000)
+time.sleep(1000)
 END
 high() { cat "$scope/memory.high"; }
 ooms() { sed -n 's/^oom_kill //p' "$scope/memory.events"; }
@@ -57,14 +64,22 @@ expect_is 'the kernel ended nobody' "$(ooms)" 0
 wait_for 30 "(( \$(count acted AGENT_ID=$id) == 1 ))"
 expect_is 'one signal' "$(count signal "AGENT_ID=$id")" 1
 expect 'the agent lives' alive "$(pid_of alpha)"
+wait_for 20 "[[ \$(high) == $brake ]]"
 figure 'TERM to end' "$((($(field acted __MONOTONIC_TIMESTAMP) - $(field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"
+
+# As fast as it goes: some ten milliseconds from the line to the wall.
+type_in alpha "tool sh -c 'hog --until 1G; echo \$? >$CASE/hog.code'"
+wait_for 60 "[[ -s $CASE/hog.code ]]"
+expect_is 'by TERM' "$(<"$CASE/hog.code")" 143
+expect_is 'the kernel ended nobody here either' "$(ooms)" 0
+wait_for 30 "(( \$(count acted AGENT_ID=$id) == 2 ))"
 wait_for 20 "[[ \$(high) == $brake ]]"
 
 type_in alpha "tool python3 $CASE/tables.py $CASE/tables"
 wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$id: held back .*nobody is to blame' -o cat"
 expect_is 'let go' "$(high)" max
 wait_for 60 "[[ -s $CASE/tables ]]"
-expect_is 'nobody was ended' "$(count act "AGENT_ID=$id")" 1
+expect_is 'nobody was ended' "$(count act "AGENT_ID=$id")" 2
 pkill --full tables.py
 wait_for 20 "[[ \$(high) == $brake ]]"
 
