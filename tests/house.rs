@@ -75,7 +75,8 @@ fn the_core_has_no_io_no_clock_and_no_async() {
 }
 
 /// What ends processes, or takes their memory from them.
-const ENDS: [&str; 4] = ["pidfd_send_signal", "kill_process", "cgroup.kill", "process_mrelease"];
+const ENDS: [&str; 5] =
+    ["pidfd_send_signal", "kill_process", "cgroup.kill", "process_mrelease", "nix::sys::signal::kill"];
 
 #[test]
 fn only_the_executor_signals() {
@@ -89,16 +90,29 @@ fn only_the_executor_signals() {
     }
 }
 
+/// The waiter of a limited command hands signals on to its own child.
+#[test]
+fn only_the_waiter_has_children() {
+    for room in ["model", "agents", "policy", "limit", "config", "systemd", "ipc", "daemon", "cli"] {
+        let waits = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("cli/run/waiter"));
+        for path in sources(room).iter().filter(|path| !waits(path)) {
+            assert!(!code(path).contains("linux::child"), "{} forks", path.display());
+        }
+    }
+}
+
 #[test]
 fn each_way_to_end_a_process_has_one_file() {
-    let files = ["linux/pidfd.rs", "linux/cgroup_kill.rs", "linux/mrelease.rs"];
+    let files = ["linux/pidfd.rs", "linux/cgroup_kill.rs", "linux/mrelease.rs", "linux/child.rs"];
     for path in sources("linux").iter().filter(|path| !files.iter().any(|file| path.ends_with(file))) {
         let code = code(path);
         for word in ENDS {
             assert!(!code.contains(word), "{} says `{word}`", path.display());
         }
-        // Asks who is at the other end of a socket, and takes a descriptor that was passed; no library does.
-        if !["linux/peer.rs", "linux/inherited.rs"].iter().any(|file| path.ends_with(file)) {
+        // Asks who is at the other end of a socket, takes a descriptor that was passed, puts the default back for a signal;
+        // no library does.
+        let other = ["linux/peer.rs", "linux/inherited.rs", "linux/inbox.rs"];
+        if !other.iter().any(|file| path.ends_with(file)) {
             assert!(!code.contains("unsafe"), "{} says `unsafe`", path.display());
         }
     }

@@ -69,9 +69,12 @@ complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand reload" 
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l swap -d 'Swap beside the limit [default: a sixteenth of it, 512M at most]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l name -d 'What its scope is called by [default: the command]' -r
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l restart -d 'Whether it is run again where memory ended it, as its kind takes up its work' -r -f -a "never\t'Never'
+on-oom\t'Where the kernel or the supervisor ended it for want of memory'"
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l report -d 'Say in one line at the end who was ended where memory was the cause, and how to go on'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -l best-effort -d 'Run it without a limit where none can be had, and say so'
-complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -s h -l help -d 'Print help'
+complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l limit -d 'What is foretold [default: the kill line]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l warn -d 'The warn line [default: 8G; where another kill line is set, 55/85 of it]' -r
 complete -c claude-watchdog -n "__fish_claude_watchdog_using_subcommand replay" -l kill -d 'The kill line [default: the limit, else 13G]' -r

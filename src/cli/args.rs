@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::limit::Name;
 use crate::model::{Bytes, Pid, Size};
@@ -110,6 +110,10 @@ The command takes this process over: terminal, directory, environment and signal
 as without a limit. What it starts counts with it. Together all limited commands have
 85% of the guest; a larger LIMIT is cut to that, and said. Inside of a limit another
 one tightens it and never widens it.
+
+With --report or --restart=on-oom a waiter stays outside of the limit, in the command's
+process group, and hands on what is sent to it. What memory ended is run again after 1,
+2, 4, 8 and 16 seconds, five times in an hour at the most; Ctrl-C in between ends it.
 
 Exit status: the command's own, 128+N where signal N ended it; 125 the limit could not
 be applied, and nothing was run; 126 it cannot be run; 127 it was not found.
@@ -237,12 +241,27 @@ pub(super) struct Run {
     /// What its scope is called by [default: the command]
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<Name>,
+    /// Say in one line at the end who was ended where memory was the cause, and how to go on
+    #[arg(long)]
+    pub(super) report: bool,
+    /// Whether it is run again where memory ended it, as its kind takes up its work
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Restart::Never)]
+    pub(super) restart: Restart,
     /// Run it without a limit where none can be had, and say so
     #[arg(long)]
     pub(super) best_effort: bool,
     /// The limit and the command
     #[arg(value_name = "[LIMIT] [--] [COMMAND]", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) words: Vec<OsString>,
+}
+
+/// When a command is run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Restart {
+    /// Never
+    Never,
+    /// Where the kernel or the supervisor ended it for want of memory
+    OnOom,
 }
 
 /// Options of `replay`.
@@ -360,6 +379,19 @@ mod tests {
         for wrong in ["59s", "30d 1s", "6", "", "-1h", "three hours", "99999999999999999999y"] {
             assert!(since(wrong).is_err_and(|why| why.contains("from 1m to 30d")), "{wrong}");
         }
+    }
+
+    #[test]
+    fn options_of_a_limit_come_before_it() {
+        let of = |line: &str| match Arguments::try_parse_from(by_name(line.split(' ').map(OsString::from))) {
+            Ok(Arguments { command: Command::Run(run), .. }) => Some((run.report, run.restart, run.words.len())),
+            _ => None,
+        };
+        assert_eq!(of("run-claude-limited 8G claude"), Some((false, Restart::Never, 2)));
+        assert_eq!(of("run-claude-limited --report --restart=on-oom 8G"), Some((true, Restart::OnOom, 1)));
+        assert_eq!(of("run-claude-limited --restart never 8G"), Some((false, Restart::Never, 1)));
+        assert_eq!(of("run-claude-limited 8G claude --report"), Some((false, Restart::Never, 3)));
+        assert_eq!(of("run-claude-limited --restart=always 8G"), None);
     }
 
     #[test]

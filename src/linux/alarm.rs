@@ -15,6 +15,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::cgroup::Cgroups;
 use events::Events;
+pub(super) use events::{Counts, read as counts};
 use pressure::Trigger;
 
 /// After each round of the thread: 20 wakes a second at most, whatever the kernel says how often.

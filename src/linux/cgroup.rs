@@ -124,7 +124,7 @@ pub fn path_of(text: &[u8]) -> Option<PathBuf> {
 }
 
 /// A number of bytes; `None` for `max` and for garbage.
-fn number(text: &[u8]) -> Option<Bytes> {
+pub(super) fn number(text: &[u8]) -> Option<Bytes> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().map(Bytes::new)
 }
 

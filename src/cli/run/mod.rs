@@ -3,6 +3,7 @@
 mod ask;
 mod comeback;
 mod command;
+mod waiter;
 mod words;
 
 pub(super) use command::{run, wrong};

@@ -25,15 +25,15 @@ pub(super) struct Events {
 
 /// How often something happened in the cgroup and those below it. `low` is nothing that concerns us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
+pub(in crate::linux) struct Counts {
     /// Over `memory.high`.
     high: u64,
     /// At `memory.max`.
     max: u64,
     /// No memory could be had.
-    oom: u64,
+    pub(in crate::linux) oom: u64,
     /// The kernel killed a process.
-    oom_kill: u64,
+    pub(in crate::linux) oom_kill: u64,
 }
 
 impl Events {
@@ -70,7 +70,8 @@ impl AsFd for Events {
     }
 }
 
-fn read(file: &OwnedFd) -> Option<Counts> {
+/// What it says now; `None` where the cgroup is gone (ENODEV).
+pub(in crate::linux) fn read(file: &OwnedFd) -> Option<Counts> {
     let mut text = [0; EVENTS_LEN];
     let len = fill(file, &mut text, never).ok()?;
     Some(Counts::parse(&text[..len]))

@@ -38,7 +38,7 @@ use trace::Trace;
 
 const USAGE: &str =
     "usage: hog [--rate SIZE] [--until SIZE] [--noise] [--trace FILE | --measure FILE] [--do LINE]…
-           [--then sleep|exit] [--ignore-term] [--prompt]";
+           [--then sleep|exit] [--ignore-term] [--prompt|--continue]";
 
 fn main() -> ExitCode {
     // Not `args`: the name of the program itself may be no UTF-8, which is what a case wants to see.
@@ -111,7 +111,8 @@ impl Options {
                     other => return Err(format!("--then {}", other.unwrap_or_default())),
                 },
                 "--ignore-term" => options.ignore_term = true,
-                "--prompt" => options.prompt = true,
+                // As an agent is started again.
+                "--prompt" | "--continue" => options.prompt = true,
                 "--noise" => options.noise = true,
                 "--trace" => options.trace = words.next().map(str::to_owned),
                 "--measure" => options.measure = words.next().map(str::to_owned),

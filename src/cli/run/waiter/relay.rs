@@ -1,0 +1,72 @@
+//! What is done about a signal that reaches the waiter, and about a stop of the command.
+
+use rustix::process::{getpgid, getpgrp, getppid, getsid};
+
+use crate::linux::inbox::{Letter, Signal};
+
+/// What is done about a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// The command gets it from us.
+    Relay,
+    /// Nothing: the command has it already, or it is ours.
+    Leave,
+    /// The command goes on, where it is stopped.
+    Continue,
+}
+
+/// The terminal and the end of a session reach the whole process group; what a process sends may be for us alone.
+pub(super) const fn course(letter: Letter) -> Course {
+    match letter.signal {
+        Signal::SIGCHLD | Signal::SIGPIPE => Course::Leave,
+        Signal::SIGCONT => Course::Continue,
+        // A timer that was set before us stays with this process (execve(2)) and does not reach a child (fork(2)).
+        Signal::SIGALRM | Signal::SIGVTALRM | Signal::SIGPROF => Course::Relay,
+        _ if letter.by_kernel => Course::Leave,
+        _ => Course::Relay,
+    }
+}
+
+/// How we stop when `signal` has stopped the command, so that a shell sees its job stopped and takes the terminal back.
+pub(super) fn stop(signal: Signal) -> Option<Signal> {
+    match signal {
+        // The kernel knows whether anybody could continue us, and otherwise takes no notice.
+        Signal::SIGTSTP | Signal::SIGTTIN | Signal::SIGTTOU => Some(signal),
+        // This one it always obeys: a script or a service would wait for us for ever.
+        _ => is_job().then_some(signal),
+    }
+}
+
+/// Whoever started us has a process group of its own in our session: a shell with job control.
+fn is_job() -> bool {
+    getppid().is_some_and(|parent| {
+        let same_session = getsid(Some(parent)).is_ok_and(|session| getsid(None) == Ok(session));
+        same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_terminal_sends_is_not_sent_twice() {
+        let by = |by_kernel: bool, signal: Signal| course(Letter { signal, by_kernel });
+        for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGWINCH, Signal::SIGTSTP] {
+            assert_eq!((by(true, signal), by(false, signal)), (Course::Leave, Course::Relay), "{signal}");
+        }
+        for signal in [Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2] {
+            assert_eq!(by(false, signal), Course::Relay, "{signal}");
+        }
+        assert_eq!(by(true, Signal::SIGALRM), Course::Relay, "it is ours alone");
+        assert_eq!((by(true, Signal::SIGCONT), by(false, Signal::SIGCONT)), (Course::Continue, Course::Continue));
+        assert_eq!(by(true, Signal::SIGCHLD), Course::Leave);
+    }
+
+    #[test]
+    fn a_stop_is_of_the_same_kind() {
+        for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+            assert_eq!(stop(signal), Some(signal));
+        }
+    }
+}
