@@ -384,7 +384,9 @@ mod tests {
     #[test]
     fn options_of_a_limit_come_before_it() {
         let of = |line: &str| match Arguments::try_parse_from(by_name(line.split(' ').map(OsString::from))) {
-            Ok(Arguments { command: Command::Run(run), .. }) => Some((run.report, run.restart, run.words.len())),
+            Ok(Arguments { command: Command::Run(run), .. }) => {
+                Some((run.report, run.restart, run.words.len()))
+            }
             _ => None,
         };
         assert_eq!(of("run-claude-limited 8G claude"), Some((false, Restart::Never, 2)));

@@ -20,7 +20,8 @@ pub(super) fn again(first: &Program, resume: Option<&str>) -> Again {
     let (directory, command) = in_directory(resume);
     let program = match words(command) {
         Some(words) if !words.is_empty() && !words[0].contains('=') => {
-            let name = if is_same(&first.name, &words[0]) { first.name.clone() } else { words[0].clone().into() };
+            let name =
+                if is_same(&first.name, &words[0]) { first.name.clone() } else { words[0].clone().into() };
             Program { name, arguments: words.into_iter().skip(1).map(Into::into).collect(), directory }
         }
         // Somebody's rule says more than a program and its arguments.
@@ -63,7 +64,9 @@ fn words(command: &str) -> Option<Vec<String>> {
                 }
             }
             '\\' => word.get_or_insert_default().push(chars.next().filter(|c| *c != '\n')?),
-            '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' | '"' | '*' | '?' | '[' | '{' | '\n' => return None,
+            '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' | '"' | '*' | '?' | '[' | '{' | '\n' => {
+                return None;
+            }
             '~' | '#' | '!' if word.is_none() => return None,
             c => word.get_or_insert_default().push(c),
         }
@@ -108,7 +111,9 @@ mod tests {
 
     #[test]
     fn what_only_a_shell_understands_is_a_shells() {
-        for resume in ["X=1 claude -c", "claude -c | tee log", "claude \"$S\"", "~/bin/claude", "a && b", "'open"] {
+        for resume in
+            ["X=1 claude -c", "claude -c | tee log", "claude \"$S\"", "~/bin/claude", "a && b", "'open"]
+        {
             assert_eq!(shown("claude", resume), format!("/bin/sh [-c|{resume}]"));
         }
         assert_eq!(shown("x", r"y 'a b' c\ d e=f"), "y [a b|c d|e=f]");

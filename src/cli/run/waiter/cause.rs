@@ -131,7 +131,10 @@ pub(super) mod tests {
     #[test]
     fn an_end_by_itself_after_its_child_was_ended_is_its_own() {
         let child = action("line", 101, 3000);
-        assert_eq!(of(End::Exited(0), 0, 0, std::slice::from_ref(&child)), Cause::Part { action: Some(child) });
+        assert_eq!(
+            of(End::Exited(0), 0, 0, std::slice::from_ref(&child)),
+            Cause::Part { action: Some(child) }
+        );
         assert_eq!(of(End::Exited(1), 0, 0, &[]), Cause::Other);
     }
 }

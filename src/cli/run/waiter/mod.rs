@@ -34,7 +34,9 @@ use vigil::{End, Vigil};
 /// Runs the command as a child. In that child it comes back, too: where the command is not run.
 pub(super) fn run(options: &Run, terms: Terms<'_>, program: Program) -> ExitCode {
     let code = Waiter::open(options, terms, program).and_then(Waiter::attend);
-    ExitCode::from(code.unwrap_or_else(|error| fail(&format!("it cannot be waited for: {error}"), exit::UNLIMITED)))
+    ExitCode::from(
+        code.unwrap_or_else(|error| fail(&format!("it cannot be waited for: {error}"), exit::UNLIMITED)),
+    )
 }
 
 struct Waiter<'a> {

@@ -59,7 +59,10 @@ mod tests {
             assert_eq!(by(false, signal), Course::Relay, "{signal}");
         }
         assert_eq!(by(true, Signal::SIGALRM), Course::Relay, "it is ours alone");
-        assert_eq!((by(true, Signal::SIGCONT), by(false, Signal::SIGCONT)), (Course::Continue, Course::Continue));
+        assert_eq!(
+            (by(true, Signal::SIGCONT), by(false, Signal::SIGCONT)),
+            (Course::Continue, Course::Continue)
+        );
         assert_eq!(by(true, Signal::SIGCHLD), Course::Leave);
     }
 

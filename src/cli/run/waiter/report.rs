@@ -74,8 +74,13 @@ fn story(ended: &Ended, cause: &Cause, program: &OsStr) -> Option<String> {
         Cause::Supervisor(action) => format!("the supervisor ended {itself} {}", reason(action)),
         Cause::Kernel => format!("the kernel ended {itself}{}{}", others(ended), wall(ended)),
         Cause::Part { action: Some(action) } => {
-            let kernel = if ended.seen.taken.killed > 0 { format!("; {}", by_kernel(ended)) } else { String::new() };
-            format!("the supervisor ended {}, a child of {itself}, {}{kernel}", culprit(action), reason(action))
+            let kernel =
+                if ended.seen.taken.killed > 0 { format!("; {}", by_kernel(ended)) } else { String::new() };
+            format!(
+                "the supervisor ended {}, a child of {itself}, {}{kernel}",
+                culprit(action),
+                reason(action)
+            )
         }
         Cause::Part { action: None } => by_kernel(ended),
     };
@@ -122,7 +127,11 @@ fn others(ended: &Ended) -> String {
 }
 
 fn wall(ended: &Ended) -> &'static str {
-    if ended.seen.taken.at_limit { " at the wall" } else { ", below its wall, since the memory of all ran out" }
+    if ended.seen.taken.at_limit {
+        " at the wall"
+    } else {
+        ", below its wall, since the memory of all ran out"
+    }
 }
 
 fn processes(count: u64) -> String {
@@ -183,13 +192,17 @@ mod tests {
     #[test]
     fn nothing_is_said_where_memory_was_not_the_cause() {
         assert_eq!(told(&ended(End::Killed(9), 0, 0), &[], None).at_the_end(), None);
-        assert_eq!(told(&ended(End::Killed(15), 0, 0), &[action("request", 100, 1)], None).at_the_end(), None);
+        assert_eq!(
+            told(&ended(End::Killed(15), 0, 0), &[action("request", 100, 1)], None).at_the_end(),
+            None
+        );
     }
 
     #[test]
     fn each_restart_is_one_line() {
         let turn = |number: usize| Turn { pause: Duration::from_secs(1 << (number - 1)), number };
-        let first = Program { name: "/opt/bin/claude".into(), arguments: vec!["-p\u{7}".into()], directory: None };
+        let first =
+            Program { name: "/opt/bin/claude".into(), arguments: vec!["-p\u{7}".into()], directory: None };
         let known = told(&ended(End::Killed(9), 1, 0), &[], Some("claude --continue"));
         let its = told(&ended(End::Killed(15), 0, 0), &[action("line", 100, 1)], None);
         let unknown = told(&ended(End::Killed(9), 1, 0), &[], None);

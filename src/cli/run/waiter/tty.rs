@@ -17,7 +17,8 @@ impl Tty {
     /// `None` where there is none, or it is somebody else's at the moment: the settings are theirs then.
     pub(super) fn found() -> Option<Self> {
         let no_new_one = i32::try_from(OFlags::NOCTTY.bits()).ok()?;
-        let file = OpenOptions::new().read(true).write(true).custom_flags(no_new_one).open("/dev/tty").ok()?;
+        let file =
+            OpenOptions::new().read(true).write(true).custom_flags(no_new_one).open("/dev/tty").ok()?;
         let settings = tcgetattr(&file).ok()?;
         let tty = Self { file, settings };
         tty.is_ours().then_some(tty)

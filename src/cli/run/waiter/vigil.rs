@@ -3,7 +3,6 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -48,11 +47,23 @@ pub(super) struct Vigil<'a> {
     talk: Option<BufReader<UnixStream>>,
     /// Where it has a limit.
     scope: Option<Scope>,
+    /// It was stopped when it was asked last.
+    stopped: bool,
+    /// When it is continued by us, unless it is by others before.
+    resume: Option<Boottime>,
 }
 
 impl<'a> Vigil<'a> {
     pub(super) fn new(inbox: &'a Inbox, kind: &'a mut Kind, child: Child, talk: UnixStream) -> Self {
-        Self { inbox, kind, child, talk: Some(BufReader::new(talk)), scope: None }
+        Self {
+            inbox,
+            kind,
+            child,
+            talk: Some(BufReader::new(talk)),
+            scope: None,
+            stopped: false,
+            resume: None,
+        }
     }
 
     /// Until the command has ended.
@@ -64,11 +75,16 @@ impl<'a> Vigil<'a> {
             let end = match self.child.change()? {
                 Some(Change::Exited(code)) => End::Exited(code),
                 Some(Change::Killed(signal)) => End::Killed(signal),
+                // Where it was about to be continued: it has been, and this is another stop.
                 Some(Change::Stopped(signal)) => {
+                    (self.stopped, self.resume) = (true, None);
                     self.stop(signal)?;
                     continue;
                 }
-                Some(Change::Continued) => continue,
+                Some(Change::Continued) => {
+                    (self.stopped, self.resume) = (false, None);
+                    continue;
+                }
                 None => {
                     self.wait()?;
                     continue;
@@ -84,12 +100,8 @@ impl<'a> Vigil<'a> {
         match relay::course(letter) {
             Course::Leave => {}
             Course::Relay => self.hand_on(letter.signal),
-            Course::Continue => {
-                thread::sleep(OTHERS);
-                if self.is_stopped() {
-                    self.hand_on(Signal::SIGCONT);
-                }
-            }
+            Course::Continue if self.stopped => self.resume = Some(clock::now() + OTHERS),
+            Course::Continue => {}
         }
     }
 
@@ -99,7 +111,9 @@ impl<'a> Vigil<'a> {
     }
 
     fn is_stopped(&self) -> bool {
-        let stat = Proc::open(Path::new("/proc")).ok().and_then(|mut proc| proc.stat(self.child.pid()).ok().flatten());
+        let stat = Proc::open(Path::new("/proc"))
+            .ok()
+            .and_then(|mut proc| proc.stat(self.child.pid()).ok().flatten());
         stat.is_some_and(|stat| stat.is_stopped())
     }
 
@@ -114,8 +128,14 @@ impl<'a> Vigil<'a> {
 
     /// Until something happens.
     fn wait(&mut self) -> io::Result<()> {
+        let now = clock::now();
+        if self.resume.is_some_and(|at| at <= now) {
+            self.resume = None;
+            self.hand_on(Signal::SIGCONT);
+        }
+        let resume = self.resume.map(|at| at.since(now));
         let due = self.scope.as_ref().map_or(Ok(None), Scope::due);
-        let soon = [due.as_ref().err().copied(), self.kind.due()].into_iter().flatten().min();
+        let soon = [due.as_ref().err().copied(), self.kind.due(), resume].into_iter().flatten().min();
         let toll = due.ok().flatten();
         let mut files = vec![PollFd::new(self.inbox, PollFlags::IN)];
         files.extend(self.talk.as_ref().map(|talk| PollFd::new(talk.get_ref(), PollFlags::IN)));
@@ -162,5 +182,8 @@ impl<'a> Vigil<'a> {
 /// As `poll` takes it, rounded up: a wait that ends early comes back for nothing.
 pub(super) fn timespec(time: Duration) -> Timespec {
     let time = time + Duration::from_millis(1);
-    Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(time.subsec_nanos()) }
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
+    }
 }
