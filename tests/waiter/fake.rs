@@ -41,7 +41,7 @@ impl Fake {
                 } else {
                     let asked = count.load(Ordering::SeqCst);
                     let action = action(cause, last.load(Ordering::SeqCst), resume.as_deref());
-                    status(if ends(asked) { vec![action] } else { vec![] })
+                    status(if ends(asked) { std::slice::from_ref(&action) } else { &[] })
                 };
                 let text = format!("{}\0", json!({ "parameters": answer }));
                 stream.write_all(text.as_bytes()).unwrap();
@@ -71,7 +71,7 @@ fn action(cause: &str, pid: i32, resume: Option<&str>) -> Value {
     })
 }
 
-fn status(actions: Vec<Value>) -> Value {
+fn status(actions: &[Value]) -> Value {
     json!({ "status": {
         "version": 1, "verdict": "ok", "agents": [], "actions": actions,
         "guest": { "mem_total": 1, "mem_available": 1, "swap_total": 0, "swap_free": 0, "pressure": null, "forecast": null },

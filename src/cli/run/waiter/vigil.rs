@@ -98,10 +98,10 @@ impl<'a> Vigil<'a> {
 
     fn take(&mut self, letter: Letter) {
         match relay::course(letter) {
-            Course::Leave => {}
             Course::Relay => self.hand_on(letter.signal),
             Course::Continue if self.stopped => self.resume = Some(clock::now() + OTHERS),
-            Course::Continue => {}
+            // One that runs needs nothing.
+            Course::Continue | Course::Leave => {}
         }
     }
 
