@@ -18,7 +18,7 @@ agent_runs() {
 # Over its line, too slowly to meet the wall before it is ended.
 overrun() {
   wait_for 30 "knows claude-$pid"
-  type_in alpha 'grow 180M'
+  type_in alpha 'grow 240M'
   type_in alpha 'grow 400M 20M'
 }
 group() { ps -o pgid= -p "$1" | tr -d ' '; }
@@ -69,7 +69,7 @@ first=$pid
 type_in alpha 'tool hog --until 1G'
 wait_for 30 "grep -q '^oom_kill 1' /sys/fs/cgroup\$(sed -n s/^0:://p /proc/$pid/cgroup)/memory.events"
 # A child's end is not its own, and told at that only.
-hold_for 2 "alive $pid"
+hold_for 1 "alive $pid"
 type_in alpha 'grow 400M'
 wait_for 60 "gone $first"
 wait_for 30 "running $path"
