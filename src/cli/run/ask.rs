@@ -23,7 +23,7 @@ pub(super) enum Unlimited {
     #[error("{0}")]
     Refused(Fault),
     /// Nobody can.
-#[error("no supervisor answers, and without one: {alone}{}", advice())]
+    #[error("no supervisor answers, and without one: {alone}{}", advice())]
     Nobody {
         /// What became of it without a supervisor.
         alone: Fault,
