@@ -32,7 +32,10 @@ pub(super) enum DirectError {
     #[error("no systemd runs here, and {} holds processes that are not ours to move aside ({whose}), so no limit can be made \
              below it: have them moved into a cgroup of their own", path.display())]
     Crowded { path: PathBuf, whose: String },
-    #[error("the process is in no cgroup that is seen from here")]
+    #[error(
+        "no systemd runs here, and the process is in no cgroup that is seen from here: have /sys/fs/cgroup mounted anew, in the \
+             cgroup namespace that it is in"
+    )]
     Outside,
     #[error("there are cgroups of that name already")]
     Taken,
@@ -54,15 +57,16 @@ pub(super) struct Direct<'a> {
 }
 
 impl<'a> Direct<'a> {
-    /// For a process that is in the cgroup `own`.
+    /// For the process `pid`.
     pub(super) fn find(
         cgroups: &'a Cgroups,
         proc: &'a Path,
         uid: Uid,
-        own: Option<PathBuf>,
+        pid: Pid,
     ) -> Result<Self, DirectError> {
-        let own = own.filter(|own| own.components().all(|c| c != std::path::Component::ParentDir));
-        let own = own.ok_or(DirectError::Outside)?;
+        // The tree may be mounted as another cgroup namespace sees it: then this path is somebody else's there.
+        let is_there = |own: &PathBuf| cgroups.inhabitants(own).is_ok_and(|pids| pids.contains(&Some(pid)));
+        let own = Details::of(proc).cgroup(pid).filter(is_there).ok_or(DirectError::Outside)?;
         let direct = |ground: &Path| Self { cgroups, proc, uid, slice: ground.join(SLICE) };
         // Inside of a limit: nothing is made, and what there is gets tighter.
         if let Some(slice) = limit::any_scope_of(&own).and_then(|scope| scope.parent()?.parent().map(direct))

@@ -24,9 +24,8 @@ impl<'a> Maker<'a> {
         let which = match tools.means {
             Means::Manager(which) => which,
             Means::Direct => {
-                let own = Details::of(&tools.proc).cgroup(target.key.pid);
-                let direct = Direct::find(cgroups, &tools.proc, tools.uid, own).map_err(refused)?;
-                return Ok(Self::Direct(direct));
+                let direct = Direct::find(cgroups, &tools.proc, tools.uid, target.key.pid);
+                return direct.map(Self::Direct).map_err(refused);
             }
         };
         Ok(Self::Manager(Manager::connect(which).await.map_err(refused)?, tools))

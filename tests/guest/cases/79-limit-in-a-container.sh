@@ -17,7 +17,6 @@ touch /tmp/case/box/alone
 wait $!
 END
 cat >/tmp/case/inside <<'END'
-mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run
 cd /tmp/case/box || exit
 touch begun
@@ -26,7 +25,12 @@ code() { local code=0; "$@" >>said 2>&1 || code=$?; echo "$code"; }
 limited() { run-claude-limited --swap 0 "$@"; }
 where='cat /proc/self/cgroup; cd /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); cat memory.max memory.oom.group'
 
-# Read-only: not here.
+# The machine's view of the tree, where our place is somebody else's: not here.
+code limited 100M touch was-run >other-view
+umount --lazy /sys/fs/cgroup
+mount -t cgroup2 none /sys/fs/cgroup
+
+# Read-only: nor here.
 mount -o remount,bind,ro /sys/fs/cgroup
 code limited 100M touch was-run >read-only
 mount -o remount,bind,rw /sys/fs/cgroup
@@ -60,6 +64,8 @@ expect 'it runs through' in_a_unit
 cd /tmp/case/box || exit
 expect 'to its end' test -e ended
 
+expect_is 'in the view of another' "$(<other-view)" 125
+expect 'which is said' grep -q 'in no cgroup that is seen from here' said
 expect_is 'where it can only be read' "$(<read-only)" 125
 expect_not 'nothing is run' test -e was-run
 expect 'and what to do is said' grep -q 'cgroups can only be read; have the container started with' said

@@ -54,8 +54,10 @@ impl World {
         Cgroups::open(self.tree.path()).unwrap()
     }
 
+    /// For process 7, which is in the cgroup `own`.
     fn find<'a>(&'a self, cgroups: &'a Cgroups, own: &str) -> Result<Direct<'a>, DirectError> {
-        Direct::find(cgroups, self.proc.path(), ME, Some(own.into()))
+        fs::write(self.proc.path().join("7/cgroup"), format!("0::{own}\n")).unwrap();
+        Direct::find(cgroups, self.proc.path(), ME, Pid::new(7).unwrap())
     }
 }
 
@@ -125,10 +127,10 @@ fn what_has_ended_is_swept_and_what_has_just_begun_is_not() {
 fn what_is_missing_is_said() {
     let world = World::new(&[7]);
     let cgroups = world.cgroups();
-    let said =
-        |own: Option<PathBuf>| Direct::find(&cgroups, world.proc.path(), ME, own).unwrap_err().to_string();
-    assert!(said(None).contains("no cgroup that is seen from here"));
-    assert!(said(Some("/../elsewhere".into())).contains("no cgroup that is seen from here"));
+    let said = |own: &str| world.find(&cgroups, own).unwrap_err().to_string();
+    assert!(said("/../elsewhere").contains("no cgroup that is seen from here"));
+    world.write("other/cgroup.procs", "8\n");
+    assert!(said("/other").contains("no cgroup that is seen from here"), "another's view of the tree");
     world.write("cgroup.controllers", "cpu\n");
-    assert!(said(Some("/".into())).contains("/ has no memory controller"));
+    assert!(said("/").contains("/ has no memory controller"));
 }
