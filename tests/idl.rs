@@ -26,6 +26,7 @@ fn forecast() -> Forecast {
         level: ForecastLevel::Watch,
         trend: "growing".into(),
         bytes_per_hour: Some(1),
+        least_squares_per_hour: Some(1),
         ceiling: Ceiling::KillLine,
         ceiling_bytes: Bytes::gib(13),
         eta_seconds: Some(7200.0),

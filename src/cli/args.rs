@@ -338,6 +338,19 @@ pub(super) fn by_name(mut arguments: impl Iterator<Item = OsString>) -> Vec<OsSt
     front.chain(arguments).collect()
 }
 
+/// The command among such arguments, by its place: options that all commands have may come before it.
+pub(super) fn command_of(words: &[OsString]) -> Option<&OsString> {
+    let mut rest = words.iter().skip(1);
+    while let Some(word) = rest.next() {
+        if word == "--socket" {
+            rest.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            return Some(word);
+        }
+    }
+    None
+}
+
 /// The commands that links stand for, by the names of those.
 pub(super) fn links(definition: &clap::Command) -> Vec<clap::Command> {
     let shared: Vec<clap::Arg> =
@@ -362,6 +375,18 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_is_found_behind_the_options_of_all() {
+        let of = |line: &str| {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            command_of(&words).map(|word| word.to_string_lossy().into_owned())
+        };
+        assert_eq!(of("claude-watchdog run --swap x"), Some("run".to_owned()));
+        assert_eq!(of("claude-watchdog --socket run health"), Some("health".to_owned()));
+        assert_eq!(of("claude-watchdog --socket=/x run 8GB"), Some("run".to_owned()));
+        assert_eq!(of("claude-watchdog --socket"), None);
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let words = args::by_name(arguments);
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) if words.get(1).is_some_and(|word| word == "run") => return run::wrong(&error),
+        Err(error) if args::command_of(&words).is_some_and(|word| word == "run") => {
+            return run::wrong(&error);
+        }
         Err(error) => return exit::from_clap(&error),
     };
     let socket = arguments.socket.as_deref();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::message::{Message, seconds};
-use crate::model::event::What;
+use crate::model::event::{Culprit, What};
 use crate::model::status::{ActionInfo, CulpritInfo};
 use crate::model::{AgentRef, Event, ProcessKey, Signal};
 
@@ -28,13 +28,7 @@ impl Ledger {
     ) {
         match (&event.what, &event.agent) {
             (What::Acted(decision), Some(agent)) => {
-                let c = &decision.culprit;
-                let culprit = CulpritInfo {
-                    pid: c.top.pid,
-                    charge: c.charge,
-                    command: Some(command(c.top)),
-                    forecast: None,
-                };
+                let culprit = culprit_info(&decision.culprit, command);
                 let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {
@@ -62,6 +56,10 @@ impl Ledger {
                 if info.signals.last().is_none_or(|last| last != signal.name()) {
                     info.signals.push(signal.name().to_owned());
                 }
+            }),
+            (What::Widened { action, culprit, whole }, Some(agent)) => self.update(*action, |info| {
+                info.culprit = Some(culprit_info(culprit, command));
+                info.resume = whole.then(|| resume(command_of(agent), cwd())).flatten();
             }),
             (What::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
                 let how =
@@ -92,6 +90,11 @@ impl Ledger {
     }
 }
 
+fn culprit_info(culprit: &Culprit, command: impl Fn(ProcessKey) -> String) -> CulpritInfo {
+    let command = Some(command(culprit.top));
+    CulpritInfo { pid: culprit.top.pid, charge: culprit.charge, command, forecast: None }
+}
+
 /// The command that takes up the work, of the very session where that is known.
 fn command_of(agent: &AgentRef) -> Option<&str> {
     agent.resume_session.as_deref().or(agent.resume.as_deref())
@@ -113,7 +116,54 @@ fn quoted(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::model::event::{Cause, Decision};
+    use crate::model::{AgentId, Bytes, Pid, Uid};
+
+    fn key(pid: i32) -> ProcessKey {
+        ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+    }
+
+    #[test]
+    fn an_action_that_becomes_wider_is_told_as_what_it_has_become() {
+        let agent = AgentRef {
+            id: AgentId::new("claude", key(7)),
+            rule: "claude".to_owned(),
+            root: key(7),
+            uid: Uid::new(1000),
+            resume: Some("claude --continue".to_owned()),
+            resume_session: None,
+        };
+        let part = Culprit { top: key(8), name: "make".to_owned(), charge: Bytes::gib(1), processes: 9 };
+        let decision = Decision {
+            cause: Cause::Line,
+            grown: Bytes::ZERO,
+            agents: 1,
+            signal: Signal::Term,
+            action: 1,
+            line: Bytes::gib(13),
+            shortfall: Bytes::gib(1),
+            culprit: part.clone(),
+            whole: false,
+            processes: 9,
+            grace: Duration::from_secs(10),
+            dry_run: false,
+        };
+        let mut ledger = Ledger::default();
+        let mut record = |what| {
+            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(14), what };
+            ledger.record(&event, |key| format!("command of {}", key.pid), || Some("/work".to_owned()));
+            let action = ledger.action(1).unwrap();
+            (action.culprit.unwrap().command.unwrap(), action.resume)
+        };
+        assert_eq!(record(What::Acted(decision)), ("command of 8".to_owned(), None));
+        let all = Culprit { top: key(7), charge: Bytes::gib(14), ..part };
+        let whole = record(What::Widened { action: 1, culprit: all, whole: true });
+        let resume = Some("cd /work && claude --continue".to_owned());
+        assert_eq!(whole, ("command of 7".to_owned(), resume));
+    }
 
     #[test]
     fn a_resume_command_can_be_pasted() {

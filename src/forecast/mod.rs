@@ -7,6 +7,7 @@ mod alarm;
 mod bins;
 mod cycles;
 mod estimate;
+mod least_squares;
 mod reason;
 mod runaway;
 mod scale;
@@ -218,6 +219,7 @@ impl Forecaster {
             level: self.alarm.level,
             trend: reason::word(&self.said, &self.bins, self.goal()),
             bytes_per_hour: reason::rate(&self.said, &self.bins),
+            least_squares_per_hour: least_squares::slope(&self.bins).map(reason::per_hour),
             ceiling: self.ceiling,
             ceiling_bytes: self.limit,
             eta_seconds: eta.map(rounded),

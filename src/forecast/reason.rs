@@ -68,8 +68,14 @@ pub(super) fn rate(said: &Said, bins: &Bins) -> Option<i64> {
         Said::Trend(estimate) => Some(estimate.slope),
         _ => recent(bins),
     };
+    slope.map(per_hour)
+}
+
+/// Whole bytes an hour, from bytes a second.
+pub(super) fn per_hour(slope: f64) -> i64 {
     #[allow(clippy::cast_possible_truncation, reason = "saturates")]
-    slope.map(|slope| (slope * 3600.0).round() as i64)
+    let bytes = (slope * 3600.0).round() as i64;
+    bytes
 }
 
 /// The floor's slope over the last 24 minutes, or as much as there is.

@@ -15,6 +15,8 @@ pub struct Forecast {
     pub trend: String,
     /// Growth of the floor.
     pub bytes_per_hour: Option<i64>,
+    /// The plain least-squares slope over the last half hour, which others go by: to compare. Nothing is decided by it.
+    pub least_squares_per_hour: Option<i64>,
     /// What ends growth first.
     pub ceiling: Ceiling,
     /// Where that is.

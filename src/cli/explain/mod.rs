@@ -7,10 +7,11 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use super::health::foretold::per_hour;
 use super::terminal::{Page, Paint, Style};
-use crate::model::Explanation;
 use crate::model::explanation::{LinesInfo, ProcessInfo};
 use crate::model::status::{AgentInfo, AgentLevel};
+use crate::model::{Explanation, Forecast};
 
 pub(super) use command::run;
 
@@ -103,6 +104,20 @@ fn agent(page: &mut Page, agent: &AgentInfo) {
         AgentLevel::Acting => (Paint::Alarm, "acting: a part of it is being ended"),
     };
     label(page, "level").paint(paint, level).end();
+    if let Some(forecast) = &agent.forecast {
+        foretold(page, forecast);
+    }
+}
+
+/// What is foretold, and the plain slope beside ours.
+fn foretold(page: &mut Page, forecast: &Forecast) {
+    let Forecast { trend, reason, bytes_per_hour, least_squares_per_hour, .. } = forecast;
+    value(page, "forecast", &format!("{trend}: {reason}"));
+    let rates = [bytes_per_hour, least_squares_per_hour].map(|rate| rate.map(per_hour));
+    if let [Some(floor), Some(plain)] = rates {
+        let text = format!("{floor}; {plain} by least squares over half an hour, which decides nothing");
+        value(page, "rate", &text);
+    }
 }
 
 fn lines(page: &mut Page, lines: &LinesInfo) {

@@ -8,6 +8,7 @@ use crate::model::explanation::{
     CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
     ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
 };
+use crate::model::forecast::ForecastLevel;
 use crate::model::status::{AgentInfo, AgentLevel, CulpritInfo};
 use crate::model::{Bytes, Charge, Explanation, Pid, Uid};
 
@@ -81,7 +82,7 @@ fn root() -> Explanation {
             level: AgentLevel::Ok,
             scope: None,
             limit: None,
-            forecast: None,
+            forecast: Some(crate::cli::health::tests::forecast(ForecastLevel::Watch, 90.0)),
             culprits: vec![CulpritInfo { pid: pid(1250), charge: Bytes::mib(500), command: Some("node".into()), forecast: None }],
         }),
         memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::of(charge, Look::Done) }),

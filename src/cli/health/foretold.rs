@@ -1,6 +1,7 @@
 //! A forecast in words: what is reached, when, and between which times.
 
 use crate::cli::terminal::{Clock, Paint, cut_start, shown};
+use crate::model::Bytes;
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
 use crate::model::history::UnixSeconds;
 use crate::model::status::StatusInfo;
@@ -59,6 +60,16 @@ pub(super) fn aside(forecast: &Forecast, clock: &Clock) -> Option<String> {
     }
     let bound = |seconds| days(seconds).unwrap_or_else(|| time(seconds, clock));
     Some(format!("{ceiling} {} ({} to {})", when(at, clock), bound(low), bound(high)))
+}
+
+/// `+120M an hour`.
+pub(in crate::cli) fn per_hour(rate: i64) -> String {
+    let sign = match rate {
+        0 => "",
+        rate if rate > 0 => "+",
+        _ => "-",
+    };
+    format!("{sign}{} an hour", Bytes::new(rate.unsigned_abs()))
 }
 
 /// `claude-1234: kill line at 15:40`: what comes first of all that there is to be warned of.

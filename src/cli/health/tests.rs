@@ -108,11 +108,12 @@ pub(super) fn clock() -> Clock {
 }
 
 /// That the kill line is reached after so many minutes, by an interval of a half to the double.
-pub(super) fn forecast(level: ForecastLevel, minutes: f64) -> Forecast {
+pub(in crate::cli) fn forecast(level: ForecastLevel, minutes: f64) -> Forecast {
     Forecast {
         level,
         trend: format!("oom_predicted:{minutes:.0}"),
         bytes_per_hour: Some(2100 << 20),
+        least_squares_per_hour: Some(1900 << 20),
         ceiling: Ceiling::KillLine,
         ceiling_bytes: Bytes::gib(13),
         eta_seconds: Some(minutes * 60.0),

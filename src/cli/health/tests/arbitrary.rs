@@ -140,6 +140,7 @@ fn forecast() -> impl Strategy<Value = Forecast> {
             level,
             trend,
             bytes_per_hour,
+            least_squares_per_hour: bytes_per_hour.map(i64::reverse_bits),
             ceiling,
             ceiling_bytes,
             eta_seconds: eta,

@@ -107,7 +107,7 @@ impl<'a> Entry<'a> {
         }
         let Some(forecast) = self.forecast else { return say("trend", NO_WORD) };
         if let Some(rate) = forecast.bytes_per_hour {
-            say("rate", &per_hour(rate));
+            say("rate", &foretold::per_hour(rate));
         }
         if let Some(sentence) = foretold::sentence(forecast, drawn.clock) {
             say("forecast", &sentence);
@@ -126,14 +126,4 @@ pub(super) fn guest_points(history: &HistoryInfo) -> &[PointInfo] {
 /// As it is recorded: memory that is not available, and swap in use.
 fn used(guest: &GuestInfo) -> Bytes {
     guest.mem_total.saturating_sub(guest.mem_available) + guest.swap_total.saturating_sub(guest.swap_free)
-}
-
-/// `+120M an hour`.
-fn per_hour(rate: i64) -> String {
-    let sign = match rate {
-        0 => "",
-        rate if rate > 0 => "+",
-        _ => "-",
-    };
-    format!("{sign}{} an hour", Bytes::new(rate.unsigned_abs()))
 }
