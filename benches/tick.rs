@@ -64,6 +64,7 @@ fn sample(tree: Tree) -> AgentSample {
         charge,
         unproven: Bytes::ZERO,
         cgroup: None,
+        scope: None,
     }
 }
 
