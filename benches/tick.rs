@@ -36,6 +36,7 @@ fn processes() -> Vec<Seen> {
         rule: (pid % 60 == 0).then(|| Arc::clone(&claude)),
         origin: None,
         told: true,
+        scope: None,
     };
     (1..=300).map(process).collect()
 }

@@ -74,6 +74,8 @@ pub enum Joined {
     Session,
     /// Its environment says so: its parent died before we saw either.
     Environment,
+    /// It is in the scope that limits the agent: its parent died before we saw either.
+    Scope,
 }
 
 /// One process of an agent.
