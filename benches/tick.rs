@@ -36,6 +36,7 @@ fn processes() -> Vec<Seen> {
         rule: (pid % 60 == 0).then(|| Arc::clone(&claude)),
         origin: None,
         told: true,
+        scope: None,
     };
     (1..=300).map(process).collect()
 }
@@ -64,6 +65,7 @@ fn sample(tree: Tree) -> AgentSample {
         charge,
         unproven: Bytes::ZERO,
         cgroup: None,
+        scope: None,
     }
 }
 

@@ -421,7 +421,8 @@ fn every_word_of_an_explanation_is_described() {
     with_idl(|idl| {
         let parts = [ProcessPart::Exe, ProcessPart::Script, ProcessPart::Module, ProcessPart::Argv0];
         assert_eq!(words(&parts), idl.variants("ProcessPart"));
-        let joinings = [Joining::Root, Joining::Child, Joining::Session, Joining::Environment];
+        let joinings =
+            [Joining::Root, Joining::Child, Joining::Session, Joining::Environment, Joining::Scope];
         assert_eq!(words(&joinings), idl.variants("Joining"));
         let looks = [Look::Done, Look::TimedOut, Look::Refused, Look::Hidden];
         assert_eq!(words(&looks), idl.variants("Look"));

@@ -105,6 +105,7 @@ impl Agent {
             charge: Charge { anon: Bytes::gib(14), ..Charge::default() },
             unproven: Bytes::ZERO,
             cgroup: None,
+            scope: None,
         };
         let guest = Guest {
             mem_total: Bytes::gib(64),

@@ -228,6 +228,7 @@ mod tests {
             members: Vec::new(),
             charge: Charge::default(),
             unproven: Bytes::ZERO,
+            scope: None,
             cgroup: Some(CgroupMemory {
                 path: PathBuf::from(path),
                 charge: Charge::default(),

@@ -27,6 +27,8 @@ pub struct Seen {
     pub origin: Option<Arc<Origin>>,
     /// Its environment was read, or cannot be.
     pub told: bool,
+    /// The process that the scope which limits it began with, where that is still in there.
+    pub scope: Option<Pid>,
 }
 
 /// One agent and its processes.
@@ -120,6 +122,9 @@ impl Census {
             self.adopt_all(seen, &live);
         }
         if self.adopt_by_environment(seen, &live) {
+            self.adopt_all(seen, &live);
+        }
+        if self.adopt_by_scope(seen, &live) {
             self.adopt_all(seen, &live);
         }
         self.forget(&alive);
@@ -277,6 +282,7 @@ impl Census {
 
 mod environment;
 mod roots;
+mod scope;
 mod session;
 
 #[cfg(test)]

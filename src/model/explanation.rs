@@ -134,6 +134,8 @@ pub enum Joining {
     Session,
     /// Its environment says so.
     Environment,
+    /// It is in the scope that limits the agent.
+    Scope,
 }
 
 /// What a process costs.

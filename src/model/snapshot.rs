@@ -41,6 +41,8 @@ pub struct AgentSample {
     pub unproven: Bytes,
     /// Its cgroup; `None` where it shares one with others.
     pub cgroup: Option<CgroupMemory>,
+    /// The scope that limits it, also where somebody of it has left that; `None`: it was never seen in one.
+    pub scope: Option<PathBuf>,
 }
 
 /// What a cgroup costs.
@@ -72,6 +74,8 @@ pub enum Joined {
     Session,
     /// Its environment says so: its parent died before we saw either.
     Environment,
+    /// It is in the scope that limits the agent: its parent died before we saw either.
+    Scope,
 }
 
 /// One process of an agent.

@@ -85,6 +85,7 @@ impl World {
             charge: Charge::default(),
             unproven: Bytes::ZERO,
             cgroup: None,
+            scope: None,
         };
         self.snapshot.agents.push(sample);
         self

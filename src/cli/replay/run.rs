@@ -117,6 +117,7 @@ impl Replay {
             charge,
             unproven: Bytes::ZERO,
             cgroup: None,
+            scope: None,
         };
         let guest = Guest { mem_total: most, mem_available: most.saturating_sub(bytes), ..Guest::default() };
         Snapshot { at, guest, agents: vec![agent], ..Snapshot::default() }

@@ -22,6 +22,7 @@ pub(super) fn membership(agent: &AgentSample, member: &Member) -> Membership {
             Joined::Child => Joining::Child,
             Joined::Session => Joining::Session,
             Joined::Environment => Joining::Environment,
+            Joined::Scope => Joining::Scope,
         },
         started_by: member.lineage.first().map(|key| key.pid),
         lineage: member.lineage.iter().map(|key| key.pid).collect(),
@@ -54,6 +55,9 @@ pub(super) fn why(
         }
         (Joined::Environment, _) => {
             format!("its environment names {id}: what started it had ended before it was seen")
+        }
+        (Joined::Scope, _) => {
+            format!("it is in the scope that limits {id}: what started it had ended before it was seen")
         }
         (Joined::Session, Some(beginner)) => format!(
             "it is in a session that pid {} of {id} began: what started it had ended before it was seen",

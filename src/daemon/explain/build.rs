@@ -35,7 +35,7 @@ pub(super) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -
         cgroup: reading.cgroup.as_ref().map(|cgroup| self::cgroup(cgroup, found.map(|(agent, _)| agent))),
         lines: found.map(|(agent, _)| lines(agent, settings)),
         signals: signals::of(found, settings),
-        notes: notes(reading, settings),
+        notes: notes(reading, found.map(|(agent, _)| agent), settings),
     }
 }
 
@@ -131,7 +131,7 @@ fn use_by(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupUse {
     }
 }
 
-fn notes(reading: &Reading, settings: &Settings) -> Vec<String> {
+fn notes(reading: &Reading, agent: Option<&AgentSample>, settings: &Settings) -> Vec<String> {
     let mut notes = Vec::new();
     let pid = reading.stat.key.pid;
     if reading.asked != pid {
@@ -140,8 +140,17 @@ fn notes(reading: &Reading, settings: &Settings) -> Vec<String> {
     if reading.identity.is_none() && runs_a_program(&reading.stat) {
         notes.push("its command line could not be read in time: its memory map is locked".to_owned());
     }
+    notes.extend(agent.and_then(|agent| left(reading, agent)));
     if settings.config.act.dry_run && settings.supervisor.is_some() {
         notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
     }
     notes
+}
+
+/// That it is no longer where its agent is limited.
+fn left(reading: &Reading, agent: &AgentSample) -> Option<String> {
+    let (scope, place) = (agent.scope.as_ref()?, reading.cgroup.as_ref()?);
+    let (name, id) = (scope.file_name()?.to_string_lossy(), &agent.agent.id);
+    (!place.path.starts_with(scope))
+        .then(|| format!("it has left {name}, whose limit no longer holds there; the lines of {id} still do"))
 }

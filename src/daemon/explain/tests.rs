@@ -279,3 +279,19 @@ fn a_limited_command_is_an_agent_with_lines_of_its_own() {
     );
     assert!(told.signals.because.contains("kill line of 310M"), "{}", told.signals.because);
 }
+
+#[test]
+fn who_has_left_its_scope_is_told_so() {
+    let world = World::family();
+    let scope = "agents.slice/agent-claude-100.scope";
+    fs::create_dir_all(world.path("cgroup").join(scope)).unwrap();
+    let procs = world.path("cgroup").join(scope).join("cgroup.procs");
+    fs::write(procs, "100\n101\n").unwrap();
+    for pid in [100, 101] {
+        fs::write(world.path(&format!("proc/{pid}/cgroup")), format!("0::/{scope}/below\n")).unwrap();
+    }
+    let notes = |pid| world.explained(pid, 1000).unwrap().notes;
+    assert_eq!((notes(100), notes(101), notes(60)), (vec![], vec![], vec![]));
+    let said = "it has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 still do";
+    assert_eq!(notes(103), [said]);
+}

@@ -53,6 +53,7 @@ fn with(pid: i32, members: Vec<Member>) -> AgentSample {
         members,
         unproven: Bytes::ZERO,
         cgroup: None,
+        scope: None,
     }
 }
 

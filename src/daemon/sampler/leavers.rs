@@ -59,6 +59,11 @@ impl Leavers {
         self.stays.insert(root, Stay { looked: at, agent: agent.clone(), scope, left, said });
     }
 
+    /// The scope that the agent with that root was seen in.
+    pub(super) fn scope(&self, root: &ProcessKey) -> Option<&Path> {
+        self.stays.get(root).map(|stay| stay.scope.as_path())
+    }
+
     #[cfg(test)]
     pub(super) fn look_again(&mut self) {
         self.stays.values_mut().for_each(|stay| stay.looked = Boottime::default());

@@ -1,6 +1,6 @@
 //! What was started under a limit: an agent, whatever it runs.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,12 +14,13 @@ use crate::systemd;
 /// Our own program, which is limited for a moment before it becomes the command.
 const OURSELVES: &str = "claude-watchdog";
 
-/// The first processes of the scopes below `agents.slice`, as far as they are still in them.
+/// Who is in the scopes below `agents.slice` whose first process is still in them.
 #[derive(Debug)]
 pub(super) struct Limited {
     cgroups: Option<Cgroups>,
     slices: Vec<PathBuf>,
-    roots: HashSet<Pid>,
+    /// Each with the first process of its scope.
+    inside: HashMap<Pid, Pid>,
     rule: Arc<Recognised>,
 }
 
@@ -32,7 +33,7 @@ impl Limited {
         Self {
             cgroups: Cgroups::open(cgroup),
             slices: above.map(|path| path.join(SLICE)).collect(),
-            roots: HashSet::new(),
+            inside: HashMap::new(),
             rule: Arc::new(rule),
         }
     }
@@ -41,16 +42,23 @@ impl Limited {
     pub(super) fn look(&mut self) -> bool {
         let Some(cgroups) = &self.cgroups else { return false };
         let scopes = self.slices.iter().flat_map(|slice| cgroups.below(slice));
-        let root =
-            |(scope, pids): (String, Vec<Pid>)| limit::root_of(&scope).filter(|pid| pids.contains(pid));
-        let roots = scopes.filter_map(root).collect();
-        let changed = roots != self.roots;
-        self.roots = roots;
+        let rooted = |(scope, pids): (String, Vec<Pid>)| {
+            limit::root_of(&scope).filter(|root| pids.contains(root)).map(|root| (root, pids))
+        };
+        let each = |(root, pids): (Pid, Vec<Pid>)| pids.into_iter().map(move |pid| (pid, root));
+        let inside = scopes.filter_map(rooted).flat_map(each).collect();
+        let changed = inside != self.inside;
+        self.inside = inside;
         changed
+    }
+
+    /// The first process of the scope that `pid` is in.
+    pub(super) fn root_of(&self, pid: Pid) -> Option<Pid> {
+        self.inside.get(&pid).copied()
     }
 
     /// What the process is by that alone, which has the program `name`; a rule that knows it goes before.
     pub(super) fn rule(&self, pid: Pid, name: &str) -> Option<Arc<Recognised>> {
-        (self.roots.contains(&pid) && name != OURSELVES).then(|| Arc::clone(&self.rule))
+        (self.root_of(pid) == Some(pid) && name != OURSELVES).then(|| Arc::clone(&self.rule))
     }
 }

@@ -363,6 +363,7 @@ impl Roster {
                 _ => None,
             },
             told: matches!(known.environment, Environment::Told(_)),
+            scope: self.limited.root_of(known.key.pid),
         }
     }
 }

@@ -154,6 +154,7 @@ impl Scales {
             unproven: charge.total().saturating_sub(proven),
             charge,
             cgroup,
+            scope: self.leavers.scope(&tree.agent.root).map(Path::to_path_buf),
         }
     }
 

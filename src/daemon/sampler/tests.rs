@@ -702,3 +702,31 @@ fn who_leaves_its_scope_is_told_once_and_counts_on() {
     assert_eq!((sampler.news().len(), sampler.left().count()), (0, 1), "said once, known on");
     assert_eq!(seen(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
 }
+
+#[test]
+fn who_is_in_the_scope_of_a_limited_command_belongs_to_it() {
+    // tmux's server has left its parent behind before anybody looked.
+    let world = World::new()
+        .process(100, 1, "sh", "/usr/bin/dash", &["sh"], 10)
+        .process(101, 1, "tmux: server", "/usr/bin/tmux", &["tmux"], 5)
+        .process(102, 101, "node", "/usr/bin/node", &["node"], 50)
+        .process(103, 1, "other", "/usr/bin/other", &["other"], 50);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let scope = "/agents.slice/agent-sh-100.scope";
+    let folder = tree.path().join(&scope[1..]);
+    fs::create_dir_all(&folder).unwrap();
+    for (file, text) in
+        [("cgroup.procs", "100\n101\n102\n"), ("memory.stat", "anon 1\n"), ("memory.max", "314572800\n")]
+    {
+        fs::write(folder.join(file), text).unwrap();
+    }
+    for pid in [100, 101, 102] {
+        fs::write(world.file(pid, "cgroup"), format!("0::{scope}\n")).unwrap();
+    }
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    sampler.patient_sample(std::time::Duration::from_secs(5)).unwrap();
+    assert_eq!(seen(&mut sampler), ["limited-100 65M: dash tmux node"]);
+    sampler.scales.forget_homes();
+    assert_eq!(sampler.sample().unwrap().agents[0].limit(), Some(Bytes::mib(300)));
+}

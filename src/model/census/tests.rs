@@ -34,6 +34,7 @@ impl World {
             rule: None,
             origin: None,
             told: true,
+            scope: None,
         });
     }
 
@@ -141,6 +142,7 @@ fn a_reused_pid_is_no_member() {
         rule: None,
         origin: None,
         told: true,
+        scope: None,
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
     // A child that names a parent younger than itself: the parent's pid was reused between two reads.
@@ -152,6 +154,7 @@ fn a_reused_pid_is_no_member() {
         rule: None,
         origin: None,
         told: true,
+        scope: None,
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
 }
@@ -168,6 +171,7 @@ fn a_loop_of_parents_ends() {
             rule: None,
             origin: None,
             told: true,
+            scope: None,
         };
         world.processes.push(process);
     }
@@ -451,6 +455,7 @@ fn a_session_that_no_member_began_says_nothing() {
         rule: None,
         origin: None,
         told: true,
+        scope: None,
     };
     world.processes.push(stranger);
     world.start(50, 1);
@@ -474,4 +479,37 @@ fn who_is_held_stays_what_it_is_until_it_is_let_go() {
     assert_eq!(world.trees(), ["claude-10: 10 12", "claude-20: 20"]);
     assert!(world.census.let_go(|_| false));
     assert_eq!(world.trees(), ["codex-20: 20"]);
+}
+
+#[test]
+fn what_a_limited_agent_left_behind_unseen_is_its_own() {
+    let mut world = World::default().process(1, 0).agent(10, 1).process(20, 1).process(21, 20).process(9, 1);
+    let within = |world: &mut World, pid: i32, root: i32| {
+        let process = world.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
+        process.scope = Pid::new(root);
+    };
+    assert_eq!(world.trees(), ["claude-10: 10"]);
+    // Older than the first of its scope, which has the pid of another by now.
+    within(&mut world, 9, 10);
+    // Whose first process is no agent.
+    within(&mut world, 21, 1);
+    assert_eq!(world.trees(), ["claude-10: 10"]);
+    within(&mut world, 20, 10);
+    assert_eq!(world.trees(), ["claude-10: 10 20 21"]);
+    let joined: Vec<_> = world.census.update(&world.processes)[0].members.iter().map(|m| m.joined).collect();
+    assert_eq!(joined, [Joined::Root, Joined::Scope, Joined::Child]);
+}
+
+#[test]
+fn its_environment_goes_before_the_scope_that_agents_share() {
+    let mut world = World::default().process(1, 0).agent(10, 1).agent(11, 10).process(12, 11).process(20, 1);
+    world.origin(12, "inner");
+    for process in &mut world.processes {
+        process.scope = Pid::new(10);
+        process.told = process.key.pid.get() != 20;
+    }
+    assert_eq!(world.trees(), ["claude-10: 10*", "claude-11 of claude-10: 11 12"], "not before it was asked");
+    world.processes.iter_mut().for_each(|process| process.told = true);
+    world.origin(20, "inner");
+    assert_eq!(world.trees(), ["claude-10: 10*", "claude-11 of claude-10: 11 12 20"]);
 }

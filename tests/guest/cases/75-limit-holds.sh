@@ -5,12 +5,12 @@ scopes() { ls -d /sys/fs/cgroup/agents.slice/agent-*.scope 2>/dev/null || true; 
 cat >/usr/local/bin/case-where <<'END'
 #!/bin/bash
 IFS=: read -r _ _ path < <(grep ^0:: /proc/self/cgroup)
-cd "/sys/fs/cgroup$path" && echo "${path##*/} $(<memory.max) $(<memory.swap.max) $(<memory.oom.group) $(<memory.high) $*"
+cd "/sys/fs/cgroup$path" && echo "${path##*/} $(<memory.max) $(<memory.swap.max) $(<memory.oom.group) $*"
 END
 chmod 755 /usr/local/bin/case-where
 afterwards 'rm -f /usr/local/bin/case-where'
 eight=$((300 << 20))
-like="^agent-case-where-[0-9]+\.scope $eight $((eight / 16 / 65536 * 65536)) 0 max"
+like="^agent-case-where-[0-9]+\.scope $eight $((eight / 16 / 65536 * 65536)) 0"
 
 # No bus and no session of a user: as cron and su do it.
 as agent env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS run-claude-limited 300M case-where a 'b c' >"$CASE/where" 2>&1

@@ -1,16 +1,6 @@
 # In a limit a child dies and its agent lives; a slow leak is ended in order before the wall; many start at once.
 # timeout: 300
 
-limited() {
-  path=$(program_of "$1")
-  install -D /usr/local/bin/hog "$path"
-  terminal "$1"
-  type_in "$1" "run-claude-limited --swap 0 300M $path --prompt"
-  wait_for 30 "running $path >$CASE/$1.pid"
-}
-scope_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
-oom_of() { sed -n 's/^oom_kill //p' "$1/memory.events"; }
-
 chmod 777 "$CASE"
 limited alpha
 alpha=$(id_of alpha) pid=$(pid_of alpha)
@@ -39,6 +29,8 @@ expect_not 'it has left' grep -q agents.slice "/proc/$left/cgroup"
 wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$alpha: process .*$left.* left ${scope##*/}' -o cat"
 expect 'the health check has it' test "$(health '.notes[]' | grep -c "$left")" = 1
 expect_is 'and its verdict' "$(health .verdict)" warning
+note=$(as agent claude-watchdog explain --json "$left" | jq -r '.notes[]')
+expect_like 'whoever asks of it is told' "$note" "^it has left ${scope##*/}, whose limit no longer holds"
 kill "$left"
 wait_for 60 '[[ $(health .verdict) == ok ]]'
 

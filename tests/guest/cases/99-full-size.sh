@@ -7,6 +7,9 @@ stand_in alpha
 alpha=$(id_of alpha)
 wait_for 60 "knows $alpha"
 expect_is 'the lines' "$(health '.agents[0] | "\(.warn_line) \(.kill_line)"')" "$((8 << 30)) $((13 << 30))"
+# The usual limit has room here.
+limit=$(as agent run-claude-limited sh -c 'cat "/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max"' 2>&1)
+expect_is 'and nothing is said' "$limit" $((12 << 30))
 
 cat >/home/agent/work/leak.js <<'JAVASCRIPT'
 const kept = [];
