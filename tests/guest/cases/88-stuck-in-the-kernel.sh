@@ -27,7 +27,7 @@ stuck=$(field act CULPRIT_PID)
 expect_is 'it waits for the disk' "$(ps -o stat= -p "$stuck" | cut -c1)" D
 # It cannot end, but it needs its memory no more.
 wait_for 20 '(( $(health .supervisor.memory_taken_back) >= 1 ))'
-wait_for 20 '(( $(resident "$stuck") < 16384 ))'
+wait_for 20 '(( $(ps -o rss= -p "$stuck") < 16384 ))'
 # What can be ended is, meanwhile: not the agent, which is innocent.
 wait_for 60 '[[ $(count failed) == 1 ]]'
 expect_like 'said so' "$(field failed MESSAGE)" 'outlived KILL'
