@@ -44,10 +44,10 @@ impl Braking {
         brakes.keep(&paths);
         self.scopes.retain(|path, _| paths.contains(&path.as_path()));
         let mut told = Vec::new();
-        for Limited { agent, path, limit, high, held } in limited {
+        for Limited { agent, path, limit, high, held, pressed } in limited {
             let brake = self.scopes.entry(path.to_owned()).or_default();
             let acting = acting(agent);
-            match brake.look(Held { at: snapshot.at, limit, high, held, acting }) {
+            match brake.look(Held { at: snapshot.at, limit, high, held, pressed, acting }) {
                 // Where it cannot be done now, a later look finds that and asks anew.
                 Some(Order::Set(at)) => {
                     brakes.set(path, at);
@@ -72,6 +72,7 @@ struct Limited<'a> {
     high: Option<Bytes>,
     /// Page cache aside.
     held: Bytes,
+    pressed: u64,
 }
 
 impl<'a> Limited<'a> {
@@ -86,6 +87,7 @@ impl<'a> Limited<'a> {
             limit: cgroup.max.filter(|_| is_scope)?,
             high: cgroup.high,
             held: cgroup.current.saturating_sub(cgroup.cache),
+            pressed: cgroup.pressed,
         })
     }
 }
@@ -183,6 +185,7 @@ mod tests {
             let high = self.high();
             let cgroup = self.snapshot.agents[0].cgroup.as_mut().unwrap();
             cgroup.current = held + cgroup.cache;
+            cgroup.pressed += u64::from(high.is_some_and(|high| cgroup.current >= high));
             cgroup.high = high;
             self.braking.look(&self.snapshot, |_| acting, &mut self.brakes)
         }
@@ -236,6 +239,7 @@ mod tests {
                 cache: Bytes::mib(200),
                 max: Some(LIMIT),
                 high: None,
+                pressed: 0,
             }),
         }
     }
@@ -258,7 +262,9 @@ mod tests {
     fn cache_holds_nobody_back_and_who_is_let_go_is_told_of_once() {
         let mut world = World::new();
         let high = Bytes::mib(316);
-        for second in 0..4 {
+        assert_eq!(world.look(0, high, Acting::Nobody), [""; 0]);
+        assert!(world.says(0, &Brake::place(LIMIT).get().to_string()));
+        for second in 1..4 {
             assert_eq!(world.look(second, high, Acting::Nobody), [""; 0]);
         }
         assert_eq!(world.look(4, Bytes::mib(200), Acting::Nobody), [""; 0], "cache of 200M is not counted");

@@ -13,10 +13,11 @@ use crate::model::{Boottime, Bytes, Lines};
 /// share, and a tick for its figures.
 const LONGEST: Duration = Duration::from_secs(4);
 
-/// So far above its brake whoever takes huge pages is held already, 1.4 % whoever takes small ones.
-const BITES_SHARE: u64 = 128;
+/// Whoever is so near to its brake, page cache aside, has no cache left but its own program's, of which the kernel takes
+/// page after page that is then read again: a process stood still so in a guest, 0.1 % below, for as long as it was looked at.
+const BITES_SHARE: u64 = 64;
 
-/// Who was let go is held again once it is so far below the brake, or after a while at all below it.
+/// Who was let go is held again once it is so far below the brake, or after a while out of the reach of it.
 const REARM_SHARE: u64 = 32;
 const REARM_AFTER: Duration = Duration::from_mins(1);
 
@@ -41,8 +42,10 @@ enum State {
     Set {
         at: Bytes,
         ordered: Boottime,
-        /// Since when it holds more than it is allowed, with nobody else's end to wait for.
+        /// Since when it is pressed, with nobody else's end to wait for.
         bites: Option<Boottime>,
+        /// How often it had been pressed.
+        pressed: u64,
     },
     Lifted(Boottime),
 }
@@ -58,6 +61,8 @@ pub struct Held {
     pub high: Option<Bytes>,
     /// What is in it, page cache aside: of that the kernel takes what it needs, and nobody waits long.
     pub held: Bytes,
+    /// How often the kernel has found it above `memory.high` so far.
+    pub pressed: u64,
     /// What is being ended.
     pub acting: Acting,
 }
@@ -103,33 +108,35 @@ impl Brake {
             return Some(Order::Lift);
         }
         match self.state {
-            State::Set { at, ordered, bites } if at == place => {
-                let bites = self::bites(seen, place).then(|| bites.unwrap_or(seen.at));
+            State::Set { at, ordered, bites, pressed } if at == place => {
+                let is_pressed = seen.pressed > pressed && may_bite(seen, place);
+                let bites = is_pressed.then(|| bites.unwrap_or(seen.at));
                 if bites.is_some_and(|since| seen.at.since(since) >= LONGEST) {
                     self.state = State::Lifted(seen.at);
                     return Some(Order::LetGo);
                 }
                 let again = seen.high != Some(place) && seen.at.since(ordered) >= CARRIED_OUT;
                 let ordered = if again { seen.at } else { ordered };
-                self.state = State::Set { at, ordered, bites };
+                self.state = State::Set { at, ordered, bites, pressed: seen.pressed };
                 again.then_some(Order::Set(place))
             }
             State::Lifted(since) if !may_rearm(seen, place, since) => seen.high.map(|_| Order::Lift),
             State::New | State::Set { .. } | State::Lifted(_) => {
-                self.state = State::Set { at: place, ordered: seen.at, bites: None };
+                self.state = State::Set { at: place, ordered: seen.at, bites: None, pressed: seen.pressed };
                 Some(Order::Set(place))
             }
         }
     }
 }
 
-fn bites(seen: Held, place: Bytes) -> bool {
-    seen.acting == Acting::Nobody && seen.held > place + place.share(1, BITES_SHARE)
+fn may_bite(seen: Held, place: Bytes) -> bool {
+    seen.acting == Acting::Nobody && seen.held >= place.saturating_sub(place.share(1, BITES_SHARE))
 }
 
 fn may_rearm(seen: Held, place: Bytes, since: Boottime) -> bool {
     let room = place.saturating_sub(seen.held);
-    room > place.share(1, REARM_SHARE) || (room > Bytes::ZERO && seen.at.since(since) >= REARM_AFTER)
+    let is_out_of_reach = room > place.share(1, BITES_SHARE);
+    room > place.share(1, REARM_SHARE) || (is_out_of_reach && seen.at.since(since) >= REARM_AFTER)
 }
 
 #[cfg(test)]
@@ -143,17 +150,22 @@ mod tests {
         brake: Brake,
         high: Option<Bytes>,
         limit: Bytes,
+        pressed: u64,
+        cache: u64,
     }
 
     impl Scope {
         fn new() -> Self {
-            Self { brake: Brake::default(), high: None, limit: LIMIT }
+            Self { brake: Brake::default(), high: None, limit: LIMIT, pressed: 0, cache: 0 }
         }
 
         fn look(&mut self, ms: u64, held: u64, acting: Acting) -> Option<Order> {
             let at = Boottime::new(Duration::from_millis(ms));
             let (limit, high) = (self.limit, self.high);
-            let order = self.brake.look(Held { at, limit, high, held: Bytes::mib(held), acting });
+            let all = Bytes::mib(held + self.cache);
+            self.pressed += u64::from(high.is_some_and(|high| all >= high));
+            let held = Bytes::mib(held);
+            let order = self.brake.look(Held { at, limit, high, held, pressed: self.pressed, acting });
             match order {
                 Some(Order::Set(place)) => self.high = Some(place),
                 Some(Order::Lift | Order::LetGo) => self.high = None,
@@ -185,19 +197,47 @@ mod tests {
         let mut scope = Scope::new();
         assert_eq!(scope.alone(0, 100), SET);
         assert_eq!(scope.alone(1000, 316), None);
-        assert_eq!(scope.alone(3000, 311), None, "it gave way");
+        assert_eq!(scope.alone(3000, 309), None, "it gave way");
         assert_eq!(scope.alone(4000, 316), None);
         assert_eq!(scope.alone(7900, 316), None);
         assert_eq!(scope.alone(8000, 316), Some(Order::LetGo));
         assert_eq!(scope.alone(9000, 316), None);
-        assert_eq!(scope.alone(10_000, 308), None, "a little below is not below");
+        assert_eq!(scope.alone(10_000, 304), None, "a little below is not below");
         assert_eq!(scope.alone(11_000, 290), SET);
         for ms in [12_000, 16_000] {
             let _ = scope.alone(ms, 316);
         }
-        assert_eq!(scope.alone(75_900, 308), None);
+        assert_eq!(scope.alone(75_900, 304), None);
         assert_eq!(scope.alone(76_000, 316), None, "still above it");
-        assert_eq!(scope.alone(77_000, 308), SET, "after a while it is tried again");
+        assert_eq!(scope.alone(77_000, 308), None, "within its reach");
+        assert_eq!(scope.alone(78_000, 304), SET, "after a while it is tried again");
+    }
+
+    /// It is at the brake with all that it needs to run, and one page below with what it holds.
+    #[test]
+    fn who_stands_still_because_its_program_is_taken_away_is_let_go() {
+        let mut scope = Scope { cache: 2, ..Scope::new() };
+        let _ = scope.alone(0, 100);
+        assert_eq!(scope.alone(1000, 308), None);
+        assert_eq!(scope.alone(4900, 308), None);
+        assert_eq!(scope.alone(5000, 308), Some(Order::LetGo));
+    }
+
+    #[test]
+    fn a_cache_as_large_as_it_may_be_is_no_reason() {
+        let mut scope = Scope { cache: 300, ..Scope::new() };
+        for ms in (0..60_000).step_by(1000) {
+            assert_eq!(scope.alone(ms, 250), if ms == 0 { SET } else { None });
+        }
+        assert_eq!(scope.pressed, 59);
+    }
+
+    #[test]
+    fn who_lives_just_below_it_without_touching_it_is_not_held() {
+        let mut scope = Scope::new();
+        for ms in (0..60_000).step_by(1000) {
+            assert_eq!(scope.alone(ms, 309), if ms == 0 { SET } else { None });
+        }
     }
 
     /// From the line to where it bites is 62M, and the line is where it is acted upon.

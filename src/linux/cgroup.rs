@@ -75,11 +75,8 @@ impl Cgroups {
     pub fn memory(&self, path: &Path) -> Option<CgroupMemory> {
         let folder = self.folder(path)?;
         let stat = fs::read(folder.join("memory.stat")).ok()?;
-        let value = |key: &str| {
-            let line =
-                stat.split(|&b| b == b'\n').find_map(|l| l.strip_prefix(key.as_bytes())?.strip_prefix(b" "));
-            line.and_then(number).unwrap_or_default()
-        };
+        let value = |key| keyed(&stat, key).unwrap_or_default();
+        let events = fs::read(folder.join("memory.events")).unwrap_or_default();
         let single = |name: &str| fs::read(folder.join(name)).ok().and_then(|text| number(&text));
         Some(CgroupMemory {
             path: path.to_owned(),
@@ -94,6 +91,7 @@ impl Cgroups {
             cache: value("active_file") + value("inactive_file"),
             max: single("memory.max"),
             high: single("memory.high"),
+            pressed: keyed(&events, "high").map_or(0, Bytes::get),
         })
     }
 
@@ -123,6 +121,12 @@ pub fn path_of(text: &[u8]) -> Option<PathBuf> {
     path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path)))
 }
 
+/// The number behind `key` in a file of such lines.
+fn keyed(text: &[u8], key: &str) -> Option<Bytes> {
+    let of = |line: &[u8]| line.strip_prefix(key.as_bytes())?.strip_prefix(b" ").and_then(number);
+    text.split(|&b| b == b'\n').find_map(of)
+}
+
 /// A number of bytes; `None` for `max` and for garbage.
 pub(super) fn number(text: &[u8]) -> Option<Bytes> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().map(Bytes::new)
@@ -148,6 +152,8 @@ mod tests {
         fs::write(scope.join("memory.swap.current"), "50\n").unwrap();
         fs::write(scope.join("memory.current"), "2000\n").unwrap();
         fs::write(scope.join("memory.max"), "max\n").unwrap();
+        fs::write(scope.join("memory.high"), "4096\n").unwrap();
+        fs::write(scope.join("memory.events"), "low 9\nhigh 7\nmax 8\n").unwrap();
         let cgroups = Cgroups::open(root.path()).unwrap();
         (root, cgroups)
     }
@@ -165,6 +171,7 @@ mod tests {
         let memory = cgroups.memory(Path::new("/agents.slice/a.scope")).unwrap();
         assert_eq!(memory.charge.total(), Bytes::new(1350));
         assert_eq!((memory.current, memory.cache, memory.max), (Bytes::new(2000), Bytes::new(400), None));
+        assert_eq!((memory.high, memory.pressed), (Some(Bytes::kib(4)), 7));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct CgroupMemory {
     pub max: Option<Bytes>,
     /// `memory.high`; `None`: nothing holds it back.
     pub high: Option<Bytes>,
+    /// How often it was found above that (`high` of `memory.events`).
+    pub pressed: u64,
 }
 
 /// How a process came to belong to an agent.

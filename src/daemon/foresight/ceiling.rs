@@ -65,6 +65,7 @@ mod tests {
             cache: Bytes::ZERO,
             max: Some(Bytes::gib(4)),
             high: None,
+            pressed: 0,
         });
         assert_eq!(of(&sample, &roomy, LINE, none), (Ceiling::Cgroup, Bytes::gib(4)));
         assert_eq!(of(&sample, &full, LINE, none).0, Ceiling::Guest, "that is nearer still");

@@ -178,6 +178,7 @@ fn own_cgroup() -> CgroupMemory {
         cache: Bytes::ZERO,
         max: None,
         high: None,
+        pressed: 0,
     }
 }
 
