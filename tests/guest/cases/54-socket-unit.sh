@@ -1,4 +1,5 @@
 # The socket is systemd's: a client that calls while the service comes back after a crash is answered, and a service that was stopped stays stopped.
+# guest: usual=trixie
 
 socket=/run/claude-watchdog/io.moltdown.Watchdog
 expect_is 'the unit is enabled' "$(systemctl is-enabled claude-watchdog.socket)" enabled

@@ -1,4 +1,5 @@
 # An upgrade keeps what the administrator wrote and what the service remembers, and leaves it running anew.
+# guest: usual=trixie
 
 echo '# mine' >>/etc/claude-watchdog/config.toml
 printf '[lines]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
