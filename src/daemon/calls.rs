@@ -1,10 +1,14 @@
 //! What makes the loop look before its time: readers who want newer figures, and alarms of the kernel.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
+use tracing::Level;
 
-use crate::linux::alarm::Alarm;
+use super::reporter::{Report, Reporter};
+use super::start::Options;
+use crate::linux::alarm::{Alarm, Alarms};
 
 /// The bell at the loop's door. Whoever rings it, from whatever thread, neither waits nor allocates; however often
 /// it rings until the loop comes, it is one look.
@@ -72,6 +76,30 @@ impl Calls {
 impl Rings {
     pub(super) fn any(self) -> bool {
         self != Self::default()
+    }
+}
+
+/// What wakes the loop from outside. Without it supervision goes on by the clock. `told`: that there are no pressure
+/// figures has been said.
+pub(super) fn alarms(
+    options: &Options,
+    calls: &Arc<Calls>,
+    reporter: &Reporter,
+    told: bool,
+) -> Option<Alarms> {
+    let log = |text| reporter.tell(Report::Log(Level::INFO, text));
+    let bell = Arc::clone(calls);
+    match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
+        Ok(alarms) => {
+            if let Some(error) = alarms.unarmed().filter(|_| !told) {
+                log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
+            }
+            Some(alarms)
+        }
+        Err(error) => {
+            log(format!("nothing wakes us early, we go by the clock: {error}"));
+            None
+        }
     }
 }
 

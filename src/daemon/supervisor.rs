@@ -1,5 +1,7 @@
 //! The loop: glance, look, decide, signal, publish, tell.
 
+mod glance;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use tokio::time::Instant;
 use tracing::Level;
 
 use super::braking::{self, Braking};
-use super::calls::{Calls, Rings};
+use super::calls::{self, Calls};
 use super::deadlines;
 use super::error::DaemonError;
 use super::executor::Executor;
@@ -17,7 +19,6 @@ use super::explain::{Explainer, Settings};
 use super::foresight::Foresight;
 use super::freshness::{self, Freshness};
 use super::limiter::Limiter;
-use super::occasion::{Occasion, SOON};
 use super::publish::noted;
 use super::publisher::Publisher;
 use super::record::{self, Record};
@@ -32,14 +33,14 @@ use super::terms::{Terms, said};
 use super::timer::Timer;
 use crate::limit::Acting;
 use crate::linux::alarm::Alarms;
-use crate::linux::proc::{Proc, ReadError};
+use crate::linux::memlock;
+use crate::linux::proc::Proc;
 use crate::linux::surroundings::Surroundings;
-use crate::linux::{clock, memlock};
 use crate::model::event::What;
 use crate::model::history::HistoryInfo;
 use crate::model::status::SupervisorInfo;
 use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
-use crate::policy::{Engine, Glance, Step};
+use crate::policy::{Engine, Step};
 use crate::systemd::notify::Notifier;
 
 /// After a wake that failed: long enough not to spin, short enough not to miss much.
@@ -144,7 +145,7 @@ impl Supervisor {
             past: record.before(),
             record,
             notifier: Notifier::start()?,
-            alarms: alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
+            alarms: calls::alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
             lacks,
             calls,
             reporter,
@@ -249,69 +250,6 @@ impl Supervisor {
                 AFTER_FAILURE
             }
         }
-    }
-
-    /// Reads the guest's memory, and looks at everything where there is an occasion. After a failure there always is:
-    /// glances alone must not make a loop look alive that sees no agent any more.
-    fn glance(&mut self, begun: Instant) -> Result<Duration, ReadError> {
-        let at = clock::now();
-        let guest = self.sampler.guest(at)?;
-        self.info.glances += 1;
-        let glance = self.engine.glance(at, &guest);
-        let rings = self.calls.take_alarms();
-        self.info.woken_by_pressure += rings.pressure;
-        self.info.woken_by_cgroups += rings.cgroups;
-        let since = begun - self.looked;
-        let Some(occasion) = self.occasion(at, since, glance, rings) else {
-            return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
-        };
-        if occasion == Occasion::Newcomers && !self.sampler.meet_newcomers(at)? {
-            return Ok(self.sooner(Duration::ZERO, glance.next));
-        }
-        let told = self.calls.take_asked() || self.publisher.is_followed();
-        self.looked = begun;
-        while let Some(request) = self.inbox.next() {
-            self.take_up(request, guest.mem_total);
-        }
-        let seen = self.sampler.look(at, guest, occasion.care());
-        self.info.looks += u64::from(seen.is_ok());
-        let next = seen.map(|snapshot| self.decide(snapshot, told));
-        let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
-        let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
-        self.rested = Instant::now() + begun.elapsed().min(most);
-        Ok(self.sooner(Duration::ZERO, next?))
-    }
-
-    fn occasion(&mut self, at: Boottime, since: Duration, glance: Glance, rings: Rings) -> Option<Occasion> {
-        let asked = self.calls.is_asked() && since >= freshness::SPACING;
-        let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
-        if rings.any() || self.failing {
-            Some(Occasion::Alarm)
-        } else if asked || followed {
-            Some(Occasion::Reader)
-        } else if glance.moved {
-            Some(Occasion::Memory)
-        } else if glance.look {
-            Some(Occasion::Round)
-        } else {
-            self.stirs(at, since).then_some(Occasion::Newcomers)
-        }
-    }
-
-    /// Whether newcomers are to be looked at; asked once a second at most.
-    fn stirs(&mut self, at: Boottime, since: Duration) -> bool {
-        if since < SOON || at.since(self.stirred) < STIRRED {
-            return false;
-        }
-        self.stirred = at;
-        self.sampler.is_stirring(at)
-    }
-
-    /// `next`, or sooner where a look is due before by what the policy cannot know.
-    fn sooner(&self, since: Duration, next: Duration) -> Duration {
-        let soon = SOON.saturating_sub(since);
-        let waited_for = || self.publisher.is_followed() || self.sampler.has_young();
-        if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
     }
 
     /// Does what was asked for over the socket.
@@ -419,25 +357,6 @@ impl Supervisor {
             self.reporter.tell(Report::Event(Box::new(event)));
         }
         next
-    }
-}
-
-/// What wakes the loop from outside. Without it supervision goes on by the clock. `told`: that there are no pressure
-/// figures has been said.
-fn alarms(options: &Options, calls: &Arc<Calls>, reporter: &Reporter, told: bool) -> Option<Alarms> {
-    let log = |text| reporter.tell(Report::Log(Level::INFO, text));
-    let bell = Arc::clone(calls);
-    match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
-        Ok(alarms) => {
-            if let Some(error) = alarms.unarmed().filter(|_| !told) {
-                log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
-            }
-            Some(alarms)
-        }
-        Err(error) => {
-            log(format!("nothing wakes us early, we go by the clock: {error}"));
-            None
-        }
     }
 }
 

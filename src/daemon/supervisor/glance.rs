@@ -1,0 +1,79 @@
+//! When there is more to do than to read the guest's memory.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};
+use crate::daemon::calls::Rings;
+use crate::daemon::freshness;
+use crate::daemon::occasion::{Occasion, SOON};
+use crate::linux::clock;
+use crate::linux::proc::ReadError;
+use crate::model::Boottime;
+use crate::policy::Glance;
+
+impl Supervisor {
+    /// Reads the guest's memory, and looks at everything where there is an occasion. After a failure there always is:
+    /// glances alone must not make a loop look alive that sees no agent any more.
+    pub(super) fn glance(&mut self, begun: Instant) -> Result<Duration, ReadError> {
+        let at = clock::now();
+        let guest = self.sampler.guest(at)?;
+        self.info.glances += 1;
+        let glance = self.engine.glance(at, &guest);
+        let rings = self.calls.take_alarms();
+        self.info.woken_by_pressure += rings.pressure;
+        self.info.woken_by_cgroups += rings.cgroups;
+        let since = begun - self.looked;
+        let Some(occasion) = self.occasion(at, since, glance, rings) else {
+            return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
+        };
+        if occasion == Occasion::Newcomers && !self.sampler.meet_newcomers(at)? {
+            return Ok(self.sooner(Duration::ZERO, glance.next));
+        }
+        let told = self.calls.take_asked() || self.publisher.is_followed();
+        self.looked = begun;
+        while let Some(request) = self.inbox.next() {
+            self.take_up(request, guest.mem_total);
+        }
+        let seen = self.sampler.look(at, guest, occasion.care());
+        self.info.looks += u64::from(seen.is_ok());
+        let next = seen.map(|snapshot| self.decide(snapshot, told));
+        let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
+        let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
+        self.rested = Instant::now() + begun.elapsed().min(most);
+        Ok(self.sooner(Duration::ZERO, next?))
+    }
+
+    fn occasion(&mut self, at: Boottime, since: Duration, glance: Glance, rings: Rings) -> Option<Occasion> {
+        let asked = self.calls.is_asked() && since >= freshness::SPACING;
+        let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
+        if rings.any() || self.failing {
+            Some(Occasion::Alarm)
+        } else if asked || followed {
+            Some(Occasion::Reader)
+        } else if glance.moved {
+            Some(Occasion::Memory)
+        } else if glance.look {
+            Some(Occasion::Round)
+        } else {
+            self.stirs(at, since).then_some(Occasion::Newcomers)
+        }
+    }
+
+    /// Whether newcomers are to be looked at; asked once a second at most.
+    fn stirs(&mut self, at: Boottime, since: Duration) -> bool {
+        if since < SOON || at.since(self.stirred) < STIRRED {
+            return false;
+        }
+        self.stirred = at;
+        self.sampler.is_stirring(at)
+    }
+
+    /// `next`, or sooner where a look is due before by what the policy cannot know.
+    fn sooner(&self, since: Duration, next: Duration) -> Duration {
+        let soon = SOON.saturating_sub(since);
+        let waited_for = || self.publisher.is_followed() || self.sampler.has_young();
+        if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
+    }
+}
