@@ -11,7 +11,7 @@ use super::start::Options;
 use crate::limit::{self, Acting, Brake, Held, Order, SLICE};
 use crate::linux::brake::Brakes;
 use crate::linux::cgroup::Cgroups;
-use crate::model::{AgentRef, AgentSample, Bytes, Snapshot, Uid};
+use crate::model::{AgentRef, AgentSample, Bytes, Lines, Snapshot, Uid};
 use crate::systemd::notify;
 
 /// The brakes of all scopes of ours that one agent has for itself.
@@ -35,19 +35,20 @@ impl Braking {
     pub(super) fn look(
         &mut self,
         snapshot: &Snapshot,
+        lines: Lines,
         acting: impl Fn(&AgentRef) -> Acting,
         brakes: &mut Brakes,
     ) -> Vec<String> {
         let agents = snapshot.agents.iter().filter(|_| self.on);
-        let limited: Vec<Limited<'_>> = agents.filter_map(Limited::of).collect();
+        let limited: Vec<Limited<'_>> = agents.filter_map(|sample| Limited::of(sample, lines)).collect();
         let paths: Vec<&Path> = limited.iter().map(|limited| limited.path).collect();
         brakes.keep(&paths);
         self.scopes.retain(|path, _| paths.contains(&path.as_path()));
         let mut told = Vec::new();
-        for Limited { agent, path, limit, high, held, pressed } in limited {
+        for Limited { agent, path, limit, high, held, pressed, is_over } in limited {
             let brake = self.scopes.entry(path.to_owned()).or_default();
             let acting = acting(agent);
-            match brake.look(Held { at: snapshot.at, limit, high, held, pressed, acting }) {
+            match brake.look(Held { at: snapshot.at, limit, high, held, pressed, is_over, acting }) {
                 // Where it cannot be done now, a later look finds that and asks anew.
                 Some(Order::Set(at)) => {
                     brakes.set(path, at);
@@ -73,10 +74,11 @@ struct Limited<'a> {
     /// Page cache aside.
     held: Bytes,
     pressed: u64,
+    is_over: bool,
 }
 
 impl<'a> Limited<'a> {
-    fn of(sample: &'a AgentSample) -> Option<Self> {
+    fn of(sample: &'a AgentSample, lines: Lines) -> Option<Self> {
         let cgroup = sample.cgroup.as_ref()?;
         // A user's own manager, and a container's, have such slices too, and their scopes nobody lifts after us.
         let name = limit::scope_of(&cgroup.path)?;
@@ -88,6 +90,7 @@ impl<'a> Limited<'a> {
             high: cgroup.high,
             held: cgroup.current.saturating_sub(cgroup.cache),
             pressed: cgroup.pressed,
+            is_over: sample.charge.total() >= sample.lines(lines).kill,
         })
     }
 }
@@ -187,7 +190,8 @@ mod tests {
             cgroup.current = held + cgroup.cache;
             cgroup.pressed += u64::from(high.is_some_and(|high| cgroup.current >= high));
             cgroup.high = high;
-            self.braking.look(&self.snapshot, |_| acting, &mut self.brakes)
+            let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+            self.braking.look(&self.snapshot, lines, |_| acting, &mut self.brakes)
         }
 
         /// What the file of the first one has; behind a shorter word the rest of a longer one stays there.

@@ -309,7 +309,7 @@ impl Supervisor {
             Some(_) => Acting::Another,
             None => Acting::Nobody,
         };
-        self.braking.look(snapshot, acting, brakes)
+        self.braking.look(snapshot, self.publisher.lines(), acting, brakes)
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {

@@ -24,8 +24,8 @@ const WAITING: usize = 256;
 /// More scopes are not held: each has two descriptors, and a service has 1024.
 const MOST: usize = 128;
 
-/// Nobody stays held for longer by a loop that no longer comes round, which the unit's watchdog ends after 30 s. It comes
-/// each second.
+/// A loop that has not come round for so long, or twice as long, holds nobody; the unit's watchdog ends it after 30 s. It
+/// comes each second. While the kernel takes memory back for a brake that is set, this is not looked at.
 const DEAD: Duration = Duration::from_secs(5);
 
 /// In [`Scope::wanted`]: no brake.
@@ -104,7 +104,7 @@ impl Brakes {
         self.scopes.iter().map(|scope| scope.path.as_path()).collect()
     }
 
-    /// The loop comes round; where it does not for 5 s, all are let go.
+    /// The loop comes round; where it does not for 5 to 10 s, all are let go.
     pub fn watched(&self) {
         self.watched.store(true, Ordering::Relaxed);
     }
@@ -309,17 +309,17 @@ mod tests {
         let watched = Arc::clone(&brakes.watched);
         thread::spawn(move || set_all(&asked, &watched, DEAD));
         scope.wanted.store(4_096_000, Ordering::SeqCst);
-        queue.send(scope).unwrap();
-        assert!(starts(&file, "4096000"));
         let (begun, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+        queue.send(scope).unwrap();
         while begun.elapsed() < 4 * DEAD {
             brakes.watched();
             longest = longest.max(last.elapsed());
             last = Instant::now();
             thread::sleep(Duration::from_millis(1));
         }
+        let held = fs::read_to_string(&file).unwrap().starts_with("4096000");
         // Unless this machine has not let us come round.
-        assert!(longest >= DEAD || starts(&file, "4096000"));
+        assert!(held || longest.max(last.elapsed()) >= DEAD);
         assert!(starts(&file, "max"));
     }
 

@@ -28,7 +28,12 @@ pub struct Inbox {
     before: SigSet,
     /// What was done about ended children before.
     children: SigAction,
+    /// Those of [`ENDS`] that are ignored, as `nohup` and a script's `&` have it.
+    ignored: Vec<Signal>,
 }
+
+/// What asks a process to end.
+const ENDS: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
 /// One signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +57,22 @@ impl Inbox {
         let letters = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         // Ignored, as it may be inherited, ended children leave no status behind (wait(2)).
         let children = set(Signal::SIGCHLD, &usual())?;
-        Ok(Self { letters, before, children })
+        let mut ignored = Vec::new();
+        for signal in ENDS {
+            // Blocked as they are now, it does not matter what is done about them meanwhile.
+            let action = set(signal, &usual())?;
+            if matches!(action.handler(), SigHandler::SigIgn) {
+                ignored.push(signal);
+            }
+            set(signal, &action)?;
+        }
+        Ok(Self { letters, before, children, ignored })
+    }
+
+    /// Whether `signal` asks us to end, and is not ignored.
+    #[must_use]
+    pub fn is_end(&self, signal: Signal) -> bool {
+        ENDS.contains(&signal) && !self.ignored.contains(&signal)
     }
 
     /// The next one, if there is one.

@@ -68,14 +68,16 @@ impl Default for Knowledge {
 }
 
 impl Knowledge {
-    /// Takes in that a property is unknown, where `pidfds` says whether that was among them; whether there is one to do
-    /// without. The manager looks at them in our order and refuses the first that it does not know.
-    fn lessen(&self, pidfds: bool) -> bool {
+    /// Takes in that a property is unknown to the manager, of a call that had these; whether there is one to do without.
+    /// The manager looks at them in our order and refuses the first that it does not know. Others may find the same out
+    /// at the same time.
+    fn lessen(&self, pidfds: bool, policy: bool) -> bool {
         if pidfds {
             self.pidfds.store(false, Ordering::Relaxed);
-            return true;
+        } else if policy {
+            self.policy.store(false, Ordering::Relaxed);
         }
-        self.policy.swap(false, Ordering::Relaxed)
+        pidfds || policy
     }
 }
 
@@ -126,7 +128,8 @@ impl Manager {
             let pidfd = scope.pidfd.as_ref().filter(|_| knowledge.pidfds.load(Ordering::Relaxed));
             let policy = knowledge.policy.load(Ordering::Relaxed);
             match self.start_unit(scope, pidfd, policy).await {
-                Err(error) if error::is_unknown_property(&error) && knowledge.lessen(pidfd.is_some()) => {}
+                Err(error)
+                    if error::is_unknown_property(&error) && knowledge.lessen(pidfd.is_some(), policy) => {}
                 started => break started.map_err(of)?,
             }
         };
@@ -212,5 +215,20 @@ impl Manager {
         let unit = SliceProxy::builder(&self.connection).path(path).build().await.map_err(of)?;
         let max = unit.memory_max().await.map_err(of)?;
         Ok((max != INFINITY).then_some(Bytes::new(max)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_who_find_the_same_out_both_do_without() {
+        let knowledge = Knowledge::default();
+        assert!(knowledge.lessen(true, true) && knowledge.lessen(true, true));
+        assert!(knowledge.policy.load(Ordering::Relaxed), "it was not looked at");
+        assert!(knowledge.lessen(false, true) && knowledge.lessen(false, true));
+        assert!(!knowledge.lessen(false, false), "nothing is left to do without");
+        assert!(!knowledge.pidfds.load(Ordering::Relaxed) && !knowledge.policy.load(Ordering::Relaxed));
     }
 }

@@ -50,6 +50,10 @@ impl Tools {
                 let Plan::Start(shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
                     return Err(refused("there is no scope that it could stay in"));
                 };
+                // The manager may have kept us waiting.
+                if !target.is_same(&self.proc) {
+                    return Err(Fault::NoSuchProcess { pid: target.key.pid });
+                }
                 (maker.start(&name, target, shape).await?, shape)
             }
         };

@@ -21,7 +21,7 @@ const REPLY_CAP: usize = 8 << 20;
 
 /// A supervisor that was there a moment ago is waited for so long: a restart takes its socket away for some ten
 /// milliseconds, and who stops it for good makes those wait who were asking, once.
-const AWAY: Duration = Duration::from_secs(1);
+const AWAY: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 1 });
 
 /// Between two tries to find it again.
 const BETWEEN_DIALS: Duration = Duration::from_millis(5);

@@ -95,3 +95,12 @@ expect 'what to do is said' grep -q 'systemctl start claude-watchdog' "$CASE/com
 expect_code 'at best' 0 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere run-claude-limited --best-effort 300M true
 expect 'which is said' grep -q 'without a wall' "$CASE/command-output"
 systemctl start claude-watchdog.socket claude-watchdog.service
+
+# A new supervisor does not know yet what this systemd does not know, and is asked by several at once.
+others=()
+for _ in 1 2 3 4; do
+  as agent run-claude-limited 300M true 2>>"$CASE/new" &
+  others+=($!)
+done
+for other in "${others[@]}"; do wait "$other"; done
+expect_is 'all have theirs' "$(<"$CASE/new")" ''

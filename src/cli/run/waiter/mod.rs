@@ -14,6 +14,7 @@ mod supervisor;
 mod tty;
 mod vigil;
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -91,8 +92,17 @@ impl<'a> Waiter<'a> {
             if let Some(signal) = pause::pause(&self.inbox, turn.pause)? {
                 return Ok(finish(&self.inbox, End::Killed(signal as i32)));
             }
-            program = again.program;
+            program = Program { name: from_here(again.program.name), ..again.program };
         }
+    }
+}
+
+/// A program that was named by a path from here, for a run that begins elsewhere.
+fn from_here(name: OsString) -> OsString {
+    let is_path = name.as_encoded_bytes().contains(&b'/');
+    match std::path::absolute(&name) {
+        Ok(path) if is_path => path.into_os_string(),
+        _ => name,
     }
 }
 
@@ -121,5 +131,18 @@ fn finish(inbox: &Inbox, end: End) -> u8 {
             }
             u8::try_from(128 + number).unwrap_or(u8::MAX)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_from_elsewhere() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(from_here("./bin/x".into()), here.join("bin/x").into_os_string());
+        assert_eq!(from_here("/bin/x".into()), "/bin/x");
+        assert_eq!(from_here("claude".into()), "claude", "by PATH");
     }
 }

@@ -15,9 +15,7 @@ pub(super) fn pause(inbox: &Inbox, time: Duration) -> io::Result<Option<Signal>>
     loop {
         while let Some(letter) = inbox.next()? {
             match letter.signal {
-                Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTERM | Signal::SIGHUP => {
-                    return Ok(Some(letter.signal));
-                }
+                signal if inbox.is_end(signal) => return Ok(Some(signal)),
                 Signal::SIGTSTP => inbox.suffer(Signal::SIGTSTP)?,
                 _ => {}
             }

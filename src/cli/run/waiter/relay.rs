@@ -1,6 +1,6 @@
 //! What is done about a signal that reaches the waiter, and about a stop of the command.
 
-use rustix::process::{getpgid, getpgrp, getppid, getsid};
+use rustix::process::{getpgid, getpgrp, getpid, getppid, getsid};
 
 use crate::linux::inbox::{Letter, Signal};
 
@@ -15,16 +15,24 @@ pub(super) enum Course {
     Continue,
 }
 
-/// The terminal and the end of a session reach the whole process group; what a process sends may be for us alone.
-pub(super) const fn course(letter: Letter) -> Course {
+/// The terminal reaches the whole process group; what a process sends may be for us alone. So is the hangup of a terminal for
+/// whoever `leads` its session: the others get theirs when that one has ended (`tty_signal_session_leader` of
+/// `drivers/tty/tty_jobctrl.c`), and we wait for them.
+pub(super) const fn course(letter: Letter, leads: bool) -> Course {
     match letter.signal {
         Signal::SIGCHLD | Signal::SIGPIPE => Course::Leave,
         Signal::SIGCONT => Course::Continue,
         // A timer that was set before us stays with this process (execve(2)) and does not reach a child (fork(2)).
         Signal::SIGALRM | Signal::SIGVTALRM | Signal::SIGPROF => Course::Relay,
+        Signal::SIGHUP if leads => Course::Relay,
         _ if letter.by_kernel => Course::Leave,
         _ => Course::Relay,
     }
+}
+
+/// Whether our session is our own: a terminal's window or `ssh -t` has started us without a shell.
+pub(super) fn leads() -> bool {
+    getsid(None).is_ok_and(|session| session == getpid())
 }
 
 /// How we stop when `signal` has stopped the command, so that a shell sees its job stopped and takes the terminal back.
@@ -51,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_the_terminal_sends_is_not_sent_twice() {
-        let by = |by_kernel: bool, signal: Signal| course(Letter { signal, by_kernel });
+        let by = |by_kernel: bool, signal: Signal| course(Letter { signal, by_kernel }, false);
         for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGWINCH, Signal::SIGTSTP] {
             assert_eq!((by(true, signal), by(false, signal)), (Course::Leave, Course::Relay), "{signal}");
         }
@@ -64,6 +72,8 @@ mod tests {
             (Course::Continue, Course::Continue)
         );
         assert_eq!(by(true, Signal::SIGCHLD), Course::Leave);
+        let hangup = Letter { signal: Signal::SIGHUP, by_kernel: true };
+        assert_eq!(course(hangup, true), Course::Relay, "the kernel tells the leader alone");
     }
 
     #[test]

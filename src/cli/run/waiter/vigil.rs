@@ -51,6 +51,8 @@ pub(super) struct Vigil<'a> {
     stopped: bool,
     /// When it is continued by us, unless it is by others before.
     resume: Option<Boottime>,
+    /// That was asked for when it was not known to be stopped.
+    early: bool,
 }
 
 impl<'a> Vigil<'a> {
@@ -63,6 +65,7 @@ impl<'a> Vigil<'a> {
             scope: None,
             stopped: false,
             resume: None,
+            early: false,
         }
     }
 
@@ -75,6 +78,11 @@ impl<'a> Vigil<'a> {
             let end = match self.child.change()? {
                 Some(Change::Exited(code)) => End::Exited(code),
                 Some(Change::Killed(signal)) => End::Killed(signal),
+                // It was to be continued before we knew that it had stopped: as it will be, nobody has to know.
+                Some(Change::Stopped(_)) if self.early && self.resume.is_some() => {
+                    (self.stopped, self.early) = (true, false);
+                    continue;
+                }
                 // Where it was about to be continued: it has been, and this is another stop.
                 Some(Change::Stopped(signal)) => {
                     (self.stopped, self.resume) = (true, None);
@@ -97,11 +105,14 @@ impl<'a> Vigil<'a> {
     }
 
     fn take(&mut self, letter: Letter) {
-        match relay::course(letter) {
+        match relay::course(letter, relay::leads()) {
             Course::Relay => self.hand_on(letter.signal),
-            Course::Continue if self.stopped => self.resume = Some(clock::now() + OTHERS),
-            // One that runs needs nothing.
-            Course::Continue | Course::Leave => {}
+            Course::Continue => {
+                // Its stop may be news to us.
+                self.early = !self.stopped;
+                self.resume = Some(clock::now() + OTHERS);
+            }
+            Course::Leave => {}
         }
     }
 
@@ -130,8 +141,10 @@ impl<'a> Vigil<'a> {
     fn wait(&mut self) -> io::Result<()> {
         let now = clock::now();
         if self.resume.is_some_and(|at| at <= now) {
-            self.resume = None;
-            self.hand_on(Signal::SIGCONT);
+            (self.resume, self.early) = (None, false);
+            if self.is_stopped() {
+                self.hand_on(Signal::SIGCONT);
+            }
         }
         let resume = self.resume.map(|at| at.since(now));
         let due = self.scope.as_ref().map_or(Ok(None), Scope::due);
