@@ -94,14 +94,13 @@ impl Manager {
     /// Where nobody manages units.
     pub async fn connect(which: Which) -> Result<Self, ManagerError> {
         let absent = |source| ManagerError::Absent { source };
-        let direct = match private::path(which).and_then(|path| Private::open(&path).ok()) {
-            Some(socket) => {
-                let shake = Builder::socket(socket).p2p().method_timeout(PATIENCE).build();
-                // A manager that is frozen has a queue that takes us all the same.
-                tokio::time::timeout(PATIENCE, shake).await.ok().and_then(Result::ok)
-            }
-            None => None,
+        let direct = async {
+            let (socket, name) = Private::open(&private::path(which)?).await.ok()?;
+            let builder = Builder::authenticated_socket(socket, name.as_str()).p2p();
+            builder.method_timeout(PATIENCE).build().await.ok()
         };
+        // A manager that is frozen has a queue that takes us all the same.
+        let direct = tokio::time::timeout(PATIENCE, direct).await.ok().flatten();
         let bus = match which {
             Which::System => Builder::system,
             Which::User => Builder::session,
