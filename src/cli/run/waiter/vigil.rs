@@ -99,7 +99,8 @@ impl<'a> Vigil<'a> {
                 }
             };
             // At once: the service manager removes the scope as soon as it is empty.
-            let seen = self.scope.take().map(Scope::leave).unwrap_or_default();
+            let killed = end == End::Killed(Signal::SIGKILL as i32);
+            let seen = self.scope.take().map(|scope| scope.leave(killed)).unwrap_or_default();
             return Ok(Ended { pid: self.child.pid(), end, at: clock::now(), seen });
         }
     }
