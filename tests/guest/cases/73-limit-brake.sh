@@ -35,10 +35,16 @@ sparse = mmap.mmap(-1, 40 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0
 sparse.madvise(15)
 for page in range(0, 40 << 30, 2 << 20):
     sparse[page] = 1
-    if page % (128 << 20) == 0 and held() > 297 << 20:
+    if page % (128 << 20) == 0 and held() > 294 << 20:
         break
 print("all", file=open(sys.argv[1], "w"), flush=True)
-time.sleep(1000)
+# And works on, at the brake.
+while True:
+    work = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for page in range(0, 1 << 20, 4096):
+        work[page] = 1
+    work.close()
+    time.sleep(0.05)
 END
 high() { cat "$scope/memory.high"; }
 ooms() { sed -n 's/^oom_kill //p' "$scope/memory.events"; }
