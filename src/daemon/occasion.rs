@@ -23,11 +23,13 @@ pub(super) enum Occasion {
 }
 
 impl Occasion {
-    /// How closely to look. What no pid tells and what shows in no count matters when memory moves or somebody asks.
-    pub(super) fn care(self) -> Care {
+    /// How closely to look. What no pid tells and what shows in no count matters when memory moves or somebody asks; and
+    /// while somebody is being ended (`acting`), since in a guest with hundreds of busy processes a fork may take longer than
+    /// its pid is looked for, and who was not seen is not ended.
+    pub(super) fn care(self, acting: bool) -> Care {
         match self {
-            Self::Alarm | Self::Reader | Self::Memory => Care::Close,
-            Self::Round | Self::Newcomers => Care::Calm,
+            Self::Round | Self::Newcomers if !acting => Care::Calm,
+            _ => Care::Close,
         }
     }
 }
@@ -39,7 +41,8 @@ mod tests {
     #[test]
     fn a_calm_guest_is_looked_at_calmly() {
         use Occasion::{Alarm, Memory, Newcomers, Reader, Round};
-        assert_eq!([Round, Newcomers].map(Occasion::care), [Care::Calm; 2]);
-        assert_eq!([Memory, Alarm, Reader].map(Occasion::care), [Care::Close; 3]);
+        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(false)), [Care::Calm; 2]);
+        assert_eq!([Memory, Alarm, Reader].map(|occasion| occasion.care(false)), [Care::Close; 3]);
+        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(true)), [Care::Close; 2]);
     }
 }

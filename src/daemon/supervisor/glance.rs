@@ -36,7 +36,7 @@ impl Supervisor {
         while let Some(request) = self.inbox.next() {
             self.take_up(request, guest.mem_total);
         }
-        let seen = self.sampler.look(at, guest, occasion.care());
+        let seen = self.sampler.look(at, guest, occasion.care(self.engine.acting_on().is_some()));
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
         let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();

@@ -1,4 +1,5 @@
 # A leak that ignores SIGTERM gets SIGKILL after its grace, and only the leak.
+# guest: usual=bookworm
 # timeout: 180
 
 lines 300M 600M '[act]

@@ -1,4 +1,5 @@
 # A target that is stopped and one that is frozen are ended all the same, by SIGKILL after their grace.
+# guest: usual=trixie
 # timeout: 200
 
 lines 200M 300M '[act]

@@ -1,4 +1,5 @@
 # Claude Code as its own installer places it, a file named by a version behind a link, is recognised both ways.
+# guest: usual=trixie
 # timeout: 300
 
 program=/home/agent/.local/share/claude/versions/2.1.197

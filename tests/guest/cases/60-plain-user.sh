@@ -1,4 +1,5 @@
 # Started by a plain user, the daemon watches this user's agents, answers at a socket of the user's, and acts.
+# guest: usual=bookworm
 # timeout: 400
 
 mkdir -p /home/other/.config/claude-watchdog

@@ -1,4 +1,5 @@
 # A fork that writes nothing costs nothing, nor do twenty more, and nobody is ended for it; what a copy writes counts.
+# guest: usual=trixie
 # timeout: 240
 
 # Two copies would be over the kill line. Others use memory, too, so the guest's totals do not tell it.

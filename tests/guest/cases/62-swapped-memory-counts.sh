@@ -1,4 +1,5 @@
 # Memory that is swapped out costs its agent as before; shared memory too, of which no VmSwap tells, and once.
+# guest: usual=bookworm
 # timeout: 180
 
 lines 900M 1500M
