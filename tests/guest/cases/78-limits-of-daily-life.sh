@@ -134,7 +134,10 @@ places() { # of those that live on while we look
   local pid
   for pid in $(tree "$real"); do sed -n 's/^0:://p' "/proc/$pid/cgroup" 2>/dev/null || true; done | sort -u
 }
-hold_for 10 "[[ /sys/fs/cgroup\$(places) == $scope ]]"
+hold_for 5 "[[ /sys/fs/cgroup\$(places) == $scope ]]"
+# And after a minute.
+wait_for 90 "(( \$(ps -o etimes= -p $real) >= 62 ))"
+expect_is 'it is there still' "/sys/fs/cgroup$(places)" "$scope"
 expect_is 'by its rule' "$(health ".agents[] | select(.id == \"claude-$real\") | .rule")" claude
 wait_for 30 "[[ \$(processes_of claude-$real) == \$(wc -l <$scope/cgroup.procs) ]]"
 expect_is 'nobody of it was ended' "$(oom_of "$scope") $(count act "AGENT_ID=claude-$real")" '0 0'
