@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::ipc::paths::SYSTEM_SOCKET;
+use crate::systemd;
 
 /// So long it is waited for. A restart takes its socket away for some ten milliseconds; one that was stopped costs each
 /// limit that much, which then has to do without.
 const LONGEST: Duration = Duration::from_millis(1500);
-
-/// Made by systemd when it has started the machine, and by nobody else (`sd_booted(3)`).
-const BOOTED: &str = "/run/systemd/system";
 
 /// What is waited for.
 #[derive(Debug)]
@@ -24,13 +22,13 @@ pub(super) struct Comeback {
 impl Comeback {
     /// Of who is to listen at one of `candidates`.
     pub(super) fn at(candidates: &[PathBuf]) -> Self {
-        Self::of(Path::new(SYSTEM_SOCKET), Path::new(BOOTED), candidates)
+        Self::of(Path::new(SYSTEM_SOCKET), systemd::is_booted(), candidates)
     }
 
     /// The unit's directory outlives its service until the next boot (`RuntimeDirectoryPreserve=`): where there is none,
     /// nobody has been there.
-    fn of(system: &Path, booted: &Path, candidates: &[PathBuf]) -> Self {
-        let has_been = system.parent().is_some_and(Path::is_dir) && booted.is_dir();
+    fn of(system: &Path, booted: bool, candidates: &[PathBuf]) -> Self {
+        let has_been = system.parent().is_some_and(Path::is_dir) && booted;
         Self { is_possible: has_been && candidates.iter().any(|candidate| candidate == system), absent: None }
     }
 
@@ -49,21 +47,20 @@ mod tests {
     fn only_the_unit_that_has_been_there_is_waited_for_and_not_for_long() {
         let directory = tempfile::tempdir().unwrap();
         let place = |name: &str| directory.path().join(name);
-        let (system, booted, user) = (place("run/socket"), place("booted"), place("user"));
+        let (system, user) = (place("run/socket"), place("user"));
         let now = Instant::now();
         let is_awaited = |candidates: &[&PathBuf], now| {
             let candidates: Vec<PathBuf> = candidates.iter().map(|path| (*path).clone()).collect();
-            Comeback::of(&system, &booted, &candidates).is_awaited(now)
+            Comeback::of(&system, true, &candidates).is_awaited(now)
         };
-        std::fs::create_dir(&booted).unwrap();
         assert!(!is_awaited(&[&system], now), "it has never run");
         std::fs::create_dir(place("run")).unwrap();
         assert!(is_awaited(&[&system, &user], now));
         assert!(!is_awaited(&[&user], now), "another one is asked");
-        let mut comeback = Comeback::of(&system, &booted, std::slice::from_ref(&system));
+        let mut comeback = Comeback::of(&system, true, std::slice::from_ref(&system));
         assert!(comeback.is_awaited(now) && comeback.is_awaited(now + LONGEST / 2));
         assert!(!comeback.is_awaited(now + LONGEST));
-        std::fs::remove_dir(&booted).unwrap();
-        assert!(!is_awaited(&[&system], now), "nothing would bring it back");
+        let mut unbooted = Comeback::of(&system, false, std::slice::from_ref(&system));
+        assert!(!unbooted.is_awaited(now), "nothing would bring it back");
     }
 }

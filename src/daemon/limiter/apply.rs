@@ -138,3 +138,38 @@ impl Tools {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_is_no_way_out_of_another_one() {
+        let world = tempfile::tempdir().unwrap();
+        let (proc, root) = (world.path().join("proc"), world.path().join("cgroup"));
+        fs::create_dir_all(proc.join("7")).unwrap();
+        let session = root.join("user.slice/user-1000.slice/session-3.scope");
+        fs::create_dir_all(&session).unwrap();
+        fs::write(root.join("cgroup.controllers"), "memory\n").unwrap();
+        fs::write(proc.join("7/cgroup"), "0::/user.slice/user-1000.slice/session-3.scope\n").unwrap();
+        let slice = session.parent().unwrap();
+        let limit = |folder: &Path, max: &str| fs::write(folder.join("memory.max"), max).unwrap();
+        for folder in [slice.parent().unwrap(), slice, &session] {
+            limit(folder, "max\n");
+        }
+        let cgroups = Cgroups::open(&root).unwrap();
+        let tools = Tools::new(proc, root.clone(), Uid::ROOT);
+        let pid = Pid::new(7).unwrap();
+        assert_eq!(tools.stays_within(&cgroups, pid), Ok(()));
+        limit(slice, "2147483648\n");
+        let refusal = tools.stays_within(&cgroups, pid).unwrap_err().to_string();
+        assert!(refusal.contains("/user.slice/user-1000.slice holds it to 2G"), "{refusal}");
+        limit(&session, "1073741824\n");
+        let refusal = tools.stays_within(&cgroups, pid).unwrap_err().to_string();
+        assert!(refusal.contains("session-3.scope holds it to 1G"), "the nearest: {refusal}");
+        let gone = Pid::new(8).unwrap();
+        assert_eq!(tools.stays_within(&cgroups, gone), Err(Fault::NoSuchProcess { pid: gone }));
+    }
+}

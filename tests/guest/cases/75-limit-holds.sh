@@ -19,6 +19,9 @@ expect_like 'from su' "$(su agent -c 'run-claude-limited 300M case-where')" "$li
 expect_like 'under sudo' "$(sudo -u agent run-claude-limited 300M case-where)" "$like"
 expect_like 'as root' "$(run-claude-limited 300M case-where)" "$like"
 expect_like 'from a unit of the system' "$(systemd-run --quiet --pipe --wait --uid=agent run-claude-limited 300M case-where)" "$like"
+expect_code 'not out of a unit with a limit of its own' 125 systemd-run --quiet --pipe --wait --uid=agent -p MemoryMax=1G run-claude-limited 300M case-where
+expect_like 'which is said' "$(<"$CASE/command-output")" 'holds it to 1G, .*nothing was run'
+expect_like 'but for root' "$(systemd-run --quiet --pipe --wait -p MemoryMax=1G run-claude-limited 300M case-where)" "$like"
 expect_like 'from a unit of the user' "$(as agent systemd-run --user --quiet --pipe --wait run-claude-limited 300M case-where)" "$like"
 expect_like 'with swap as said, and a name' "$(as agent run-claude-limited --swap 0 --name mine 300M -- case-where)" \
   "^agent-mine-[0-9]+\.scope $eight 0 "
