@@ -102,6 +102,26 @@ fn a_command_that_is_stopped_and_continued_by_others_is_waited_for() {
     assert_eq!(shell.wait().unwrap().code(), Some(5));
 }
 
+/// As below `nsenter --pid`: numbers of our session and group are 0 there.
+#[test]
+fn a_session_of_another_pid_namespace_is_no_obstacle() {
+    let world = World::new(
+        r#"trap 'echo USR1 >>log' USR1
+        kill -USR1 $PPID
+        (sleep 0.2; kill -CONT $$) & kill -STOP $$
+        until grep -q USR1 log; do sleep 0.02; done
+        exit 5"#,
+    );
+    let alone = "unshare --user --map-root-user --pid --fork --mount-proc";
+    if !world.shell(&format!("{alone} true")).status().unwrap().success() {
+        // Not everybody may: a container's engine forbids it as a rule.
+        return;
+    }
+    let inside = format!("{}; exit $?", world.line("", "./prog"));
+    let output = world.shell(&format!("exec {alone} bash -c '{inside}'")).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+}
+
 #[test]
 fn the_command_outlives_a_waiter_that_is_killed() {
     let world = World::new(NOTES);

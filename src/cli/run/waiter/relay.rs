@@ -1,6 +1,7 @@
 //! What is done about a signal that reaches the waiter, and about a stop of the command.
 
-use rustix::process::{getpgid, getpgrp, getpid, getppid, getsid};
+// Not rustix's: 0 stands for a session or group of another pid namespace, as below `nsenter`, and cannot be in its `Pid`.
+use nix::unistd::{getpgid, getpgrp, getpid, getppid, getsid};
 
 use crate::linux::inbox::{Letter, Signal};
 
@@ -47,10 +48,13 @@ pub(super) fn stop(signal: Signal) -> Option<Signal> {
 
 /// Whoever started us has a process group of its own in our session: a shell with job control.
 fn is_job() -> bool {
-    getppid().is_some_and(|parent| {
-        let same_session = getsid(Some(parent)).is_ok_and(|session| getsid(None) == Ok(session));
-        same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
-    })
+    let parent = getppid();
+    // One of another pid namespace: nothing is told of it.
+    if parent.as_raw() == 0 {
+        return false;
+    }
+    let same_session = getsid(Some(parent)).is_ok_and(|session| getsid(None) == Ok(session));
+    same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
 }
 
 #[cfg(test)]

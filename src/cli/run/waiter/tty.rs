@@ -3,8 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 
+use nix::unistd::getpgrp;
 use rustix::fs::OFlags;
-use rustix::process::getpgrp;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 /// The terminal that controls us.
@@ -33,6 +33,7 @@ impl Tty {
     }
 
     fn is_ours(&self) -> bool {
-        tcgetpgrp(&self.file).is_ok_and(|group| group == getpgrp())
+        // A group of another pid namespace is an error: ours may be such a one, but not to be told from others.
+        tcgetpgrp(&self.file).is_ok_and(|group| group.as_raw_pid() == getpgrp().as_raw())
     }
 }
