@@ -117,9 +117,11 @@ fn a_session_of_another_pid_namespace_is_no_obstacle() {
         // Not everybody may: a container's engine forbids it as a rule.
         return;
     }
+    let fake = Fake::at(&world, "line", |_| false, None);
     let inside = format!("{}; exit $?", world.line("", "./prog"));
     let output = world.shell(&format!("exec {alone} bash -c '{inside}'")).output().unwrap();
-    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(5), ""));
+    assert_eq!(fake.limits.load(Ordering::SeqCst), 1, "a supervisor out there can be talked to");
 }
 
 #[test]
