@@ -106,11 +106,11 @@ fn a_command_that_is_stopped_and_continued_by_others_is_waited_for() {
 #[test]
 fn a_session_of_another_pid_namespace_is_no_obstacle() {
     let world = World::new(
-        r#"trap 'echo USR1 >>log' USR1
+        r"trap 'echo USR1 >>log' USR1
         kill -USR1 $PPID
         (sleep 0.2; kill -CONT $$) & kill -STOP $$
         until grep -q USR1 log; do sleep 0.02; done
-        exit 5"#,
+        exit 5",
     );
     let alone = "unshare --user --map-root-user --pid --fork --mount-proc";
     if !world.shell(&format!("{alone} true")).status().unwrap().success() {
