@@ -7,30 +7,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::model::Uid;
-
-/// Whose process it is that listens or has connected. Not rustix's `socket_peercred`: where that process is in another
-/// pid namespace its pid is 0 to us, which that takes for an error.
-///
-/// # Errors
-/// What `getsockopt(2)` says.
-#[allow(unsafe_code, reason = "a struct that rustix has with a pid that is never 0")]
-pub fn uid(socket: BorrowedFd<'_>) -> io::Result<Uid> {
-    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).map_err(io::Error::other)?;
-    // SAFETY: both pointers are to live variables of the sizes that the option has.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &raw mut length,
-        )
-    };
-    if result == 0 { Ok(Uid::new(peer.uid)) } else { Err(io::Error::last_os_error()) }
-}
-
 /// The process that connected, pinned: its pid cannot become another's while this is held. `None` where the kernel
 /// does not tell (`SO_PEERPIDFD`, Linux 6.5).
 ///

@@ -1,12 +1,13 @@
 //! A connection to a supervisor: dialled, written to, read from.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,6 @@ use serde::de::DeserializeOwned;
 use super::error::ClientError;
 use crate::ipc::codec::{Call, Frames, RawReply, encode};
 use crate::ipc::dial::dial;
-use crate::linux::peer;
 use crate::model::Uid;
 
 /// The longest reply taken. A status of a hundred agents with long command lines has well under 1 MiB.
@@ -69,8 +69,10 @@ impl Connection {
     }
 
     fn trusting(path: &Path, stream: UnixStream, patience: Patience) -> Result<Self, ClientError> {
-        let owner = peer::uid(stream.as_fd())
-            .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
+        // Not rustix's: a peer of another pid namespace has the pid 0, which that takes for an error.
+        let peer = getsockopt(&stream, PeerCredentials)
+            .map_err(|error| ClientError::Connect { path: path.to_owned(), source: error.into() })?;
+        let owner = Uid::new(peer.uid());
         if !is_trusted(owner, Uid::new(rustix::process::geteuid().as_raw())) {
             return Err(ClientError::Untrusted { path: path.to_owned(), owner });
         }
