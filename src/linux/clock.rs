@@ -1,8 +1,8 @@
-//! The clock since boot.
+//! Clocks: since boot, on the wall, of a processor.
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::model::Boottime;
 use crate::model::history::UnixSeconds;
@@ -10,10 +10,18 @@ use crate::model::history::UnixSeconds;
 /// Now, suspended time included.
 #[must_use]
 pub fn now() -> Boottime {
-    let time = clock_gettime(ClockId::Boottime);
+    Boottime::new(duration(clock_gettime(ClockId::Boottime)))
+}
+
+/// How long this thread has had a processor: others that want one do not count, a guest's host does.
+pub(super) fn processor() -> Duration {
+    duration(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+fn duration(time: Timespec) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
-    Boottime::new(Duration::new(seconds, nanos))
+    Duration::new(seconds, nanos)
 }
 
 /// Now by the wall clock, which may jump: for what is shown, and for what outlives a boot.

@@ -10,6 +10,7 @@ pub mod child;
 pub mod clock;
 pub mod confines;
 pub mod details;
+pub mod fill_rate;
 pub mod identity;
 pub mod inbox;
 pub mod inherited;

@@ -10,7 +10,7 @@ use procfs::{FromRead, MemoryPressure};
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat, readlinkat_raw};
 use rustix::io::{Errno, read};
 
-use super::kept::{Kept, never};
+use super::kept::Kept;
 use super::meminfo::Meminfo;
 use super::stat::Stat;
 use super::status::Status;
@@ -231,7 +231,8 @@ impl Proc {
     #[must_use]
     pub fn pressure(&self) -> Option<Pressure> {
         let mut text = [0; PRESSURE_LEN];
-        let len = self.pressure.read(&mut text, never).ok()?;
+        let both = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count() == 2;
+        let len = self.pressure.read(&mut text, both).ok()?;
         let read = MemoryPressure::from_read(&text[..len]).ok()?;
         let stall = |r: procfs::PressureRecord| Stall {
             avg10: r.avg10,

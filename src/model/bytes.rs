@@ -113,6 +113,12 @@ impl fmt::Display for Bytes {
 pub struct BytesPerSecond(u64);
 
 impl BytesPerSecond {
+    /// That many bytes a second.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     /// That many MiB a second.
     #[must_use]
     pub const fn mebi(mib: u64) -> Self {
@@ -133,6 +139,12 @@ impl BytesPerSecond {
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
+    }
+
+    /// Twice this rate.
+    #[must_use]
+    pub const fn doubled(self) -> Self {
+        Self(self.0.saturating_mul(2))
     }
 
     /// Half of this rate.

@@ -18,7 +18,7 @@ use crate::model::{
 use super::Act;
 use super::guard::Guard;
 use super::ladder::{self, Ladder};
-use super::pace::{self, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
+use super::pace::{self, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
 use super::restarts::Restarts;
 use super::watch::Watch;
 use requests::Request;
@@ -41,6 +41,7 @@ pub struct Engine {
     actions: u64,
     outlook: Outlook,
     danger: Option<Danger>,
+    pace: Pace,
     last_look: LastLook,
 }
 
@@ -113,8 +114,16 @@ impl Engine {
             actions: 0,
             outlook: Outlook::default(),
             danger: None,
+            pace: Pace::default(),
             last_look: LastLook::default(),
         }
+    }
+
+    /// The guest cannot fill faster than at `rate`, as was measured: looks follow that, with a margin.
+    #[must_use]
+    pub fn with_fill_rate(mut self, rate: BytesPerSecond) -> Self {
+        self.pace = Pace::measured(rate);
+        self
     }
 
     /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
@@ -142,6 +151,7 @@ impl Engine {
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
     pub fn glance(&mut self, at: Boottime, guest: &Guest) -> Glance {
         self.guard.fill.take(at, guest.left());
+        self.pace.seen(self.guard.fill.now());
         let last = &self.last_look;
         let since = at.since(last.at);
         let moved = used(guest).saturating_sub(last.used) >= last.leeway && since >= QUICKEST_GLANCE;
@@ -244,9 +254,9 @@ impl Engine {
             None if settling || doubted || !self.requests.is_empty() => QUICKEST,
             // Whether it is thrashing shows in what is looked at only then.
             None if somebody_waits || guest.mem_available < self.guard.least(guest) => {
-                SLOWEST.min(pace::look(ways.iter().copied()))
+                SLOWEST.min(self.pace.look(ways.iter().copied()))
             }
-            None => pace::look(ways.iter().copied()).min(pace::foretold(self.outlook.level)),
+            None => self.pace.look(ways.iter().copied()).min(pace::foretold(self.outlook.level)),
         };
         self.last_look = LastLook {
             at: snapshot.at,
@@ -281,9 +291,10 @@ impl Engine {
             return pace::NOBODY_GLANCE;
         }
         let spare = guest.left().saturating_sub(self.guard.reserve(guest));
-        let to_danger = if self.is_in_vain() { QUICKEST } else { pace::glance(spare) };
+        let to_danger = if self.is_in_vain() { QUICKEST } else { self.pace.glance(spare) };
         let moved = used(guest).saturating_sub(self.last_look.used);
-        let to_kill = self.last_look.to_kill.map_or(SLOWEST, |way| pace::glance(way.saturating_sub(moved)));
+        let to_kill =
+            self.last_look.to_kill.map_or(SLOWEST, |way| self.pace.glance(way.saturating_sub(moved)));
         let due = self.last_look.due.since(at).max(QUICKEST_GLANCE);
         to_danger.min(to_kill).min(due)
     }

@@ -5,8 +5,11 @@ use std::time::Duration;
 use crate::model::forecast::ForecastLevel;
 use crate::model::{Bytes, BytesPerSecond};
 
-/// Fill rate to be ready for. earlyoom saw 6000 MiB/s with `stress -m 4`.
+/// Fill rate to be ready for where nothing else is known. earlyoom saw 6000 MiB/s with `stress -m 4`.
 const WORST_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(6 * 1024);
+
+/// And where the machine is as slow as can be: twice what all processors of an emulated guest take (450 MiB/s each).
+const SLOWEST_WORST: BytesPerSecond = BytesPerSecond::mebi(1024);
 
 /// A glance is one read of `meminfo`, some ten microseconds: 50 a second are nothing, and at the worst rate 120 MiB
 /// pass in between. earlyoom does not go below 100 ms.
@@ -35,9 +38,45 @@ const STILL: Duration = Duration::from_mins(2);
 /// The guest may move by so much whatever its agents do.
 const NOISE: Bytes = Bytes::mib(16);
 
-/// How long nothing can go wrong even at the worst rate, with so much `room`.
-pub(super) fn glance(room: Bytes) -> Duration {
-    worst(room).clamp(QUICKEST_GLANCE, SLOWEST)
+/// How fast this guest can fill at the worst.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace(BytesPerSecond);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(WORST_FILL_RATE)
+    }
+}
+
+impl Pace {
+    /// In a guest all of whose processors together take memory at this rate at the most, as was measured. The clock of a
+    /// processor may be raised, and a guest be moved to another machine, so twice that is taken for possible.
+    pub(super) fn measured(rate: BytesPerSecond) -> Self {
+        Self(rate.doubled().max(SLOWEST_WORST).min(WORST_FILL_RATE))
+    }
+
+    /// It was seen to fill at this rate.
+    pub(super) fn seen(&mut self, rate: BytesPerSecond) {
+        self.0 = self.0.max(Self::measured(rate).0);
+    }
+
+    /// How long nothing can go wrong even at the worst rate, with so much `room`.
+    pub(super) fn glance(self, room: Bytes) -> Duration {
+        self.worst(room).clamp(QUICKEST_GLANCE, SLOWEST)
+    }
+
+    /// How long until every agent is to be looked at again, though the guest does not move.
+    pub(super) fn look(self, ways: impl Iterator<Item = Way>) -> Duration {
+        let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
+        let one = |w: Way| {
+            if rests(&w) { AT_REST } else { self.worst(w.to_kill).clamp(QUICKEST, SLOWEST) }
+        };
+        ways.map(one).min().unwrap_or(NOBODY)
+    }
+
+    fn worst(self, room: Bytes) -> Duration {
+        self.0.time_to_fill(room).unwrap_or(SLOWEST)
+    }
 }
 
 /// One agent on its way to its lines.
@@ -50,13 +89,6 @@ pub(super) struct Way {
     /// Whether it is below half of its warn line.
     pub(super) is_small: bool,
     pub(super) rate: BytesPerSecond,
-}
-
-/// How long until every agent is to be looked at again, though the guest does not move.
-pub(super) fn look(ways: impl Iterator<Item = Way>) -> Duration {
-    let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
-    let one = |w: Way| if rests(&w) { AT_REST } else { worst(w.to_kill).clamp(QUICKEST, SLOWEST) };
-    ways.map(one).min().unwrap_or(NOBODY)
 }
 
 /// How long until the next look at the longest, with such a thing foretold: a runaway is told from a minute or two.
@@ -74,6 +106,31 @@ pub(super) fn leeway(ways: impl Iterator<Item = Way>, unknown: Bytes) -> Bytes {
     ways.map(|w| w.to_next).fold(unknown, Bytes::min).share(1, 4).max(NOISE)
 }
 
-fn worst(room: Bytes) -> Duration {
-    WORST_FILL_RATE.time_to_fill(room).unwrap_or(SLOWEST)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: Bytes = Bytes::mib(1200);
+
+    #[test]
+    fn a_slow_guest_is_glanced_at_less_often() {
+        let glance = |pace: Pace| pace.glance(ROOM).as_millis();
+        let measured = |mib| glance(Pace::measured(BytesPerSecond::mebi(mib)));
+        assert_eq!(glance(Pace::default()), 195);
+        assert_eq!((measured(3072), measured(55_000)), (195, 195), "nobody was seen to be faster");
+        assert_eq!(measured(1024), 585);
+        assert_eq!((measured(512), measured(1)), (1000, 1000));
+        assert_eq!(Pace::measured(BytesPerSecond::mebi(1)).glance(Bytes::mib(256)).as_millis(), 250);
+    }
+
+    #[test]
+    fn what_is_seen_is_possible_from_then_on() {
+        let mut pace = Pace::measured(BytesPerSecond::mebi(300));
+        pace.seen(BytesPerSecond::mebi(1024));
+        assert_eq!(pace.glance(ROOM).as_millis(), 585);
+        pace.seen(BytesPerSecond::mebi(10));
+        assert_eq!(pace.glance(ROOM).as_millis(), 585);
+        pace.seen(BytesPerSecond::mebi(50_000));
+        assert_eq!(pace.glance(ROOM).as_millis(), 195);
+    }
 }

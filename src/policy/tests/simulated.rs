@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Signal;
+use crate::model::{BytesPerSecond, Signal};
 
 /// What one run shows.
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ struct Case {
     base: Bytes,
     /// MiB a second that the leak takes, once it begins.
     rate: u64,
+    /// MiB a second that all processors were seen to take, once: half of what they can at the worst.
+    measured: Option<u64>,
     /// When, in milliseconds after the first glance.
     onset: u64,
     /// How long a look takes, until its signal is out.
@@ -119,6 +121,9 @@ fn run(case: Case, seconds: u64) -> Outcome {
         LINES_OUT_OF_REACH,
         Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() },
     );
+    if let Some(mib) = case.measured {
+        world.engine = world.engine.with_fill_rate(BytesPerSecond::mebi(mib));
+    }
     let mut leak = Leak { case, stopped: None, ends: None };
     let mut outcome = Outcome { least: case.total, ..Outcome::default() };
     let mut now = Duration::ZERO;
@@ -167,11 +172,11 @@ fn look(world: &mut World, leak: &Leak, now: Duration) -> Step {
 fn cases() -> impl Strategy<Value = Case> {
     let sizes = (4u64..=24, prop_oneof![Just(0u64), 64u64..=8192]);
     let shares = (5u64..60, 2u64..10, prop_oneof![Just(None), (20u64..90).prop_map(Some)]);
-    let rates = prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144];
+    let rates = (prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144], any::<bool>());
     let times = (0u64..3000, 1u64..10, 0u64..8);
     let obeys = prop_oneof![Just(None), (0u64..20_000).prop_map(Some)];
     (sizes, shares, rates, times, obeys, any::<bool>()).prop_map(
-        |((gib, swap), (others, base, zram), rate, (onset, work, late), obeys, outside)| {
+        |((gib, swap), (others, base, zram), (rate, is_known), (onset, work, late), obeys, outside)| {
             let total = Bytes::gib(gib);
             Case {
                 total,
@@ -180,6 +185,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 others: total.share(others, 100),
                 base: total.share(base, 100),
                 rate,
+                measured: is_known.then_some(rate.div_ceil(2)),
                 onset,
                 work: Duration::from_millis(work),
                 late: Duration::from_millis(late),
@@ -247,6 +253,7 @@ fn a_guest_at_rest_is_glanced_at_once_a_second_and_looked_at_every_ten() {
         others: Bytes::gib(2),
         base: Bytes::mib(500),
         rate: 1,
+        measured: None,
         onset: 1_000_000,
         work: Duration::from_millis(1),
         late: Duration::ZERO,
