@@ -231,7 +231,7 @@ impl Proc {
     #[must_use]
     pub fn pressure(&self) -> Option<Pressure> {
         let mut text = [0; PRESSURE_LEN];
-        let both = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count() == 2;
+        let both = |text: &[u8]| text.split(|&byte| byte == b'\n').count() == 3;
         let len = self.pressure.read(&mut text, both).ok()?;
         let read = MemoryPressure::from_read(&text[..len]).ok()?;
         let stall = |r: procfs::PressureRecord| Stall {
