@@ -127,6 +127,7 @@ impl Census {
         if self.adopt_by_scope(seen, &live) {
             self.adopt_all(seen, &live);
         }
+        self.order_strays(seen, &live);
         self.forget(&alive);
         self.trees(seen, &alive)
     }
@@ -141,6 +142,21 @@ impl Census {
         let before = self.held.len();
         self.held.retain(|root| is_held(*root));
         self.held.len() < before
+    }
+
+    /// Puts strays below one another as they are: each is found by itself, and maybe before its parent.
+    fn order_strays(&mut self, seen: &[Seen], live: &Live<'_>) {
+        for stray in seen {
+            let Some(membership) = self.members.get(&stray.key).filter(|m| m.joined != Joined::Child) else {
+                continue;
+            };
+            let agent = membership.agent;
+            let is_of_it = |parent: &&Seen| self.members.get(&parent.key).is_some_and(|m| m.agent == agent);
+            let parent = above(stray, live).filter(is_of_it).map(|parent| parent.key);
+            if let (Some(parent), Some(membership)) = (parent, self.members.get_mut(&stray.key)) {
+                membership.started_by = parent;
+            }
+        }
     }
 
     fn adopt_all(&mut self, seen: &[Seen], live: &Live<'_>) {
@@ -164,11 +180,7 @@ impl Census {
             if outside.contains(&current.key) || path.len() > DEEPEST {
                 break None;
             }
-            // A parent is never younger than its child: where it is, its pid was reused while we looked.
-            let parent = current.parent.and_then(|pid| live.get(&pid)).copied();
-            let Some(parent) = parent.filter(|p| p.key.start_ticks <= current.key.start_ticks) else {
-                break None;
-            };
+            let Some(parent) = above(current, live) else { break None };
             path.push((current.key, parent.key));
             current = parent;
         };
@@ -278,6 +290,12 @@ impl Census {
     fn is_root(&self, key: ProcessKey) -> bool {
         self.entry(key).is_some()
     }
+}
+
+/// Its parent. That is never younger than its child: where it is, its pid was reused while we looked.
+fn above<'a>(process: &Seen, live: &Live<'a>) -> Option<&'a Seen> {
+    let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
+    parent.filter(|parent| parent.key.start_ticks <= process.key.start_ticks)
 }
 
 mod environment;

@@ -500,6 +500,40 @@ fn what_a_limited_agent_left_behind_unseen_is_its_own() {
     assert_eq!(joined, [Joined::Root, Joined::Scope, Joined::Child]);
 }
 
+/// A terminal multiplexer is never ended, nor what runs in it: that takes to know what runs in it.
+#[test]
+fn strays_that_are_found_together_keep_their_own_order() {
+    let lineage = |world: &mut World, pid: i32| {
+        let trees = world.census.update(&world.processes);
+        let member = trees[0].members.iter().find(|m| m.key.pid.get() == pid).unwrap();
+        member.lineage.iter().map(|key| key.pid.get()).collect::<Vec<_>>()
+    };
+    let strays =
+        || World::default().process(1, 0).agent(10, 1).process(20, 1).process(21, 20).process(22, 21);
+    let mut world = strays();
+    world.processes.iter_mut().filter(|p| p.key.pid.get() >= 10).for_each(|p| p.scope = Pid::new(10));
+    world.processes.reverse();
+    assert_eq!(lineage(&mut world, 22), [21, 20, 10], "by their scope");
+
+    let mut world = strays();
+    world.origin(22, "one");
+    assert_eq!(lineage(&mut world, 22), [10], "those between are not asked yet");
+    (20..=21).for_each(|pid| world.origin(pid, "one"));
+    world.processes.reverse();
+    assert_eq!(lineage(&mut world, 22), [21, 20, 10], "by their environment");
+
+    let mut world = World::default().process(1, 0).agent(10, 1).process(12, 10);
+    world.processes[2].session = Pid::new(12);
+    world.trees();
+    world.end(12);
+    for (pid, parent) in [(20, 1), (21, 20), (22, 21)] {
+        world.start(pid, parent);
+        world.processes.last_mut().unwrap().session = Pid::new(12);
+    }
+    world.processes.reverse();
+    assert_eq!(lineage(&mut world, 22), [21, 20, 12, 10], "by their session");
+}
+
 #[test]
 fn its_environment_goes_before_the_scope_that_agents_share() {
     let mut world = World::default().process(1, 0).agent(10, 1).agent(11, 10).process(12, 11).process(20, 1);
