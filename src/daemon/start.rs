@@ -1,7 +1,7 @@
 //! From options to a supervisor that runs, and its socket beside it.
 
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use super::socket::{self, PassedError};
 use super::supervisor::Supervisor;
 use crate::history;
 use crate::ipc;
-use crate::linux::{capability, fill_rate};
-use crate::model::{BytesPerSecond, Uid};
+use crate::linux::capability;
+use crate::model::Uid;
 
 /// How long the last reports may take when we leave.
 const LAST_REPORT: Duration = Duration::from_secs(1);
@@ -46,7 +46,6 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     capability::obey_file_modes();
-    let fill_rate = fill_rate::fastest(Path::new("/sys"));
     // One huge page is three times all that we hold (668K or 2.6M on kernel 6.1, as luck had it). Without: as before.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let passed = socket::passed();
@@ -61,7 +60,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
     // Set once, here: a test that runs two supervisors in a process keeps the first.
     let _ =
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
-    let result = runtime.block_on(supervise(options, uid, loaded, passed, fill_rate.ok(), &reporter));
+    let result = runtime.block_on(supervise(options, uid, loaded, passed, &reporter));
     // A journal that is stuck is not waited for.
     if reporter.close() {
         let _ = told.recv_timeout(LAST_REPORT);
@@ -87,11 +86,10 @@ async fn supervise(
     uid: Uid,
     loaded: Loaded,
     passed: Result<Option<UnixListener>, PassedError>,
-    fill_rate: Option<BytesPerSecond>,
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {
     let mut ending = Ending::listen()?;
-    let mut supervisor = Supervisor::new(options, uid, loaded, fill_rate, reporter.clone())?;
+    let mut supervisor = Supervisor::new(options, uid, loaded, reporter.clone())?;
     let service = Rc::new(supervisor.service(options, uid));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async {

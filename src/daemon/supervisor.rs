@@ -39,7 +39,7 @@ use crate::linux::surroundings::Surroundings;
 use crate::model::event::What;
 use crate::model::history::HistoryInfo;
 use crate::model::status::SupervisorInfo;
-use crate::model::{AgentRef, Boottime, Bytes, BytesPerSecond, Event, Lack, Lines, Pid, Snapshot, Uid};
+use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
 use crate::policy::{Engine, Step};
 use crate::systemd::notify::Notifier;
 
@@ -85,6 +85,8 @@ pub(super) struct Supervisor {
     rested: Instant,
     /// When it was last asked for newcomers.
     stirred: Boottime,
+    /// When it was last tried how fast memory can be taken.
+    tried: Option<Instant>,
     failing: bool,
     started: Instant,
 }
@@ -94,7 +96,6 @@ impl Supervisor {
         options: &Options,
         uid: Uid,
         loaded: Loaded,
-        fill_rate: Option<BytesPerSecond>,
         reporter: Reporter,
     ) -> Result<Self, DaemonError> {
         let log = |level, text| reporter.tell(Report::Log(level, text));
@@ -121,10 +122,6 @@ impl Supervisor {
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
         sampler.verify_homes_above(lines.kill.share(1, 2));
         let engine = Engine::new(lines, act);
-        let engine = match fill_rate {
-            Some(rate) => engine.with_fill_rate(rate),
-            None => engine,
-        };
         let snapshot = sampler.sample()?;
         let record = Record::start(options, uid, &reporter);
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
@@ -162,6 +159,7 @@ impl Supervisor {
             looked: now,
             rested: now,
             stirred: Boottime::default(),
+            tried: None,
             failing: false,
             started: now,
         })

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::param::page_size;
+use rustix::thread::{disable_transparent_huge_pages, transparent_huge_pages_are_disabled};
 
 use super::clock;
 use crate::model::BytesPerSecond;
@@ -19,20 +20,27 @@ const PIECE: usize = 2 << 20;
 /// The fastest of these counts: one from which the host took the processor was seen to need fifty times as long.
 const ROUNDS: usize = 6;
 
-/// What all processors of this guest together can take. To be asked before huge pages are given up
-/// (`PR_SET_THP_DISABLE`): with them it may be more.
+/// What all processors of this guest together can take, as others could: where we have no huge pages
+/// (`PR_SET_THP_DISABLE`), for the moment we may.
 ///
 /// # Errors
 /// Where there is no memory to try it with, or `sys` (`/sys`) does not tell how many processors there are.
 pub fn fastest(sys: &Path) -> io::Result<BytesPerSecond> {
-    let piece = Piece::map()?;
-    let mut least = Duration::MAX;
-    for round in 0..ROUNDS {
-        least = least.min(piece.take(round % 2 == 0)?);
-    }
-    let nanos = least.as_nanos().max(1);
+    let processors = processors(sys)?;
+    let small = transparent_huge_pages_are_disabled().unwrap_or_default();
+    // Where that does not go, small pages are tried, which is something.
+    let _ = disable_transparent_huge_pages(false);
+    let least = least_time();
+    let _ = disable_transparent_huge_pages(small);
+    let nanos = least?.as_nanos().max(1);
     let one = u64::try_from(PIECE as u128 * 1_000_000_000 / nanos).unwrap_or(u64::MAX);
-    Ok(BytesPerSecond::new(one.saturating_mul(processors(sys)?)))
+    Ok(BytesPerSecond::new(one.saturating_mul(processors)))
+}
+
+/// The shortest that a piece took.
+fn least_time() -> io::Result<Duration> {
+    let piece = Piece::map()?;
+    (0..ROUNDS).try_fold(Duration::MAX, |least, round| Ok(least.min(piece.take(round % 2 == 0)?)))
 }
 
 /// How many there are, in use or not: ranges and single numbers (`Documentation/admin-guide/cputopology.rst`). How many

@@ -119,11 +119,9 @@ impl Engine {
         }
     }
 
-    /// The guest cannot fill faster than at `rate`, as was measured: looks follow that, with a margin.
-    #[must_use]
-    pub fn with_fill_rate(mut self, rate: BytesPerSecond) -> Self {
-        self.pace = Pace::measured(rate);
-        self
+    /// The guest cannot fill faster than at `rate`, as was measured just now: looks follow that, with a margin.
+    pub fn fills_at(&mut self, rate: BytesPerSecond) {
+        self.pace.measured(rate);
     }
 
     /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun

@@ -1,17 +1,26 @@
 //! When there is more to do than to read the guest's memory.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Level;
 
 use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};
 use crate::daemon::calls::Rings;
 use crate::daemon::freshness;
 use crate::daemon::occasion::{Occasion, SOON};
-use crate::linux::clock;
+use crate::daemon::reporter::Report;
 use crate::linux::proc::ReadError;
-use crate::model::Boottime;
+use crate::linux::{clock, fill_rate};
+use crate::model::{Boottime, Bytes};
 use crate::policy::Glance;
+
+/// Where the kernel tells how many processors there are.
+const SYS: &str = "/sys";
+
+/// A few milliseconds, 30 in an emulated guest.
+const TRIED_AGAIN: Duration = Duration::from_mins(10);
 
 impl Supervisor {
     /// Reads the guest's memory, and looks at everything where there is an occasion. After a failure there always is:
@@ -40,9 +49,32 @@ impl Supervisor {
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
         let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
+        if occasion == Occasion::Round && !hurry {
+            self.try_fill_rate(begun);
+        }
         let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
         self.rested = Instant::now() + begun.elapsed().min(most);
         Ok(self.sooner(Duration::ZERO, next?))
+    }
+
+    /// Sees how fast memory can be taken here, now and then: the guest may have been moved to a faster machine, or been given
+    /// processors or huge pages.
+    fn try_fill_rate(&mut self, now: Instant) {
+        let first = self.tried.is_none();
+        if self.tried.is_some_and(|tried| now - tried < TRIED_AGAIN) {
+            return;
+        }
+        self.tried = Some(now);
+        let text = match fill_rate::fastest(Path::new(SYS)) {
+            Ok(rate) => {
+                self.engine.fills_at(rate);
+                format!("memory is taken at {}/s here at the most", Bytes::new(rate.get()))
+            }
+            Err(error) => format!("how fast memory can be taken here is not known: {error}"),
+        };
+        if first {
+            self.reporter.tell(Report::Log(Level::INFO, text));
+        }
     }
 
     fn occasion(&mut self, at: Boottime, since: Duration, glance: Glance, rings: Rings) -> Option<Occasion> {

@@ -122,7 +122,7 @@ fn run(case: Case, seconds: u64) -> Outcome {
         Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() },
     );
     if let Some(mib) = case.measured {
-        world.engine = world.engine.with_fill_rate(BytesPerSecond::mebi(mib));
+        world.engine.fills_at(BytesPerSecond::mebi(mib));
     }
     let mut leak = Leak { case, stopped: None, ends: None };
     let mut outcome = Outcome { least: case.total, ..Outcome::default() };
@@ -172,7 +172,11 @@ fn look(world: &mut World, leak: &Leak, now: Duration) -> Step {
 fn cases() -> impl Strategy<Value = Case> {
     let sizes = (4u64..=24, prop_oneof![Just(0u64), 64u64..=8192]);
     let shares = (5u64..60, 2u64..10, prop_oneof![Just(None), (20u64..90).prop_map(Some)]);
-    let rates = (prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144], any::<bool>());
+    let rates = prop_oneof![
+        (prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144], any::<bool>()),
+        // Where nothing was measured nobody is ready for that.
+        (6144u64..=16 * 1024, Just(true)),
+    ];
     let times = (0u64..3000, 1u64..10, 0u64..8);
     let obeys = prop_oneof![Just(None), (0u64..20_000).prop_map(Some)];
     (sizes, shares, rates, times, obeys, any::<bool>()).prop_map(
