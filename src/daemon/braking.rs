@@ -237,6 +237,7 @@ mod tests {
             unproven: Bytes::ZERO,
             scope: None,
             cgroup: Some(CgroupMemory {
+                alone: true,
                 path: PathBuf::from(path),
                 charge: Charge::default(),
                 current: Bytes::mib(100),

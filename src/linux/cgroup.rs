@@ -70,7 +70,8 @@ impl Cgroups {
         Some(())
     }
 
-    /// What the cgroup at `path` costs, those below it included; `None` where it has no memory controller.
+    /// What the cgroup at `path` costs, those below it included; `None` where it has no memory controller. Whose it is, and
+    /// so whether anybody is alone there, others know.
     #[must_use]
     pub fn memory(&self, path: &Path) -> Option<CgroupMemory> {
         let folder = self.folder(path)?;
@@ -80,6 +81,7 @@ impl Cgroups {
         let single = |name: &str| fs::read(folder.join(name)).ok().and_then(|text| number(&text));
         Some(CgroupMemory {
             path: path.to_owned(),
+            alone: false,
             charge: Charge {
                 anon: value("anon"),
                 shmem: value("shmem"),

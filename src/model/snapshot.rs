@@ -50,6 +50,8 @@ pub struct AgentSample {
 pub struct CgroupMemory {
     /// Which one, from the root of the tree.
     pub path: PathBuf,
+    /// Nobody else is in it at this moment: all in it may be killed at once.
+    pub alone: bool,
     /// `anon` and `shmem` of `memory.stat`, `memory.swap.current`.
     pub charge: Charge,
     /// `memory.current`: shown, never decided by, since page cache is in it.

@@ -315,7 +315,7 @@ fn longest_killing(guest: &Guest) -> Duration {
 /// The cgroup that may be killed as a whole: the agent lives alone there, and all of it is to end.
 fn own_cgroup(agent: &AgentSample, targets: &[ProcessKey]) -> Option<PathBuf> {
     let all = agent.members.iter().all(|m| targets.contains(&m.key));
-    agent.cgroup.as_ref().filter(|_| all).map(|cgroup| cgroup.path.clone())
+    agent.cgroup.as_ref().filter(|cgroup| all && cgroup.alone).map(|cgroup| cgroup.path.clone())
 }
 
 /// How long the targets get: the configured grace, less where the guest will be full before, nothing where it is.

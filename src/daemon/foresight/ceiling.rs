@@ -59,6 +59,7 @@ mod tests {
         let (ceiling, limit) = of(&sample, &full, LINE, none);
         assert_eq!((ceiling, limit), (Ceiling::Guest, Bytes::gib(1) + full.room()));
         sample.cgroup = Some(CgroupMemory {
+            alone: true,
             path: "/agents.slice/a.scope".into(),
             charge: sample.charge,
             current: Bytes::ZERO,

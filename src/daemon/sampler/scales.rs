@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::care::Care;
 use super::leavers::Leavers;
 use super::roster::Roster;
+use crate::limit;
 use crate::linux::cgroup::{self, Cgroups};
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::slow::{Found, Question, SlowReader, Weight};
@@ -48,7 +49,9 @@ struct Weighed {
 #[derive(Debug)]
 struct Home {
     looked: Boottime,
-    /// Its cgroup, where it shares that with nobody.
+    /// Its cgroup.
+    place: Option<PathBuf>,
+    /// The same, where it shares that with nobody.
     path: Option<PathBuf>,
 }
 
@@ -85,7 +88,20 @@ impl Scales {
         self.homes.retain(|root, _| lives(root));
         self.weighed.retain(|&key, _| roster.get(key).is_some());
         self.leavers.retain(lives);
-        trees.iter().map(|tree| self.weigh_one(proc, roster, at, care, guest, tree)).collect()
+        let mut agents: Vec<AgentSample> =
+            trees.iter().map(|tree| self.weigh_one(proc, roster, at, care, guest, tree)).collect();
+        for agent in &mut agents {
+            if let Some(cgroup) = &mut agent.cgroup {
+                cgroup.alone &= !self.is_visited(&agent.agent.root, &cgroup.path);
+            }
+        }
+        agents
+    }
+
+    /// Whether another agent is in the cgroup of this one: it may have come since that was looked at.
+    fn is_visited(&self, root: &ProcessKey, path: &Path) -> bool {
+        let mut others = self.homes.iter().filter(|(other, _)| *other != root);
+        others.any(|(_, home)| home.place.as_ref().is_some_and(|place| place.starts_with(path)))
     }
 
     #[cfg(test)]
@@ -188,14 +204,19 @@ impl Scales {
         let shares = self.homes.get(&agent.root).is_some_and(|home| home.path.is_none());
         let age = if shares { care.shared() } else { LOOK_AGAIN };
         let path = self.home(proc, at, agent, members, age)?;
-        let memory = self.cgroups.as_ref()?.memory(&path);
-        let charge = memory.as_ref().map(|memory| memory.charge.total()).unwrap_or_default();
-        if charge.max(processes) < self.verify {
-            return memory;
+        let mut memory = self.cgroups.as_ref()?.memory(&path)?;
+        if memory.charge.total().max(processes) < self.verify {
+            // Nobody but root moves a process into a scope of ours.
+            memory.alone = limit::any_scope_of(&path).is_some()
+                || (care == Care::Close && self.cgroups.as_ref()?.holds_only(&path, &pids(members)));
+            return Some(memory);
         }
-        // All in it may be killed at once, and what was so a second ago is not enough for that.
+        // All in it may be killed at once, and what was so a while ago is not enough for that.
         let now = self.home(proc, at, agent, members, Duration::ZERO)?;
-        if now == path { memory } else { self.cgroups.as_ref()?.memory(&now) }
+        if now != path {
+            memory = self.cgroups.as_ref()?.memory(&now)?;
+        }
+        Some(CgroupMemory { alone: true, ..memory })
     }
 
     /// The cgroup that the agent has for itself, as it was `age` ago at the longest.
@@ -213,12 +234,11 @@ impl Scales {
         if let Some(home) = known {
             return home.path.clone();
         }
-        let pids: HashSet<Pid> = members.iter().map(|m| m.key.pid).collect();
         let text = proc.whole_file(members.first()?.key.pid, "cgroup").ok();
-        let path = text.and_then(|text| cgroup::path_of(&text));
-        self.leavers.look((proc, cgroups), at, (&agent.id, root), members, path.as_deref());
-        let path = path.filter(|path| cgroups.holds_only(path, &pids));
-        self.homes.insert(root, Home { looked: at, path: path.clone() });
+        let place = text.and_then(|text| cgroup::path_of(&text));
+        self.leavers.look((proc, cgroups), at, (&agent.id, root), members, place.as_deref());
+        let path = place.clone().filter(|path| cgroups.holds_only(path, &pids(members)));
+        self.homes.insert(root, Home { looked: at, place, path: path.clone() });
         path
     }
 
@@ -247,4 +267,8 @@ impl Scales {
         self.weighed.insert(key, Weighed { at, traces, charge });
         Figures { key, image, charge }
     }
+}
+
+fn pids(members: &[Member]) -> HashSet<Pid> {
+    members.iter().map(|member| member.key.pid).collect()
 }

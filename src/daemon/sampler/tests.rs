@@ -389,6 +389,61 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
     assert!(!noticed(Bytes::mib(110)));
 }
 
+/// Which counts for what it costs for some seconds, and not for what may be ended.
+#[test]
+fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let world = world.process(110, 1, "claude", CLAUDE, &["claude"], 10);
+    let cgroups = TempDir::new().unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let alone = |cgroup: &str, care: Care| {
+        let place = cgroups.path().join(cgroup);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("memory.stat"), "anon 4096\n").unwrap();
+        fs::write(place.join("cgroup.procs"), "100\n").unwrap();
+        fs::write(world.file(100, "cgroup"), format!("0::/{cgroup}\n")).unwrap();
+        fs::write(world.file(110, "cgroup"), "0::/elsewhere\n").unwrap();
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+        sampler.verify_homes_above(Bytes::gib(1));
+        let at = clock::now();
+        let guest = sampler.guest(at).unwrap();
+        let mut look = |millis: u64| {
+            let at = at + Duration::from_millis(millis);
+            sampler.look(at, guest, care).unwrap().agents[0].cgroup.as_ref().unwrap().alone
+        };
+        let before = look(0);
+        fs::write(place.join("cgroup.procs"), "1\n100\n").unwrap();
+        (before, look(100))
+    };
+    assert_eq!(alone("docker-1.scope", Care::Close), (true, false), "somebody was let in");
+    assert_eq!(alone("docker-1.scope", Care::Calm), (false, false), "not looked at");
+    assert_eq!(alone("agents.slice/agent-claude-100.scope", Care::Calm), (true, true), "only root lets in");
+}
+
+#[test]
+fn an_agent_that_another_one_joins_is_not_alone_in_its_scope() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("agents.slice/agent-claude-100.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
+    let place = |world: &World, pid: i32| {
+        fs::write(world.file(pid, "cgroup"), "0::/agents.slice/agent-claude-100.scope\n").unwrap();
+    };
+    place(&world, 100);
+    let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+    sampler.verify_homes_above(Bytes::gib(1));
+    assert!(sampler.sample().unwrap().agents[0].cgroup.as_ref().unwrap().alone);
+    let world = world.process(110, 100, "claude", CLAUDE, &["claude"], 10);
+    place(&world, 110);
+    let (at, guest) = (clock::now() + Duration::from_secs(2), sampler.guest(clock::now()).unwrap());
+    let snapshot = sampler.look(at, guest, Care::Close).unwrap();
+    assert_eq!(snapshot.agents.len(), 2);
+    assert!(!snapshot.agents[0].cgroup.as_ref().unwrap().alone);
+}
+
 /// What the census learns of one process is not lost when nothing moves afterwards.
 #[test]
 fn looks_in_which_nothing_changes_say_the_same() {

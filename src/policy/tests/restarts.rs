@@ -172,6 +172,7 @@ fn what_forks_faster_than_it_is_killed_takes_its_parent_along() {
 
 fn own_cgroup() -> CgroupMemory {
     CgroupMemory {
+        alone: true,
         path: "/agents.slice/a.scope".into(),
         charge: Charge::default(),
         current: Bytes::ZERO,
@@ -189,6 +190,10 @@ fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
     assert_eq!(world.step().wave.unwrap().cgroup, None, "asked first");
     let killed = world.after(Duration::from_secs(10)).wave.unwrap();
     assert_eq!(killed.cgroup.unwrap().to_str(), Some("/agents.slice/a.scope"));
+    let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
+    world.snapshot.agents[0].cgroup = Some(CgroupMemory { alone: false, ..own_cgroup() });
+    world.step();
+    assert_eq!(world.after(Duration::from_secs(10)).wave.unwrap().cgroup, None, "somebody else may be in it");
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "tmux", Bytes::mib(4));
     world.snapshot.agents[0].cgroup = Some(own_cgroup());
     world.step();

@@ -2,7 +2,7 @@
 # guest: memory=2G releases=trixie
 # timeout: 300
 
-seconds=${CASE_SECONDS:-15}
+seconds=${CASE_SECONDS:-30}
 earlyoom
 afterwards 'systemctl mask --quiet --now systemd-oomd.service'
 systemctl unmask --quiet systemd-oomd.service
