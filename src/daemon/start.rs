@@ -16,7 +16,7 @@ use super::socket::{self, PassedError};
 use super::supervisor::Supervisor;
 use crate::history;
 use crate::ipc;
-use crate::linux::capability;
+use crate::linux::{capability, heap};
 use crate::model::Uid;
 
 /// How long the last reports may take when we leave.
@@ -46,6 +46,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     capability::obey_file_modes();
+    heap::give_back_large_blocks();
     // One huge page is three times all that we hold (668K or 2.6M on kernel 6.1, as luck had it). Without: as before.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let passed = socket::passed();

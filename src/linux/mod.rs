@@ -11,6 +11,7 @@ pub mod clock;
 pub mod confines;
 pub mod details;
 pub mod fill_rate;
+pub mod heap;
 pub mod identity;
 pub mod inbox;
 pub mod inherited;

@@ -54,6 +54,25 @@ fn a_client_that_never_reads_delays_nobody_and_is_dropped() {
     server.answers_others();
 }
 
+/// Large replies that nobody reads are not held for each of a user's connections.
+#[test]
+fn who_lets_large_replies_wait_is_told_that_these_are_enough() {
+    let server = Server::with(Limits { unread: 3 << 20, ..GENEROUS });
+    server.publish(large(1));
+    let mut deaf: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for peer in &mut deaf {
+        assert!(!peer.send(FOLLOW).0.fill_buf().unwrap().is_empty());
+    }
+    let mut third = server.connect();
+    let reply = third.send(FOLLOW).reply().unwrap();
+    assert!(reply.to_string().contains("Busy"), "{reply}");
+    assert_eq!(third.reply(), None, "and cut off");
+    // Who reads makes room.
+    let mut first = deaf.remove(0);
+    assert_eq!(available(&first.reply().unwrap()), 1);
+    assert_eq!(available(&server.connect().ask(STATUS)), 1);
+}
+
 #[test]
 fn garbage_closes_the_connection() {
     let server = Server::start();

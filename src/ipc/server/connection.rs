@@ -16,6 +16,7 @@ use super::dispatch::{
     Answer, EventsReply, ExplainReply, HistoryReply, LimitReply, ReloadReply, StatusReply, StopReply,
     dispatch,
 };
+use super::limits::Slots;
 use super::{Caller, Closing, Limits, Service};
 use crate::ipc::Fault;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
@@ -39,6 +40,7 @@ pub(super) struct Connection {
     peer: Uid,
     limits: Limits,
     closing: Closing,
+    slots: Rc<Slots>,
     /// Places for large answers.
     large: Rc<Semaphore>,
     frames: Frames,
@@ -54,6 +56,7 @@ impl Connection {
         peer: Uid,
         limits: Limits,
         closing: Closing,
+        slots: Rc<Slots>,
         large: Rc<Semaphore>,
     ) -> Self {
         Self {
@@ -61,6 +64,7 @@ impl Connection {
             peer,
             limits,
             closing,
+            slots,
             large,
             frames: Frames::new(CALL_CAP),
             ended: false,
@@ -90,7 +94,7 @@ impl Connection {
                     let _ = service.reload(by).await;
                 }
                 _ if call.oneway => {}
-                Err(fault) => self.send(&fault).await?,
+                Err(fault) => self.send(fault).await?,
                 Ok(Answer::Info(info)) => self.reply(info).await?,
                 Ok(Answer::Description(description)) => self.reply(description).await?,
                 Ok(Answer::Status(wait)) if call.more => self.stream(service.status(wait).await).await?,
@@ -133,7 +137,11 @@ impl Connection {
     /// What was recorded. It may be a megabyte, so there are few at a time, each until its reader has it.
     async fn history(&mut self, service: &impl Service, since: Duration) -> io::Result<()> {
         let places = Rc::clone(&self.large);
-        let Ok(_place) = places.try_acquire() else { return self.send(&Fault::Busy {}).await };
+        // The last one is root's.
+        let is_free = self.peer == Uid::ROOT || places.available_permits() > 1;
+        let Some(_place) = places.try_acquire().ok().filter(|_| is_free) else {
+            return self.send(Fault::Busy {}).await;
+        };
         let told = self.attend(service.history(since)).await?;
         self.answer(told.map(|history| HistoryReply { history: history.seen_by(self.peer) })).await
     }
@@ -143,9 +151,12 @@ impl Connection {
         loop {
             // A clone, not the loan: whoever publishes waits until a loan is given back.
             let newest = Arc::clone(&updates.borrow_and_update());
-            self.send(&Reply { parameters: self.view(&newest), continues: true }).await?;
+            let view = self.view(&newest);
+            drop(newest);
+            self.send(Reply { parameters: view, continues: true }).await?;
             if self.attend_open(updates.changed()).await?.is_err() {
                 // Nobody publishes any more: the last reply is the one that does not continue.
+                let newest = Arc::clone(&updates.borrow());
                 return self.reply(self.view(&newest)).await;
             }
         }
@@ -158,7 +169,7 @@ impl Connection {
         loop {
             let mut next = unread.next;
             // The first reply tells that we listen, whatever there is; then only what is for this client.
-            self.send(&Reply { parameters: EventsReply::from(unread), continues: true }).await?;
+            self.send(Reply { parameters: EventsReply::from(unread), continues: true }).await?;
             unread = loop {
                 if self.attend_open(log.changed()).await?.is_err() {
                     let left = self.unread(&log, Some(next), None);
@@ -226,7 +237,7 @@ impl Connection {
     async fn answer<P: Serialize>(&mut self, answer: Result<P, Fault>) -> io::Result<()> {
         match answer {
             Ok(parameters) => self.reply(parameters).await,
-            Err(fault) => self.send(&fault).await,
+            Err(fault) => self.send(fault).await,
         }
     }
 
@@ -236,12 +247,23 @@ impl Connection {
     }
 
     async fn reply<P: Serialize>(&mut self, parameters: P) -> io::Result<()> {
-        self.send(&Reply { parameters, continues: false }).await
+        self.send(Reply { parameters, continues: false }).await
     }
 
-    async fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
-        let bytes = encode(message)?;
-        timeout(self.limits.write, self.stream.write_all(&bytes)).await?
+    /// Only its text waits until the client has read it. Whose user has enough that waits is told so, and cut off.
+    async fn send(&mut self, message: impl Serialize) -> io::Result<()> {
+        let bytes = encode(&message)?;
+        drop(message);
+        let Some(_waiting) = Slots::wait(&self.slots, self.peer, bytes.len()) else {
+            drop(bytes);
+            self.write(&encode(&Fault::Busy {})?).await?;
+            return Err(ErrorKind::QuotaExceeded.into());
+        };
+        self.write(&bytes).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        timeout(self.limits.write, self.stream.write_all(bytes)).await?
     }
 
     /// The next message; `None` when the client has sent its last, or nothing when the server closes.

@@ -22,6 +22,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long one reply may take to be read by the client.
     pub write: Duration,
+    /// Bytes of replies that one user has asked for and not read yet. One reply, however large, is always given.
+    pub unread: usize,
 }
 
 impl Default for Limits {
@@ -33,6 +35,8 @@ impl Default for Limits {
             calls_per_second: 64,
             idle: Duration::from_mins(1),
             write: Duration::from_secs(5),
+            // A status of 500 agents has 0.35 MB, and the unit has 64.
+            unread: 4 << 20,
         }
     }
 }
@@ -42,6 +46,15 @@ impl Default for Limits {
 pub(super) struct Slots {
     limits: Limits,
     by_user: RefCell<HashMap<Uid, usize>>,
+    unread: RefCell<HashMap<Uid, usize>>,
+}
+
+/// Bytes that wait to be read. Dropping it says that they do no longer.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    slots: Rc<Slots>,
+    user: Uid,
+    bytes: usize,
 }
 
 /// One place. Dropping it makes it free again.
@@ -53,7 +66,18 @@ pub(super) struct Slot {
 
 impl Slots {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, by_user: RefCell::default() }
+        Self { limits, by_user: RefCell::default(), unread: RefCell::default() }
+    }
+
+    /// Room for so many bytes to wait until `user` reads them; `None` where as much waits already.
+    pub(super) fn wait(slots: &Rc<Self>, user: Uid, bytes: usize) -> Option<Waiting> {
+        let mut unread = slots.unread.borrow_mut();
+        let own = unread.get(&user).copied().unwrap_or(0);
+        if own > 0 && own + bytes > slots.limits.unread {
+            return None;
+        }
+        unread.insert(user, own + bytes);
+        Some(Waiting { slots: Rc::clone(slots), user, bytes })
     }
 
     /// A place for `user`, where there is one.
@@ -87,6 +111,18 @@ impl Drop for Slot {
     }
 }
 
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut unread = self.slots.unread.borrow_mut();
+        if let Some(own) = unread.get_mut(&self.user) {
+            *own -= self.bytes;
+            if *own == 0 {
+                unread.remove(&self.user);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +149,19 @@ mod tests {
         assert_eq!(users.len(), 8);
         let roots: Vec<_> = std::iter::from_fn(|| Slots::take(&slots, Uid::ROOT)).collect();
         assert_eq!(roots.len(), 2);
+    }
+
+    #[test]
+    fn what_one_user_does_not_read_is_bounded() {
+        let slots = Rc::new(Slots::new(Limits { unread: 100, ..Limits::default() }));
+        let (alice, bob) = (Uid::new(1000), Uid::new(1001));
+        let large = Slots::wait(&slots, alice, 1000).unwrap();
+        assert!(Slots::wait(&slots, alice, 1).is_none());
+        let _his = Slots::wait(&slots, bob, 60).unwrap();
+        assert!(Slots::wait(&slots, bob, 60).is_none());
+        drop(large);
+        let _first = Slots::wait(&slots, alice, 60).unwrap();
+        assert!(Slots::wait(&slots, alice, 40).is_some());
+        assert_eq!(slots.unread.borrow().len(), 2);
     }
 }

@@ -117,7 +117,14 @@ async fn accept<S: Service + 'static>(
         };
         match accepted.and_then(|(stream, _)| admit(stream, &slots)) {
             Ok(Some((stream, peer, slot))) => {
-                let connection = Connection::new(stream, peer, limits, closing.clone(), Rc::clone(&large));
+                let connection = Connection::new(
+                    stream,
+                    peer,
+                    limits,
+                    closing.clone(),
+                    Rc::clone(&slots),
+                    Rc::clone(&large),
+                );
                 talks.spawn_local(talk(connection, slot, Rc::clone(&service)));
             }
             Ok(None) => tokio::task::yield_now().await,
