@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::event::{Failure, What};
+use crate::model::event::What;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal, Uid,
 };
@@ -74,8 +74,8 @@ pub(super) enum Progress {
     Send(Wave, Option<What>),
     /// All are gone.
     Ended(Freed),
-    /// It cannot be brought to an end.
-    Failed(Failure),
+    /// It cannot be brought to an end: these have outlived their `KILL`.
+    Failed(Vec<ProcessKey>),
 }
 
 /// What an action is begun with.
@@ -181,7 +181,7 @@ impl Ladder {
                 Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(what))
             }
             Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
-                Progress::Failed(Failure::Survivors(living.len()))
+                Progress::Failed(living)
             }
             Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.subject.names(self.top) => {
                 self.widen(at, agent)
