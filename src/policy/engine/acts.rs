@@ -257,7 +257,7 @@ impl Engine {
         let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();
         let acted_on = ladder.agent.clone();
         let tell = |what| Event { agent: Some(acted_on), charge, what };
-        match ladder.advance(snapshot.at, sample.as_deref(), &snapshot.guest, rate) {
+        match ladder.advance(snapshot.at, sample.as_deref(), &snapshot.guest, rate, self.danger.is_some()) {
             Progress::Waiting => {}
             Progress::Send(wave, what) => {
                 step.wave = Some(wave);

@@ -104,3 +104,39 @@ fn what_is_out_of_reach_is_told_each_half_minute_at_most() {
     world.grow(200, Bytes::gib(13));
     assert_eq!(told(&world.step())[0], "TERM 200", "others are acted on though it costs more");
 }
+
+#[test]
+fn a_guest_that_fills_does_not_wait_for_one_that_is_stuck_until_it_is_full() {
+    let mut world = World::new().agent(100, Bytes::gib(6)).agent(200, Bytes::gib(1));
+    world.snapshot.guest.mem_total = Bytes::gib(16);
+    world.step();
+    // The one fills the guest, is asked to end and killed, and hangs; then the other takes 500 MiB/s.
+    let grow = |world: &mut World| {
+        let more = world.member(200).charge.anon + Bytes::mib(50);
+        world.grow(200, more);
+        world.step().wave
+    };
+    world.grow(100, Bytes::mib(9_900));
+    let mut waves = vec![world.step().wave];
+    while world.snapshot.guest.room() > Bytes::ZERO {
+        waves.push(grow(&mut world));
+    }
+    let targets: Vec<_> = waves.into_iter().flatten().map(|w| (w.signal, w.targets)).collect();
+    assert!(targets.iter().any(|(_, t)| *t == [key(200)]), "{targets:?}");
+}
+
+#[test]
+fn one_that_gives_its_memory_back_is_waited_for() {
+    let mut world = World::new().agent(100, Bytes::gib(6)).agent(200, Bytes::gib(1));
+    world.snapshot.guest.mem_total = Bytes::gib(16);
+    world.step();
+    world.grow(100, Bytes::mib(9_900));
+    assert_eq!(world.step().wave.unwrap().targets, [key(100)]);
+    // As much comes back as the other takes.
+    for n in 1..=40 {
+        world.grow(100, Bytes::mib(9_900).saturating_sub(Bytes::mib(40 * n)));
+        world.grow(200, Bytes::gib(1) + Bytes::mib(50 * n));
+        let wave = world.step().wave;
+        assert!(wave.as_ref().is_none_or(|w| w.targets == [key(100)]), "{wave:?}");
+    }
+}
