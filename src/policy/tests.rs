@@ -43,7 +43,7 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
         joined: crate::model::Joined::Child,
         charge: Charge { anon: charge, ..Charge::default() },
         name: name.to_owned(),
-        protected: protected::is_protected(name),
+        protected: protected::is_protected(name, None),
         heap_limit: None,
         carries_agent: false,
     }

@@ -164,7 +164,8 @@ impl Scales {
         Member {
             // Of whom it is not known whose it is may only be root's to end.
             uid: known.map_or(Uid::ROOT, |known| known.uid),
-            protected: is_protected(&name) || self.own == Some(member.key.pid),
+            protected: is_protected(&name, known.and_then(|known| known.exe.as_deref()))
+                || self.own == Some(member.key.pid),
             key: member.key,
             lineage: member.lineage.clone(),
             heap_limit: known.and_then(|known| known.heap_limit(memory)),
