@@ -148,7 +148,7 @@ impl Scales {
             agent: tree.agent.clone(),
             parent: tree.parent.clone(),
             started_by: tree.started_by,
-            keeper: tree.keeper,
+            keeper: tree.keeper.filter(|&keeper| !is_manager(roster, keeper)),
             root_alive: tree.root_alive,
             members,
             unproven: charge.total().saturating_sub(proven),
@@ -248,4 +248,9 @@ impl Scales {
         self.weighed.insert(key, Weighed { at, traces, charge });
         Figures { key, image, charge }
     }
+}
+
+/// A service manager starts whoever has a unit, and takes in whose parent has ended.
+fn is_manager(roster: &Roster, keeper: ProcessKey) -> bool {
+    keeper.pid == Pid::INIT || roster.get(keeper).is_some_and(|known| known.name == "systemd")
 }
