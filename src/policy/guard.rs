@@ -171,8 +171,7 @@ impl Guard {
             .into_iter()
             .zip(&all)
             .map(|(family, all)| Suspect {
-                // What cannot be ended has grown, too, but is not to be had.
-                grown: self.evidence.growth(&all.whole, all).min(family.whole.charge.total()),
+                grown: self.grown_within_reach(&family, all),
                 charge: all.whole.charge.total(),
                 family,
             })
@@ -195,7 +194,7 @@ impl Guard {
             }
             // Half of a smaller one: a part of it that is the leak is found, one that is not is no help.
             let shortfall = wanted.min(least.max(charge.share(1, 2)));
-            let choice = self.choose(&family, shortfall, is_telling);
+            let choice = self.choose(&family, shortfall, grown, is_telling);
             if choice.targets.is_empty() {
                 spared = Spared::OutOfReach;
                 continue;
@@ -205,9 +204,17 @@ impl Guard {
         Judgement::Spare(spared)
     }
 
+    /// By how much a family has grown in what is within reach: what cannot be ended makes the rest of it no more guilty.
+    fn grown_within_reach(&self, reached: &Family, all: &Family) -> Bytes {
+        let grown = self.evidence.growth(&all.whole, all);
+        if reached.whole.members.len() == all.whole.members.len() {
+            return grown;
+        }
+        grown.min(reached.whole.members.iter().map(|m| self.evidence.growth_of(m)).sum())
+    }
+
     /// The smallest part that covers it, rather one that grew; else sub-agents, rather those; else all of it.
-    fn choose(&self, family: &Family, shortfall: Bytes, is_telling: bool) -> Choice {
-        let grown = self.evidence.growth(&family.whole, family);
+    fn choose(&self, family: &Family, shortfall: Bytes, grown: Bytes, is_telling: bool) -> Choice {
         let has_grown = |top: ProcessKey| {
             let within = family.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
             let growth: Bytes = within.map(|m| self.evidence.growth_of(m)).sum();

@@ -140,3 +140,25 @@ fn one_that_gives_its_memory_back_is_waited_for() {
         assert!(wave.as_ref().is_none_or(|w| w.targets == [key(100)]), "{wave:?}");
     }
 }
+
+#[test]
+fn what_is_stuck_makes_the_rest_of_its_agent_no_more_guilty_than_another_that_grows() {
+    let mut world = World::new()
+        .agent(100, Bytes::gib(4))
+        .child(100, 101, "stuck", Bytes::gib(1))
+        .agent(200, Bytes::gib(3));
+    world.snapshot.guest.mem_total = Bytes::gib(24);
+    world.step();
+    world.grow(101, Bytes::gib(9));
+    let mut events = Vec::new();
+    while !events.contains(&"failed: Survivors(1)".to_owned()) {
+        events.extend(told(&world.after(Duration::from_secs(1))));
+    }
+    let mut targets = Vec::new();
+    for n in 1..=60 {
+        world.grow(101, Bytes::gib(9) + Bytes::mib(60 * n));
+        world.grow(200, Bytes::gib(3) + Bytes::mib(30 * n));
+        targets.extend(world.step().wave.map(|w| w.targets));
+    }
+    assert!(!targets.is_empty() && targets.iter().all(|t| *t == [key(200)]), "{targets:?}");
+}
