@@ -29,6 +29,7 @@ pub struct AgentSample {
     /// The member of that agent that did; it may have ended since.
     pub started_by: Option<ProcessKey>,
     /// The parent of its root when that was recognised: whoever starts an agent anew after its end is still there.
+    /// `None`: it is not known, or starts everybody's, as a service manager does.
     pub keeper: Option<ProcessKey>,
     /// Whether its root still runs; orphans of a dead root stay its members.
     pub root_alive: bool,

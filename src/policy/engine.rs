@@ -20,6 +20,7 @@ use super::guard::Guard;
 use super::ladder::{self, Ladder};
 use super::pace::{self, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
 use super::restarts::Restarts;
+use super::stuck::Stuck;
 use super::watch::Watch;
 use requests::Request;
 
@@ -31,6 +32,8 @@ pub struct Engine {
     watches: HashMap<ProcessKey, Watch>,
     guard: Guard,
     restarts: Restarts,
+    /// Who could not be ended.
+    stuck: Stuck,
     ladder: Option<Ladder>,
     /// Ends that somebody asked for, in the order in which they did.
     requests: Vec<Request>,
@@ -107,6 +110,7 @@ impl Engine {
             watches: HashMap::new(),
             guard,
             restarts: Restarts::default(),
+            stuck: Stuck::default(),
             ladder: None,
             requests: Vec::new(),
             ended: None,
@@ -185,16 +189,21 @@ impl Engine {
         let drain = self.drain();
         self.meet(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
+        // An action is measured by the same members from its decision until its memory is back.
+        if self.ladder.is_none() && !self.watches.values().any(Watch::is_settling) {
+            self.stuck.forget(snapshot.at);
+        }
+        let within_reach = &*self.stuck.without(snapshot);
         match self.ladder.take() {
-            Some(ladder) => self.advance(ladder, snapshot, drain, &mut step),
+            Some(ladder) => self.advance(ladder, snapshot, within_reach, drain, &mut step),
             None => {
-                self.begin(snapshot, drain, &mut step);
+                self.begin(snapshot, within_reach, drain, &mut step);
                 self.begin_requested(snapshot, drain, &mut step);
             }
         }
-        self.cool(snapshot, &mut step.events);
+        self.cool(snapshot, within_reach, &mut step.events);
         self.cross(snapshot, false, &mut step.events);
-        self.part(snapshot, &mut step.events);
+        self.part(snapshot, within_reach, &mut step.events);
         self.calm_down(snapshot, &mut step.events);
         self.plan(snapshot);
         step.next = self.next_glance(snapshot.at, &snapshot.guest);
@@ -271,7 +280,7 @@ impl Engine {
         let watch = self.watches.get(&sample.agent.root)?;
         let lines = sample.lines(self.lines);
         let over = charge >= lines.kill;
-        if over && !self.may_act(at, sample) {
+        if over && (watch.is_out_of_reach() || !self.may_act(at, sample)) {
             return None;
         }
         let to = |line: Bytes| line.saturating_sub(charge);

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::model::event::{Danger, Spared};
-use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot};
+use crate::model::{AgentSample, Boottime, Bytes, Guest, ProcessKey, Snapshot};
 
 use super::culprit::{Choice, choose};
 use super::family::{Family, families};
@@ -65,6 +65,16 @@ pub(super) struct Sentence {
     pub(super) shortfall: Bytes,
     /// What the family took since the guest was comfortable.
     pub(super) grown: Bytes,
+}
+
+/// A family that may have taken it.
+struct Suspect {
+    /// As far as it is within reach.
+    family: Family,
+    /// What all of it costs.
+    charge: Bytes,
+    /// By how much that has grown; no more than is within reach.
+    grown: Bytes,
 }
 
 impl Guard {
@@ -139,55 +149,72 @@ impl Guard {
         self.stalled.is_some_and(|since| at.since(since) >= THRASHING)
     }
 
-    /// Who took what is missing, and what of it ends the danger. Asked are families that `may_end`.
+    /// Who took what is missing, and what of it ends the danger. Chosen is from what is `within_reach` of the same agents.
     pub(super) fn judge(
         &self,
         snapshot: &Snapshot,
+        within_reach: &[AgentSample],
         danger: &Danger,
-        may_end: impl Fn(&Family) -> bool,
     ) -> Judgement {
-        let mut suspects = families(&snapshot.agents);
-        if suspects.is_empty() {
+        let all = families(&snapshot.agents);
+        if all.is_empty() {
             return Judgement::Spare(Spared::NoAgents);
         }
-        let agents: Vec<Bytes> = suspects.iter().map(|f| self.evidence.growth(&f.whole, f)).collect();
-        let grown: Bytes = agents.iter().copied().sum();
+        let grown: Bytes = all.iter().map(|f| self.evidence.growth(&f.whole, f)).sum();
         if self.evidence.speaks_of_others(snapshot, grown) {
             return Judgement::Spare(Spared::Outside);
         }
         let total = snapshot.guest.mem_total;
         // Whoever took most of it lately; where that says nothing, the largest.
         let is_telling = grown >= total.share(TELLING_PERCENT, 100);
-        suspects.sort_by_key(|f| {
-            let growth = if is_telling { self.evidence.growth(&f.whole, f) } else { Bytes::ZERO };
-            Reverse((growth, f.whole.charge.total()))
+        let mut suspects: Vec<Suspect> = families(within_reach)
+            .into_iter()
+            .zip(&all)
+            .map(|(family, all)| Suspect {
+                grown: self.grown_within_reach(&family, all),
+                charge: all.whole.charge.total(),
+                family,
+            })
+            .collect();
+        suspects.sort_by_key(|s| {
+            let growth = if is_telling { s.grown } else { Bytes::ZERO };
+            Reverse((growth, s.family.whole.charge.total()))
         });
         let least = (danger.reserve + total.share(LEAST_PERCENT, 100)).saturating_sub(danger.left);
         let comfort = total.share(COMFORT_PERCENT, 100).max(danger.reserve.share(3, 2));
         let wanted = comfort.saturating_sub(danger.left).max(least);
         let mut spared = Spared::TooSmall { shortfall: least };
-        for family in suspects {
+        for Suspect { family, charge: all, grown } in suspects {
             let charge = family.whole.charge.total();
             if charge < least {
+                if all >= least {
+                    spared = Spared::OutOfReach;
+                }
                 continue;
             }
             // Half of a smaller one: a part of it that is the leak is found, one that is not is no help.
             let shortfall = wanted.min(least.max(charge.share(1, 2)));
-            let choice =
-                if may_end(&family) { Some(self.choose(&family, shortfall, is_telling)) } else { None };
-            let Some(choice) = choice.filter(|choice| !choice.targets.is_empty()) else {
+            let choice = self.choose(&family, shortfall, grown, is_telling);
+            if choice.targets.is_empty() {
                 spared = Spared::OutOfReach;
                 continue;
-            };
-            let grown = self.evidence.growth(&family.whole, &family);
+            }
             return Judgement::Act(Box::new(Sentence { family, choice, shortfall, grown }));
         }
         Judgement::Spare(spared)
     }
 
+    /// By how much a family has grown in what is within reach: what cannot be ended makes the rest of it no more guilty.
+    fn grown_within_reach(&self, reached: &Family, all: &Family) -> Bytes {
+        let grown = self.evidence.growth(&all.whole, all);
+        if reached.whole.members.len() == all.whole.members.len() {
+            return grown;
+        }
+        grown.min(reached.whole.members.iter().map(|m| self.evidence.growth_of(m)).sum())
+    }
+
     /// The smallest part that covers it, rather one that grew; else sub-agents, rather those; else all of it.
-    fn choose(&self, family: &Family, shortfall: Bytes, is_telling: bool) -> Choice {
-        let grown = self.evidence.growth(&family.whole, family);
+    fn choose(&self, family: &Family, shortfall: Bytes, grown: Bytes, is_telling: bool) -> Choice {
         let has_grown = |top: ProcessKey| {
             let within = family.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
             let growth: Bytes = within.map(|m| self.evidence.growth_of(m)).sum();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::event::{Failure, What};
+use crate::model::event::What;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal, Uid,
 };
@@ -53,6 +53,8 @@ pub(super) struct Ladder {
     decided: Boottime,
     peak: Bytes,
     least_room: Bytes,
+    /// The least that its targets held, and since when they hold no less.
+    holds: Option<(Boottime, Bytes)>,
     phase: Phase,
 }
 
@@ -74,8 +76,8 @@ pub(super) enum Progress {
     Send(Wave, Option<What>),
     /// All are gone.
     Ended(Freed),
-    /// It cannot be brought to an end.
-    Failed(Failure),
+    /// It cannot be brought to an end: these have outlived their `KILL`.
+    Failed(Vec<ProcessKey>),
 }
 
 /// What an action is begun with.
@@ -125,6 +127,7 @@ impl Ladder {
             decided: at,
             peak: sample.charge.total(),
             least_room: guest.room(),
+            holds: None,
             phase,
         }
     }
@@ -141,6 +144,7 @@ impl Ladder {
         agent: Option<&AgentSample>,
         guest: &Guest,
         rate: BytesPerSecond,
+        in_danger: bool,
     ) -> Progress {
         self.least_room = self.least_room.min(guest.room());
         let living = agent.map(|a| self.living(a)).unwrap_or_default();
@@ -155,6 +159,7 @@ impl Ladder {
             });
         };
         self.peak = self.peak.max(agent.charge.total());
+        let stands = self.stands_still(at, agent, &living);
         let has_forked = |reached: usize| living.len() > reached;
         // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we look again
         // is full now.
@@ -181,7 +186,15 @@ impl Ladder {
                 Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(what))
             }
             Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
-                Progress::Failed(Failure::Survivors(living.len()))
+                Progress::Failed(living)
+            }
+            // What is left is for another. What forks is another matter: it is followed.
+            Phase::Killing { first, reached, rounds: 0, .. }
+                if in_danger
+                    && !has_forked(reached)
+                    && is_in_vain(stands.min(at.since(first)), guest, rate) =>
+            {
+                Progress::Failed(living)
             }
             Phase::Killing { rounds, .. } if rounds >= ROUNDS && !self.subject.names(self.top) => {
                 self.widen(at, agent)
@@ -199,6 +212,16 @@ impl Ladder {
                 Progress::Waiting
             }
         }
+    }
+
+    /// For how long the targets have given nothing back.
+    fn stands_still(&mut self, at: Boottime, agent: &AgentSample, living: &[ProcessKey]) -> Duration {
+        let held = agent.members.iter().filter(|m| living.contains(&m.key)).map(|m| m.charge.total()).sum();
+        let (since, _) = *self.holds.insert(match self.holds {
+            Some((since, least)) if held >= least => (since, least),
+            _ => (at, held),
+        });
+        at.since(since)
     }
 
     /// Whether somebody asked for it.
@@ -306,6 +329,12 @@ fn forks(at: Boottime, targets: &[ProcessKey]) -> bool {
     let is_young =
         |key: &&ProcessKey| at.since(Boottime::from_ticks(key.start_ticks)) < Duration::from_secs(1);
     targets.iter().filter(is_young).count() >= YOUNG
+}
+
+/// Whether what is left lasts no longer than a `KILL` has shown nothing, which it does within a second.
+fn is_in_vain(waited: Duration, guest: &Guest, rate: BytesPerSecond) -> bool {
+    let lasts = grace(Duration::MAX, guest, rate);
+    waited >= BETWEEN_KILLS && guest.room() > Bytes::ZERO && lasts <= waited
 }
 
 fn longest_killing(guest: &Guest) -> Duration {

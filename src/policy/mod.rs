@@ -10,6 +10,7 @@ mod ladder;
 mod pace;
 pub mod protected;
 mod restarts;
+mod stuck;
 mod subject;
 mod watch;
 

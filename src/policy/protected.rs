@@ -1,7 +1,9 @@
 //! Programs that are never signalled, whoever started them: with them dies more than an agent.
 
-/// Base names of executables.
-const NAMES: [&str; 32] = [
+use std::path::Path;
+
+/// Base names of programs of the system. A project may have one of its own by such a name.
+const OF_THE_SYSTEM: [&str; 26] = [
     // Init and the user's manager.
     "systemd",
     "init",
@@ -14,12 +16,6 @@ const NAMES: [&str; 32] = [
     "login",
     "agetty",
     "mosh-server",
-    // Terminals that hold other people's work.
-    "tmux",
-    "screen",
-    "zellij",
-    "dtach",
-    "abduco",
     // The desktop.
     "Xorg",
     "Xwayland",
@@ -37,12 +33,70 @@ const NAMES: [&str; 32] = [
     "gdm3",
     "sddm",
     "lightdm",
+];
+
+/// Base names of those that count wherever they lie: people build their own.
+const ANYWHERE: [&str; 6] = [
+    // Terminals that hold other people's work.
+    "tmux",
+    "screen",
+    "zellij",
+    "dtach",
+    "abduco",
     // Ourselves.
     "claude-watchdog",
 ];
 
-/// Whether a program of that base name is never signalled.
+/// Where programs of the system lie; besides, whatever begins with `lib`.
+const SYSTEM: [&str; 7] = ["usr", "bin", "sbin", "opt", "nix", "gnu", "snap"];
+
+/// Whether a program of that base name is never signalled. `exe`: where its executable lies; `None`: that is hidden, and
+/// the name has to do.
 #[must_use]
-pub fn is_protected(name: &str) -> bool {
-    NAMES.contains(&name)
+pub fn is_protected(name: &str, exe: Option<&Path>) -> bool {
+    ANYWHERE.contains(&name) || (OF_THE_SYSTEM.contains(&name) && exe.is_none_or(is_of_the_system))
+}
+
+fn is_of_the_system(exe: &Path) -> bool {
+    let top = exe.iter().nth(1).and_then(|top| top.to_str()).unwrap_or_default();
+    SYSTEM.contains(&top) || top.starts_with("lib")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn protects(exe: &str) -> bool {
+        let path = Path::new(exe);
+        is_protected(path.file_name().unwrap().to_str().unwrap(), Some(path))
+    }
+
+    #[test]
+    fn a_program_of_the_system_is_one_only_where_the_system_keeps_its_own() {
+        for exe in [
+            "/usr/bin/login",
+            "/sbin/init",
+            "/lib/systemd/systemd",
+            "/nix/store/x/bin/sway",
+            "/usr/sbin/sshd",
+        ] {
+            assert!(protects(exe), "{exe}");
+        }
+        for exe in [
+            "/home/u/proj/target/debug/login",
+            "/tmp/init",
+            "/root/sway",
+            "/work/p/build/sshd",
+            "/memfd:init",
+        ] {
+            assert!(!protects(exe), "{exe}");
+        }
+        assert!(is_protected("login", None), "what is hidden goes by its name");
+    }
+
+    #[test]
+    fn a_multiplexer_is_one_wherever_it_lies() {
+        assert!(protects("/home/u/.local/bin/tmux") && protects("/usr/bin/zellij"));
+        assert!(!protects("/usr/bin/node"));
+    }
 }

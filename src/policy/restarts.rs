@@ -2,9 +2,10 @@
 //! Ending each at once, over and over, would help nobody.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{AgentSample, Boottime, ProcessKey, Uid};
+use crate::model::{AgentSample, Boottime, Pid, ProcessKey, Uid};
 
 /// So long the end of an agent is remembered; longer than the longest wait.
 const MEMORY: Duration = Duration::from_mins(10);
@@ -18,17 +19,27 @@ const FIRST: Duration = Duration::from_secs(10);
 /// But no longer than this.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// What makes one agent the follower of another: the same program, started for the same user by the same process.
+/// What makes one agent the follower of another: the same program, started for the same user by the same process; or in
+/// the same cgroup, a unit's, where that starts everybody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kin {
     rule: String,
     uid: Uid,
-    keeper: Option<ProcessKey>,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Below(ProcessKey),
+    In(PathBuf),
 }
 
 impl Kin {
-    fn of(sample: &AgentSample) -> Self {
-        Self { rule: sample.agent.rule.clone(), uid: sample.agent.uid, keeper: sample.keeper }
+    /// `None`: nothing tells whom it follows.
+    fn of(sample: &AgentSample) -> Option<Self> {
+        let unit = || sample.cgroup.as_ref().map(|cgroup| Place::In(cgroup.path.clone()));
+        let place = sample.keeper.filter(|k| k.pid != Pid::INIT).map(Place::Below).or_else(unit)?;
+        Some(Self { rule: sample.agent.rule.clone(), uid: sample.agent.uid, place })
     }
 }
 
@@ -50,7 +61,7 @@ impl Restarts {
     /// An agent is being ended whole.
     pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
         self.rows.retain(|row| at.since(row.last) < MEMORY);
-        let kin = Kin::of(agent);
+        let Some(kin) = Kin::of(agent) else { return };
         if let Some(row) = self.rows.iter_mut().find(|row| row.kin == kin) {
             (row.ended, row.last) = (row.ended.saturating_add(1), at);
             return;
@@ -63,7 +74,7 @@ impl Restarts {
 
     /// How many were ended that this one follows, and how long it is to be left alone still; `None`: not at all.
     pub(super) fn wait(&self, at: Boottime, agent: &AgentSample) -> Option<(u32, Duration)> {
-        let kin = Kin::of(agent);
+        let kin = Kin::of(agent)?;
         let row = self.rows.iter().find(|row| row.kin == kin && has_followed(row, agent.agent.root))?;
         let since = at.since(row.last);
         let doubled = FIRST.saturating_mul(2u32.saturating_pow(row.ended - 1));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fill::SHORTEST;
+use super::stuck::AFTER_FAILURE;
 use super::subject::Subject;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines, ProcessKey};
 
@@ -17,9 +18,6 @@ const LONGEST_COOLDOWN: Duration = Duration::from_secs(10);
 /// Less than this is lost in what the rest of a guest takes and gives back from one look to the next; an agent that was
 /// ended on request at 520 KB waited out its 10 s for it (seen).
 const UNNOTICED: Bytes = Bytes::mib(32);
-
-/// An agent that could not be ended is left alone for this long before it is tried again.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
 /// A charge that may count something twice is not acted on before a closer look, for so long at most: half a second until
 /// the look begins, and 1.6 s for the looks at 40 forks of 6 GB.
@@ -38,22 +36,16 @@ pub(super) struct Watch {
     pub(super) warned: bool,
     /// A dry run has said what it would do about this crossing.
     pub(super) said: bool,
-    pub(super) cooldown: Option<Cooldown>,
+    /// The targets of its action are gone; their memory should come back before it is acted on again.
+    pub(super) cooldown: Option<Freed>,
+    /// When it was found that nothing which may be signalled brings it below its line; until something does.
+    out_of_reach: Option<Boottime>,
     /// Since when it is over a line only if all of its charge is its own.
     doubted: Option<Boottime>,
     /// Its charge may be acted on.
     pub(super) is_proven: bool,
     /// How often it was told that its next action waits.
     pub(super) held_back: u32,
-}
-
-/// What an agent waits for before it may be acted on again.
-#[derive(Clone, Debug)]
-pub(super) enum Cooldown {
-    /// All targets are gone; their memory should come back.
-    Freed(Freed),
-    /// It could not be ended.
-    Failed { until: Boottime },
 }
 
 /// What was expected of an action.
@@ -85,6 +77,7 @@ impl Watch {
             warned: false,
             said: false,
             cooldown: None,
+            out_of_reach: None,
             doubted: None,
             is_proven: true,
             held_back: 0,
@@ -141,36 +134,44 @@ impl Watch {
 
     /// Its action has come to an end, and the memory is not back yet.
     pub(super) fn is_settling(&self) -> bool {
-        matches!(self.cooldown, Some(Cooldown::Freed(_)))
+        self.cooldown.is_some()
     }
 
     /// The same, where that action was about the agent with this root as well.
     pub(super) fn is_settling_for(&self, root: ProcessKey) -> bool {
-        matches!(&self.cooldown, Some(Cooldown::Freed(freed)) if freed.subject.names(root))
+        self.cooldown.as_ref().is_some_and(|freed| freed.subject.names(root))
     }
 
-    pub(super) fn fail(&mut self, at: Boottime) {
-        self.cooldown = Some(Cooldown::Failed { until: at + AFTER_FAILURE });
+    /// Nothing of it can be acted on; whether that is to be told, which it is now and then only.
+    pub(super) fn falls_short(&mut self, at: Boottime) -> bool {
+        let is_news = self.out_of_reach.is_none_or(|told| at.since(told) >= AFTER_FAILURE);
+        if is_news {
+            self.out_of_reach = Some(at);
+        }
+        is_news
+    }
+
+    /// Something of it is acted on.
+    pub(super) fn is_acted_on(&mut self) {
+        self.out_of_reach = None;
+    }
+
+    /// Nothing of it could be acted on when it was over its line last.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.out_of_reach.is_some()
     }
 
     /// Ends a cooldown that has come to its end. `Some` with what was freed and whether the guest shows it.
     /// `charge` is what is left of what the action was about.
     pub(super) fn cool(&mut self, at: Boottime, guest: &Guest, charge: Bytes) -> Option<(Freed, bool)> {
-        match self.cooldown.take()? {
-            Cooldown::Failed { until } => {
-                self.cooldown = (at < until).then_some(Cooldown::Failed { until });
-                None
-            }
-            Cooldown::Freed(freed) => {
-                let expected = freed.peak.saturating_sub(charge);
-                // Half of it: other processes go on allocating meanwhile.
-                let back = expected < UNNOTICED || guest.room() >= freed.least_room + expected.share(1, 2);
-                if back || at.since(freed.gone) >= LONGEST_COOLDOWN {
-                    return Some((freed, back));
-                }
-                self.cooldown = Some(Cooldown::Freed(freed));
-                None
-            }
+        let freed = self.cooldown.take()?;
+        let expected = freed.peak.saturating_sub(charge);
+        // Half of it: other processes go on allocating meanwhile.
+        let back = expected < UNNOTICED || guest.room() >= freed.least_room + expected.share(1, 2);
+        if back || at.since(freed.gone) >= LONGEST_COOLDOWN {
+            return Some((freed, back));
         }
+        self.cooldown = Some(freed);
+        None
     }
 }

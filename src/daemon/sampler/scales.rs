@@ -164,7 +164,7 @@ impl Scales {
             agent: tree.agent.clone(),
             parent: tree.parent.clone(),
             started_by: tree.started_by,
-            keeper: tree.keeper,
+            keeper: tree.keeper.filter(|&keeper| !is_manager(roster, keeper)),
             root_alive: tree.root_alive,
             members,
             unproven: charge.total().saturating_sub(proven),
@@ -180,7 +180,8 @@ impl Scales {
         Member {
             // Of whom it is not known whose it is may only be root's to end.
             uid: known.map_or(Uid::ROOT, |known| known.uid),
-            protected: is_protected(&name) || self.own == Some(member.key.pid),
+            protected: is_protected(&name, known.and_then(|known| known.exe.as_deref()))
+                || self.own == Some(member.key.pid),
             key: member.key,
             lineage: member.lineage.clone(),
             heap_limit: known.and_then(|known| known.heap_limit(memory)),
@@ -271,4 +272,9 @@ impl Scales {
 
 fn pids(members: &[Member]) -> HashSet<Pid> {
     members.iter().map(|member| member.key.pid).collect()
+}
+
+/// A service manager starts whoever has a unit, and takes in whose parent has ended.
+fn is_manager(roster: &Roster, keeper: ProcessKey) -> bool {
+    keeper.pid == Pid::INIT || roster.get(keeper).is_some_and(|known| known.name == "systemd")
 }

@@ -1,16 +1,17 @@
 //! Actions: begun, advanced, brought to an end.
 
+use std::cmp::Reverse;
+
 use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot};
 
 use super::tellings::event;
 use super::{Engine, QUICKEST, Step};
 use crate::policy::culprit::{Choice, choose};
-use crate::policy::family::Family;
 use crate::policy::guard::{Judgement, Sentence};
 use crate::policy::ladder::{self, Beginning, Ladder, Progress};
 use crate::policy::subject::Subject;
-use crate::policy::watch::{Cooldown, Watch};
+use crate::policy::watch::Watch;
 
 /// What is decided, before it is known how much time there is for it.
 pub(super) struct Plan<'a> {
@@ -30,42 +31,65 @@ pub(super) struct Plan<'a> {
 }
 
 impl Engine {
-    /// Begins an action where one is due: on the agent furthest over its line, else for the guest's sake.
-    pub(super) fn begin(&mut self, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        self.hold_back(snapshot, &mut step.events);
-        let may = |a: &&AgentSample| self.may_act(snapshot.at, a);
-        let over = snapshot.agents.iter().filter(may).max_by_key(|a| a.charge.total());
-        match (over, self.danger) {
-            (Some(agent), _) => self.begin_at_line(agent, snapshot, drain, step),
-            (None, Some(danger)) => self.begin_for_guest(danger, snapshot, drain, step),
-            (None, None) => {}
-        }
-    }
-
-    fn begin_at_line(
+    /// Begins an action where one is due: on the agent furthest over its line of which something can be acted on, else
+    /// for the guest's sake. `within_reach`: the same agents without what could not be ended.
+    pub(super) fn begin(
         &mut self,
-        sample: &AgentSample,
         snapshot: &Snapshot,
+        within_reach: &Snapshot,
         drain: BytesPerSecond,
         step: &mut Step,
     ) {
-        let shortfall = sample.charge.total().saturating_sub(sample.lines(self.lines).warn);
-        let choice = choose(sample, shortfall, |_| false);
-        if choice.targets.is_empty() {
-            self.actions += 1;
-            let action = self.actions;
-            self.with_watch(sample.agent.root, |watch| watch.fail(snapshot.at));
-            step.events.push(event(sample, What::Failed { action, why: Failure::Protected }));
-            return;
+        self.hold_back(snapshot, &mut step.events);
+        let agents = snapshot.agents.iter().zip(&within_reach.agents);
+        let mut over: Vec<_> = agents.filter(|(agent, _)| self.may_act(snapshot.at, agent)).collect();
+        over.sort_by_key(|(agent, _)| Reverse(agent.charge.total()));
+        for (agent, reached) in over {
+            if self.begin_at_line(agent, reached, snapshot, drain, step) {
+                return;
+            }
         }
+        if let Some(danger) = self.danger {
+            self.begin_for_guest(danger, snapshot, within_reach, drain, step);
+        }
+    }
+
+    /// `false`: nothing of it that may be signalled, and could be ended as far as is known, brings it below its line.
+    fn begin_at_line(
+        &mut self,
+        agent: &AgentSample,
+        reached: &AgentSample,
+        snapshot: &Snapshot,
+        drain: BytesPerSecond,
+        step: &mut Step,
+    ) -> bool {
+        let lines = agent.lines(self.lines);
+        let (charge, left) = (agent.charge.total(), reached.charge.total());
+        let mut shortfall = charge.saturating_sub(lines.warn);
+        let mut choice = choose(reached, shortfall, |_| false);
+        if choice.targets.is_empty() && left < charge && left >= lines.kill {
+            // What is stuck holds more than others can make up for: what is left of the agent has the lines to itself.
+            shortfall = left.saturating_sub(lines.warn);
+            choice = choose(reached, shortfall, |_| false);
+        }
+        let Some(watch) = self.watches.get_mut(&agent.agent.root) else { return false };
+        if choice.targets.is_empty() {
+            // Of what is stuck it was told when its action failed.
+            if watch.falls_short(snapshot.at) && reached.members.len() == agent.members.len() {
+                self.actions += 1;
+                let what = What::Failed { action: self.actions, why: Failure::Protected };
+                step.events.push(event(agent, what));
+            }
+            return false;
+        }
+        watch.is_acted_on();
         let whole = choice.whole;
-        let agent = sample.agent.clone();
         let plan = Plan {
             cause: Cause::Line,
-            agent,
-            charge: sample.charge.total(),
-            subject: Subject::Agent(sample.agent.root),
-            sample,
+            agent: agent.agent.clone(),
+            charge,
+            subject: Subject::Agent(agent.agent.root),
+            sample: reached,
             choice,
             whole,
             agents: 1,
@@ -73,6 +97,7 @@ impl Engine {
             grown: Bytes::ZERO,
         };
         self.carry_out(plan, snapshot, drain, step);
+        true
     }
 
     /// Acts on whoever took the memory, though none is over its own line.
@@ -80,6 +105,7 @@ impl Engine {
         &mut self,
         danger: Danger,
         snapshot: &Snapshot,
+        within_reach: &Snapshot,
         drain: BytesPerSecond,
         step: &mut Step,
     ) {
@@ -91,11 +117,7 @@ impl Engine {
             self.spare(danger, Spared::Off, snapshot, &mut step.events);
             return;
         }
-        let at_rest = |root: &ProcessKey| {
-            self.watches.get(root).is_none_or(|w| !matches!(w.cooldown, Some(Cooldown::Failed { .. })))
-        };
-        let may_end = |f: &Family| f.agents.iter().all(|a| at_rest(&a.agent.root));
-        match self.guard.judge(snapshot, &danger, may_end) {
+        match self.guard.judge(snapshot, &within_reach.agents, &danger) {
             Judgement::Spare(why) => self.spare(danger, why, snapshot, &mut step.events),
             Judgement::Act(sentence) => {
                 let Sentence { family, choice, shortfall, grown } = *sentence;
@@ -219,6 +241,7 @@ impl Engine {
         &mut self,
         mut ladder: Ladder,
         snapshot: &Snapshot,
+        within_reach: &Snapshot,
         drain: BytesPerSecond,
         step: &mut Step,
     ) {
@@ -228,12 +251,13 @@ impl Engine {
         if ladder.is_requested() && (self.is_pressing() || snapshot.agents.iter().any(others)) {
             ladder.hurry(snapshot.at);
         }
-        let sample = ladder.subject.seen(snapshot);
+        // Whoever asks for an end asks for all of it.
+        let sample = ladder.subject.seen(if ladder.is_requested() { snapshot } else { within_reach });
         let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
         let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();
         let acted_on = ladder.agent.clone();
         let tell = |what| Event { agent: Some(acted_on), charge, what };
-        match ladder.advance(snapshot.at, sample.as_deref(), &snapshot.guest, rate) {
+        match ladder.advance(snapshot.at, sample.as_deref(), &snapshot.guest, rate, self.danger.is_some()) {
             Progress::Waiting => {}
             Progress::Send(wave, what) => {
                 step.wave = Some(wave);
@@ -242,13 +266,14 @@ impl Engine {
             Progress::Ended(freed) => {
                 step.wave = ladder.release();
                 self.ended = Some(snapshot.at);
-                self.with_watch(root, |watch| watch.cooldown = Some(Cooldown::Freed(freed)));
+                self.with_watch(root, |watch| watch.cooldown = Some(freed));
                 return;
             }
-            Progress::Failed(why) => {
+            Progress::Failed(living) => {
                 step.wave = ladder.release();
+                let why = Failure::Survivors(living.len());
                 step.events.push(tell(What::Failed { action: ladder.action, why }));
-                self.with_watch(root, |watch| watch.fail(snapshot.at));
+                self.stuck.set_aside(snapshot.at, living);
                 return;
             }
         }

@@ -4,7 +4,7 @@ use crate::model::event::What;
 use crate::model::{AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
 use super::Engine;
-use crate::policy::watch::{Cooldown, Crossing, Freed, Watch};
+use crate::policy::watch::{Crossing, Freed, Watch};
 
 impl Engine {
     pub(super) fn meet(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
@@ -44,10 +44,10 @@ impl Engine {
     }
 
     /// Tells of actions whose memory is back, and lets their agents be acted on again.
-    pub(super) fn cool(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    pub(super) fn cool(&mut self, snapshot: &Snapshot, within_reach: &Snapshot, events: &mut Vec<Event>) {
         for sample in &snapshot.agents {
             let Some(watch) = self.watches.get_mut(&sample.agent.root) else { continue };
-            let charge = left_of(watch, snapshot);
+            let charge = left_of(watch, within_reach);
             if let Some((freed, back)) = watch.cool(snapshot.at, &snapshot.guest, charge) {
                 events.push(event(sample, ended(&freed, charge, back, snapshot.at)));
             }
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// Takes leave of agents of which nothing is left.
-    pub(super) fn part(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    pub(super) fn part(&mut self, snapshot: &Snapshot, within_reach: &Snapshot, events: &mut Vec<Event>) {
         let present = |root: ProcessKey| snapshot.agents.iter().any(|a| a.agent.root == root);
         let acting = self.ladder.as_ref().map(|l| l.agent.root);
         self.watches.retain(|root, watch| {
@@ -67,7 +67,7 @@ impl Engine {
             if watch.is_settling() {
                 // A whole agent was ended: it stays until its memory is back.
                 watch.update(snapshot.at, Bytes::ZERO, self.lines);
-                let charge = left_of(watch, snapshot);
+                let charge = left_of(watch, within_reach);
                 let Some((freed, back)) = watch.cool(snapshot.at, &snapshot.guest, charge) else {
                     return true;
                 };
@@ -93,10 +93,8 @@ impl Engine {
 /// What is left of what the last action on an agent was about.
 fn left_of(watch: &Watch, snapshot: &Snapshot) -> Bytes {
     match &watch.cooldown {
-        Some(Cooldown::Freed(freed)) => {
-            freed.subject.seen(snapshot).map(|s| s.charge.total()).unwrap_or_default()
-        }
-        _ => watch.charge(),
+        Some(freed) => freed.subject.seen(snapshot).map(|s| s.charge.total()).unwrap_or_default(),
+        None => watch.charge(),
     }
 }
 

@@ -234,3 +234,26 @@ fn a_limited_agent_stands_at_lines_of_its_own() {
     assert_eq!(line, Some(Bytes::mib(4096 - 128)));
     assert_eq!(world.level(200), AgentLevel::Ok, "nobody else's lines are");
 }
+
+#[test]
+fn what_a_service_manager_starts_follows_only_what_was_in_the_same_unit() {
+    for (unit, waits) in
+        [(Some("/system.slice/a.service"), true), (Some("/system.slice/b.service"), false), (None, false)]
+    {
+        let mut world = World::new();
+        let in_unit = |unit: &str| CgroupMemory {
+            path: unit.into(),
+            charge: Charge { anon: Bytes::gib(14), ..Charge::default() },
+            ..own_cgroup()
+        };
+        leak_again(&mut world, 100, 1);
+        world.snapshot.agents[0].cgroup = Some(in_unit("/system.slice/a.service"));
+        assert!(world.step().wave.is_some());
+        world.end(100);
+        world.step();
+        world.step();
+        leak_again(&mut world, 200, 1);
+        world.snapshot.agents[0].cgroup = unit.map(in_unit);
+        assert_eq!(world.step().wave.is_none(), waits, "{unit:?}");
+    }
+}
