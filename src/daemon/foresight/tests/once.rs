@@ -1,0 +1,34 @@
+//! One leak is told once, whatever others do to its ceiling, and the figures are those of now.
+
+use super::*;
+
+/// An agent that takes 1 GiB an hour from 2 GiB on.
+fn growing(look: u64) -> Vec<AgentSample> {
+    vec![agent(100, Bytes::gib(2) + Bytes::mib(1024 * look / 360))]
+}
+
+#[test]
+fn others_that_come_and_go_do_not_end_an_alarm() {
+    let mut world = World::new();
+    for look in 0..1300_u64 {
+        // Another program takes 1.2 GiB for four minutes of each ten.
+        let busy = look > 700 && look % 60 < 24;
+        world.others = Bytes::gib(9) + if busy { Bytes::mib(1200) } else { Bytes::ZERO };
+        world.look(growing(look));
+    }
+    let [(_, Some(100), What::Foretold(told))] = world.told.as_slice() else { panic!("{:?}", world.told) };
+    assert_eq!(told.ceiling, Ceiling::Guest);
+}
+
+#[test]
+fn a_ceiling_that_is_raised_for_good_ends_it() {
+    let mut world = World::new();
+    world.others = Bytes::gib(10);
+    world.run(190, growing);
+    assert_eq!(world.told.len(), 1, "{:?}", world.told);
+    world.others = Bytes::gib(2);
+    world.run(8, |look| growing(1140 + look));
+    assert_eq!(world.told.len(), 1, "this may be a moment: {:?}", world.told);
+    world.run(5, |look| growing(1188 + look));
+    let [_, (_, Some(100), What::Unforeseen)] = world.told.as_slice() else { panic!("{:?}", world.told) };
+}
