@@ -32,3 +32,31 @@ fn a_ceiling_that_is_raised_for_good_ends_it() {
     world.run(5, |look| growing(1188 + look));
     let [_, (_, Some(100), What::Unforeseen)] = world.told.as_slice() else { panic!("{:?}", world.told) };
 }
+
+/// What others took since counts at once, be it less than what is worth asking anew for.
+#[test]
+fn the_end_of_the_guests_memory_is_where_it_is_now() {
+    for (before, after) in [(10 * 1024, 10 * 1024 + 700), (10 * 1024 + 700, 10 * 1024)] {
+        let mut world = World::new();
+        for look in 0..1500_u64 {
+            world.others = Bytes::mib(if look < 360 { before } else { after });
+            let agents = growing(look);
+            let used = world.others + agents[0].charge.total();
+            let room = Bytes::gib(16).saturating_sub(used + guest_with(Bytes::ZERO).floor());
+            if room < Bytes::mib(100) {
+                break;
+            }
+            world.look(agents);
+            let forecast = world.foresight.agents[&key(100)].own_forecast();
+            assert_ne!(forecast.trend, "oom_predicted:0", "{room} are left");
+            let ends_in = room.get() / (1 << 20) * 3600 / 1024;
+            if let Some(eta) = forecast.eta_seconds.filter(|_| look > 800) {
+                #[allow(clippy::cast_precision_loss)]
+                let off = (eta - ends_in as f64).abs();
+                assert!(off < 180.0, "{eta} s foretold, {ends_in} s left");
+            }
+        }
+        let of_agent = world.told.iter().filter(|(_, pid, _)| pid.is_some()).count();
+        assert_eq!(of_agent, 1, "{:?}", world.told);
+    }
+}
