@@ -188,7 +188,7 @@ impl AgentSight {
             let heap = self
                 .heaps
                 .entry(member.key)
-                .or_insert_with(|| Heap { sight: Sight::new(Ceiling::Heap, limit), is_beyond: false });
+                .or_insert_with(|| Heap { sight: Sight::patient(Ceiling::Heap, limit), is_beyond: false });
             heap.is_beyond = charge > limit.share(BEYOND_HEAP_PERCENT, 100);
             if !heap.is_beyond {
                 heap.sight.forecaster.aim(Ceiling::Heap, limit);

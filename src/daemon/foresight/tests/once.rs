@@ -60,3 +60,32 @@ fn the_end_of_the_guests_memory_is_where_it_is_now() {
         assert_eq!(of_agent, 1, "{:?}", world.told);
     }
 }
+
+/// The guest's trend is asked at other seconds of the minute than the agent's.
+#[test]
+fn the_guest_waits_whether_an_agent_tells_it() {
+    for later in 0..6 {
+        let mut world = World::new();
+        world.others = Bytes::gib(10);
+        (0..6 + later).for_each(|_| world.look(Vec::new()));
+        world.run(200, growing);
+        let pids: Vec<_> = world.told.iter().map(|(_, pid, _)| *pid).collect();
+        assert_eq!(pids, [Some(100)], "{later}: {:?}", world.told);
+    }
+}
+
+#[test]
+fn a_heap_waits_whether_its_agent_tells_it() {
+    for later in 0..6 {
+        let mut world = World::new();
+        // All of the agent is one heap, whose limit is the agent's; it is worth a forecast later than the agent.
+        let node = |look: u64| Member {
+            heap_limit: (look >= 6 + later).then_some(LINE),
+            ..member(100, &[], Bytes::gib(4) + Bytes::mib(1024 * look / 360))
+        };
+        world.run(230, |look| vec![with(100, vec![node(look)])]);
+        assert_eq!(world.told.len(), 1, "{later}: {:?}", world.told);
+        let [(_, What::Foretold(told))] = [(0, world.told[0].2.clone())] else { panic!("{:?}", world.told) };
+        assert_eq!(told.ceiling, Ceiling::KillLine, "{later}");
+    }
+}
