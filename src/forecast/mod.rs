@@ -190,7 +190,7 @@ impl Forecaster {
     /// an alarm about it until the trend has been asked a few times.
     pub fn interrupt(&mut self) {
         self.alarm.interrupt();
-        self.runaway = Runaway::default();
+        self.runaway.interrupt();
         self.climb = None;
         self.asked = None;
     }

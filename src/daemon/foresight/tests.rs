@@ -5,6 +5,7 @@ use crate::model::status::GuestInfo;
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
 
 mod once;
+mod runaway;
 
 const LINE: Bytes = Bytes::gib(8);
 const LINES: Lines = Lines { warn: Bytes::gib(5), kill: LINE };
