@@ -38,7 +38,7 @@ impl Foresight {
     pub(super) fn new() -> Self {
         let series = Series { subject: Subject::Guest, name: "guest".to_owned(), uid: Uid::ROOT };
         Self {
-            guest: Sight::new(Ceiling::Guest, Bytes::ZERO),
+            guest: Sight::patient(Ceiling::Guest, Bytes::ZERO),
             series: Arc::new(series),
             agents: HashMap::new(),
             taken: None,

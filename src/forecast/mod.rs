@@ -31,7 +31,7 @@ const YOUNGEST: Duration = Duration::from_mins(15);
 /// What ends within this is a runaway.
 const RUNAWAY_WITHIN: f64 = 600.0;
 
-/// A ceiling that is moved by less is the same to an alarm: two of them may be nearest by turns.
+/// A ceiling that is moved by less waits for the next evaluation.
 const NEAR_PERCENT: u64 = 5;
 
 /// One series against its ceiling.
@@ -42,6 +42,8 @@ pub struct Forecaster {
     first: Option<Boottime>,
     last: (Boottime, f64),
     due: Boottime,
+    /// What it was said of; `None`: what was said is not so any more, and the next sample asks anew.
+    asked: Option<Bytes>,
     bins: Bins,
     cycles: Cycles,
     runaway: Runaway,
@@ -87,6 +89,7 @@ impl Forecaster {
             first: None,
             last: (Boottime::default(), 0.0),
             due: Boottime::default(),
+            asked: Some(limit),
             bins: Bins::default(),
             cycles: Cycles::default(),
             runaway: Runaway::default(),
@@ -127,12 +130,17 @@ impl Forecaster {
             self.alarm.run_away();
             self.said = Said::Runaway(seconds);
         }
-        let evaluated = at >= self.due;
+        let is_due = at >= self.due;
+        let evaluated = is_due || self.is_outdated();
         if evaluated {
+            self.said = self.evaluate(seconds);
+            self.asked = Some(self.limit);
+        }
+        // Its counts are minutes: what is asked in between is for readers only.
+        if is_due {
             while self.due <= at {
                 self.due = self.due + EVALUATED_EVERY;
             }
-            self.said = self.evaluate(seconds);
             self.alarm.evaluate(self.said.seconds(), seconds.is_some());
         }
         match (before == self.alarm.level, evaluated) {
@@ -165,16 +173,16 @@ impl Forecaster {
         self.limit.get() as f64
     }
 
-    /// From now on it is about another ceiling. What was seen stays; an alarm about a clearly lower one is over.
+    /// Whether what was said last is of another ceiling, or of a climb that is over.
+    fn is_outdated(&self) -> bool {
+        let Some(asked) = self.asked else { return true };
+        let moved = self.limit.saturating_sub(asked).max(asked.saturating_sub(self.limit));
+        moved > asked.share(NEAR_PERCENT, 100)
+    }
+
+    /// From now on it is about another ceiling. What was seen stays, and an alarm until evaluations say that it is over: what
+    /// others hold comes and goes.
     pub fn aim(&mut self, ceiling: Ceiling, limit: Bytes) {
-        let near = self.limit.share(NEAR_PERCENT, 100);
-        if limit > self.limit + near {
-            self.alarm = Alarm::default();
-        }
-        if limit > self.limit + near || limit + near < self.limit {
-            // Said of another ceiling it is wrong: the next sample asks anew.
-            self.due = self.last.0;
-        }
         (self.ceiling, self.limit) = (ceiling, limit);
     }
 
@@ -182,9 +190,9 @@ impl Forecaster {
     /// an alarm about it until the trend has been asked a few times.
     pub fn interrupt(&mut self) {
         self.alarm.interrupt();
-        self.runaway = Runaway::default();
+        self.runaway.interrupt();
         self.climb = None;
-        self.due = self.last.0;
+        self.asked = None;
     }
 
     /// How fast it runs away, as of the last sample; `None` where it does not.

@@ -76,6 +76,12 @@ impl Runaway {
         }
     }
 
+    /// What climbed has ended: a climb is told from what comes now. How high earlier ones went still counts, and that this
+    /// is no start.
+    pub(super) fn interrupt(&mut self) {
+        self.recent.clear();
+    }
+
     /// Seconds until `limit`, where this is a runaway.
     pub(super) fn seconds(&self, bins: &Bins, limit: f64) -> Option<f64> {
         let (end, last) = *self.recent.back()?;

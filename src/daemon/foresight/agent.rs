@@ -91,13 +91,13 @@ impl AgentSight {
         kill_line: Bytes,
     ) -> Option<What> {
         let charge = sample.charge.total();
-        self.ceiling = ceiling::of(sample, guest, kill_line, self.ceiling);
+        self.ceiling = ceiling::of(sample, guest, kill_line);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
         if self.has_lost(sample) {
             self.own.forecaster.interrupt();
         }
         self.own.take(at, charge);
-        self.take_parts(at, sample, guest);
+        self.take_parts(at, sample);
         self.take_heaps(at, sample);
         // One leak is told of once: by the agent where it shows there, else by the heap that ends first. One thing a look:
         // what is not told now is told at the next.
@@ -123,7 +123,7 @@ impl AgentSight {
         guest: &Guest,
         kill_line: Bytes,
     ) {
-        self.ceiling = ceiling::of(sample, guest, kill_line, self.ceiling);
+        self.ceiling = ceiling::of(sample, guest, kill_line);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
         // What is older is of another process that had this pid.
         let start = Boottime::from_ticks(sample.agent.root.start_ticks);
@@ -141,7 +141,7 @@ impl AgentSight {
         lost >= SMALLEST_PART.max(self.ceiling.1.share(5, 100)) && sample.charge.total() < self.own.value
     }
 
-    fn take_parts(&mut self, at: Boottime, sample: &AgentSample, guest: &Guest) {
+    fn take_parts(&mut self, at: Boottime, sample: &AgentSample) {
         self.parts.retain(|top, _| self.members.contains_key(top));
         if sample.charge.total() < SMALLEST_PART && self.parts.is_empty() {
             return;
@@ -165,8 +165,7 @@ impl AgentSight {
         for subtree in subtrees(sample) {
             let Some(part) = self.parts.get_mut(&subtree.top.key) else { continue };
             let others = sample.charge.total().saturating_sub(subtree.charge);
-            let before = part.sight.forecaster.ceiling();
-            let (kind, limit) = ceiling::of_part(self.ceiling, others, guest, before);
+            let (kind, limit) = ceiling::of_part(self.ceiling, others);
             part.sight.forecaster.aim(kind, limit);
             part.sight.take(at, subtree.charge);
         }
@@ -189,7 +188,7 @@ impl AgentSight {
             let heap = self
                 .heaps
                 .entry(member.key)
-                .or_insert_with(|| Heap { sight: Sight::new(Ceiling::Heap, limit), is_beyond: false });
+                .or_insert_with(|| Heap { sight: Sight::patient(Ceiling::Heap, limit), is_beyond: false });
             heap.is_beyond = charge > limit.share(BEYOND_HEAP_PERCENT, 100);
             if !heap.is_beyond {
                 heap.sight.forecaster.aim(Ceiling::Heap, limit);

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use crate::forecast::{Forecaster, Progress};
+use crate::forecast::{EVALUATED_EVERY, Forecaster, Progress};
 use crate::model::forecast::{Ceiling, Forecast, ForecastLevel, Foretold};
 use crate::model::history::{PointInfo, UnixSeconds};
 use crate::model::{Boottime, Bytes};
 
 /// An alarm that has stood for so long is no other's that has just ended, and was told.
 const OWN: Duration = Duration::from_mins(5);
+
+/// Whoever else may tell of the same is asked within this, at other seconds of the minute.
+const PATIENCE: Duration = EVALUATED_EVERY.saturating_mul(2);
 
 /// A series and its forecaster.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub(super) struct Sight {
     silent: bool,
     /// Since when nobody else does any more.
     alone: Option<Boottime>,
+    /// Since when there is something to be told.
+    stands: Option<Boottime>,
+    /// A warning waits for so long whether somebody else tells it.
+    patience: Duration,
 }
 
 /// Something to be told.
@@ -44,7 +51,14 @@ impl Sight {
             told: ForecastLevel::None,
             silent: false,
             alone: None,
+            stands: None,
+            patience: Duration::ZERO,
         }
+    }
+
+    /// One that somebody else tells of as a rule.
+    pub(super) fn patient(ceiling: Ceiling, limit: Bytes) -> Self {
+        Self { patience: PATIENCE, ..Self::new(ceiling, limit) }
     }
 
     /// Takes in a figure.
@@ -86,6 +100,7 @@ impl Sight {
         if self.alone.is_some_and(|since| at.since(since) >= OWN) {
             (self.told, self.silent) = (ForecastLevel::None, false);
         }
+        self.stands = self.stands.or(Some(at)).filter(|_| level >= ForecastLevel::Warn);
         if level < ForecastLevel::Warn {
             let was_told = self.was_told();
             (self.told, self.silent) = (ForecastLevel::None, false);
@@ -97,6 +112,10 @@ impl Sight {
         }
         if known {
             (self.told, self.silent) = (level, true);
+            return None;
+        }
+        let is_early = self.stands.is_none_or(|since| at.since(since) < self.patience);
+        if is_early && level < ForecastLevel::Runaway {
             return None;
         }
         let foretold = Foretold::of(&self.forecaster.forecast()).filter(|told| told.eta > Duration::ZERO)?;

@@ -4,6 +4,9 @@ use crate::model::history::{BreakInfo, PointInfo, SeriesInfo};
 use crate::model::status::GuestInfo;
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
 
+mod once;
+mod runaway;
+
 const LINE: Bytes = Bytes::gib(8);
 const LINES: Lines = Lines { warn: Bytes::gib(5), kill: LINE };
 
