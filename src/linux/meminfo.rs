@@ -78,6 +78,7 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
         swap_total,
         swap_free,
         swap_room: swap_free,
+        zram: Bytes::ZERO,
         held: Charge {
             anon: known(anon) + huge,
             // A file in a tmpfs is shmem that nobody needs to map.

@@ -50,8 +50,8 @@ impl SwapRoom {
         Self { swaps: Kept::of(proc.join("swaps")), block: sys.join("block"), seen: None }
     }
 
-    /// Sets what swap can take off memory (`swap_room`) of a guest that was looked at just now. Does nothing where
-    /// there is no swap; asks nothing of zram as long as swap is empty.
+    /// Sets what swap can take off memory (`swap_room`) of a guest that was looked at just now, and what it takes of it
+    /// (`zram`). Does nothing where there is no swap; asks nothing of zram as long as swap is empty.
     pub fn weigh(&mut self, at: Boottime, guest: &mut Guest) {
         if guest.swap_total == Bytes::ZERO {
             self.seen = None;
@@ -66,7 +66,9 @@ impl SwapRoom {
                 seen
             }
         };
-        guest.swap_room = seen.room(guest);
+        let zram;
+        (guest.swap_room, zram) = seen.room(guest);
+        guest.zram = zram.min(guest.swap_total.saturating_sub(guest.swap_free));
         self.seen = Some(seen);
     }
 
@@ -107,18 +109,21 @@ impl Seen {
         }
     }
 
-    fn room(&mut self, guest: &Guest) -> Bytes {
+    /// What swap can take off memory, and what zram takes of it already.
+    fn room(&mut self, guest: &Guest) -> (Bytes, Bytes) {
         if self.areas.iter().all(|area| area.zram.is_none()) {
-            return guest.swap_free;
+            return (guest.swap_free, Bytes::ZERO);
         }
         let in_use = guest.swap_free < guest.swap_total;
         let listed: Bytes = self.areas.iter().map(|area| area.free).sum();
         // What was taken since the list was read was taken from all alike.
-        let room = |area: &mut Area| {
+        let weigh = |area: &mut Area| {
             let free = area.free.share(guest.swap_free.get(), listed.get());
-            area.zram.as_mut().map_or(free, |zram| zram.saves(free, in_use))
+            area.zram.as_mut().map_or((free, Bytes::ZERO), |zram| zram.weigh(free, in_use))
         };
-        self.areas.iter_mut().map(room).sum::<Bytes>().min(guest.swap_free)
+        let all = self.areas.iter_mut().map(weigh);
+        let (room, zram) = all.fold((Bytes::ZERO, Bytes::ZERO), |all, one| (all.0 + one.0, all.1 + one.1));
+        (room.min(guest.swap_free), zram)
     }
 }
 

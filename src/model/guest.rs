@@ -17,6 +17,8 @@ pub struct Guest {
     pub swap_free: Bytes,
     /// What swap can take off memory: the free part, less what zram would take of memory for it.
     pub swap_room: Bytes,
+    /// What zram takes of memory for what was swapped out.
+    pub zram: Bytes,
     /// Bounds of what any set of its processes can hold.
     pub held: Charge,
 }
@@ -33,6 +35,16 @@ impl Guest {
     #[must_use]
     pub fn left(&self) -> Bytes {
         self.mem_available + self.swap_room
+    }
+
+    /// What is held, in memory and in swap. Unlike what is left it rests on no guess of how what comes will compress,
+    /// and stays what it is when swap comes or goes.
+    #[must_use]
+    pub fn used(&self) -> Bytes {
+        let memory = self.mem_total.saturating_sub(self.mem_available);
+        let swapped = self.swap_total.saturating_sub(self.swap_free);
+        // What zram keeps in memory is there twice: as what was swapped out, and as what it was pressed into.
+        memory.saturating_sub(self.zram.min(swapped)) + swapped
     }
 
     /// The least that is to be left.
@@ -74,4 +86,36 @@ pub struct Stall {
     pub avg300: f32,
     /// Microseconds since boot.
     pub total_usec: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 3 GiB of 8 in memory; then a gigabyte of that in swap of 2 GiB.
+    #[test]
+    fn what_is_used_does_not_change_by_where_it_is() {
+        let guest = |available: u64, total: u64, free: u64, zram: u64| Guest {
+            mem_total: Bytes::gib(8),
+            mem_available: Bytes::mib(available),
+            swap_total: Bytes::mib(total),
+            swap_free: Bytes::mib(free),
+            zram: Bytes::mib(zram),
+            ..Guest::default()
+        };
+        for (available, total, free, zram) in [
+            (5120, 2048, 2048, 0),
+            (5120, 0, 0, 0),
+            (6144, 2048, 1024, 0),
+            (5632, 2048, 1024, 512),
+            (5120, 2048, 1024, 1024),
+        ] {
+            assert_eq!(
+                guest(available, total, free, zram).used(),
+                Bytes::gib(3),
+                "{available} {total} {free} {zram}"
+            );
+        }
+        assert_eq!(guest(5120, 2048, 1024, 4096).used(), Bytes::gib(3), "a page takes a page at the most");
+    }
 }

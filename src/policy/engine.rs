@@ -152,7 +152,7 @@ impl Engine {
 
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
     pub fn glance(&mut self, at: Boottime, guest: &Guest) -> Glance {
-        self.guard.fill.take(at, guest.left());
+        self.guard.fill.take(at, guest.used());
         self.pace.seen(self.guard.fill.now());
         let last = &self.last_look;
         let since = at.since(last.at);
@@ -184,7 +184,7 @@ impl Engine {
     /// Decides what this snapshot asks for. The same history gives the same steps.
     pub fn step(&mut self, snapshot: &Snapshot) -> Step {
         let mut step = Step::default();
-        self.guard.fill.take(snapshot.at, snapshot.guest.left());
+        self.guard.fill.take(snapshot.at, snapshot.guest.used());
         self.danger = self.guard.assess(snapshot);
         let drain = self.drain();
         self.meet(snapshot, &mut step.events);
@@ -297,7 +297,11 @@ impl Engine {
         if self.watches.is_empty() {
             return pace::NOBODY_GLANCE;
         }
-        let spare = guest.left().saturating_sub(self.guard.reserve(guest));
+        let mut spare = guest.left().saturating_sub(self.guard.reserve(guest));
+        if guest.swap_room < guest.swap_free {
+            // How what comes compresses is a guess until memory is full and some of it was stored.
+            spare = spare.min(guest.mem_available.saturating_sub(guest.floor()));
+        }
         let to_danger = if self.is_in_vain() { QUICKEST } else { self.pace.glance(spare) };
         let moved = used(guest).saturating_sub(self.last_look.used);
         let to_kill =

@@ -17,7 +17,11 @@ const APART: Duration = Duration::from_millis(250);
 /// Looks that follow one another faster tell nothing of a rate: the kernel adds up its counters in batches.
 pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 
-/// What was left of the guest, lately.
+/// No guest fills faster: what looks so was taken away from it, a part of its memory or a pool.
+const MOST: BytesPerSecond = BytesPerSecond::mebi(20 * 1024);
+
+/// What was used of the guest, lately. Not what was left: swap that goes away unused and room in zram that turns out to
+/// be none are no filling, and may be gigabytes between two looks.
 #[derive(Debug, Default)]
 pub(super) struct Fill {
     last: Option<(Boottime, Bytes)>,
@@ -26,18 +30,18 @@ pub(super) struct Fill {
 }
 
 impl Fill {
-    /// Takes in what is left now.
-    pub(super) fn take(&mut self, at: Boottime, left: Bytes) {
+    /// Takes in what is used now.
+    pub(super) fn take(&mut self, at: Boottime, used: Bytes) {
         if let Some((before, last)) = self.last {
             let elapsed = at.since(before);
             if elapsed < SHORTEST {
                 return;
             }
-            self.now = BytesPerSecond::growth(left, last, elapsed);
+            self.now = BytesPerSecond::growth(last, used, elapsed).min(MOST);
         }
-        self.last = Some((at, left));
+        self.last = Some((at, used));
         if self.past.back().is_none_or(|(newest, _)| at.since(*newest) >= APART) {
-            self.past.push_back((at, left));
+            self.past.push_back((at, used));
         }
         // The oldest is to be as old as that at least.
         while self.past.get(1).is_some_and(|(second, _)| at.since(*second) >= LASTING) {
@@ -52,14 +56,14 @@ impl Fill {
 
     /// Over the last ten seconds; nothing where less than three of them were seen.
     pub(super) fn lasting(&self) -> BytesPerSecond {
-        let (Some((at, left)), Some((oldest, before))) = (self.last, self.past.front()) else {
+        let (Some((at, used)), Some((oldest, before))) = (self.last, self.past.front()) else {
             return BytesPerSecond::default();
         };
         let elapsed = at.since(*oldest);
         if elapsed < LEAST {
             return BytesPerSecond::default();
         }
-        BytesPerSecond::growth(left, *before, elapsed)
+        BytesPerSecond::growth(*before, used, elapsed).min(MOST)
     }
 }
 
@@ -75,9 +79,9 @@ mod tests {
     fn a_burst_is_fast_and_does_not_last() {
         let mut fill = Fill::default();
         for second in 0..20 {
-            fill.take(at(second * 1000), Bytes::gib(10));
+            fill.take(at(second * 1000), Bytes::gib(6));
         }
-        fill.take(at(20_000), Bytes::gib(9));
+        fill.take(at(20_000), Bytes::gib(7));
         fill.take(at(21_000), Bytes::gib(8));
         assert_eq!(fill.now(), BytesPerSecond::mebi(1024));
         assert!(fill.lasting() <= BytesPerSecond::mebi(205), "{:?}", fill.lasting());
@@ -87,18 +91,26 @@ mod tests {
     fn a_leak_lasts() {
         let mut fill = Fill::default();
         for tick in 0..100 {
-            fill.take(at(tick * 200), Bytes::mib(10_000 - tick * 20));
+            fill.take(at(tick * 200), Bytes::mib(10_000 + tick * 20));
         }
         assert_eq!((fill.now(), fill.lasting()), (BytesPerSecond::mebi(100), BytesPerSecond::mebi(100)));
         assert!(fill.past.len() < 64, "{}", fill.past.len());
     }
 
     #[test]
+    fn a_leap_is_no_rate() {
+        let mut fill = Fill::default();
+        fill.take(at(0), Bytes::gib(1));
+        fill.take(at(20), Bytes::gib(4));
+        assert_eq!(fill.now(), MOST);
+    }
+
+    #[test]
     fn two_looks_at_once_are_one() {
         let mut fill = Fill::default();
         fill.take(at(0), Bytes::gib(1));
-        fill.take(at(1000), Bytes::mib(1000));
-        fill.take(at(1001), Bytes::mib(900));
+        fill.take(at(1000), Bytes::mib(1048));
+        fill.take(at(1001), Bytes::mib(1200));
         assert_eq!(fill.now(), BytesPerSecond::mebi(24));
     }
 }

@@ -109,7 +109,9 @@ impl Guard {
     /// Takes in a snapshot; the danger that it shows.
     pub(super) fn assess(&mut self, snapshot: &Snapshot) -> Option<Danger> {
         let guest = &snapshot.guest;
-        self.evidence.take(snapshot, guest.mem_available >= guest.mem_total.share(COMFORT_PERCENT, 100));
+        let comfortable = guest.mem_available >= guest.mem_total.share(COMFORT_PERCENT, 100);
+        // What fills fast is a danger while much is left: nobody would have taken anything since.
+        self.evidence.take(snapshot, comfortable && self.danger(guest).is_none());
         // The verdict is of the last half second; the memory may be back since.
         let thrashing = self.is_thrashing(snapshot) && guest.mem_available < self.least(guest);
         self.danger(guest).or_else(|| {

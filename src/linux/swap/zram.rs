@@ -68,12 +68,13 @@ impl Zram {
         }
     }
 
-    /// How much less memory is in use when `free`, what it has left, is full.
-    pub(super) fn saves(&mut self, free: Bytes, in_use: bool) -> Bytes {
+    /// How much less memory is in use when `free`, what it has left, is full; and what it takes now, nothing where it
+    /// does not say.
+    pub(super) fn weigh(&mut self, free: Bytes, in_use: bool) -> (Bytes, Bytes) {
         // While nothing is swapped, whatever is stored there is another's.
         let stat = in_use.then(|| self.mm_stat()).flatten();
         self.lately.take(stat);
-        saves(free, stat, self.lately.ratio)
+        (saves(free, stat, self.lately.ratio), stat.map(|stat| stat.taken).unwrap_or_default())
     }
 
     /// `None` where it is gone, or the kernel says something else than it used to.

@@ -13,7 +13,7 @@ pub(super) const TELLING_PERCENT: u64 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     taken: bool,
-    left: Bytes,
+    used: Bytes,
     agents: HashMap<ProcessKey, Bytes>,
     members: HashMap<ProcessKey, Bytes>,
 }
@@ -25,7 +25,7 @@ impl Evidence {
             return;
         }
         self.taken = true;
-        self.left = snapshot.guest.left();
+        self.used = snapshot.guest.used();
         self.agents.clear();
         self.members.clear();
         for agent in &snapshot.agents {
@@ -51,16 +51,17 @@ impl Evidence {
         member.charge.total().saturating_sub(before)
     }
 
-    /// Whether others than agents, which have `grown` so much together, took most of what is missing. Where little is
-    /// missing, as after a start in a guest that is full already: whether others hold most of what is in use.
+    /// Whether others than agents, which have `grown` so much together, took most of what is missing: what is used now
+    /// and was not then. What is left is no measure of it: room in zram that turned out to be none was taken by nobody.
+    /// Where little is missing, as after a start in a guest that is full already: whether others hold most of what is
+    /// in use.
     pub(super) fn speaks_of_others(&self, snapshot: &Snapshot, grown: Bytes) -> bool {
         let guest = &snapshot.guest;
-        let missing = self.left.saturating_sub(guest.left());
+        let missing = guest.used().saturating_sub(self.used);
         if missing >= guest.mem_total.share(TELLING_PERCENT, 100) {
             return grown + grown < missing;
         }
-        let used = (guest.mem_total + guest.swap_total).saturating_sub(guest.left());
         let agents: Bytes = snapshot.agents.iter().map(|a| a.charge.total()).sum();
-        agents + agents < used
+        agents + agents < guest.used()
     }
 }

@@ -471,3 +471,27 @@ fn nobody_is_there() {
     assert!(matches!(step.events[0].what, What::GuestInDanger { why: Spared::NoAgents, .. }));
     assert!(step.next >= Duration::from_millis(500), "and it does not hurry: {:?}", step.next);
 }
+
+impl World {
+    /// As `after`, with swap that has come, gone or been weighed anew.
+    fn swap(&mut self, total: Bytes, free: Bytes, room: Bytes) -> Step {
+        self.snapshot.at = self.snapshot.at + Duration::from_millis(20);
+        let guest = &mut self.snapshot.guest;
+        (guest.swap_total, guest.swap_free, guest.swap_room) = (total, free, room);
+        self.engine.step(&self.snapshot)
+    }
+}
+
+/// A healthy agent just below its line, 2.2G of memory available.
+#[test]
+fn swap_that_goes_away_unused_is_no_filling() {
+    let mut world = guest().agent(100, Bytes::mib(13_150));
+    world.snapshot.guest.mem_total = Bytes::gib(4) + Bytes::mib(13_150 + 2234);
+    world.snapshot.guest.swap_total = Bytes::gib(1);
+    assert_eq!(told(&world.step()), ["found", "warned"]);
+    world.swap(Bytes::gib(1), Bytes::gib(1), Bytes::gib(1));
+    for _ in 0..20 {
+        let step = world.swap(Bytes::ZERO, Bytes::ZERO, Bytes::ZERO);
+        assert!(step.wave.is_none() && told(&step).is_empty(), "{:?}", told(&step));
+    }
+}

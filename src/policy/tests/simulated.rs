@@ -24,8 +24,8 @@ struct Outcome {
 struct Case {
     total: Bytes,
     swap: Bytes,
-    /// Swap is compressed memory: so many percent of a page are saved. `None`: it is on a disk.
-    zram: Option<u64>,
+    /// Swap is compressed memory. `None`: it is on a disk.
+    zram: Option<Zram>,
     /// What others hold when it begins.
     others: Bytes,
     /// What the agent holds apart from what leaks.
@@ -47,6 +47,18 @@ struct Case {
     /// A TERM ends it after so long; `None`: it takes no notice.
     obeys: Option<Duration>,
 }
+
+/// How well what comes compresses.
+#[derive(Clone, Copy, Debug)]
+struct Zram {
+    /// So many percent of a page are saved.
+    saves: u64,
+    /// Whether that is known from the start. Else half a page is assumed, until some was stored.
+    is_known: bool,
+}
+
+/// So much must have been stored before its ratio is known.
+const LEARNT: Bytes = Bytes::mib(16);
 
 const LINES_OUT_OF_REACH: Lines = Lines { warn: Bytes::gib(900), kill: Bytes::gib(1000) };
 
@@ -84,21 +96,42 @@ impl Leak {
         if within > up { Bytes::ZERO } else { Bytes::new(within * (self.case.rate << 20) / 1_000_000) }
     }
 
-    /// Memory first, then swap: what does not fit is swapped out as fast as it is needed.
+    /// What is really left.
+    fn left(&self, at: Duration) -> Bytes {
+        let guest = self.guest(at);
+        let free = guest.swap_free;
+        guest.mem_available + self.case.zram.map_or(free, |zram| free.share(zram.saves, 100))
+    }
+
     fn guest(&self, at: Duration) -> Guest {
         let Case { total, swap, others, base, zram, .. } = self.case;
         let used = others + base + self.held(at);
-        let saved = zram.unwrap_or(100);
-        let swapped = used.saturating_sub(total).share(100, saved).min(swap);
+        let swapped = self.swapped(used);
         let free = swap.saturating_sub(swapped);
+        let saves = zram.map_or(100, |zram| zram.saves);
+        let is_known = zram.is_none_or(|zram| zram.is_known) || swapped >= LEARNT;
         Guest {
             mem_total: total,
-            mem_available: (total + swapped.share(saved, 100)).saturating_sub(used),
+            mem_available: (total + swapped.share(saves, 100)).saturating_sub(used),
             swap_total: swap,
             swap_free: free,
-            swap_room: free.share(saved, 100),
+            swap_room: free.share(if is_known { saves } else { 50 }, 100),
+            zram: swapped.saturating_sub(swapped.share(saves, 100)),
             held: Charge { anon: total, shmem: total, swap: swapped },
         }
+    }
+
+    /// Memory first, then swap: what does not fit is swapped out as fast as it is needed. Where it may save nothing, the
+    /// kernel begins while a little is left, and swaps out four pages at the most for one that is wanted.
+    fn swapped(&self, used: Bytes) -> Bytes {
+        let Case { total, swap, zram, .. } = self.case;
+        let saves = zram.map_or(100, |zram| zram.saves);
+        let wanted = |memory: Bytes| used.saturating_sub(memory);
+        let needed = if saves > 0 { wanted(total).share(100, saves) } else { Bytes::ZERO };
+        let ahead = zram
+            .filter(|zram| !zram.is_known)
+            .map(|_| wanted(total.share(97, 100)).share(100, saves.max(25)));
+        needed.max(ahead.unwrap_or_default()).min(swap)
     }
 
     fn signal(&mut self, at: Duration, signal: Signal) {
@@ -138,13 +171,13 @@ fn run(case: Case, seconds: u64) -> Outcome {
             next = step.next;
             if let Some(wave) = step.wave {
                 let pids: Vec<i32> = wave.targets.iter().map(|t| t.pid.get()).collect();
-                outcome.waves.push((wave.signal, pids, leak.guest(now).left()));
+                outcome.waves.push((wave.signal, pids, leak.left(now)));
                 leak.signal(now, wave.signal);
             }
         }
-        outcome.saw(leak.guest(now).left());
+        outcome.saw(leak.left(now));
         now += next + case.late;
-        outcome.saw(leak.guest(now).left());
+        outcome.saw(leak.left(now));
     }
     outcome
 }
@@ -179,7 +212,8 @@ fn possible(rate: u64, gib: u64) -> u64 {
 
 fn cases() -> impl Strategy<Value = Case> {
     let sizes = (4u64..=24, prop_oneof![Just(0u64), 64u64..=8192]);
-    let shares = (5u64..60, 2u64..10, prop_oneof![Just(None), (20u64..90).prop_map(Some)]);
+    let shares =
+        (5u64..60, 2u64..10, prop_oneof![Just(None), (20u64..90).prop_map(|saves| Some(known(saves)))]);
     let rates = prop_oneof![
         (prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144], any::<bool>()),
         // Where nothing was measured nobody is ready for that.
@@ -209,6 +243,21 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
+fn known(saves: u64) -> Zram {
+    Zram { saves, is_known: true }
+}
+
+/// Zram as large as the guest at the most, with what compresses well, badly or not at all. The last 3 % of memory last
+/// for 80 ms: what is swapped out must be compressed first, whether that is any use or not.
+fn unknown_zram() -> impl Strategy<Value = Case> {
+    let saves = prop_oneof![Just(0u64), 0u64..90];
+    (cases(), 3u64..=100, saves).prop_map(|(case, size, saves)| {
+        let zram = Some(Zram { saves, is_known: false });
+        let rate = case.rate.min(case.total.share(3, 8).get() >> 20);
+        Case { swap: case.total.share(size, 100), zram, rate, ..case }
+    })
+}
+
 /// Long enough to fill all of it.
 fn long_enough(case: Case) -> u64 {
     let room = (case.total + case.swap).get() >> 20;
@@ -234,6 +283,22 @@ proptest! {
         prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
     }
 
+    #[test]
+    fn the_guard_has_acted_before_all_is_gone_though_zram_saves_less_than_assumed(case in unknown_zram()) {
+        let case = Case { outside: false, ..case };
+        let outcome = run(case, long_enough(case));
+        prop_assert!(!outcome.exhausted, "{outcome:?}");
+        prop_assert!(!outcome.waves.is_empty(), "it did act");
+        prop_assert!(outcome.waves.iter().all(|(_, pids, _)| *pids == [101]), "the guilty part: {outcome:?}");
+    }
+
+    #[test]
+    fn nobody_ends_for_what_others_do_though_zram_saves_less_than_assumed(case in unknown_zram()) {
+        let case = Case { outside: true, ..case };
+        let outcome = run(case, long_enough(case));
+        prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
+    }
+
     /// One that leaves a tenth of the guest free at its peak, and is no faster than what the guard must be ready for.
     #[test]
     fn a_build_that_falls_back_is_left_alone(case in cases(), spare in 10u64..30) {
@@ -253,7 +318,8 @@ proptest! {
         prop_assert_eq!(outcome.waves.len(), 1, "{:?}", outcome);
         let (signal, _, left) = &outcome.waves[0];
         prop_assert_eq!(*signal, Signal::Term);
-        prop_assert!(*left <= case.total.share(4, 100), "{} of {}", left, case.total);
+        // 4 %, and what room in zram that is badly filled is weighed too low.
+        prop_assert!(*left <= case.total.share(5, 100), "{} of {}", left, case.total);
     }
 }
 
@@ -277,4 +343,34 @@ fn a_guest_at_rest_is_glanced_at_once_a_second_and_looked_at_every_ten() {
     let outcome = run(case, 60);
     assert!((58..=62).contains(&outcome.glances), "{outcome:?}");
     assert!((5..=8).contains(&outcome.looks), "{outcome:?}");
+}
+
+/// The fastest that a guest of 4 GiB is watched for, at whatever moment it begins.
+#[test]
+fn no_moment_is_too_early_or_too_late() {
+    let mut exhausted = Vec::new();
+    for onset in (0..3000).step_by(7) {
+        for (work, late) in [(1, 0), (1, 7), (5, 3), (9, 0), (9, 7)] {
+            let total = Bytes::gib(4);
+            let case = Case {
+                total,
+                swap: Bytes::ZERO,
+                zram: None,
+                others: total.share(46, 100),
+                base: total.share(4, 100),
+                rate: 6144,
+                measured: None,
+                onset,
+                work: Duration::from_millis(work),
+                late: Duration::from_millis(late),
+                outside: false,
+                peak: None,
+                obeys: None,
+            };
+            if run(case, 10).exhausted {
+                exhausted.push((onset, work, late));
+            }
+        }
+    }
+    assert!(exhausted.is_empty(), "{} of 2145: {exhausted:?}", exhausted.len());
 }
