@@ -67,10 +67,10 @@ impl Foresight {
         }
         self.guest.forecaster.aim(Ceiling::Guest, capacity(guest));
         // Whatever it was that filled it has ended.
-        if self.guest.value.saturating_sub(used(guest)) >= capacity(guest).share(ENDED_PERCENT, 100) {
+        if self.guest.value.saturating_sub(guest.used()) >= capacity(guest).share(ENDED_PERCENT, 100) {
             self.guest.forecaster.interrupt();
         }
-        self.guest.take(at, used(guest));
+        self.guest.take(at, guest.used());
         // Where one agent is behind it, that was told already.
         let known = self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn);
         if let Some(what) = self.guest.turn(at, known).map(Turn::told) {
@@ -157,14 +157,10 @@ fn past(at: Boottime, seconds: i64) -> Boottime {
     Boottime::new(at.since_boot().saturating_sub(ago))
 }
 
-/// All that the guest has: when so much is used nothing can be had any more.
+/// When so much is used nothing can be had any more: all that there is but the floor, where swap is no zram. What that saves is
+/// learnt as it fills.
 fn capacity(guest: &Guest) -> Bytes {
-    (guest.mem_total + guest.swap_total).saturating_sub(guest.floor())
-}
-
-/// What of it is in use, such that [`capacity`] less this is [`Guest::room`].
-fn used(guest: &Guest) -> Bytes {
-    (guest.mem_total + guest.swap_total).saturating_sub(guest.left())
+    guest.used() + guest.room()
 }
 
 impl Turn {

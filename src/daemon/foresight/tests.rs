@@ -453,3 +453,14 @@ fn a_guest_that_runs_away_is_let_off_when_what_filled_it_has_ended() {
     assert!(climbing.climb.get() > 10 << 20, "{climbing:?}");
     assert_eq!(others(0, 1), Outlook::default());
 }
+
+/// What empty zram is worth is a guess: it is no memory in use, and another guess is no growth.
+#[test]
+fn room_in_zram_is_not_in_use() {
+    let mut guest = guest_with(Bytes::gib(12));
+    let (before, all) = (guest.used(), capacity(&guest));
+    (guest.swap_total, guest.swap_free, guest.swap_room) = (Bytes::gib(4), Bytes::gib(4), Bytes::gib(2));
+    assert_eq!((guest.used(), capacity(&guest)), (before, all + Bytes::gib(2)));
+    guest.swap_room = Bytes::gib(1);
+    assert_eq!((guest.used(), capacity(&guest)), (before, all + Bytes::gib(1)));
+}
