@@ -8,6 +8,49 @@ use crate::model::Bytes;
 /// From so much memory on V8 takes the larger of its limits (`Heap::MaxOldGenerationSize`, v8/src/heap/heap.cc).
 const LARGE: Bytes = Bytes::gib(15);
 
+/// Options of `node` whose value may be the next word: those that `node --help` (20 and 24) shows with one, but for what only
+/// tests are started with.
+const WITH_VALUE: [&str; 38] = [
+    "-C",
+    "--conditions",
+    "--cpu-prof-dir",
+    "--cpu-prof-interval",
+    "--cpu-prof-name",
+    "--diagnostic-dir",
+    "--disable-proto",
+    "--disable-warning",
+    "--dns-result-order",
+    "--env-file",
+    "--env-file-if-exists",
+    "--experimental-loader",
+    "--heap-prof-dir",
+    "--heap-prof-interval",
+    "--heap-prof-name",
+    "--heapsnapshot-near-heap-limit",
+    "--heapsnapshot-signal",
+    "--icu-data-dir",
+    "--import",
+    "--input-type",
+    "--inspect-port",
+    "--loader",
+    "--localstorage-file",
+    "--max-http-header-size",
+    "--network-family-autoselection-attempt-timeout",
+    "--openssl-config",
+    "--redirect-warnings",
+    "--report-dir",
+    "--report-directory",
+    "--report-filename",
+    "-r",
+    "--require",
+    "--secure-heap",
+    "--secure-heap-min",
+    "--title",
+    "--trace-event-categories",
+    "--unhandled-rejections",
+    "--watch-path",
+];
+
 /// Whether a program of that name runs on V8 and obeys its options. Claude's own binary is Bun, which does not.
 #[must_use]
 pub fn has_heap_limit(program: &str) -> bool {
@@ -24,9 +67,8 @@ pub fn default_heap_limit(memory: Bytes) -> Bytes {
 /// What `node`'s arguments say of it. Those after the script are the script's.
 #[must_use]
 pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
-    let options = argv.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+    let mut options = argv.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
     let mut found = None;
-    let mut options = options.peekable();
     while let Some(word) = options.next() {
         if !word.starts_with('-') || word == "--" || word == "-" {
             break;
@@ -35,6 +77,8 @@ pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
         // V8 takes `_` for `-` in its options, and a value after `=` or as the next word.
         if name.replace('_', "-") == "--max-old-space-size" {
             found = value.or_else(|| options.next()).and_then(mebibytes);
+        } else if value.is_none() && WITH_VALUE.contains(&name) {
+            options.next();
         }
     }
     found
@@ -68,6 +112,9 @@ mod tests {
         assert_eq!(of("node --max-old-space-size=8192 a.js"), Some(8192));
         assert_eq!(of("node --max_old_space_size 512 a.js"), Some(512));
         assert_eq!(of("node --no-warnings --max-old-space-size=1 --max-old-space-size=2 a.js"), Some(2));
+        assert_eq!(of("node -r dotenv/config --max-old-space-size=8192 a.js"), Some(8192));
+        assert_eq!(of("node --import=x --title agent --max-old-space-size=8192 a.js"), Some(8192));
+        assert_eq!(of("node --require a.js b.js --max-old-space-size=8192"), None);
         assert_eq!(of("node a.js --max-old-space-size=8192"), None, "that is the script's");
         assert_eq!(of("node --max-old-space-size=0 a.js"), None);
         assert_eq!(of("node --max-old-space-size=much a.js"), None);

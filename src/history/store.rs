@@ -1,7 +1,7 @@
 //! The past on disk, in redb: a table a tier, one of series, one of breaks, one of what the file is.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,20 @@ impl Store {
         boot: &str,
         cap: Bytes,
     ) -> Result<(Self, Before), StoreError> {
+        let is_new = !fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        let opened = Self::try_open(path, machine, boot, cap);
+        // What is half made would be taken for a broken one the next time. Somebody else's is theirs.
+        match opened {
+            Err(StoreError::InUse(path)) => Err(StoreError::InUse(path)),
+            Err(error) if is_new => {
+                let _ = fs::remove_file(path);
+                Err(StoreError::Disk(error.to_string()))
+            }
+            opened => opened,
+        }
+    }
+
+    fn try_open(path: &Path, machine: &str, boot: &str, cap: Bytes) -> Result<(Self, Before), StoreError> {
         let mut builder = Builder::new();
         // What was altered since we wrote it is refused then, where redb might panic else.
         builder.set_cache_size(CACHE).set_check_integrity_on_open(true);

@@ -53,3 +53,15 @@ fn what_makes_figures_wrong_is_noted_beside_them() {
         "{said:?}"
     );
 }
+
+/// What is half made would be taken for a broken record in a minute, and set aside in place of a real one.
+#[test]
+fn a_disk_that_is_full_from_the_start_leaves_no_half_a_record() {
+    for kib in [0, 4] {
+        let world = World::new();
+        let mut daemon = world.cramped(kib);
+        daemon.says("stays in memory");
+        assert_eq!(std::fs::read_dir(world.path("state")).unwrap().count(), 0, "{kib}");
+        daemon.end();
+    }
+}

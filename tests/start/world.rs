@@ -91,6 +91,15 @@ impl World {
         Daemon::start(command, socket)
     }
 
+    /// One whose files may have no more than so many KiB, as on a disk that is full.
+    pub(super) fn cramped(&self, kib: u32) -> Daemon {
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"")]).arg("bash");
+        command.args(self.arguments()).arg("--socket").arg(self.path(INTERFACE));
+        command.arg("--state-dir").arg(self.path("state"));
+        Daemon::start(command, self.path(INTERFACE))
+    }
+
     /// A supervisor that is handed `passed` as descriptor 3 by a service manager that names `pid` (a shell's word)
     /// as the one it is for.
     pub(super) fn activated(&self, passed: OwnedFd, pid: &str, socket: PathBuf, more: &[&str]) -> Daemon {
