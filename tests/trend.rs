@@ -34,11 +34,15 @@ struct Supervisor {
 
 impl Supervisor {
     fn new() -> Self {
+        Self::that_is_busy(false)
+    }
+
+    fn that_is_busy(busy: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let listener = UnixListener::bind(dir.path().join("socket")).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                std::thread::spawn(move || answer(&stream.unwrap()));
+                std::thread::spawn(move || answer(&stream.unwrap(), busy));
             }
         });
         Self { dir }
@@ -55,20 +59,27 @@ impl Supervisor {
     }
 }
 
-fn answer(stream: &UnixStream) {
+/// Where `busy` is true, nobody has the time to look up the past.
+fn answer(stream: &UnixStream, busy: bool) {
     let mut reader = BufReader::new(stream);
     let mut call = Vec::new();
     while reader.read_until(0, &mut call).is_ok_and(|count| count > 0) {
         call.pop();
         let question: Value = serde_json::from_slice(&call).unwrap();
         let parameters = match question["method"].as_str().unwrap() {
+            "io.moltdown.Watchdog.History" if busy => json!({ "busy": true }),
             "io.moltdown.Watchdog.Status" => json!({ "status": status() }),
             "io.moltdown.Watchdog.History" => {
                 json!({ "history": history(question["parameters"]["since_seconds"].as_i64().unwrap()) })
             }
             other => panic!("{other}"),
         };
-        let reply = json!({ "parameters": parameters }).to_string() + "\0";
+        let reply = if parameters["busy"] == true {
+            json!({ "error": "io.moltdown.Watchdog.Busy", "parameters": {} })
+        } else {
+            json!({ "parameters": parameters })
+        };
+        let reply = reply.to_string() + "\0";
         // Who asks may have left.
         let _ = (&mut &*stream).write_all(reply.as_bytes());
         call.clear();
@@ -101,7 +112,7 @@ fn history(since: i64) -> Value {
     let points: Vec<_> = (0..60).map(point).collect();
     let series = |kind: &str, id: &str, pid: Option<u32>| json!({"kind": kind, "id": id, "pid": pid, "uid": 1000, "this_boot": true, "points": points});
     let all = [series("guest", "guest", None), series("agent", "claude-1234", Some(1234))];
-    json!({"now": NOW, "since": NOW - since, "series": all, "breaks": []})
+    json!({"now": NOW, "since": NOW - since, "series": all, "breaks": [], "left_out": 3})
 }
 
 #[test]
@@ -210,4 +221,30 @@ fn a_record_is_replayed_against_the_lines_that_count_or_are_said() {
     assert_eq!(crossed.status.code(), Some(2), "its kill line is 13G");
     let absent = run("claude-watchdog", &["replay", "--from-history", "--socket", "/nowhere/socket"]);
     assert_eq!(absent.status.code(), Some(3), "{}", text(&absent.stderr));
+}
+
+#[test]
+fn what_does_not_fit_into_an_answer_is_told() {
+    let supervisor = Supervisor::new();
+    let sentence = "3 more series were recorded than fit into one answer: ask for a shorter --since.";
+    let said = supervisor.asked("vm-health-check", &["--trend"]);
+    assert!(text(&said.stdout).contains(sentence), "{}", text(&said.stdout));
+    let said = supervisor.asked("claude-watchdog", &["replay", "--from-history"]);
+    assert!(text(&said.stderr).contains(sentence), "{}", text(&said.stderr));
+    let said = supervisor.asked("vm-health-check", &["--trend", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&said.stdout).unwrap()["left_out"], 3);
+}
+
+#[test]
+fn a_supervisor_that_cannot_look_up_the_past_is_one_all_the_same() {
+    let supervisor = Supervisor::that_is_busy(true);
+    let output = supervisor.asked("vm-health-check", &["--trend"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "its verdict: {said}");
+    assert!(said.contains("claude-1234") && said.contains("insufficient_data"), "{said}");
+    assert!(said.contains("what was recorded cannot be shown: "), "{said}");
+    let output = supervisor.asked("vm-health-check", &["--trend", "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &told["left_out"]), (Some(1), &json!(0)));
+    assert!(told["notes"][0].as_str().unwrap().contains("cannot be shown"), "{told}");
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Record, Replay, Said, Terms, Trace, TraceError, render, replay as story};
 use crate::cli::args::Replay as Options;
 use crate::cli::exit;
+use crate::cli::health::trend::left_out;
 use crate::cli::terminal::{Clock, shown};
 use crate::config::{Config, EffectiveLines};
 use crate::ipc::{Client, ClientError, paths};
@@ -111,5 +112,8 @@ fn replay_history(options: &Options, socket: Option<&Path>) -> Result<(), Ended>
         }
     }
     out.flush()?;
+    if let Some(sentence) = left_out(&history) {
+        eprintln!("claude-watchdog: {sentence}");
+    }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use super::{render_json, render_plain};
@@ -10,9 +11,14 @@ use crate::cli::exit;
 use crate::cli::health::command::without_supervisor;
 use crate::cli::health::{self, exit_code};
 use crate::cli::terminal::{Clock, Screen, Style, print};
-use crate::ipc::{Client, ClientError, paths};
+use crate::ipc::{Client, ClientError, Fault, paths};
 use crate::model::history::{HistoryInfo, UnixSeconds};
 use crate::model::status::StatusInfo;
+
+/// So often it is asked once more where others read the past at the moment.
+const TRIES: u32 = 5;
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// Runs `vm-health-check --trend`.
 pub(in crate::cli::health) fn run(options: &Health, socket: Option<&Path>) -> ExitCode {
@@ -20,7 +26,16 @@ pub(in crate::cli::health) fn run(options: &Health, socket: Option<&Path>) -> Ex
     let asked =
         Client::connect(&paths::candidates(socket)).and_then(|mut client| ask(&mut client, options.since));
     let (status, history) = match asked {
-        Ok(both) => both,
+        Ok((status, Ok(history))) => (status, history),
+        Ok((status, Err(why))) => {
+            let why = format!("what was recorded cannot be shown: {why}");
+            if !options.json {
+                let page = health::render_plain(&status, &clock, &style);
+                return tell(&format!("{page}\nTrend     insufficient_data\n          {why}\n"), &status);
+            }
+            let notes = [status.notes, vec![why]].concat();
+            (StatusInfo { notes, ..status }, nothing(&clock, options.since))
+        }
         Err(why) => match without_supervisor(&why) {
             Ok(status) if options.json => (status, nothing(&clock, options.since)),
             Ok(status) => {
@@ -39,8 +54,20 @@ pub(in crate::cli::health) fn run(options: &Health, socket: Option<&Path>) -> Ex
     tell(&render_plain(&status, &history, &clock, Screen::of_stdout(), &style), &status)
 }
 
-fn ask(client: &mut Client, since: Duration) -> Result<(StatusInfo, HistoryInfo), ClientError> {
-    Ok((client.status()?, client.history(since)?))
+/// A supervisor that answers is there, whether or not it has the time to look up the past.
+type Asked = (StatusInfo, Result<HistoryInfo, ClientError>);
+
+fn ask(client: &mut Client, since: Duration) -> Result<Asked, ClientError> {
+    let status = client.status()?;
+    let mut history = client.history(since);
+    for _ in 0..TRIES {
+        if !matches!(&history, Err(ClientError::Refused { fault: Fault::Busy {}, .. })) {
+            break;
+        }
+        thread::sleep(BETWEEN_TRIES);
+        history = client.history(since);
+    }
+    Ok((status, history))
 }
 
 /// Nobody has recorded anything.

@@ -21,6 +21,9 @@ struct Trends<'a> {
     agents: Vec<Agent<'a>>,
     ended: Vec<Ended<'a>>,
     breaks: &'a [BreakInfo],
+    /// So many series were recorded that are not here: they are too much for one answer.
+    left_out: usize,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -92,6 +95,8 @@ pub fn render_json(status: &StatusInfo, history: &HistoryInfo) -> serde_json::Re
         agents: agents.collect(),
         ended: ended.collect(),
         breaks: &history.breaks,
+        left_out: history.left_out,
+        notes: &status.notes,
     })
 }
 

@@ -57,7 +57,20 @@ pub fn render_plain(
     }
     breaks::list(&mut page, history, &window, clock);
     ended_agents(&mut page, status, history, clock);
+    if let Some(sentence) = left_out(history) {
+        page.end().wrapped(0, &sentence).end();
+    }
     page.finish()
+}
+
+/// What is to be said where not all that was recorded fits into one answer.
+pub(in crate::cli) fn left_out(history: &HistoryInfo) -> Option<String> {
+    let others = match history.left_out {
+        0 => return None,
+        1 => "One more series was".to_owned(),
+        n => format!("{n} more series were"),
+    };
+    Some(format!("{others} recorded than fit into one answer: ask for a shorter --since."))
 }
 
 /// Every agent that runs with what was recorded of it, the largest first.
