@@ -77,6 +77,8 @@ pub enum Progress {
     Evaluated,
     /// The level has changed.
     Changed,
+    /// After a silence everything begins anew: of an alarm that stood nothing is known any more.
+    Forgotten,
 }
 
 impl Forecaster {
@@ -107,7 +109,8 @@ impl Forecaster {
         if self.first.is_some() && at < self.last.0 {
             return Progress::Quiet;
         }
-        if self.first.is_some() && at.since(self.last.0) > LONGEST_GAP {
+        let is_forgotten = self.first.is_some() && at.since(self.last.0) > LONGEST_GAP;
+        if is_forgotten {
             *self = Self::new(self.ceiling, self.limit);
         }
         let value = value.get() as f64;
@@ -144,6 +147,7 @@ impl Forecaster {
             self.alarm.evaluate(self.said.seconds(), seconds.is_some());
         }
         match (before == self.alarm.level, evaluated) {
+            _ if is_forgotten => Progress::Forgotten,
             (false, _) => Progress::Changed,
             (true, true) => Progress::Evaluated,
             (true, false) => Progress::Quiet,

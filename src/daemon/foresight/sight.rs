@@ -64,7 +64,12 @@ impl Sight {
     /// Takes in a figure.
     pub(super) fn take(&mut self, at: Boottime, value: Bytes) {
         self.value = value;
-        if self.forecaster.add(at, value) != Progress::Quiet {
+        let progress = self.forecaster.add(at, value);
+        if progress == Progress::Forgotten {
+            // Not "no longer foretold": nobody has looked.
+            (self.told, self.silent) = (ForecastLevel::None, false);
+        }
+        if progress != Progress::Quiet {
             self.forecast = Some(self.forecaster.forecast());
         }
     }

@@ -89,3 +89,14 @@ fn a_heap_waits_whether_its_agent_tells_it() {
         assert_eq!(told.ceiling, Ceiling::KillLine, "{later}");
     }
 }
+
+#[test]
+fn where_nobody_looked_nothing_is_said_to_be_over() {
+    let mut world = World::new();
+    world.others = Bytes::gib(10);
+    world.run(190, growing);
+    assert_eq!(world.told.len(), 1, "{:?}", world.told);
+    world.seconds += 11 * 60;
+    world.run(5, |look| growing(1206 + look));
+    assert_eq!(world.told.len(), 1, "{:?}", world.told);
+}
