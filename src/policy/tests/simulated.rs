@@ -264,39 +264,43 @@ fn long_enough(case: Case) -> u64 {
     room / case.rate + case.onset / 1000 + 40
 }
 
+fn acted_in_time(case: Case) -> Result<(), TestCaseError> {
+    let case = Case { outside: false, ..case };
+    let outcome = run(case, long_enough(case));
+    prop_assert!(!outcome.exhausted, "{outcome:?}");
+    prop_assert!(!outcome.waves.is_empty(), "it did act");
+    prop_assert!(outcome.waves.iter().all(|(_, pids, _)| *pids == [101]), "the guilty part: {outcome:?}");
+    Ok(())
+}
+
+fn left_alone(case: Case) -> Result<(), TestCaseError> {
+    let case = Case { outside: true, ..case };
+    let outcome = run(case, long_enough(case));
+    prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_guard_has_acted_before_all_is_gone(case in cases()) {
-        let case = Case { outside: false, ..case };
-        let outcome = run(case, long_enough(case));
-        prop_assert!(!outcome.exhausted, "{outcome:?}");
-        prop_assert!(!outcome.waves.is_empty(), "it did act");
-        prop_assert!(outcome.waves.iter().all(|(_, pids, _)| *pids == [101]), "the guilty part: {outcome:?}");
+        acted_in_time(case)?;
     }
 
     #[test]
     fn nobody_ends_for_what_others_do(case in cases()) {
-        let case = Case { outside: true, ..case };
-        let outcome = run(case, long_enough(case));
-        prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
+        left_alone(case)?;
     }
 
     #[test]
     fn the_guard_has_acted_before_all_is_gone_though_zram_saves_less_than_assumed(case in unknown_zram()) {
-        let case = Case { outside: false, ..case };
-        let outcome = run(case, long_enough(case));
-        prop_assert!(!outcome.exhausted, "{outcome:?}");
-        prop_assert!(!outcome.waves.is_empty(), "it did act");
-        prop_assert!(outcome.waves.iter().all(|(_, pids, _)| *pids == [101]), "the guilty part: {outcome:?}");
+        acted_in_time(case)?;
     }
 
     #[test]
     fn nobody_ends_for_what_others_do_though_zram_saves_less_than_assumed(case in unknown_zram()) {
-        let case = Case { outside: true, ..case };
-        let outcome = run(case, long_enough(case));
-        prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
+        left_alone(case)?;
     }
 
     /// One that leaves a tenth of the guest free at its peak, and is no faster than what the guard must be ready for.
