@@ -224,9 +224,11 @@ fn cases() -> impl Strategy<Value = Case> {
     (sizes, shares, rates, times, obeys, any::<bool>()).prop_map(
         |((gib, swap), (others, base, zram), (rate, is_known), (onset, work, late), obeys, outside)| {
             let (total, rate) = (Bytes::gib(gib), possible(rate, gib));
+            // More than memory is not pressed into it.
+            let most = zram.map_or(Bytes::mib(swap), |_| total);
             Case {
                 total,
-                swap: Bytes::mib(swap),
+                swap: Bytes::mib(swap).min(most),
                 zram,
                 others: total.share(others, 100),
                 base: total.share(base, 100),
