@@ -9,7 +9,7 @@ stand_in alpha
 alpha=$(id_of alpha)
 wait_for 30 "knows $alpha"
 leave_room $((600 << 20))
-swap 2G
+slow_swap
 cat >/tmp/case-thrash.py <<'PYTHON'
 import mmap
 size = 1000 << 20

@@ -1,7 +1,17 @@
-# Removing ends the service and keeps the configuration; installing again brings everything back.
+# Removing ends the service and keeps the configuration, and what is limited goes on; installing again brings everything back.
 # guest: usual=bookworm
 
 echo '# mine' >>/etc/claude-watchdog/config.toml
+limited alpha
+alpha=$(pid_of alpha)
+scope=$(scope_of "$alpha")
+wait_for 30 '[[ $(<"$scope/memory.high") != max ]]'
+as_it_was() {
+  expect "$1: the limited agent lives" alive "$alpha"
+  expect_is "$1: in its scope" "$(scope_of "$alpha")" "$scope"
+  expect_is "$1: with its wall" "$(<"$scope/memory.max")" $((300 << 20))
+}
+
 pid=$(daemon_pid)
 dpkg --remove claude-watchdog
 wait_for 10 "gone $pid"
@@ -10,8 +20,14 @@ for file in /usr/bin/claude-watchdog /usr/bin/vm-health-check /run/claude-watchd
   expect_not "no $file" test -e "$file"
 done
 expect 'the configuration stays' grep -qx '# mine' /etc/claude-watchdog/config.toml
+as_it_was removed
+expect_is 'nobody is held with nobody to watch' "$(<"$scope/memory.high")" max
 
 dpkg -i "$payload/claude-watchdog.deb" </dev/null
 wait_for 30 'systemctl is-active --quiet claude-watchdog.service'
 expect_is 'enabled again' "$(systemctl is-enabled claude-watchdog.service)" enabled
 expect 'the configuration is still there' grep -qx '# mine' /etc/claude-watchdog/config.toml
+expect_is 'it listens' "$(systemctl is-active claude-watchdog.socket)" active
+expect_code 'and answers' 0 as agent vm-health-check
+as_it_was 'installed again'
+wait_for 30 '[[ $(limit_told "claude-$alpha") == "${scope##*/} $((300 << 20))" && $(<"$scope/memory.high") != max ]]'

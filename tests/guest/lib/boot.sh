@@ -1,7 +1,10 @@
 # One guest from power-on to power-off. A boot is a directory:
 #   console   what the kernel and systemd said     report   what the runner inside said (lib/report.sh)
 #   payload/  and payload.img, handed over          pid      qemu's
-#   shell     a socket to a root shell, with --keep
+#   shell     a socket to a root shell, with --keep slow.img  a disk that is as slow on every machine
+readonly SLOW_DISK=2G
+# In bytes a second: a disk that is worn out or shared. What others have is as fast as the machine below.
+readonly SLOW_DISK_RATE=16777216
 
 # The accelerator that works on this machine: kvm or tcg.
 # A /dev/kvm may be there and yet not run a stock kernel, so one is asked to say its first words.
@@ -29,6 +32,7 @@ boot_start() {
   local release=$1 memory=${2%+fast} dir=$3 image cpu=max keep=() machine=(-accel "$accelerator" -smp 2) polite=()
   image=$(image_of "$release")
   mke2fs -q -t ext4 -L payload -d "$dir/payload" -F "$dir/payload.img" 64M >/dev/null
+  truncate --size "$SLOW_DISK" "$dir/slow.img"
   : >"$dir/report"
   if [[ $2 == *+fast ]]; then
     machine=(-accel tcg -smp 1 -icount 'shift=5,sleep=off' -rtc clock=vm)
@@ -44,6 +48,7 @@ boot_start() {
     -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 no_timer_check systemd.show_status=0 mitigations=off" \
     -drive "file=$image/disk.img,if=virtio,format=raw,snapshot=on" \
     -drive "file=$dir/payload.img,if=virtio,format=raw,readonly=on" \
+    -drive "file=$dir/slow.img,if=virtio,format=raw,cache=unsafe,throttling.bps-total=$SLOW_DISK_RATE" \
     -nic none -display none -monitor none -no-reboot \
     -serial "file:$dir/console" -serial "file:$dir/report" ${keep[@]+"${keep[@]}"} \
     </dev/null >"$dir/qemu.log" 2>&1 &

@@ -15,6 +15,13 @@ swap() {
   swapon /var/tmp/case-swap
 }
 
+# slow_swap: 2G of swap on the disk that is slow.
+slow_swap() {
+  afterwards '! grep -q ^/dev/vdc /proc/swaps || swapoff /dev/vdc'
+  mkswap --quiet /dev/vdc
+  swapon /dev/vdc
+}
+
 # setting NAME VALUE: a sysctl.
 setting() {
   afterwards "sysctl --quiet --write '$1=$(sysctl --values "$1")'"
