@@ -1,17 +1,19 @@
 //! The guest as a whole: whether it is running out of memory, and who took it.
 
 mod evidence;
+mod thrashing;
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::model::event::{Danger, Spared};
-use crate::model::{AgentSample, Boottime, Bytes, Guest, ProcessKey, Snapshot};
+use crate::model::{AgentSample, Bytes, Guest, ProcessKey, Snapshot};
 
 use super::culprit::{Choice, choose};
 use super::family::{Family, families};
 use super::fill::Fill;
 use evidence::{Evidence, TELLING_PERCENT};
+use thrashing::Thrashing;
 
 /// What fills steadily is noticed so much earlier, so that there is time to end in order: Claude ends within 3 s of
 /// its `TERM` (seen).
@@ -29,22 +31,12 @@ const COMFORT_PERCENT: u64 = 12;
 /// And at least this much over the reserve, or it is not worth a process.
 const LEAST_PERCENT: u64 = 1;
 
-/// Every task waits for memory for this share of the time.
-const STALLED: f32 = 20.0;
-
-/// For so long it may be a program that starts.
-const THRASHING: Duration = Duration::from_secs(10);
-
-/// How often swap-in is compared: in a few milliseconds there may be none.
-const COMPARED: Duration = Duration::from_millis(500);
-
 /// Watches what the guest has left.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     pub(super) fill: Fill,
     evidence: Evidence,
-    swapped_in: Option<(Boottime, Bytes)>,
-    stalled: Option<Boottime>,
+    thrashing: Thrashing,
     told: Option<Spared>,
     /// What the user wants to be left.
     kept: Option<Bytes>,
@@ -113,7 +105,8 @@ impl Guard {
         // What fills fast is a danger while much is left: nobody would have taken anything since.
         self.evidence.take(snapshot, comfortable && self.danger(guest).is_none());
         // The verdict is of the last half second; the memory may be back since.
-        let thrashing = self.is_thrashing(snapshot) && guest.mem_available < self.least(guest);
+        let low = guest.mem_available < self.least(guest);
+        let thrashing = self.thrashing.take(snapshot, low) && low;
         self.danger(guest).or_else(|| {
             thrashing.then(|| Danger {
                 left: guest.mem_available,
@@ -122,33 +115,6 @@ impl Guard {
                 thrashing: true,
             })
         })
-    }
-
-    /// There is swap left, but all stand still for it: little memory, everybody waits, and what was swapped out is
-    /// wanted back all the time.
-    fn is_thrashing(&mut self, snapshot: &Snapshot) -> bool {
-        let Some(now) = snapshot.swapped_in else {
-            (self.swapped_in, self.stalled) = (None, None);
-            return false;
-        };
-        if let Some((at, before)) = self.swapped_in {
-            if snapshot.at.since(at) < COMPARED {
-                return self.has_stalled_long(snapshot.at);
-            }
-            let low = snapshot.guest.mem_available < self.least(&snapshot.guest);
-            let waiting = snapshot.pressure.is_some_and(|p| p.full.avg10 >= STALLED);
-            if low && waiting && now > before {
-                self.stalled.get_or_insert(snapshot.at);
-            } else {
-                self.stalled = None;
-            }
-        }
-        self.swapped_in = Some((snapshot.at, now));
-        self.has_stalled_long(snapshot.at)
-    }
-
-    fn has_stalled_long(&self, at: Boottime) -> bool {
-        self.stalled.is_some_and(|since| at.since(since) >= THRASHING)
     }
 
     /// Who took what is missing, and what of it ends the danger. Chosen is from what is `within_reach` of the same agents.
@@ -243,7 +209,7 @@ impl Guard {
     /// Whether a danger that was told of is over, clearly.
     pub(super) fn is_over(&mut self, guest: &Guest) -> bool {
         let clearly = guest.left() >= self.reserve(guest).share(5, 4);
-        let over = clearly && self.stalled.is_none() && self.told.is_some();
+        let over = clearly && !self.thrashing.is_suspected() && self.told.is_some();
         if over {
             self.told = None;
         }

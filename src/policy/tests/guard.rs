@@ -247,6 +247,22 @@ fn a_guest_that_thrashes_is_helped_after_ten_seconds() {
     assert!(acted.is_some_and(|second| (10..=13).contains(&second)), "{acted:?}");
 }
 
+/// A slow disk takes what is swapped out, and gives nothing back meanwhile.
+#[test]
+fn a_guest_that_stands_still_is_helped_after_twenty_seconds() {
+    let mut world = half_swapped();
+    let acted = (1..40).find(|_| thrash(&mut world, 7, 50.0).wave.is_some());
+    assert!(acted.is_some_and(|second| (20..=23).contains(&second)), "{acted:?}");
+}
+
+/// A busy disk gives nothing for a second or two, and it is no less thrashing.
+#[test]
+fn a_pause_of_the_disk_does_not_end_thrashing() {
+    let mut world = half_swapped();
+    let acted = (1..30).find(|&second| thrash(&mut world, second / 2 * 2, 30.0).wave.is_some());
+    assert!(acted.is_some_and(|second| (10..=15).contains(&second)), "{acted:?}");
+}
+
 /// The verdict that it thrashes is some time old when the memory is back.
 #[test]
 fn after_a_thrashing_guest_was_helped_nobody_else_goes() {
@@ -343,7 +359,10 @@ fn waiting_alone_and_swapping_alone_are_no_thrashing() {
     let mut world = half_swapped();
     assert!((1..60).all(|second| thrash(&mut world, second, 19.0).wave.is_none()), "nobody waits");
     let mut world = half_swapped();
-    assert!((1..60).all(|_| thrash(&mut world, 7, 90.0).wave.is_none()), "nothing is read back");
+    assert!((1..60).all(|_| thrash(&mut world, 7, 39.0).wave.is_none()), "nothing is read back");
+    let mut world = half_swapped();
+    let at_times = |second: u64| second / 6 * 6;
+    assert!((1..60).all(|s| thrash(&mut world, at_times(s), 39.0).wave.is_none()), "hardly anything");
     let mut world = half_swapped();
     world.elsewhere = Bytes::ZERO;
     world.swapped = Bytes::gib(4);

@@ -1,5 +1,5 @@
-# Large swap on a slow disk: long before it is full the guest stands still for it. Who holds the memory is ended, by pressure and
-# pages read back, and the kernel kills nobody.
+# Large swap on a slow disk: long before it is full the guest stands still for it. Who holds the memory is ended by the
+# pressure, and the kernel kills nobody.
 # guest: usual=trixie
 # timeout: 300
 
@@ -11,14 +11,16 @@ wait_for 30 "knows $alpha"
 leave_room $((600 << 20))
 slow_swap
 cat >/tmp/case-thrash.py <<'PYTHON'
-import mmap
+import mmap, random
 size = 1000 << 20
 memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range(0, size, 4096):
+    memory[page] = 1
 turn = 0
+# Here and there, so that reading ahead is of no use.
 while True:
     turn = (turn + 1) % 251
-    for page in range(0, size, 4096):
-        memory[page] = turn
+    memory[random.randrange(size)] = turn
 PYTHON
 afterwards 'rm -f /tmp/case-thrash.py'
 type_in alpha 'tool python3 /tmp/case-thrash.py; sleep 1000'

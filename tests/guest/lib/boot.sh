@@ -3,8 +3,8 @@
 #   payload/  and payload.img, handed over          pid      qemu's
 #   shell     a socket to a root shell, with --keep slow.img  a disk that is as slow on every machine
 readonly SLOW_DISK=2G
-# In bytes a second: a disk that is worn out or shared. What others have is as fast as the machine below.
-readonly SLOW_DISK_RATE=16777216
+# Bytes and requests a second: a disk that turns. What others have is as fast as the machine below.
+readonly SLOW_DISK_RATE=throttling.bps-total=16777216,throttling.iops-total=200
 
 # The accelerator that works on this machine: kvm or tcg.
 # A /dev/kvm may be there and yet not run a stock kernel, so one is asked to say its first words.
@@ -48,7 +48,7 @@ boot_start() {
     -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 no_timer_check systemd.show_status=0 mitigations=off" \
     -drive "file=$image/disk.img,if=virtio,format=raw,snapshot=on" \
     -drive "file=$dir/payload.img,if=virtio,format=raw,readonly=on" \
-    -drive "file=$dir/slow.img,if=virtio,format=raw,cache=unsafe,throttling.bps-total=$SLOW_DISK_RATE" \
+    -drive "file=$dir/slow.img,if=virtio,format=raw,cache=unsafe,$SLOW_DISK_RATE" \
     -nic none -display none -monitor none -no-reboot \
     -serial "file:$dir/console" -serial "file:$dir/report" ${keep[@]+"${keep[@]}"} \
     </dev/null >"$dir/qemu.log" 2>&1 &

@@ -91,6 +91,23 @@ report_case() {
   if [[ $result == FAIL ]]; then echo "failed: $release $name: $text" >>"$work/failed"; fi
 }
 
+# The names that failed by these results.
+report_failed() { cat "$@" | sed -n 's/^FAIL //p'; }
+
+# Puts what passed in the second of two boots in the place of its failure in the first; keeps the failure by another name.
+report_second() {
+  local first=$1 second=$2 result name release
+  release=${first##*/}
+  release=${release%%-*}
+  while read -r result name; do
+    if [[ $result == ok ]]; then
+      sed -i "s/^FAIL $name\$/ok $name/" "$first/results"
+      sed -i "s/^failed: \($release $name: \)/flaky: \1/" "$work/failed"
+    fi
+  done <"$second/results"
+  rm "$second/results"
+}
+
 # What failed and why, for whoever sees the end of a log only, and the closing line; succeeds when something passed and nothing failed.
 report_total() {
   local passed failed skipped
