@@ -4,12 +4,13 @@ mod apply;
 mod direct;
 mod maker;
 mod target;
+mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{Mutex, Semaphore, oneshot};
+use tokio::sync::{Mutex, oneshot};
 
 use super::start::Options;
 use crate::ipc::{Caller, Fault};
@@ -17,18 +18,16 @@ use crate::model::{LimitInfo, LimitRequest, Pid, Uid};
 use crate::systemd;
 use crate::systemd::manager::{Knowledge, Which};
 use target::Target;
-
-/// Each has a thread and a connection to the service manager, which does one after the other anyway.
-const AT_ONCE: usize = 4;
+use turns::Turns;
 
 /// The bus needs more of a stack than reading does; what is not touched costs nothing.
 const STACK: usize = 1 << 20;
 
 /// Limits processes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Limiter {
     tools: Tools,
-    slots: Arc<Semaphore>,
+    turns: Turns,
     /// Whom we run as.
     uid: Uid,
 }
@@ -57,7 +56,7 @@ struct Tools {
 impl Limiter {
     pub(super) fn new(options: &Options, uid: Uid) -> Self {
         let tools = Tools::new(options.proc.clone(), options.cgroup.clone(), uid);
-        Self { tools, slots: Arc::new(Semaphore::new(AT_ONCE)), uid }
+        Self { tools, turns: Turns::default(), uid }
     }
 
     /// Limits what `request` names, as far as that is `by`'s to limit.
@@ -68,11 +67,11 @@ impl Limiter {
         if !by.uid.may_see(self.uid) && self.uid != Uid::ROOT {
             return Err(Fault::PermissionDenied {});
         }
-        let permit = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Fault::Busy {})?;
+        let turn = self.turns.take(by.uid).await.ok_or(Fault::Busy {})?;
         let (told, done) = oneshot::channel();
         let tools = self.tools.clone();
         let working = thread::Builder::new().name("limit".to_owned()).stack_size(STACK).spawn(move || {
-            let _permit = permit;
+            let _turn = turn;
             // Whoever asked may have left.
             let _ = told.send(tools.limit(&request, by));
         });

@@ -22,6 +22,7 @@ impl Refusals {
     /// Whether another refusal of this user is to be logged.
     pub(super) fn is_news(&self, user: Uid, now: Instant) -> bool {
         let mut last = self.0.borrow_mut();
+        let user = user.account();
         last.retain(|_, at| now.duration_since(*at) < EVERY);
         if last.contains_key(&user) || last.len() >= MOST {
             return false;
@@ -42,6 +43,7 @@ impl Asks {
     /// Whether this user may ask once more.
     pub(super) fn may(&self, user: Uid, now: Instant) -> bool {
         let mut asked = self.0.borrow_mut();
+        let user = user.account();
         asked.retain(|_, (since, _)| now.duration_since(*since) < EVERY);
         if !asked.contains_key(&user) && asked.len() >= MOST {
             return false;
@@ -64,6 +66,9 @@ mod tests {
         assert!(!refusals.is_news(alice, now));
         assert!(refusals.is_news(bob, now));
         assert!(refusals.is_news(alice, now + EVERY));
+        assert!(refusals.is_news(Uid::new(100_000), now));
+        let subordinate = (100_000..100_100).filter(|uid| refusals.is_news(Uid::new(*uid), now)).count();
+        assert_eq!(subordinate, 0, "many of them are one user's");
         let users = (0..1000).filter(|uid| refusals.is_news(Uid::new(*uid), now + EVERY)).count();
         assert!(users <= MOST, "{users}");
     }

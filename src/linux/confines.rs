@@ -19,7 +19,50 @@ pub struct Confines {
     pub group: bool,
 }
 
+/// What a cgroup holds those below it to; `None`: to nothing of the kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bonds {
+    /// `memory.max`, or `memory.high` where that is less.
+    pub memory: Option<Bytes>,
+    /// `memory.swap.max`.
+    pub swap: Option<Bytes>,
+    /// `pids.max`.
+    pub tasks: Option<u64>,
+    /// `cpu.max`, of all processors together.
+    pub cpu_usec_per_sec: Option<u64>,
+}
+
+impl Bonds {
+    /// Both of them.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            memory: least(self.memory, other.memory),
+            swap: least(self.swap, other.swap),
+            tasks: least(self.tasks, other.tasks),
+            cpu_usec_per_sec: least(self.cpu_usec_per_sec, other.cpu_usec_per_sec),
+        }
+    }
+}
+
 impl Cgroups {
+    /// What the cgroup at `path` holds its processes to, as far as can be read.
+    #[must_use]
+    pub fn bonds(&self, path: &Path) -> Bonds {
+        let Some(folder) = self.folder(path) else { return Bonds::default() };
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let bytes = |name: &str| amount(&read(name)).ok().flatten();
+        Bonds {
+            memory: bytes("memory.max").into_iter().chain(bytes("memory.high")).min(),
+            swap: bytes("memory.swap.max"),
+            tasks: read("pids.max").trim().parse().ok(),
+            cpu_usec_per_sec: share_of_cpu(&read("cpu.max")),
+        }
+    }
+
     /// The limits of the cgroup at `path`; `None` where it is gone or has no memory controller.
     #[must_use]
     pub fn confines(&self, path: &Path) -> Option<Confines> {
@@ -64,6 +107,13 @@ fn amount(text: &str) -> Result<Option<Bytes>, ParseIntError> {
     }
 }
 
+/// Microseconds a second, of `cpu.max`: a quota and its period, both in microseconds.
+fn share_of_cpu(text: &str) -> Option<u64> {
+    let (quota, period) = text.trim().split_once(' ')?;
+    let (quota, period): (u64, u64) = (quota.parse().ok()?, period.parse().ok()?);
+    quota.checked_mul(1_000_000)?.checked_div(period)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +142,40 @@ mod tests {
         assert_eq!(cgroups.below(Path::new("/none.slice")), []);
         fs::write(scope.join("memory.max"), "x\n").unwrap();
         assert_eq!(cgroups.confines(path), None);
+    }
+    #[test]
+    fn what_holds_a_cgroup_is_read_and_the_least_of_several_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let slice = root.path().join("user.slice");
+        fs::create_dir_all(slice.join("a.scope")).unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+        let cgroups = Cgroups::open(root.path()).unwrap();
+        let bonds = |path: &str| cgroups.bonds(Path::new(path));
+        assert_eq!(bonds("/user.slice"), Bonds::default());
+        assert_eq!(bonds("/gone.slice"), Bonds::default());
+        for (file, text) in [
+            ("memory.max", "max"),
+            ("memory.high", "4096"),
+            ("memory.swap.max", "0"),
+            ("pids.max", "33"),
+            ("cpu.max", "max 100000"),
+        ] {
+            fs::write(slice.join(file), format!("{text}\n")).unwrap();
+        }
+        let held = Bonds {
+            memory: Some(Bytes::kib(4)),
+            swap: Some(Bytes::ZERO),
+            tasks: Some(33),
+            cpu_usec_per_sec: None,
+        };
+        assert_eq!(bonds("/user.slice"), held);
+        fs::write(slice.join("a.scope/cpu.max"), "150000 100000\n").unwrap();
+        fs::write(slice.join("a.scope/pids.max"), "44\n").unwrap();
+        let scope = bonds("/user.slice/a.scope");
+        assert_eq!((scope.cpu_usec_per_sec, scope.tasks), (Some(1_500_000), Some(44)));
+        assert_eq!(held.and(scope), Bonds { cpu_usec_per_sec: Some(1_500_000), ..held });
+        assert_eq!(scope.and(held), held.and(scope));
+        fs::write(slice.join("cpu.max"), "1 0\n").unwrap();
+        assert_eq!(bonds("/user.slice").cpu_usec_per_sec, None, "no period");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod brake;
+pub mod broken_pipe;
 pub mod capability;
 pub mod cgroup;
 pub mod cgroup_kill;

@@ -53,6 +53,14 @@ impl Uid {
         self.0
     }
 
+    /// The user by whom it is bounded: itself, but all from 100000 on together. From there on (`SUB_UID_MIN` of
+    /// login.defs(5)) one user is given 65536 to be in turn.
+    #[must_use]
+    pub fn account(self) -> Self {
+        const CROWD: u32 = 100_000;
+        Self(self.0.min(CROWD))
+    }
+
     /// Whether this user may see the details of, and act on, what belongs to `owner`: the owner and root may.
     #[must_use]
     pub fn may_see(self, owner: Self) -> bool {

@@ -50,6 +50,10 @@ pub struct Scope {
     pub memory_max: Bytes,
     /// `MemorySwapMax=`.
     pub swap_max: Bytes,
+    /// `TasksMax=`; `None`: the manager's default for scopes.
+    pub tasks_max: Option<u64>,
+    /// `CPUQuotaPerSecUSec=`; `None`: no quota.
+    pub cpu_usec_per_sec: Option<u64>,
 }
 
 /// Properties of a scope that not every manager knows; what it is found not to know is not said again.
@@ -165,7 +169,7 @@ impl Manager {
         pidfd: Option<&OwnedFd>,
         policy: bool,
     ) -> zbus::Result<OwnedObjectPath> {
-        let mut properties = Vec::with_capacity(8);
+        let mut properties = Vec::with_capacity(10);
         match pidfd {
             Some(pidfd) => properties.push(("PIDFDs", Variant::from(vec![Fd::from(pidfd)]))),
             None => {
@@ -185,6 +189,8 @@ impl Manager {
             ("MemorySwapMax", Variant::from(scope.swap_max.get())),
             ("CollectMode", Variant::from("inactive-or-failed")),
         ]);
+        properties.extend(scope.tasks_max.map(|tasks| ("TasksMax", Variant::from(tasks))));
+        properties.extend(scope.cpu_usec_per_sec.map(|usec| ("CPUQuotaPerSecUSec", Variant::from(usec))));
         self.proxy.start_transient_unit(&scope.name, "fail", &properties, &[]).await
     }
 

@@ -35,6 +35,24 @@ fn the_exit_status_is_the_commands_own() {
 }
 
 #[test]
+fn signals_are_ignored_and_blocked_as_by_whoever_started_it() {
+    let world = World::new("exec grep -E '^Sig(Ign|Blk)' /proc/self/status");
+    let with_waiter = world.line("", "./prog");
+    let in_place = with_waiter.replace(" --report", "");
+    for ignored in ["", "PIPE", "HUP", "CHLD", "INT QUIT PIPE TERM"] {
+        let seen = |line: &str| {
+            let trap = if ignored.is_empty() { String::new() } else { format!("trap \"\" {ignored};") };
+            let output = world.shell(&format!("exec sh -c '{trap} exec {line}'")).output().unwrap();
+            text(&output.stdout).to_owned()
+        };
+        let directly = seen("./prog");
+        assert!(directly.contains("SigIgn"), "{directly}");
+        assert_eq!(seen(&in_place), directly, "in place, {ignored} ignored");
+        assert_eq!(seen(&with_waiter), directly, "below a waiter, {ignored} ignored");
+    }
+}
+
+#[test]
 fn it_ends_by_the_commands_signal_and_leaves_no_core() {
     for signal in [Signal::TERM, Signal::KILL, Signal::QUIT, Signal::SEGV, Signal::USR1] {
         let number = signal.as_raw();

@@ -13,6 +13,7 @@ use crate::cli::args::{Restart, Run};
 use crate::cli::exit;
 use crate::cli::terminal::shown;
 use crate::limit::Name;
+use crate::linux::broken_pipe;
 use crate::linux::proc::{Proc, ReadError};
 use crate::model::{Bytes, LimitInfo, LimitRequest, Size, SizeError};
 
@@ -89,6 +90,7 @@ impl Program {
         let mut command = process::Command::new(&self.name);
         command.args(&self.arguments);
         self.directory.iter().for_each(|directory| _ = command.current_dir(directory));
+        broken_pipe::hand_on(&mut command);
         let error = command.exec();
         let code = match error.kind() {
             ErrorKind::NotFound => exit::NOT_FOUND,

@@ -8,6 +8,7 @@ use super::{Means, Tools, refused};
 use crate::ipc::Fault;
 use crate::limit::{self, Inside, LimitError, Name, Plan, Shape, Wish};
 use crate::linux::cgroup::Cgroups;
+use crate::linux::confines::Bonds;
 use crate::linux::details::Details;
 use crate::model::{Bytes, LimitInfo, LimitRequest, Pid, Uid};
 use crate::systemd::manager::Which;
@@ -44,17 +45,23 @@ impl Tools {
                 (scope, shape)
             }
             None => {
-                if self.means == Means::Manager(Which::System) && by != Uid::ROOT {
-                    self.stays_within(&cgroups, target.key.pid)?;
-                }
-                let Plan::Start(shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
+                let bonds = if self.means == Means::Manager(Which::System) && by != Uid::ROOT {
+                    self.bonds(&cgroups, target.key.pid)?
+                } else {
+                    Bonds::default()
+                };
+                let Plan::Start(mut shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
                     return Err(refused("there is no scope that it could stay in"));
                 };
                 // The manager may have kept us waiting.
                 if !target.is_same(&self.proc) {
                     return Err(Fault::NoSuchProcess { pid: target.key.pid });
                 }
-                (maker.start(&name, target, shape).await?, shape)
+                if let Some(swap) = bonds.swap.filter(|swap| *swap < shape.swap) {
+                    notes.push(format!("{swap} of swap, as where it was"));
+                    shape.swap = swap;
+                }
+                (maker.start(&name, target, shape, bonds).await?, shape)
             }
         };
         self.verify(&cgroups, target, &scope, shape)?;
@@ -91,13 +98,17 @@ impl Tools {
         }
     }
 
-    /// What an administrator has put into a cgroup with a limit is not to get out of it by asking for another one. The
-    /// kernel lets nobody but root leave such a cgroup, and it is root who would move it.
-    fn stays_within(&self, cgroups: &Cgroups, pid: Pid) -> Result<(), Fault> {
+    /// What holds a process where it is, and is to hold it in its scope. What an administrator has put into a cgroup with
+    /// a limit of memory is not to get out of it by asking for another one: the kernel lets nobody but root leave such a
+    /// cgroup, and it is root who would move it. The root of the tree is left by nobody; in a container it has a limit.
+    fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<Bonds, Fault> {
         let own = Details::of(&self.proc).cgroup(pid).ok_or(Fault::NoSuchProcess { pid })?;
-        let confined = own.ancestors().find_map(|path| Some((path, cgroups.memory_max(path)?)));
-        confined.map_or(Ok(()), |(cgroup, max)| {
-            Err(refused(LimitError::Confined { cgroup: cgroup.to_owned(), max }))
+        let left = own.ancestors().filter(|path| path.parent().is_some());
+        left.map(|path| (path, cgroups.bonds(path))).try_fold(Bonds::default(), |all, (path, bonds)| {
+            match bonds.memory {
+                Some(max) => Err(refused(LimitError::Confined { cgroup: path.to_owned(), max })),
+                None => Ok(all.and(bonds)),
+            }
         })
     }
 
@@ -162,14 +173,19 @@ mod tests {
         let cgroups = Cgroups::open(&root).unwrap();
         let tools = Tools::new(proc, root.clone(), Uid::ROOT);
         let pid = Pid::new(7).unwrap();
-        assert_eq!(tools.stays_within(&cgroups, pid), Ok(()));
+        // A container's.
+        limit(&root, "1073741824\n");
+        fs::write(slice.join("pids.max"), "33\n").unwrap();
+        fs::write(session.join("memory.swap.max"), "0\n").unwrap();
+        let kept = Bonds { tasks: Some(33), swap: Some(Bytes::ZERO), ..Bonds::default() };
+        assert_eq!(tools.bonds(&cgroups, pid), Ok(kept), "what is no limit of memory goes with it");
         limit(slice, "2147483648\n");
-        let refusal = tools.stays_within(&cgroups, pid).unwrap_err().to_string();
+        let refusal = tools.bonds(&cgroups, pid).unwrap_err().to_string();
         assert!(refusal.contains("/user.slice/user-1000.slice holds it to 2G"), "{refusal}");
-        limit(&session, "1073741824\n");
-        let refusal = tools.stays_within(&cgroups, pid).unwrap_err().to_string();
+        fs::write(session.join("memory.high"), "1073741824\n").unwrap();
+        let refusal = tools.bonds(&cgroups, pid).unwrap_err().to_string();
         assert!(refusal.contains("session-3.scope holds it to 1G"), "the nearest: {refusal}");
         let gone = Pid::new(8).unwrap();
-        assert_eq!(tools.stays_within(&cgroups, gone), Err(Fault::NoSuchProcess { pid: gone }));
+        assert_eq!(tools.bonds(&cgroups, gone), Err(Fault::NoSuchProcess { pid: gone }));
     }
 }

@@ -8,6 +8,7 @@ use super::{Means, Tools, refused};
 use crate::ipc::Fault;
 use crate::limit::{self, Name, SLICE, Shape};
 use crate::linux::cgroup::Cgroups;
+use crate::linux::confines::Bonds;
 use crate::linux::details::Details;
 use crate::linux::proc::Proc;
 use crate::model::{Bytes, Pid};
@@ -46,13 +47,21 @@ impl<'a> Maker<'a> {
             return Ok(max);
         }
         let guest = Proc::open(&tools.proc).and_then(|proc| proc.guest()).map_err(refused)?;
-        let cap = limit::cap(guest.mem_total);
+        // A container has no more than its own tree says.
+        let all = cgroups.memory_max(Path::new("/")).map_or(guest.mem_total, |max| max.min(guest.mem_total));
+        let cap = limit::cap(all);
         manager.set_memory(SLICE, cap, None).await.map_err(refused)?;
         Ok(cap)
     }
 
     /// Has the process in a cgroup of its own; the name of that.
-    pub(super) async fn start(&self, name: &Name, target: &Target, shape: Shape) -> Result<String, Fault> {
+    pub(super) async fn start(
+        &self,
+        name: &Name,
+        target: &Target,
+        shape: Shape,
+        bonds: Bonds,
+    ) -> Result<String, Fault> {
         let (manager, tools) = match self {
             Self::Manager(manager, tools) => (manager, tools),
             Self::Direct(direct) => return direct.start(name, target, shape).map_err(refused),
@@ -66,6 +75,8 @@ impl<'a> Maker<'a> {
                 pidfd: target.pidfd.as_ref().and_then(|pidfd| pidfd.try_clone().ok()),
                 memory_max: shape.max,
                 swap_max: shape.swap,
+                tasks_max: bonds.tasks,
+                cpu_usec_per_sec: bonds.cpu_usec_per_sec,
             };
             match manager.start(&scope, &tools.knowledge).await {
                 Err(ManagerError::Exists { .. }) if !again => {}

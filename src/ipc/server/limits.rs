@@ -14,7 +14,7 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, kept for root: a full house must not lock the administrator out.
     pub kept_for_root: usize,
-    /// Connections of one user; root is exempt.
+    /// Connections of one user ([`Uid::account`]); root is exempt.
     pub per_user: usize,
     /// Calls a second on one connection; what comes faster waits. A client that floods costs its own time.
     pub calls_per_second: u32,
@@ -71,6 +71,7 @@ impl Slots {
 
     /// Room for so many bytes to wait until `user` reads them; `None` where as much waits already.
     pub(super) fn wait(slots: &Rc<Self>, user: Uid, bytes: usize) -> Option<Waiting> {
+        let user = user.account();
         let mut unread = slots.unread.borrow_mut();
         let own = unread.get(&user).copied().unwrap_or(0);
         if own > 0 && own + bytes > slots.limits.unread {
@@ -82,6 +83,7 @@ impl Slots {
 
     /// A place for `user`, where there is one.
     pub(super) fn take(slots: &Rc<Self>, user: Uid) -> Option<Slot> {
+        let user = user.account();
         let mut by_user = slots.by_user.borrow_mut();
         let all: usize = by_user.values().sum();
         let own = by_user.get(&user).copied().unwrap_or(0);
@@ -140,6 +142,16 @@ mod tests {
         drop(taken);
         assert!(Slots::take(&slots, alice).is_some());
         assert!(slots.by_user.borrow().is_empty(), "nothing is kept of who left");
+    }
+
+    #[test]
+    fn who_owns_many_uids_is_one_user() {
+        let slots = slots(10, 2, 3);
+        let hers = (100_000..100_100).filter_map(|uid| Slots::take(&slots, Uid::new(uid)));
+        assert_eq!(hers.collect::<Vec<_>>().len(), 3);
+        assert!(slots.by_user.borrow().is_empty());
+        let _unread = Slots::wait(&slots, Uid::new(100_000), 8 << 20).unwrap();
+        assert!(Slots::wait(&slots, Uid::new(100_001), 1).is_none());
     }
 
     #[test]
