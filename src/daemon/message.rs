@@ -85,7 +85,7 @@ impl Message {
                 };
                 match &decision.cause {
                     Cause::Line => told,
-                    Cause::Guard(danger) => told.in_danger(danger),
+                    Cause::Guard(danger) | Cause::Slice { danger, .. } => told.in_danger(danger),
                     Cause::Request { by } => Self { by: Some(by.get()), ..told },
                 }
             }

@@ -86,7 +86,8 @@ impl Sampler {
         self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
         let agents = self.scales.weigh(&mut self.proc, &self.roster, at, care, &guest, &self.trees);
         let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
-        Ok(Snapshot { at, guest, pressure, swapped_in, agents })
+        let slice = self.scales.slice(&agents);
+        Ok(Snapshot { at, guest, pressure, swapped_in, slice, agents })
     }
 
     /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is

@@ -149,6 +149,13 @@ pub enum Cause {
     Line,
     /// The guest is in danger, whatever the lines.
     Guard(Danger),
+    /// All limited agents together are near the cap of their slice, where the kernel ends whomever it likes.
+    Slice {
+        /// How near; `left` is what is left below the cap.
+        danger: Danger,
+        /// `memory.max` of the slice.
+        cap: Bytes,
+    },
     /// Somebody who may asked for its end.
     Request {
         /// Who.
@@ -163,6 +170,7 @@ impl Cause {
         match self {
             Self::Line => "line",
             Self::Guard(_) => "guard",
+            Self::Slice { .. } => "slice",
             Self::Request { .. } => "request",
         }
     }

@@ -38,7 +38,7 @@ pub struct EventInfo {
     pub culprit_charge: Option<Bytes>,
     /// The signal that was or is to be sent.
     pub signal: Option<String>,
-    /// What an action rests on: `line`, `guard` or `request`.
+    /// What an action rests on: `line`, `guard`, `slice` or `request`.
     pub cause: Option<String>,
     /// Numbers the actions since the supervisor started.
     pub action: Option<u64>,

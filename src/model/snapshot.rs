@@ -15,8 +15,21 @@ pub struct Snapshot {
     pub pressure: Option<Pressure>,
     /// What was read back from swap since boot; `None` where nobody needed to know.
     pub swapped_in: Option<Bytes>,
+    /// The slice of limited agents; `None` where nobody is limited, or they have no cap together.
+    pub slice: Option<Slice>,
     /// Every agent, in order of its root's start.
     pub agents: Vec<AgentSample>,
+}
+
+/// All limited agents together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Its cgroup, from the root of the tree.
+    pub path: PathBuf,
+    /// `memory.max`.
+    pub max: Bytes,
+    /// `memory.current` without page cache, which the kernel takes back first.
+    pub used: Bytes,
 }
 
 /// One agent at one moment.

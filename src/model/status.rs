@@ -178,7 +178,7 @@ pub struct ActionInfo {
     pub signals: Vec<String>,
     /// Said but not done.
     pub dry_run: bool,
-    /// `line`: over its kill line; `guard`: the guest was in danger.
+    /// `line`: over its kill line; `guard`: the guest was in danger; `slice`: their slice.
     #[serde(default)]
     pub cause: String,
     /// Where it stands or how it ended, in one sentence.

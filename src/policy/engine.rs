@@ -3,6 +3,7 @@
 mod acts;
 mod requests;
 mod tellings;
+mod together;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use super::restarts::Restarts;
 use super::stuck::Stuck;
 use super::watch::Watch;
 use requests::Request;
+use together::Together;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Engine {
     act: Act,
     watches: HashMap<ProcessKey, Watch>,
     guard: Guard,
+    together: Together,
     restarts: Restarts,
     /// Who could not be ended.
     stuck: Stuck,
@@ -109,6 +112,7 @@ impl Engine {
             act,
             watches: HashMap::new(),
             guard,
+            together: Together::default(),
             restarts: Restarts::default(),
             stuck: Stuck::default(),
             ladder: None,
@@ -173,7 +177,7 @@ impl Engine {
 
     /// The guest is in danger, and something can be done about it.
     fn is_pressing(&self) -> bool {
-        self.danger.is_some() && !self.is_in_vain()
+        self.danger.or(self.together.danger).is_some() && !self.is_in_vain()
     }
 
     /// A danger in which nobody can be acted on: looking more often does not help, until somebody takes more.
@@ -186,6 +190,7 @@ impl Engine {
         let mut step = Step::default();
         self.guard.fill.take(snapshot.at, snapshot.guest.used());
         self.danger = self.guard.assess(snapshot);
+        let slice = self.together.take(snapshot);
         let drain = self.drain();
         self.meet(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
@@ -198,6 +203,9 @@ impl Engine {
             Some(ladder) => self.advance(ladder, snapshot, within_reach, drain, &mut step),
             None => {
                 self.begin(snapshot, within_reach, drain, &mut step);
+                if let Some(slice) = &slice {
+                    self.begin_for_slice(slice, within_reach, drain, &mut step);
+                }
                 self.begin_requested(snapshot, drain, &mut step);
             }
         }
@@ -249,9 +257,10 @@ impl Engine {
 
     /// When to look at every agent again, and how much may happen until then.
     fn plan(&mut self, snapshot: &Snapshot) {
-        let ways: Vec<Way> = snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
+        let mut ways: Vec<Way> = snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
         // Who is over its line and waits for something may be acted on when that has come.
         let somebody_waits = ways.len() < snapshot.agents.len();
+        ways.extend(self.together.way());
         let settling = self.watches.values().any(Watch::is_settling);
         let doubted = self.watches.values().any(|w| !w.is_proven);
         let guest = &snapshot.guest;

@@ -8,6 +8,7 @@ mod requests;
 mod restarts;
 mod simulated;
 mod stuck;
+mod together;
 
 use std::time::Duration;
 
@@ -126,6 +127,11 @@ impl World {
     }
 
     fn after(&mut self, time: Duration) -> Step {
+        self.pass(time);
+        self.engine.step(&self.snapshot)
+    }
+
+    fn pass(&mut self, time: Duration) {
         self.snapshot.at = self.snapshot.at + time;
         let mut used = Bytes::gib(4) + self.elsewhere;
         for agent in &mut self.snapshot.agents {
@@ -136,7 +142,6 @@ impl World {
         guest.swap_free = guest.swap_total.saturating_sub(self.swapped);
         guest.swap_room = guest.swap_free;
         guest.mem_available = guest.mem_total.saturating_sub(used.saturating_sub(self.swapped));
-        self.engine.step(&self.snapshot)
     }
 
     fn level(&self, pid: i32) -> AgentLevel {

@@ -1,6 +1,7 @@
 //! The sentences.
 
 use super::{processes, seconds};
+use crate::limit::SLICE;
 use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
 use crate::model::forecast::Foretold;
 use crate::model::time::span;
@@ -145,6 +146,10 @@ fn reason(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
             format!("{}; {id} is at {charge}, of which it took {grown} since all was well", standing(danger))
         }
         Cause::Guard(danger) => format!("{}; {id} is at {charge}", standing(danger)),
+        Cause::Slice { danger, cap } => format!(
+            "all limited agents together have {} left of the {cap} of {SLICE}; {id} is at {charge}, of which it took {} lately",
+            danger.left, decision.grown
+        ),
         Cause::Request { by: Uid::ROOT } => format!("{id} is at {charge}; root asked for its end"),
         Cause::Request { by } => format!("{id} is at {charge}; user {by} asked for its end"),
     }

@@ -14,6 +14,7 @@ use crate::linux::slow::{Found, Question, SlowReader, Weight};
 use crate::linux::stat::Traces;
 use crate::model::census::{Tree, TreeMember};
 use crate::model::sharing::{Figures, Look, Sharing};
+use crate::model::snapshot::Slice;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey, Uid,
 };
@@ -102,6 +103,15 @@ impl Scales {
     fn is_visited(&self, root: &ProcessKey, path: &Path) -> bool {
         let mut others = self.homes.iter().filter(|(other, _)| *other != root);
         others.any(|(_, home)| home.place.as_ref().is_some_and(|place| place.starts_with(path)))
+    }
+
+    /// The slice of limited agents, where one of these is in it. Without a cap of its own nothing is to be watched.
+    pub(super) fn slice(&self, agents: &[AgentSample]) -> Option<Slice> {
+        let place = |a: &AgentSample| a.cgroup.as_ref().map(|c| c.path.clone()).or_else(|| a.scope.clone());
+        let scope = agents.iter().filter_map(place).find_map(|path| limit::any_scope_of(&path))?;
+        let memory = self.cgroups.as_ref()?.memory(scope.parent()?)?;
+        let used = memory.current.saturating_sub(memory.cache);
+        memory.max.map(|max| Slice { path: memory.path, max, used })
     }
 
     #[cfg(test)]

@@ -50,8 +50,26 @@ impl Engine {
             }
         }
         if let Some(danger) = self.danger {
-            self.begin_for_guest(danger, snapshot, within_reach, drain, step);
+            self.begin_for(Cause::Guard(danger), danger, snapshot, within_reach, drain, step);
         }
+    }
+
+    /// The same for the sake of those who share a slice, which are all that `slice` has.
+    pub(super) fn begin_for_slice(
+        &mut self,
+        slice: &Snapshot,
+        within_reach: &Snapshot,
+        drain: BytesPerSecond,
+        step: &mut Step,
+    ) {
+        let Some(danger) = self.together.danger.filter(|_| self.ladder.is_none() && self.act.guard) else {
+            return;
+        };
+        let agents = self.together.of(&within_reach.agents);
+        let within_reach = Snapshot { agents, ..Snapshot::default() };
+        let cause = Cause::Slice { danger, cap: slice.guest.mem_total };
+        let drain = drain.max(self.together.guard.fill.now());
+        self.begin_for(cause, danger, slice, &within_reach, drain, step);
     }
 
     /// `false`: nothing of it that may be signalled, and could be ended as far as is known, brings it below its line.
@@ -100,9 +118,10 @@ impl Engine {
         true
     }
 
-    /// Acts on whoever took the memory, though none is over its own line.
-    fn begin_for_guest(
+    /// Acts on whoever took the memory of the guest, or of the slice, though none is over its own line.
+    fn begin_for(
         &mut self,
+        cause: Cause,
         danger: Danger,
         snapshot: &Snapshot,
         within_reach: &Snapshot,
@@ -117,7 +136,11 @@ impl Engine {
             self.spare(danger, Spared::Off, snapshot, &mut step.events);
             return;
         }
-        match self.guard.judge(snapshot, &within_reach.agents, &danger) {
+        let for_slice = matches!(cause, Cause::Slice { .. });
+        let guard = if for_slice { &self.together.guard } else { &self.guard };
+        match guard.judge(snapshot, &within_reach.agents, &danger) {
+            // The kernel ends somebody there, and that is told.
+            Judgement::Spare(why) if for_slice => _ = self.together.guard.is_news(why),
             Judgement::Spare(why) => self.spare(danger, why, snapshot, &mut step.events),
             Judgement::Act(sentence) => {
                 let Sentence { family, choice, shortfall, grown } = *sentence;
@@ -128,7 +151,7 @@ impl Engine {
                     _ => (family.whole.agent.clone(), family.whole.charge.total(), choice.whole),
                 };
                 let plan = Plan {
-                    cause: Cause::Guard(danger),
+                    cause,
                     agent,
                     charge,
                     subject: Subject::Family(family.roots()),
@@ -169,7 +192,7 @@ impl Engine {
             subject,
             by: match cause {
                 Cause::Request { by } => Some(by),
-                Cause::Line | Cause::Guard(_) => None,
+                Cause::Line | Cause::Guard(_) | Cause::Slice { .. } => None,
             },
             sample,
             guest: &snapshot.guest,
@@ -194,7 +217,7 @@ impl Engine {
         step.events.push(Event { agent: Some(agent.clone()), charge, what: What::Acted(decision) });
         if self.act.dry_run {
             match cause {
-                Cause::Guard(_) => self.said = true,
+                Cause::Guard(_) | Cause::Slice { .. } => self.said = true,
                 Cause::Line => self.said = false,
                 Cause::Request { .. } => return,
             }
@@ -211,6 +234,7 @@ impl Engine {
         if for_memory {
             self.guard.acts();
         }
+        self.together.acts = matches!(cause, Cause::Slice { .. });
         step.wave = Some(ladder.first_wave(sample));
         self.ladder = Some(ladder);
     }
@@ -256,8 +280,10 @@ impl Engine {
         let rate = self.watches.get(&root).map(|w| w.rate).unwrap_or_default().max(drain);
         let charge = sample.as_ref().map(|a| a.charge.total()).unwrap_or_default();
         let acted_on = ladder.agent.clone();
+        let (guest, rate) = self.together.measure(&snapshot.guest, rate);
+        let in_danger = self.danger.or(self.together.danger).is_some();
         let tell = |what| Event { agent: Some(acted_on), charge, what };
-        match ladder.advance(snapshot.at, sample.as_deref(), &snapshot.guest, rate, self.danger.is_some()) {
+        match ladder.advance(snapshot.at, sample.as_deref(), &guest, rate, in_danger) {
             Progress::Waiting => {}
             Progress::Send(wave, what) => {
                 step.wave = Some(wave);

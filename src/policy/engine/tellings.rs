@@ -80,7 +80,7 @@ impl Engine {
 
     /// Tells that a danger is over of which it was told that nobody is acted on.
     pub(super) fn calm_down(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
-        if self.danger.is_none() {
+        if self.danger.or(self.together.danger).is_none() {
             self.said = false;
         }
         if self.guard.is_over(&snapshot.guest) {

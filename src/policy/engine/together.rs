@@ -1,0 +1,71 @@
+//! All limited agents together: their slice is a smaller guest, which has as much memory as it may have, and no swap.
+
+use std::path::PathBuf;
+
+use crate::model::event::Danger;
+use crate::model::{AgentSample, BytesPerSecond, Guest, Snapshot};
+use crate::policy::guard::Guard;
+use crate::policy::pace::Way;
+
+/// Watches what a slice has left, where one has a cap.
+#[derive(Debug, Default)]
+pub(super) struct Together {
+    pub(super) guard: Guard,
+    path: PathBuf,
+    /// As it was seen last.
+    guest: Option<Guest>,
+    pub(super) danger: Option<Danger>,
+    /// The action that is under way is for its sake.
+    pub(super) acts: bool,
+}
+
+impl Together {
+    /// Takes in a snapshot; what it shows of the slice and those in it, as if that were a guest.
+    pub(super) fn take(&mut self, snapshot: &Snapshot) -> Option<Snapshot> {
+        let Some(slice) = &snapshot.slice else {
+            *self = Self { acts: self.acts, ..Self::default() };
+            return None;
+        };
+        if self.path != slice.path {
+            *self = Self { acts: self.acts, path: slice.path.clone(), ..Self::default() };
+        }
+        let guest = Guest {
+            mem_total: slice.max,
+            mem_available: slice.max.saturating_sub(slice.used),
+            ..Guest::default()
+        };
+        let own =
+            Snapshot { at: snapshot.at, guest, agents: self.of(&snapshot.agents), ..Snapshot::default() };
+        self.guard.fill.take(own.at, guest.used());
+        self.danger = self.guard.assess(&own);
+        if self.guard.is_over(&guest) {
+            self.guard.acts();
+        }
+        self.guest = Some(guest);
+        Some(own)
+    }
+
+    /// Those of `agents` that are in it.
+    pub(super) fn of(&self, agents: &[AgentSample]) -> Vec<AgentSample> {
+        let inside = |a: &&AgentSample| {
+            a.cgroup.as_ref().map(|c| &c.path).or(a.scope.as_ref()).is_some_and(|p| p.starts_with(&self.path))
+        };
+        agents.iter().filter(inside).cloned().collect()
+    }
+
+    /// How far it is from danger; `None`: there is no cap, or nobody can be acted on.
+    pub(super) fn way(&self) -> Option<Way> {
+        let guest = self.guest.filter(|_| !self.guard.is_standing())?;
+        let left = guest.left().saturating_sub(self.guard.reserve(&guest));
+        let half = guest.mem_total.share(1, 2);
+        Some(Way { to_kill: left, to_next: left, is_small: left >= half, rate: self.guard.fill.now() })
+    }
+
+    /// What an action is measured by: the slice where it is for its sake, else the guest.
+    pub(super) fn measure(&self, guest: &Guest, drain: BytesPerSecond) -> (Guest, BytesPerSecond) {
+        match self.guest {
+            Some(own) if self.acts => (own, self.guard.fill.now()),
+            _ => (*guest, drain),
+        }
+    }
+}
