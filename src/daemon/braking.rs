@@ -245,6 +245,7 @@ mod tests {
                 max: Some(LIMIT),
                 high: None,
                 pressed: 0,
+                killed: 0,
             }),
         }
     }

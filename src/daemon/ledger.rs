@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::message::{Message, seconds};
 use crate::model::event::{Culprit, What};
 use crate::model::status::{ActionInfo, CulpritInfo};
-use crate::model::{AgentRef, Event, ProcessKey, Signal};
+use crate::model::{AgentRef, Bytes, Event, ProcessKey, Signal};
 
 /// How many actions are remembered.
 const KEPT: usize = 16;
@@ -15,7 +15,8 @@ const KEPT: usize = 16;
 /// The last actions, newest first.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    actions: VecDeque<(u64, ActionInfo)>,
+    /// Ours with their number; the kernel's have none.
+    actions: VecDeque<(Option<u64>, ActionInfo)>,
 }
 
 impl Ledger {
@@ -33,23 +34,35 @@ impl Ledger {
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
-                    time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-                    kind: "act".to_owned(),
-                    agent: agent.id.to_string(),
-                    rule: agent.rule.clone(),
-                    pid: agent.root.pid,
-                    uid: agent.uid,
-                    charge: event.charge,
                     line: decision.line,
                     culprit: Some(culprit),
-                    signals: Vec::new(),
                     dry_run: decision.dry_run,
                     cause: decision.cause.name().to_owned(),
-                    outcome: Message::of(event).text,
                     resume,
+                    ..begun(event, agent, time)
                 };
-                self.actions.push_front((decision.action, info));
-                self.actions.truncate(KEPT);
+                self.keep(Some(decision.action), info);
+            }
+            (What::KernelOom { lost, limit, .. }, Some(agent)) => {
+                let time = Timestamp::now();
+                let whole = lost.as_ref().is_none_or(|lost| lost.key == agent.root);
+                let culprit = lost.as_ref().map(|lost| CulpritInfo {
+                    pid: lost.key.pid,
+                    charge: lost.charge,
+                    command: Some(command(lost.key)),
+                    forecast: None,
+                });
+                let number = lost.as_ref().map_or(agent.root.pid, |lost| lost.key.pid);
+                let info = ActionInfo {
+                    id: format!("{}-kernel-{number}", time.as_second()),
+                    kind: "kernel_oom".to_owned(),
+                    line: limit.unwrap_or_default(),
+                    culprit,
+                    cause: "kernel".to_owned(),
+                    resume: whole.then(|| resume(command_of(agent), cwd())).flatten(),
+                    ..begun(event, agent, time)
+                };
+                self.keep(None, info);
             }
             (What::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
                 // Each once: who is left is killed again and again, and that says nothing new.
@@ -75,7 +88,7 @@ impl Ledger {
 
     /// One of them, where it is still remembered.
     pub(super) fn action(&self, number: u64) -> Option<ActionInfo> {
-        self.actions.iter().find(|(own, _)| *own == number).map(|(_, info)| info.clone())
+        self.actions.iter().find(|(own, _)| *own == Some(number)).map(|(_, info)| info.clone())
     }
 
     /// The actions, newest first.
@@ -83,10 +96,36 @@ impl Ledger {
         self.actions.iter().map(|(_, info)| info.clone()).collect()
     }
 
+    fn keep(&mut self, number: Option<u64>, info: ActionInfo) {
+        self.actions.push_front((number, info));
+        self.actions.truncate(KEPT);
+    }
+
     fn update(&mut self, action: u64, change: impl FnOnce(&mut ActionInfo)) {
-        if let Some((_, info)) = self.actions.iter_mut().find(|(number, _)| *number == action) {
+        if let Some((_, info)) = self.actions.iter_mut().find(|(number, _)| *number == Some(action)) {
             change(info);
         }
+    }
+}
+
+/// An action as it is told of first.
+fn begun(event: &Event, agent: &AgentRef, time: Timestamp) -> ActionInfo {
+    ActionInfo {
+        id: String::new(),
+        time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        kind: "act".to_owned(),
+        agent: agent.id.to_string(),
+        rule: agent.rule.clone(),
+        pid: agent.root.pid,
+        uid: agent.uid,
+        charge: event.charge,
+        line: Bytes::ZERO,
+        culprit: None,
+        signals: Vec::new(),
+        dry_run: false,
+        cause: String::new(),
+        outcome: Message::of(event).text,
+        resume: None,
     }
 }
 
@@ -119,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::event::{Cause, Decision};
+    use crate::model::event::{Cause, Decision, Lost};
     use crate::model::{AgentId, Bytes, Pid, Uid};
 
     fn key(pid: i32) -> ProcessKey {
@@ -171,5 +210,35 @@ mod tests {
         assert_eq!(of("/home/u/work"), "cd /home/u/work && claude --continue");
         assert_eq!(of("/home/u/it's; rm x"), r"cd '/home/u/it'\''s; rm x' && claude --continue");
         assert_eq!(resume(None, None), None);
+    }
+
+    #[test]
+    fn what_the_kernel_ended_stands_beside_what_we_did() {
+        let mut ledger = Ledger::default();
+        let agent = AgentRef {
+            id: AgentId::new("claude", key(7)),
+            rule: "claude".into(),
+            root: key(7),
+            uid: Uid::new(1000),
+            resume: Some("claude --continue".into()),
+            resume_session: None,
+        };
+        let mut take = |key| {
+            let lost = Some(Lost { key, name: "node".into(), charge: Bytes::gib(1) });
+            let what = What::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
+            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(2), what };
+            ledger.record(&event, |_| "node leak.js".into(), || Some("/work".into()));
+        };
+        take(key(9));
+        take(key(7));
+        let [root, child] = ledger.actions().try_into().unwrap();
+        assert_eq!(
+            (root.kind.as_str(), root.cause.as_str(), root.line),
+            ("kernel_oom", "kernel", Bytes::gib(2))
+        );
+        assert_eq!(root.resume.as_deref(), Some("cd /work && claude --continue"));
+        assert_eq!((child.resume, child.culprit.unwrap().command.as_deref()), (None, Some("node leak.js")));
+        assert_ne!(root.id, child.id);
+        assert!(ledger.action(0).is_none());
     }
 }

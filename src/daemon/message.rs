@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use crate::model::Event;
 use crate::model::event::{Cause, Danger, What};
+use crate::model::{Bytes, Event};
 use text::text;
 
 /// One entry of the journal. Field names are upper-cased there; those that are `None` are left out.
@@ -64,6 +64,12 @@ impl Message {
                 ..plain
             },
             What::GuestInDanger { danger, .. } => plain.in_danger(danger),
+            What::KernelOom { lost, limit, .. } => Self {
+                line: limit.map(Bytes::get),
+                culprit_pid: lost.as_ref().map(|lost| lost.key.pid.get()),
+                culprit_charge: lost.as_ref().map(|lost| lost.charge.get()),
+                ..plain
+            },
             What::GuestSafe { left } => Self { left: Some(left.get()), ..plain },
             What::Widened { action, culprit, .. } => Self {
                 culprit_pid: Some(culprit.top.pid.get()),
@@ -120,6 +126,7 @@ fn kind(what: &What) -> (Level, &'static str, &'static str) {
         What::Foretold(_) => (Level::WARN, "c7d1f0b24e6a4a5c9b83e15f6d20a794", "foretold"),
         What::Unforeseen => (Level::INFO, "1f6e8c93ab5d47d2a0e4b7c58d31f962", "unforeseen"),
         What::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
+        What::KernelOom { .. } => (Level::ERROR, "b7a1e3c05d924f6e8c2f41d09a6b7e35", "kernel_oom"),
         What::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),
     }
 }

@@ -7,6 +7,7 @@ mod limited;
 mod roster;
 mod scales;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,9 @@ const SYS: &str = "/sys";
 /// below the reserve, which is 10 % at the most, and wants to have seen some time before.
 const THRASHING_PERCENT: u64 = 10;
 
+/// What the kernel ended is looked up so often where nothing seems to be missing.
+const COUNT_KILLS: Duration = Duration::from_secs(10);
+
 /// Takes snapshots. Remembers what each process is, and to which agent it belongs.
 #[derive(Debug)]
 pub(super) struct Sampler {
@@ -40,6 +44,8 @@ pub(super) struct Sampler {
     /// What the census said last; it is asked again when something has changed.
     trees: Vec<Tree>,
     changed: bool,
+    /// When the kernel's kills were counted last.
+    counted: Option<Boottime>,
     roster: Roster,
     scales: Scales,
 }
@@ -59,6 +65,7 @@ impl Sampler {
             census: Census::default(),
             trees: Vec::new(),
             changed: false,
+            counted: None,
             roster: Roster::new(proc, cgroup, rules, only)?,
             scales: Scales::new(proc, cgroup)?,
         })
@@ -82,12 +89,28 @@ impl Sampler {
     pub(super) fn look(&mut self, at: Boottime, guest: Guest, care: Care) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
         let changed = self.roster.look(&mut self.proc, at, care, Whom::Members)?;
-        self.count(changed);
+        let before = self.count(changed);
+        let oom_kills = self.oom_kills(at, &guest, before.as_deref());
         self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
         let agents = self.scales.weigh(&mut self.proc, &self.roster, at, care, &guest, &self.trees);
         let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
         let slice = self.scales.slice(&agents);
-        Ok(Snapshot { at, guest, pressure, swapped_in, slice, agents })
+        Ok(Snapshot { at, guest, pressure, swapped_in, oom_kills, slice, agents })
+    }
+
+    /// How many the kernel has ended, where somebody may be among them whom we know, and now and then.
+    fn oom_kills(&mut self, at: Boottime, guest: &Guest, before: Option<&[Tree]>) -> Option<u64> {
+        let keys = |trees: &[Tree]| {
+            trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)).collect::<HashSet<_>>()
+        };
+        let due = self.counted.is_none_or(|counted| at.since(counted) >= COUNT_KILLS);
+        let low = || guest.mem_available < guest.mem_total.share(THRASHING_PERCENT, 100);
+        let lost = || before.is_some_and(|before| !keys(before).is_subset(&keys(&self.trees)));
+        if !(due || low() || lost()) {
+            return None;
+        }
+        self.counted = Some(at);
+        self.vmstat.oom_kills()
     }
 
     /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is

@@ -94,6 +94,7 @@ impl Cgroups {
             max: single("memory.max"),
             high: single("memory.high"),
             pressed: keyed(&events, "high").map_or(0, Bytes::get),
+            killed: keyed(&events, "oom_kill").map_or(0, Bytes::get),
         })
     }
 

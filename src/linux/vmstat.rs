@@ -1,4 +1,4 @@
-//! What the kernel counts of swapping, from `/proc/vmstat`.
+//! What the kernel counts of swapping and of ends, from `/proc/vmstat`.
 
 use std::path::Path;
 
@@ -8,8 +8,9 @@ use crate::model::Bytes;
 /// The file has 4 KiB, and each kernel adds a line or two.
 const VMSTAT_LEN: usize = 16 * 1024;
 
-/// The line that we use, and what ends the one before it.
-const KEY: &[u8] = b"\npswpin ";
+/// The lines that we use, and what ends the one before each.
+const SWAPPED_IN: &[u8] = b"\npswpin ";
+const OOM_KILLS: &[u8] = b"\noom_kill ";
 
 /// Reads `vmstat`. Keeps the kernel's file open: a look allocates nothing.
 #[derive(Debug)]
@@ -28,17 +29,28 @@ impl Vmstat {
     /// What was read back from swap since boot; `None` where the kernel has no swap, or does not say.
     #[must_use]
     pub fn swapped_in(&self) -> Option<Bytes> {
+        self.count(SWAPPED_IN).map(|pages| Bytes::new(pages.saturating_mul(self.page)))
+    }
+
+    /// How many processes the OOM killer has ended since boot, for the guest's sake or a cgroup's; `None` where the
+    /// kernel does not say.
+    #[must_use]
+    pub fn oom_kills(&self) -> Option<u64> {
+        self.count(OOM_KILLS)
+    }
+
+    fn count(&self, key: &[u8]) -> Option<u64> {
         let mut text = [0; VMSTAT_LEN];
-        let len = self.file.read(&mut text, |read| pages_in(read).is_some()).ok()?;
-        pages_in(&text[..len]).map(|pages| Bytes::new(pages.saturating_mul(self.page)))
+        let len = self.file.read(&mut text, |read| number_behind(key, read).is_some()).ok()?;
+        number_behind(key, &text[..len])
     }
 }
 
-/// Pages read back from swap; `None` where the text does not say it in a line that has its end.
-fn pages_in(text: &[u8]) -> Option<u64> {
-    let rest = text.strip_prefix(&KEY[1..]).or_else(|| {
-        let at = text.windows(KEY.len()).position(|window| window == KEY)?;
-        text.get(at + KEY.len()..)
+/// The number behind `key`; `None` where the text does not say it in a line that has its end.
+fn number_behind(key: &[u8], text: &[u8]) -> Option<u64> {
+    let rest = text.strip_prefix(&key[1..]).or_else(|| {
+        let at = text.windows(key.len()).position(|window| window == key)?;
+        text.get(at + key.len()..)
     })?;
     let end = rest.iter().position(|&b| b == b'\n')?;
     std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
@@ -50,12 +62,15 @@ mod tests {
 
     #[test]
     fn the_line_is_found_wherever_it_stands() {
-        assert_eq!(pages_in(b"pswpin 7\npswpout 8\n"), Some(7));
-        assert_eq!(pages_in(b"nr_free_pages 1\nzpswpin 5\npswpin 18446744073709551615\n"), Some(u64::MAX));
+        assert_eq!(number_behind(SWAPPED_IN, b"pswpin 7\npswpout 8\n"), Some(7));
+        assert_eq!(
+            number_behind(SWAPPED_IN, b"nr_free_pages 1\nzpswpin 5\npswpin 18446744073709551615\n"),
+            Some(u64::MAX)
+        );
         let odd: [&[u8]; 6] =
             [b"", b"pswpin", b"pswpin 7", b"pswpin \n", b"pswpin -1\n", b"nr_pswpin 7\npswpin7 1\n"];
         for text in odd {
-            assert_eq!(pages_in(text), None, "{}", text.escape_ascii());
+            assert_eq!(number_behind(SWAPPED_IN, text), None, "{}", text.escape_ascii());
         }
     }
 
@@ -76,17 +91,27 @@ mod tests {
     }
 
     #[test]
+    fn kills_are_counted_of_their_own_line() {
+        let tree = tempfile::tempdir().unwrap();
+        let vmstat = Vmstat::of(tree.path());
+        std::fs::write(tree.path().join("vmstat"), "pswpin 3\nmemcg_oom_kill 9\noom_kill 2\n").unwrap();
+        assert_eq!(vmstat.oom_kills(), Some(2));
+        assert!(Vmstat::of(Path::new("/proc")).oom_kills().is_some(), "every kernel since 4.13 has it");
+    }
+
+    #[test]
     fn this_kernel_says_the_same_as_the_whole_file() {
         let vmstat = Vmstat::of(Path::new("/proc"));
         let whole = std::fs::read("/proc/vmstat").unwrap();
-        assert_eq!(vmstat.swapped_in().is_some(), pages_in(&whole).is_some());
-        assert!(vmstat.swapped_in() >= pages_in(&whole).map(Bytes::new));
+        assert_eq!(vmstat.swapped_in().is_some(), number_behind(SWAPPED_IN, &whole).is_some());
+        assert!(vmstat.swapped_in() >= number_behind(SWAPPED_IN, &whole).map(Bytes::new));
     }
 
     proptest::proptest! {
         #[test]
         fn garbage_is_refused_not_fatal(text: Vec<u8>) {
-            let _ = pages_in(&text);
+            let _ = number_behind(SWAPPED_IN, &text);
+            let _ = number_behind(OOM_KILLS, &text);
         }
     }
 }

@@ -97,6 +97,15 @@ pub enum What {
     Foretold(Foretold),
     /// That is no longer foretold.
     Unforeseen,
+    /// The kernel's OOM killer has ended some of it; of the guest: somebody who is no agent's, as far as is known.
+    KernelOom {
+        /// How many.
+        kills: u64,
+        /// The largest process that is missing since.
+        lost: Option<Lost>,
+        /// The agent's limit, where it has one.
+        limit: Option<Bytes>,
+    },
     /// The guest is in danger, and nobody is acted on.
     GuestInDanger {
         /// How it stands.
@@ -109,6 +118,17 @@ pub enum What {
         /// What is left.
         left: Bytes,
     },
+}
+
+/// A process that is not there any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Which.
+    pub key: ProcessKey,
+    /// Base name of its executable.
+    pub name: String,
+    /// What it cost when it was seen last.
+    pub charge: Bytes,
 }
 
 /// How near the guest is to having no memory left.

@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub pressure: Option<Pressure>,
     /// What was read back from swap since boot; `None` where nobody needed to know.
     pub swapped_in: Option<Bytes>,
+    /// How many processes the kernel's OOM killer has ended since boot; `None` where nobody needed to know.
+    pub oom_kills: Option<u64>,
     /// The slice of limited agents; `None` where nobody is limited, or they have no cap together.
     pub slice: Option<Slice>,
     /// Every agent, in order of its root's start.
@@ -78,6 +80,8 @@ pub struct CgroupMemory {
     pub high: Option<Bytes>,
     /// How often it was found above that (`high` of `memory.events`).
     pub pressed: u64,
+    /// How many in it the kernel's OOM killer has ended, whatever ran out (`oom_kill` of `memory.events`).
+    pub killed: u64,
 }
 
 /// How a process came to belong to an agent.

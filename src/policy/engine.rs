@@ -19,6 +19,7 @@ use crate::model::{
 use super::Act;
 use super::guard::Guard;
 use super::ladder::{self, Ladder};
+use super::losses::Losses;
 use super::pace::{self, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
 use super::restarts::Restarts;
 use super::stuck::Stuck;
@@ -34,6 +35,7 @@ pub struct Engine {
     watches: HashMap<ProcessKey, Watch>,
     guard: Guard,
     together: Together,
+    losses: Losses,
     restarts: Restarts,
     /// Who could not be ended.
     stuck: Stuck,
@@ -113,6 +115,7 @@ impl Engine {
             watches: HashMap::new(),
             guard,
             together: Together::default(),
+            losses: Losses::default(),
             restarts: Restarts::default(),
             stuck: Stuck::default(),
             ladder: None,
@@ -193,6 +196,7 @@ impl Engine {
         let slice = self.together.take(snapshot);
         let drain = self.drain();
         self.meet(snapshot, &mut step.events);
+        self.losses.take(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
         // An action is measured by the same members from its decision until its memory is back.
         if self.ladder.is_none() && !self.watches.values().any(Watch::is_settling) {

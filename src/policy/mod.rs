@@ -7,6 +7,7 @@ mod family;
 mod fill;
 mod guard;
 mod ladder;
+mod losses;
 mod pace;
 pub mod protected;
 mod restarts;

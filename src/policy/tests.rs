@@ -3,6 +3,7 @@
 mod foretold;
 mod guard;
 mod kept;
+mod losses;
 mod proof;
 mod requests;
 mod restarts;
@@ -178,6 +179,11 @@ fn told(step: &Step) -> Vec<String> {
         What::HeldBack { .. } => "held back".to_owned(),
         What::Foretold(_) => "foretold".to_owned(),
         What::Unforeseen => "unforeseen".to_owned(),
+        What::KernelOom { kills, lost, .. } => {
+            let agent = e.agent.as_ref().map_or("nobody's".to_owned(), |agent| agent.id.to_string());
+            let lost = lost.as_ref().map_or("somebody".to_owned(), |lost| lost.key.pid.to_string());
+            format!("the kernel took {kills}: {lost} of {agent}")
+        }
         What::GuestInDanger { why, .. } => format!("danger: {why:?}"),
         What::GuestSafe { .. } => "safe".to_owned(),
     });

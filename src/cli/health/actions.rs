@@ -43,9 +43,10 @@ fn why(action: &ActionInfo) -> String {
     let ActionInfo { agent, charge, line, .. } = action;
     match action.kind.as_str() {
         "act" if action.cause == "guard" => format!("{agent} at {charge}, the guest ran out of memory"),
+        "act" if action.cause == "slice" => format!("{agent} at {charge}, limited agents near their cap"),
         "act" if charge >= line => format!("{agent} at {charge}, over its line of {line}"),
         "act" => format!("{agent} at {charge}, line {line}"),
-        "kernel_oom" => format!("{agent} at {charge}: the kernel ran out of memory"),
+        "kernel_oom" => format!("{agent} at {charge}: the kernel's OOM killer took some"),
         "died" => format!("{agent} at {charge}: it died"),
         other => format!("{agent} at {charge}: {other}"),
     }

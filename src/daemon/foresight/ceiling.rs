@@ -43,6 +43,7 @@ mod tests {
             max: Some(Bytes::gib(4)),
             high: None,
             pressed: 0,
+            killed: 0,
         });
         assert_eq!(of(&sample, &roomy, LINE), (Ceiling::Cgroup, Bytes::gib(4)));
         assert_eq!(of(&sample, &full, LINE).0, Ceiling::Guest, "that is nearer still");

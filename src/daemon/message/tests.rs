@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, Spared};
+use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, Lost, Spared};
 use crate::model::forecast::{Ceiling, ForecastLevel, Foretold};
 use crate::model::{AgentId, AgentRef, Bytes, BytesPerSecond, Pid, ProcessKey, Signal, Uid};
 
@@ -52,6 +52,12 @@ fn guarded(culprit: &Culprit, whole: bool, agents: usize, danger: Danger) -> Wha
     What::Acted(Decision { cause, shortfall, grown, agents, signal, ..decision })
 }
 
+fn sliced(culprit: &Culprit) -> What {
+    let What::Acted(decision) = guarded(culprit, false, 1, danger(200, false)) else { unreachable!() };
+    let Cause::Guard(danger) = decision.cause else { unreachable!() };
+    What::Acted(Decision { cause: Cause::Slice { danger, cap: Bytes::gib(10) }, ..decision })
+}
+
 fn requested(culprit: &Culprit, by: u32, agents: usize) -> What {
     let What::Acted(decision) = decision(culprit.clone(), true, false) else { unreachable!() };
     What::Acted(Decision { cause: Cause::Request { by: Uid::new(by) }, agents, ..decision })
@@ -69,6 +75,8 @@ fn of_guest(what: What) -> Event {
 
 fn all() -> Vec<Event> {
     let culprit = Culprit { top: key(4321), name: "node".into(), charge: Bytes::mib(12_700), processes: 1 };
+    let (leak, lost) =
+        (culprit.clone(), Lost { key: key(4321), name: "node".into(), charge: Bytes::mib(1900) });
     vec![
         event(Bytes::mib(240), What::Found),
         event(Bytes::mib(8300), What::Warned { line: Bytes::gib(8) }),
@@ -97,6 +105,14 @@ fn all() -> Vec<Event> {
         }),
         of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::OutOfReach }),
         of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::Off }),
+        event(
+            Bytes::gib(2),
+            What::KernelOom { kills: 1, lost: Some(lost.clone()), limit: Some(Bytes::gib(2)) },
+        ),
+        event(Bytes::gib(6), What::KernelOom { kills: 3, lost: Some(lost), limit: None }),
+        event(Bytes::gib(2), What::KernelOom { kills: 1, lost: None, limit: Some(Bytes::gib(2)) }),
+        of_guest(What::KernelOom { kills: 2, lost: None, limit: None }),
+        event(Bytes::gib(6), sliced(&leak)),
         of_guest(What::GuestSafe { left: Bytes::gib(3) }),
         event(
             Bytes::mib(13_400),
@@ -135,8 +151,8 @@ fn each_says_what_happened_and_why() {
 fn ids_are_stable_and_one_to_each_kind() {
     let by_action: HashSet<(&str, &str)> = all().iter().map(Message::of).map(|m| (m.action, m.id)).collect();
     let ids: HashSet<&str> = by_action.iter().map(|(_, id)| *id).collect();
-    assert_eq!(by_action.len(), 15);
-    assert_eq!(ids.len(), 15);
+    assert_eq!(by_action.len(), 16);
+    assert_eq!(ids.len(), 16);
     let documented = include_str!("../../../docs/journal.md");
     for (action, id) in by_action {
         assert!(

@@ -2,7 +2,7 @@
 
 use super::{processes, seconds};
 use crate::limit::SLICE;
-use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
+use crate::model::event::{Cause, Danger, Decision, Failure, Lost, Spared, What};
 use crate::model::forecast::Foretold;
 use crate::model::time::span;
 use crate::model::{AgentId, AgentRef, Bytes, Event, Signal, Uid};
@@ -19,6 +19,10 @@ fn of_guest(event: &Event) -> String {
         What::GuestInDanger { danger, why } => {
             format!("{}; {}", standing(danger), spared(*why, event.charge))
         }
+        What::KernelOom { kills, .. } => format!(
+            "the kernel ran out of memory and ended {}, no agent's as far as is known: see `journalctl --dmesg`",
+            processes(usize::try_from(*kills).unwrap_or(usize::MAX))
+        ),
         What::GuestSafe { left } => format!("the guest is out of danger again: {left} left"),
         What::Foretold(told) => format!("the guest runs out of memory {}", when(told)),
         What::Unforeseen => "the guest is no longer foretold to run out of memory".to_owned(),
@@ -113,8 +117,24 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
             )
         }
         What::Unforeseen => format!("{id} is at {charge}, and no longer foretold to reach its ceiling"),
+        What::KernelOom { kills, lost, limit } => taken(agent, *kills, lost.as_ref(), *limit),
         What::GuestInDanger { .. } | What::GuestSafe { .. } => of_guest(event),
     }
+}
+
+/// `claude-7: the kernel's OOM killer ended node (pid 9, 1.9G when last seen); it has a limit of 2G`.
+fn taken(agent: &AgentRef, kills: u64, lost: Option<&Lost>, limit: Option<Bytes>) -> String {
+    let count = usize::try_from(kills).unwrap_or(usize::MAX);
+    let whom = match lost {
+        Some(Lost { key, name, charge }) => format!("{name} (pid {}, {charge} when last seen)", key.pid),
+        None => processes(count),
+    };
+    let others = if kills > 1 && lost.is_some() { format!(" and {} more", count - 1) } else { String::new() };
+    let why = match limit {
+        Some(limit) => format!("it has a limit of {limit}"),
+        None => "the guest had run out of memory".to_owned(),
+    };
+    format!("{}: the kernel's OOM killer ended {whom}{others}; {why}", agent.id)
 }
 
 /// `in about 42 min, between 30 min and 1 h 10 min from now`.

@@ -180,6 +180,7 @@ fn own_cgroup() -> CgroupMemory {
         max: None,
         high: None,
         pressed: 0,
+        killed: 0,
     }
 }
 

@@ -35,6 +35,7 @@ impl Shared {
                 max: Some(Bytes::gib(8)),
                 high: None,
                 pressed: 0,
+                killed: 0,
             });
         }
         Self { world, kernel: Bytes::mib(20), cap: Bytes::gib(10) }

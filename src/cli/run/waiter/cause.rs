@@ -35,9 +35,11 @@ pub(super) enum Cause {
 impl Cause {
     /// From what was seen of the scope, and what the supervisor did to the command, newest first.
     pub(super) fn of(ended: &Ended, actions: &[ActionInfo], now: UnixSeconds) -> Self {
+        // What the kernel did is known here at first hand.
+        let actions: Vec<&ActionInfo> = actions.iter().filter(|action| action.kind == "act").collect();
         let is_whole = |action: &ActionInfo| action.culprit.as_ref().is_some_and(|it| it.pid == ended.pid);
         let is_recent = |action: &ActionInfo| time(action).is_some_and(|time| now.0 - time.0 <= ACTION);
-        let whole = actions.iter().find(|action| is_whole(action) && is_recent(action));
+        let whole = actions.iter().copied().find(|action| is_whole(action) && is_recent(action));
         if let Some(action) = whole.filter(|action| is_for_memory(action)) {
             return Self::Supervisor(action.clone());
         }
@@ -46,7 +48,8 @@ impl Cause {
         if whole.is_none() && ended.end == BY_KILL && lately {
             return Self::Kernel;
         }
-        let action = actions.iter().find(|action| is_for_memory(action) && !is_whole(action)).cloned();
+        let action =
+            actions.iter().copied().find(|action| is_for_memory(action) && !is_whole(action)).cloned();
         if action.is_none() && ended.seen.taken.killed == 0 { Self::Other } else { Self::Part { action } }
     }
 
@@ -58,7 +61,7 @@ impl Cause {
 
 /// Somebody's request is none of memory's.
 fn is_for_memory(action: &ActionInfo) -> bool {
-    matches!(action.cause.as_str(), "line" | "guard")
+    matches!(action.cause.as_str(), "line" | "guard" | "slice")
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_supervisor_says_what_it_did() {
-        for cause in ["line", "guard"] {
+        for cause in ["line", "guard", "slice"] {
             let its = action(cause, 100, 3);
             // Some say goodbye when they get their TERM.
             for end in [End::Killed(15), BY_KILL, End::Exited(143), End::Exited(0)] {
@@ -121,6 +124,8 @@ pub(super) mod tests {
     #[test]
     fn a_kill_that_follows_one_by_the_kernel_is_the_kernels() {
         assert_eq!(of(BY_KILL, 1, 0, &[]), Cause::Kernel);
+        let told = ActionInfo { kind: "kernel_oom".to_owned(), ..action("kernel", 100, 1) };
+        assert_eq!(of(BY_KILL, 1, 0, &[told]), Cause::Kernel, "also where the supervisor has told of it");
         assert_eq!(of(BY_KILL, 0, 0, &[]), Cause::Other, "a user's");
         assert_eq!(of(BY_KILL, 1, 60, &[]), Cause::Part { action: None }, "that was a child, a minute ago");
         for end in [End::Exited(137), End::Exited(0), End::Killed(2), End::Killed(15)] {

@@ -1,0 +1,125 @@
+//! What the kernel's OOM killer took, told from two snapshots.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::model::event::{Lost, What};
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
+
+/// Less than this is not what an OOM killer chooses; most that vanishes is small.
+const LEAST: Bytes = Bytes::mib(1);
+
+/// Whom the kernel has chosen it counts at once; its end takes a moment, longer where it holds much.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// How things stood at the last look.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    agents: HashMap<ProcessKey, Known>,
+    /// How many the kernel has ended in all the guest, as far as is told or waits to be.
+    kills: Option<u64>,
+    waiting: Vec<Waiting>,
+}
+
+/// Kills of which it is not known whom they met.
+#[derive(Debug)]
+struct Waiting {
+    since: Boottime,
+    /// The agent whose own cgroup counts them; `None`: no agent's does.
+    root: Option<ProcessKey>,
+    kills: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    agent: AgentRef,
+    charge: Bytes,
+    limit: Option<Bytes>,
+    /// By the count of its own cgroup.
+    kills: Option<u64>,
+    members: HashMap<ProcessKey, (String, Bytes)>,
+}
+
+impl Losses {
+    /// Takes in a snapshot; what it tells of kills by the kernel since the last one.
+    pub(super) fn take(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+        let since = snapshot.at;
+        let mut counted = 0;
+        for sample in &snapshot.agents {
+            let root = sample.agent.root;
+            let before = self.agents.get(&root).and_then(|known| known.kills);
+            let (Some(before), Some(cgroup)) = (before, &sample.cgroup) else { continue };
+            let kills = cgroup.killed.saturating_sub(before);
+            if kills > 0 {
+                counted += kills;
+                self.waiting.push(Waiting { since, root: Some(root), kills });
+            }
+        }
+        // Read before the cgroups were: what came in between is theirs, and is in it the next time.
+        let accounted = self.kills.map(|kills| kills + counted);
+        self.kills = snapshot.oom_kills.max(accounted);
+        if let (Some(now), Some(accounted)) = (snapshot.oom_kills, accounted)
+            && now > accounted
+        {
+            self.waiting.push(Waiting { since, root: None, kills: now - accounted });
+        }
+        self.tell(snapshot, events);
+        self.agents = snapshot.agents.iter().map(|a| (a.agent.root, Known::of(a))).collect();
+    }
+
+    fn tell(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let now: HashMap<ProcessKey, &AgentSample> =
+            snapshot.agents.iter().map(|a| (a.agent.root, a)).collect();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|Waiting { since, root, kills }| {
+            let (known, lost) = match root {
+                Some(root) => {
+                    let known = self.agents.get(root);
+                    (known, known.and_then(|k| k.lost(now.get(root).copied())))
+                }
+                None => self.elsewhere(&now).map_or((None, None), |(known, lost)| (Some(known), Some(lost))),
+            };
+            if lost.is_none() && snapshot.at.since(*since) < ENDING {
+                return true;
+            }
+            events.push(Event {
+                agent: known.map(|k| k.agent.clone()),
+                charge: known.map_or_else(|| now.values().map(|a| a.charge.total()).sum(), |k| k.charge),
+                what: What::KernelOom { kills: *kills, lost, limit: known.and_then(|k| k.limit) },
+            });
+            false
+        });
+        self.waiting = waiting;
+    }
+
+    /// The largest process that vanished of an agent whose kills nobody counts.
+    fn elsewhere(&self, now: &HashMap<ProcessKey, &AgentSample>) -> Option<(&Known, Lost)> {
+        let counted = |root| now.get(root).is_some_and(|a| a.cgroup.is_some());
+        let losses = self.agents.iter().filter(|(root, _)| !counted(*root));
+        let losses = losses.filter_map(|(root, known)| Some((known, known.lost(now.get(root).copied())?)));
+        losses.max_by_key(|(_, lost)| lost.charge)
+    }
+}
+
+impl Known {
+    fn of(sample: &AgentSample) -> Self {
+        let members = sample.members.iter().map(|m| (m.key, (m.name.clone(), m.charge.total())));
+        Self {
+            agent: sample.agent.clone(),
+            charge: sample.charge.total(),
+            limit: sample.limit(),
+            kills: sample.cgroup.as_ref().map(|c| c.killed),
+            members: members.collect(),
+        }
+    }
+
+    /// The largest of its processes that is not there any more.
+    fn lost(&self, now: Option<&AgentSample>) -> Option<Lost> {
+        let gone = self.members.iter().filter(|(key, _)| now.is_none_or(|a| a.member(**key).is_none()));
+        let (key, (name, charge)) = gone.max_by_key(|(_, (_, charge))| *charge)?;
+        (*charge >= LEAST).then(|| Lost { key: *key, name: name.clone(), charge: *charge })
+    }
+}
