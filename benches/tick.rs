@@ -72,7 +72,7 @@ fn sample(tree: Tree) -> AgentSample {
 fn snapshot() -> Snapshot {
     let agents = Census::default().update(&processes()).into_iter().map(sample).collect();
     let guest = Guest { mem_total: Bytes::gib(64), mem_available: Bytes::gib(32), ..Guest::default() };
-    Snapshot { at: Boottime::new(Duration::from_secs(1)), guest, pressure: None, swapped_in: None, agents }
+    Snapshot { at: Boottime::new(Duration::from_secs(1)), guest, agents, ..Snapshot::default() }
 }
 
 #[divan::bench]

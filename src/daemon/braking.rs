@@ -9,7 +9,7 @@ use tracing::Level;
 use super::reporter::{Report, Reporter};
 use super::start::Options;
 use crate::limit::{self, Acting, Brake, Held, Order, SLICE};
-use crate::linux::brake::Brakes;
+use crate::linux::brake::{Brakes, MOST};
 use crate::linux::cgroup::Cgroups;
 use crate::model::{AgentRef, AgentSample, Bytes, Lines, Snapshot, Uid};
 use crate::systemd::notify;
@@ -19,11 +19,13 @@ use crate::systemd::notify;
 pub(super) struct Braking {
     on: bool,
     scopes: HashMap<PathBuf, Brake>,
+    /// It was told that some cannot be held.
+    crowded: bool,
 }
 
 impl Braking {
     pub(super) fn new(on: bool) -> Self {
-        Self { on, scopes: HashMap::new() }
+        Self { on, scopes: HashMap::new(), crowded: false }
     }
 
     /// From the next look on it holds agents back, or nobody any more.
@@ -41,10 +43,17 @@ impl Braking {
     ) -> Vec<String> {
         let agents = snapshot.agents.iter().filter(|_| self.on);
         let limited: Vec<Limited<'_>> = agents.filter_map(|sample| Limited::of(sample, lines)).collect();
+        let all = limited.len();
+        let limited = nearest(limited, MOST);
+        let left_out = all - limited.len();
         let paths: Vec<&Path> = limited.iter().map(|limited| limited.path).collect();
         brakes.keep(&paths);
         self.scopes.retain(|path, _| paths.contains(&path.as_path()));
         let mut told = Vec::new();
+        if left_out > 0 && !self.crowded {
+            told.push(format!("{MOST} limited agents are held back at the most: {left_out} are not, those furthest from their limit"));
+        }
+        self.crowded = left_out > 0;
         for Limited { agent, path, limit, high, held, pressed, is_over } in limited {
             let brake = self.scopes.entry(path.to_owned()).or_default();
             let acting = acting(agent);
@@ -93,6 +102,25 @@ impl<'a> Limited<'a> {
             is_over: sample.charge.total() >= sample.lines(lines).kill,
         })
     }
+}
+
+/// So many of them: of each user as many as of any other, and those that have least left.
+fn nearest(mut limited: Vec<Limited<'_>>, most: usize) -> Vec<Limited<'_>> {
+    if limited.len() <= most {
+        return limited;
+    }
+    limited.sort_by_key(|l| l.limit.saturating_sub(l.held));
+    let mut seen: HashMap<Uid, usize> = HashMap::new();
+    let mut turns: Vec<(usize, Limited<'_>)> = limited
+        .into_iter()
+        .map(|l| {
+            let turn = seen.entry(l.agent.uid.account()).or_default();
+            *turn += 1;
+            (*turn, l)
+        })
+        .collect();
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().take(most).map(|(_, l)| l).collect()
 }
 
 fn let_go(agent: &AgentRef, limit: Bytes) -> String {
@@ -311,5 +339,32 @@ mod tests {
         world.snapshot.agents[0].cgroup.as_mut().unwrap().max = None;
         let _ = world.look(6, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, "max"));
+    }
+
+    #[test]
+    fn where_not_all_can_be_held_each_user_has_as_many_and_those_that_are_near() {
+        let limited = |uid: u32, pid: i32, held: u64| {
+            let mut sample = sample(pid, &format!("/agents.slice/agent-a-{pid}.scope"));
+            sample.agent.uid = Uid::new(uid);
+            sample.cgroup.as_mut().unwrap().current = Bytes::mib(200 + held);
+            sample
+        };
+        let mut samples: Vec<_> = (1..=10).map(|n| limited(1000, n, n.unsigned_abs().into())).collect();
+        samples.push(limited(1001, 11, 0));
+        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        let all = || samples.iter().filter_map(|sample| Limited::of(sample, lines)).collect::<Vec<_>>();
+        let held = |most| nearest(all(), most).iter().map(|l| l.agent.root.pid.get()).collect::<Vec<_>>();
+        assert_eq!(held(11).len(), 11);
+        assert_eq!(held(4), [10, 11, 9, 8]);
+    }
+
+    #[test]
+    fn that_some_are_not_held_is_said_once() {
+        let mut world = World::new();
+        let many = (0..200).map(|n| sample(1000 + n, &format!("/agents.slice/agent-b-{n}.scope")));
+        world.snapshot.agents.extend(many);
+        let told = world.look(0, Bytes::mib(100), Acting::Nobody);
+        assert!(told.len() == 1 && told[0].contains("128"), "{told:?}");
+        assert_eq!(world.look(1, Bytes::mib(100), Acting::Nobody), [""; 0]);
     }
 }

@@ -22,7 +22,7 @@ use crate::model::Bytes;
 const WAITING: usize = 256;
 
 /// More scopes are not held: each has two descriptors, and a service has 1024.
-const MOST: usize = 128;
+pub const MOST: usize = 128;
 
 /// A loop that has not come round for so long, or twice as long, holds nobody; the unit's watchdog ends it after 30 s. It
 /// comes each second. While the kernel takes memory back for a brake that is set, this is not looked at.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use super::comeback::Comeback;
 use crate::daemon::limit_alone;
 use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::limit;
+use crate::linux::details::Details;
 use crate::model::{LimitInfo, LimitRequest};
 use crate::systemd;
 
@@ -40,8 +42,21 @@ fn advice() -> &'static str {
     "; start it with `systemctl start claude-watchdog`, or see `systemctl status claude-watchdog`"
 }
 
+/// Whether this process is in a scope that limits it, and not in one of the system's.
+fn is_limited_by_own_manager() -> bool {
+    let own = Details::of(Path::new("/proc")).own_cgroup().and_then(|path| limit::any_scope_of(&path));
+    systemd::is_booted() && own.is_some_and(|scope| limit::scope_of(&scope).is_none())
+}
+
 /// Has this process limited.
 pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitInfo, Unlimited> {
+    // A limit that the user's own manager has given is its to tighten; the supervisor would have to lead out of it.
+    if socket.is_none()
+        && is_limited_by_own_manager()
+        && let Ok(limited) = limit_alone(request)
+    {
+        return Ok(limited);
+    }
     let (candidates, until) = (paths::candidates(socket), Instant::now() + BUSY);
     let mut comeback = Comeback::at(&candidates);
     let pause = Duration::from_millis(PAUSE_MS + u64::from(std::process::id()) % PAUSE_MS);

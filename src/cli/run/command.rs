@@ -73,7 +73,7 @@ impl Terms<'_> {
                 Ok(Some(limited))
             }
             Err(error) if self.best_effort => {
-                say(&format!("{}; it runs without a wall", shown(&error.to_string())));
+                say(&format!("{}; it runs without a wall of its own", shown(&error.to_string())));
                 Ok(None)
             }
             Err(error) => {

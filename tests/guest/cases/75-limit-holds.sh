@@ -7,8 +7,13 @@ cat >/usr/local/bin/case-where <<'END'
 IFS=: read -r _ _ path < <(grep ^0:: /proc/self/cgroup)
 cd "/sys/fs/cgroup$path" && echo "${path##*/} $(<memory.max) $(<memory.swap.max) $(<memory.oom.group) $*"
 END
-chmod 755 /usr/local/bin/case-where
-afterwards 'rm -f /usr/local/bin/case-where'
+cat >/usr/local/bin/case-bonds <<'END'
+#!/bin/bash
+IFS=: read -r _ _ path < <(grep ^0:: /proc/self/cgroup)
+cd "/sys/fs/cgroup$path" && echo "$(<memory.max) $(<memory.swap.max) $(<pids.max) $(<cpu.max)"
+END
+chmod 755 /usr/local/bin/case-where /usr/local/bin/case-bonds
+afterwards 'rm -f /usr/local/bin/case-where /usr/local/bin/case-bonds'
 eight=$((300 << 20))
 like="^agent-case-where-[0-9]+\.scope $eight $((eight / 16 / 65536 * 65536)) 0"
 
@@ -21,6 +26,10 @@ expect_like 'as root' "$(run-claude-limited 300M case-where)" "$like"
 expect_like 'from a unit of the system' "$(systemd-run --quiet --pipe --wait --uid=agent run-claude-limited 300M case-where)" "$like"
 expect_code 'not out of a unit with a limit of its own' 125 systemd-run --quiet --pipe --wait --uid=agent -p MemoryMax=1G run-claude-limited 300M case-where
 expect_like 'which is said' "$(<"$CASE/command-output")" 'holds it to 1G, .*nothing was run'
+expect_code 'nor of one that is held back' 125 systemd-run --quiet --pipe --wait --uid=agent -p MemoryHigh=1G run-claude-limited 300M case-where
+expect_is 'swap, tasks and processor time are as before' \
+  "$(systemd-run --quiet --pipe --wait --uid=agent -p MemorySwapMax=0 -p TasksMax=77 -p CPUQuota=50% run-claude-limited 300M case-bonds 2>/dev/null)" \
+  "$eight 0 77 50000 100000"
 expect_like 'but for root' "$(systemd-run --quiet --pipe --wait -p MemoryMax=1G run-claude-limited 300M case-where)" "$like"
 expect_like 'from a unit of the user' "$(as agent systemd-run --user --quiet --pipe --wait run-claude-limited 300M case-where)" "$like"
 expect_like 'with swap as said, and a name' "$(as agent run-claude-limited --swap 0 --name mine 300M -- case-where)" \
@@ -97,7 +106,13 @@ expect_code 'by nobody' 125 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADD
 expect 'what to do is said' grep -q 'systemctl start claude-watchdog' "$CASE/command-output"
 expect_code 'at best' 0 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere run-claude-limited --best-effort 300M true
 expect 'which is said' grep -q 'without a wall' "$CASE/command-output"
+as agent run-claude-limited 300M sh -c "while [ ! -e $CASE/again ]; do sleep 0.2; done; run-claude-limited 200M case-where" >"$CASE/own" &
+own=$!
+wait_for 30 'ls -d /sys/fs/cgroup/user.slice/user-*.slice/user@*.service/agents.slice/agent-sh-*.scope'
 systemctl start claude-watchdog.socket claude-watchdog.service
+touch "$CASE/again"
+wait "$own"
+expect_like 'what the manager of the user gave it tightens' "$(<"$CASE/own")" "^agent-sh-[0-9]+\.scope $((200 << 20)) "
 
 # A new supervisor does not know yet what this systemd does not know, and is asked by several at once.
 others=()
