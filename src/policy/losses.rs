@@ -48,8 +48,8 @@ impl Losses {
         for sample in &snapshot.agents {
             let root = sample.agent.root;
             let before = self.agents.get(&root).and_then(|known| known.kills);
-            let (Some(before), Some(cgroup)) = (before, &sample.cgroup) else { continue };
-            let kills = cgroup.killed.saturating_sub(before);
+            let (Some(before), Some(own)) = (before, &sample.cgroup) else { continue };
+            let kills = own.killed.saturating_sub(before);
             if kills > 0 {
                 counted += kills;
                 self.waiting.push(Waiting { since, root: Some(root), kills });
@@ -111,7 +111,7 @@ impl Known {
             agent: sample.agent.clone(),
             charge: sample.charge.total(),
             limit: sample.limit(),
-            kills: sample.cgroup.as_ref().map(|c| c.killed),
+            kills: sample.cgroup.as_ref().map(|own| own.killed),
             members: members.collect(),
         }
     }
