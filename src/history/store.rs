@@ -177,10 +177,11 @@ impl Store {
                 let value = (info.kind as u8, info.seconds);
                 table.insert(info.time.0, value).map_err(broken)?;
                 if *back {
-                    // It has not happened yet.
+                    // It has not happened yet. A row that began before it stays: most of it may have.
                     for (cells, tier) in CELLS.iter().zip(TIERS) {
                         let mut cells = write.open_table(*cells).map_err(broken)?;
-                        cells.retain_in((tier.start(info.time.0), 0).., |_, _| false).map_err(broken)?;
+                        let next = tier.start(info.time.0) + i64::from(tier.width);
+                        cells.retain_in((next, 0).., |_, _| false).map_err(broken)?;
                     }
                     table.retain_in(info.time.0 + 1.., |_, _| false).map_err(broken)?;
                 }

@@ -194,6 +194,25 @@ fn what_a_clock_that_is_set_back_makes_future_is_forgotten() {
     assert_eq!(world.close(), [Notice::ClockJumped]);
 }
 
+/// By a minute, as a clock is corrected that runs ahead.
+#[test]
+fn a_clock_that_is_set_back_a_little_leaves_the_hour() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    (0..3500).step_by(10).for_each(|second| world.look(second, second, 100));
+    world.history.close(PATIENCE);
+    let world = World::at(&directory);
+    world.look(3510, 3400, 50);
+    world.history.close(PATIENCE);
+    let world = World::at(&directory);
+    world.look(3520, 3410, 50);
+    // Days back, so that it is answered by the hour.
+    let told = world.read(-20 * 86_400, 3500);
+    let hour = guest(&told).points.iter().find(|point| point.seconds == 3600);
+    assert!(hour.is_some_and(|hour| hour.max.get() == 1000), "{told:?}");
+    world.close();
+}
+
 #[test]
 fn a_broken_file_is_set_aside_and_never_fatal() {
     let directory = TempDir::new().unwrap();
