@@ -5,6 +5,7 @@ use super::estimate::Silence;
 use super::scale::Scale;
 use super::{Said, bytes};
 use crate::model::Bytes;
+use crate::model::forecast::predicted;
 use crate::model::time::span;
 
 /// Growth below this share of the limit an hour is none to speak of.
@@ -50,9 +51,9 @@ pub(super) fn sentence(said: &Said, limit: Bytes) -> String {
 pub(super) fn word(said: &Said, bins: &Bins, limit: f64) -> String {
     match said {
         Said::Young(_) => "insufficient_data".to_owned(),
-        Said::AtTheLimit => "oom_predicted:0".to_owned(),
-        Said::Runaway(seconds) => format!("oom_predicted:{}", minutes(*seconds)),
-        Said::Trend(estimate) => format!("oom_predicted:{}", minutes(estimate.seconds)),
+        Said::AtTheLimit => predicted(0.0),
+        Said::Runaway(seconds) => predicted(*seconds),
+        Said::Trend(estimate) => predicted(estimate.seconds),
         Said::Silent(_) => match recent(bins).map(|slope| slope * 3600.0 / limit) {
             Some(share) if share > STABLE => "growing",
             Some(share) if share < -STABLE => "shrinking",
@@ -81,10 +82,4 @@ pub(super) fn per_hour(slope: f64) -> i64 {
 /// The floor's slope over the last 24 minutes, or as much as there is.
 fn recent(bins: &Bins) -> Option<f64> {
     Scale::of(bins, 2).or_else(|| Scale::of(bins, 1)).map(|scale| scale.slope)
-}
-
-fn minutes(seconds: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    let minutes = (seconds / 60.0).round() as u64;
-    minutes.min(365 * 24 * 60)
 }

@@ -32,11 +32,34 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// The same so much later, as far as nothing new is known: what was an hour away is nearer.
+    #[must_use]
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        let sooner = |eta: Option<f64>| eta.map(|eta| (eta - elapsed.as_secs_f64()).max(0.0));
+        self.eta_seconds = sooner(self.eta_seconds);
+        self.eta_low_seconds = sooner(self.eta_low_seconds);
+        self.eta_high_seconds = sooner(self.eta_high_seconds);
+        if let Some(eta) = self.eta_seconds.filter(|_| self.trend.starts_with(PREDICTED)) {
+            self.trend = predicted(eta);
+        }
+        self
+    }
+
     /// Whether somebody is to be told: a warning or a runaway.
     #[must_use]
     pub fn is_pressing(&self) -> bool {
         self.level >= ForecastLevel::Warn
     }
+}
+
+const PREDICTED: &str = "oom_predicted:";
+
+/// The original's word for what is so many seconds away: a year at the most.
+#[must_use]
+pub fn predicted(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let minutes = (seconds / 60.0).round() as u64;
+    format!("{PREDICTED}{}", minutes.min(365 * 24 * 60))
 }
 
 /// What is told of a forecast when it becomes pressing.
@@ -117,5 +140,34 @@ impl Ceiling {
             Self::Guest => "the end of the guest's memory",
             Self::Heap => "the heap limit of its runtime",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_foretold_comes_nearer_and_not_behind_us() {
+        let forecast = Forecast {
+            level: ForecastLevel::Warn,
+            trend: predicted(600.0),
+            bytes_per_hour: Some(1),
+            least_squares_per_hour: None,
+            ceiling: Ceiling::KillLine,
+            ceiling_bytes: Bytes::gib(13),
+            eta_seconds: Some(600.0),
+            eta_low_seconds: Some(30.0),
+            eta_high_seconds: Some(900.0),
+            reason: String::new(),
+        };
+        let later = forecast.clone().after(Duration::from_secs(59));
+        assert_eq!(
+            (later.eta_low_seconds, later.eta_seconds, later.eta_high_seconds),
+            (Some(0.0), Some(541.0), Some(841.0))
+        );
+        assert_eq!(later.trend, "oom_predicted:9");
+        let silent = Forecast { trend: "growing".to_owned(), eta_seconds: None, ..forecast };
+        assert_eq!(silent.clone().after(Duration::from_secs(59)).trend, "growing");
     }
 }

@@ -19,8 +19,10 @@ pub(super) struct Sight {
     pub(super) forecaster: Forecaster,
     /// The last figure.
     pub(super) value: Bytes,
-    /// The last forecast; `None` before the first evaluation.
-    forecast: Option<Forecast>,
+    /// When that was.
+    at: Boottime,
+    /// The last forecast, and when it was made; `None` before the first evaluation.
+    forecast: Option<(Boottime, Forecast)>,
     /// The level that somebody was told.
     pub(super) told: ForecastLevel,
     /// Somebody else told it, and so nobody is to be told that it is over.
@@ -47,6 +49,7 @@ impl Sight {
         Self {
             forecaster: Forecaster::new(ceiling, limit),
             value: Bytes::ZERO,
+            at: Boottime::default(),
             forecast: None,
             told: ForecastLevel::None,
             silent: false,
@@ -63,14 +66,14 @@ impl Sight {
 
     /// Takes in a figure.
     pub(super) fn take(&mut self, at: Boottime, value: Bytes) {
-        self.value = value;
+        (self.at, self.value) = (at, value);
         let progress = self.forecaster.add(at, value);
         if progress == Progress::Forgotten {
             // Not "no longer foretold": nobody has looked.
             (self.told, self.silent) = (ForecastLevel::None, false);
         }
         if progress != Progress::Quiet {
-            self.forecast = Some(self.forecaster.forecast());
+            self.forecast = Some((at, self.forecaster.forecast()));
         }
     }
 
@@ -91,7 +94,8 @@ impl Sight {
             let end = at + Duration::from_secs(u64::from(point.seconds.saturating_sub(1)));
             self.take(end.min(now), point.max);
         }
-        if stands.is_some_and(|since| now.since(since) >= OWN) {
+        // What stood for an evaluation longer than anybody waits was told.
+        if stands.is_some_and(|since| now.since(since) >= EVALUATED_EVERY + self.patience) {
             self.told = self.forecaster.level();
         }
     }
@@ -133,8 +137,11 @@ impl Sight {
         self.told >= ForecastLevel::Warn && !self.silent
     }
 
-    /// The newest forecast. Before the first there is one that says so.
+    /// The newest forecast, as of the last figure. Before the first there is one that says so.
     pub(super) fn forecast(&self) -> Forecast {
-        self.forecast.clone().unwrap_or_else(|| self.forecaster.forecast())
+        match &self.forecast {
+            Some((made, forecast)) => forecast.clone().after(self.at.since(*made)),
+            None => self.forecaster.forecast(),
+        }
     }
 }

@@ -374,6 +374,30 @@ fn what_the_guest_does_by_itself_is_told_when_the_agents_part_is_over() {
     assert_eq!(sight.turn(at(last + 410), false), None, "once");
 }
 
+/// Whoever recorded it told it at the first evaluation, a moment before it was started anew.
+#[test]
+fn an_alarm_that_has_just_been_told_is_not_told_again_after_a_restart() {
+    let held = |minute: u64| Bytes::gib(4) + Bytes::mib(2048 * minute / 60);
+    let point = |minute: u64| PointInfo {
+        time: UnixSeconds(i64::try_from(minute * 60).unwrap()),
+        seconds: 60,
+        min: held(minute),
+        mean: held(minute),
+        max: held(minute + 1),
+    };
+    let at = |seconds| Boottime::new(Duration::from_secs(seconds));
+    let then = |time: UnixSeconds| at(u64::try_from(time.0).unwrap());
+    let recalled = |minutes: u64| {
+        let mut sight = Sight::new(Ceiling::KillLine, Bytes::gib(16));
+        let points: Vec<PointInfo> = (0..minutes).map(point).collect();
+        sight.recall(&points, then, at(minutes * 60));
+        sight
+    };
+    let stands = (1..600).find(|&n| recalled(n).forecaster.level() >= ForecastLevel::Warn).unwrap();
+    let mut sight = recalled(stands + 2);
+    assert_eq!(sight.turn(at((stands + 2) * 60), false), None);
+}
+
 #[test]
 fn the_heaps_of_an_agent_are_bounded() {
     let mut world = World::new();
