@@ -57,7 +57,7 @@ impl Message {
             action_id: None,
         };
         match &event.what {
-            What::Found | What::Gone | What::HeldBack { .. } | What::Unforeseen => plain,
+            What::Found | What::Gone | What::Unknown | What::HeldBack { .. } | What::Unforeseen => plain,
             What::Foretold(told) => Self {
                 line: Some(told.limit.get()),
                 eta: Some([told.between.0, told.eta, told.between.1].map(|time| time.as_secs())),
@@ -113,6 +113,7 @@ fn kind(what: &What) -> (Level, &'static str, &'static str) {
     match what {
         What::Found => (Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found"),
         What::Gone => (Level::INFO, "a2a951cad12d40768354ace4cd38c6d7", "gone"),
+        What::Unknown => (Level::INFO, "e0a7c5d2916b4f38a4d1b90c7f6e2a53", "unknown"),
         What::Warned { .. } => (Level::WARN, "372f45dc95714e6eb15277480a4f0e2f", "warn"),
         What::Recovered { .. } => (Level::INFO, "8b9fc8f14b944deaa8a3294ec029a5d6", "recovered"),
         What::Acted(_) => (Level::WARN, "19c62cb129aa40019a7afa752ad4d7e3", "act"),

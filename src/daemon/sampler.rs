@@ -179,6 +179,11 @@ impl Sampler {
         self.sample()
     }
 
+    /// Whether a process was there at the last look, whatever it is.
+    pub(super) fn is_there(&self, key: ProcessKey) -> bool {
+        self.roster.get(key).is_some()
+    }
+
     /// The command line of a process that was seen; empty where it has none.
     pub(super) fn command(&self, key: ProcessKey) -> &str {
         self.roster.get(key).map_or("", |known| &known.command)

@@ -322,6 +322,13 @@ impl Supervisor {
         let held = self.hold(&snapshot);
         let mut events =
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+        for event in &mut events {
+            // Nothing of it is left, or nothing that a rule knows since the last reload.
+            let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.is_there(agent.root));
+            if event.what == What::Gone && lives {
+                event.what = What::Unknown;
+            }
+        }
         let lines = self.publisher.lines();
         let foretold =
             self.recalls(&snapshot, lines).then(|| self.foresight.take(&snapshot, lines)).flatten();

@@ -23,6 +23,8 @@ pub enum What {
     Found,
     /// Nothing of the agent is left.
     Gone,
+    /// It lives, and is an agent by no rule any more.
+    Unknown,
     /// It crossed its warn line.
     Warned {
         /// The warn line.

@@ -159,6 +159,7 @@ fn told(step: &Step) -> Vec<String> {
     let events = step.events.iter().map(|e| match &e.what {
         What::Found => "found".to_owned(),
         What::Gone => "gone".to_owned(),
+        What::Unknown => "unknown".to_owned(),
         What::Warned { .. } => "warned".to_owned(),
         What::Recovered { .. } => "recovered".to_owned(),
         What::Acted(d) if d.whole => "act on the agent".to_owned(),

@@ -47,6 +47,18 @@ fn an_agent_without_a_rule_is_let_go_when_its_action_is_over() {
 }
 
 #[test]
+fn an_agent_whose_rule_is_gone_has_not_ended() {
+    let world = World::new().file("config.toml", "[act]\ngrace = \"0s\"\n");
+    let daemon = world.daemon();
+    daemon.status();
+    world.write("config.toml", "[rules.claude]\nenabled = false\n");
+    daemon.client().reload().unwrap();
+    daemon.status_when(|status| status.agents.is_empty());
+    let said = daemon.end();
+    assert_eq!((count(&said, "has ended"), count(&said, "is not watched")), (0, 1), "{said:?}");
+}
+
+#[test]
 fn who_asks_while_it_ends_gets_the_same_answer() {
     let world = World::new().file("config.toml", GRACE);
     let daemon = world.daemon();

@@ -70,6 +70,7 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
             format!("found {id} (pid {}, uid {}), at {charge}", agent.root.pid, agent.uid)
         }
         What::Gone => format!("{id} has ended"),
+        What::Unknown => format!("{id} is an agent by no rule any more: it runs on and is not watched"),
         What::Warned { line } => format!("{id} is at {charge}, over its warn line of {line}"),
         What::Recovered { line } => format!("{id} is at {charge}, back under its warn line of {line}"),
         What::Acted(decision) => decided(event, agent, decision),

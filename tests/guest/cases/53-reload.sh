@@ -52,6 +52,11 @@ expect_code 'a rule is taken' 0 systemctl reload claude-watchdog.service
 wait_for 20 "knows mine-$helper"
 expect 'the other is still known' knows "$alpha"
 expect_is 'and was not found anew' "$(count found "AGENT_ID=$alpha")" 1
+rm "$file"
+systemctl reload claude-watchdog.service
+wait_for 20 "(( \$(count unknown AGENT_ID=mine-$helper) == 1 ))"
+expect_is 'nobody says that it has ended' "$(count gone "AGENT_ID=mine-$helper")" 0
+expect 'which it has not' alive "$helper"
 
 # What is under way goes on: a reload in the middle of a grace.
 printf '[lines]\nwarn = "400M"\nkill = "500M"\n[act]\ngrace = "4s"\n' >"$file"
