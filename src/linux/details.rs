@@ -42,6 +42,13 @@ impl Details {
         credentials(pid, &self.file(pid, "status")?)
     }
 
+    /// Whether it is in the pid namespace of this tree, so that it calls processes by our pids; where that cannot be read it
+    /// is not. From `NSpid` of `status`: its pids in ours and in each namespace below.
+    #[must_use]
+    pub fn shares_pids(&self, pid: Pid) -> bool {
+        self.file(pid, "status").is_some_and(|text| pids_of(&text) <= 1)
+    }
+
     /// Its cgroup, from `cgroup`; `None` where it is gone or in no cgroup v2.
     #[must_use]
     pub fn cgroup(&self, pid: Pid) -> Option<PathBuf> {
@@ -63,6 +70,12 @@ impl Details {
     fn file(&self, pid: Pid, name: &str) -> Option<Vec<u8>> {
         fs::read(self.root.join(pid.to_string()).join(name)).ok()
     }
+}
+
+/// By how many pids a process is known; none where the kernel does not say.
+fn pids_of(text: &[u8]) -> usize {
+    let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
+    line.map_or(0, |line| line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count())
 }
 
 fn credentials(pid: Pid, text: &[u8]) -> Option<Credentials> {
@@ -98,6 +111,16 @@ mod tests {
     }
 
     #[test]
+    fn a_process_of_another_pid_namespace_has_several_pids() {
+        assert_eq!(pids_of(b"Name:\tx\nNSpid:\t4711\t17\n"), 2);
+        assert_eq!(pids_of(b"NSpid:\t4711\nUid:\t1 2 3\n"), 1);
+        assert_eq!(pids_of(b"Uid:\t1\n"), 0);
+        let own = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert!(Details::of(Path::new("/proc")).shares_pids(own));
+        assert!(!Details::of(Path::new("/nowhere")).shares_pids(own));
+    }
+
+    #[test]
     fn this_process_can_be_read_in_full() {
         let details = Details::of(Path::new("/proc"));
         let pid = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
@@ -113,6 +136,7 @@ mod tests {
         fn garbage_is_refused_not_fatal(text: Vec<u8>, uids in "Uid:[\t 0-9]{0,30}\n(Tgid:[\t 0-9-]{0,20}\n)?") {
             let pid = Pid::new(7).unwrap();
             let _ = credentials(pid, &text);
+            let _ = pids_of(&text);
             let _ = credentials(pid, uids.as_bytes());
         }
     }

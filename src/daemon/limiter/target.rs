@@ -25,10 +25,14 @@ pub(super) struct Target {
 
 impl Target {
     /// The process with `pid`, else the caller.
-    pub(super) fn find(proc: &Path, pid: Option<Pid>, by: Caller) -> Result<Self, Fault> {
-        let Some(pid) = pid.or(by.pid) else {
+    pub(super) fn find(proc: &Path, named: Option<Pid>, by: Caller) -> Result<Self, Fault> {
+        let Some(pid) = named.or(by.pid) else {
             return Err(refused("whoever asked has ended, or is in another pid namespace"));
         };
+        // In a container with our socket others go by the same numbers.
+        if named.is_some() && !by.pid.is_some_and(|caller| Details::of(proc).shares_pids(caller)) {
+            return Err(refused("whoever asked is in another pid namespace: its pids are not ours"));
+        }
         let gone = || Fault::NoSuchProcess { pid };
         let mut files = Proc::open(proc).map_err(refused)?;
         let stat = files.stat(pid).ok().flatten().filter(|stat| !stat.is_dead()).ok_or_else(gone)?;
@@ -77,6 +81,8 @@ mod tests {
         assert_eq!(Target::find(proc, None, stranger).unwrap_err(), Fault::PermissionDenied {});
         let nobody = Target::find(proc, None, Caller { uid, pid: None }).unwrap_err();
         assert!(matches!(nobody, Fault::NotLimited { .. }));
+        let elsewhere = Target::find(proc, Some(pid), Caller { uid: Uid::ROOT, pid: None }).unwrap_err();
+        assert!(elsewhere.to_string().contains("another pid namespace"), "{elsewhere}");
         let gone = Pid::new(i32::MAX);
         let none = Target::find(proc, gone, Caller { uid, pid: Some(pid) }).unwrap_err();
         assert!(matches!(none, Fault::NoSuchProcess { .. }));
