@@ -110,6 +110,10 @@ impl Foresight {
                 SeriesKind::Part => {}
             }
         }
+        // Where one agent was behind it, that was told of the agent.
+        if self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn) {
+            self.guest.others_told();
+        }
     }
 
     /// What the policy should know of it.

@@ -273,6 +273,19 @@ fn what_cannot_be_written_is_kept_in_memory_and_told_once() {
 }
 
 #[test]
+fn what_is_another_machines_and_cannot_be_moved_is_told_of_once() {
+    let directory = TempDir::new().unwrap();
+    let world = World::at(&directory);
+    world.look(1, 1, 1);
+    world.close();
+    fs::create_dir_all(directory.path().join("history.redb.other/in the way")).unwrap();
+    let world = World::of(Some(directory.path()), "another", "b", CAP);
+    world.look(1, 1, 1);
+    assert_eq!(world.read(0, 10).series.len(), 3, "in memory");
+    assert_eq!(world.close(), [Notice::AnotherMachine { to: None }]);
+}
+
+#[test]
 fn only_one_has_the_file() {
     let directory = TempDir::new().unwrap();
     let first = World::at(&directory);

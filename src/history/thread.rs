@@ -191,7 +191,14 @@ impl<T: FnMut(Notice)> Worker<T> {
                     self.state.store = Some(store);
                     self.shut();
                     let to = self.set_aside("other");
-                    (self.tell)(Notice::AnotherMachine { to });
+                    let moved = to.is_some();
+                    // Where it cannot be moved it is another machine's in a minute, too: that is told once.
+                    if moved || !std::mem::replace(&mut self.state.failing, true) {
+                        (self.tell)(Notice::AnotherMachine { to });
+                    }
+                    if !moved {
+                        return;
+                    }
                 }
                 Err(error) => {
                     if !self.give_up(&error) {

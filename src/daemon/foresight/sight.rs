@@ -132,6 +132,11 @@ impl Sight {
         Some(Turn::Foretold(foretold))
     }
 
+    /// What was told before was told by somebody else.
+    pub(super) fn others_told(&mut self) {
+        self.silent = self.told >= ForecastLevel::Warn;
+    }
+
     /// Whether somebody was told, and by this.
     pub(super) fn was_told(&self) -> bool {
         self.told >= ForecastLevel::Warn && !self.silent

@@ -282,6 +282,15 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
     let at = Boottime::new(Duration::from_secs(again.seconds));
     let snapshot =
         Snapshot { at, guest: guest_with(Bytes::gib(8)), agents: vec![leak(1200)], ..Snapshot::default() };
+    // A guest that is as full: of that the agent's alarm told.
+    let mut full = World { seconds: world.seconds, ..World::new() };
+    let mut crowded = history.clone();
+    crowded.series[0].points = minutes(&|look| Bytes::mib(8000) + charge(look));
+    let shown = Snapshot { guest: guest_with(Bytes::gib(1)), ..snapshot.clone() };
+    full.foresight.recall(&crowded, &shown, LINES);
+    assert_eq!(full.foresight.guest.told, ForecastLevel::Warn);
+    assert!(!full.foresight.guest.was_told());
+
     again.foresight.recall(&history, &snapshot, LINES);
     assert_eq!(again.foresight.agents.len(), 1, "who is gone is not recalled");
     again.run(20, |look| vec![leak(1200 + look)]);
