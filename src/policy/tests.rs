@@ -7,6 +7,7 @@ mod losses;
 mod proof;
 mod requests;
 mod restarts;
+mod several;
 mod simulated;
 mod stuck;
 mod together;

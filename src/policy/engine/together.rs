@@ -38,9 +38,8 @@ impl Together {
             Snapshot { at: snapshot.at, guest, agents: self.of(&snapshot.agents), ..Snapshot::default() };
         self.guard.fill.take(own.at, guest.used());
         self.danger = self.guard.assess(&own);
-        if self.guard.is_over(&guest) {
-            self.guard.acts();
-        }
+        // Whoever was spared is looked at anew when it comes to this again.
+        _ = self.guard.is_over(&guest);
         self.guest = Some(guest);
         Some(own)
     }
