@@ -1,6 +1,6 @@
 # Large swap on a slow disk: long before it is full the guest stands still for it. Who holds the memory is ended by the
 # pressure, and the kernel kills nobody.
-# guest: usual=trixie
+# guest: usual=bookworm
 # timeout: 300
 
 ooms=$(oom_kills)

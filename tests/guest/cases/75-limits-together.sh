@@ -1,5 +1,5 @@
 # Two limited agents that are together too much for all limited ones: whoever grew is ended before the kernel chooses.
-# guest: usual=trixie
+# guest: usual=bookworm
 # timeout: 200
 
 systemctl set-property --runtime agents.slice MemoryMax=900M
