@@ -1,21 +1,24 @@
 //! What makes the loop look before its time: readers who want newer figures, and alarms of the kernel.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
-use tokio::sync::Notify;
 use tracing::Level;
 
 use super::reporter::{Report, Reporter};
 use super::start::Options;
 use crate::linux::alarm::{Alarm, Alarms};
+use crate::linux::bell::Bell;
 
 /// The bell at the loop's door. Whoever rings it, from whatever thread, neither waits nor allocates; however often
 /// it rings until the loop comes, it is one look.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Calls {
-    bell: Notify,
+    bell: Bell,
     asked: AtomicBool,
+    ending: AtomicBool,
     pressure: AtomicU64,
     cgroups: AtomicU64,
 }
@@ -28,6 +31,16 @@ pub(super) struct Rings {
 }
 
 impl Calls {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            bell: Bell::new()?,
+            asked: AtomicBool::default(),
+            ending: AtomicBool::default(),
+            pressure: AtomicU64::default(),
+            cgroups: AtomicU64::default(),
+        })
+    }
+
     /// A look is wanted at once. May be called from any thread.
     pub(super) fn alarm(&self, alarm: Alarm) {
         let count = match alarm {
@@ -35,18 +48,29 @@ impl Calls {
             Alarm::Cgroup => &self.cgroups,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// A look is wanted soon, by a reader.
     pub(super) fn ask(&self) {
         self.asked.store(true, Ordering::Relaxed);
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
-    /// Somebody has called since the last time.
-    pub(super) async fn rung(&self) {
-        self.bell.notified().await;
+    /// The loop is to end.
+    pub(super) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.bell.ring();
+    }
+
+    /// Waits until somebody calls, or until `at`; whether somebody may have called.
+    pub(super) fn wait_until(&self, at: Instant) -> bool {
+        self.bell.wait_until(at)
+    }
+
+    /// Whether the loop is to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 
     /// Whether a reader waits for a look.
@@ -105,25 +129,27 @@ pub(super) fn alarms(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
     #[test]
     fn a_call_from_another_thread_wakes_whoever_waits() {
-        let calls = Arc::new(Calls::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let calls = Arc::new(Calls::new().unwrap());
         let kernel = Arc::clone(&calls);
         let listener = thread::spawn(move || {
             kernel.alarm(Alarm::Cgroup);
             kernel.alarm(Alarm::Pressure);
             kernel.alarm(Alarm::Pressure);
         });
-        runtime.block_on(calls.rung());
+        assert!(calls.wait_until(Instant::now() + Duration::from_mins(1)));
         listener.join().unwrap();
         assert!(calls.is_alarmed() && !calls.is_asked());
         assert_eq!(calls.take_alarms(), Rings { pressure: 2, cgroups: 1 });
         assert!(!calls.is_alarmed() && !calls.take_alarms().any(), "each is answered once");
+        assert!(!calls.is_ending());
+        calls.end();
+        assert!(calls.is_ending() && calls.wait_until(Instant::now() + Duration::from_mins(1)));
     }
 }

@@ -1,8 +1,7 @@
 //! Whether the loop wakes when it should: under pressure it is itself among those that wait for memory.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
 
 use crate::model::status::SupervisorInfo;
 

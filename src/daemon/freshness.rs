@@ -52,7 +52,8 @@ impl Freshness {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
+    use std::thread;
+    use std::time::Instant;
 
     use super::*;
     use crate::model::Snapshot;
@@ -72,7 +73,7 @@ mod tests {
     /// Figures of `age`, and who asks for newer ones of them.
     fn world(age: Duration) -> (watch::Sender<Seen>, Freshness, Arc<Calls>) {
         let then = Instant::now().checked_sub(age).unwrap();
-        let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Calls::default()));
+        let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Calls::new().unwrap()));
         let freshness = Freshness::new(sender.subscribe(), Arc::clone(&calls));
         (sender, freshness, calls)
     }
@@ -90,12 +91,14 @@ mod tests {
     fn old_figures_are_waited_out() {
         block_on(async {
             let (sender, freshness, calls) = world(Duration::from_secs(5));
-            let supervisor = async {
-                calls.rung().await;
+            let supervisor = thread::spawn(move || {
+                calls.wait_until(Instant::now() + Duration::from_mins(1));
                 assert!(calls.take_asked());
                 sender.send_replace(seen(Instant::now()));
-            };
-            tokio::join!(freshness.within(STATUS), supervisor);
+                sender
+            });
+            freshness.within(STATUS).await;
+            supervisor.join().unwrap();
             assert!(freshness.seen.borrow().at.elapsed() < Duration::from_secs(4));
         });
     }

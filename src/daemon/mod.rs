@@ -23,6 +23,7 @@ mod reporter;
 mod requests;
 mod rules;
 mod sampler;
+mod server;
 mod service;
 mod signals;
 mod socket;
@@ -30,7 +31,6 @@ mod start;
 mod state;
 mod supervisor;
 mod terms;
-mod timer;
 mod told;
 
 pub use braking::lift_brakes;

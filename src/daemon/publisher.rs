@@ -1,10 +1,9 @@
 //! What others may know: the newest status for readers, the newest snapshot for explanations, recent actions.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::explain::Seen;
 use super::foresight::Foresight;

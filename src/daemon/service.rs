@@ -2,10 +2,9 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
 use tracing::Level;
 
 use super::explain::{Explainer, Seen};

@@ -2,7 +2,6 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use tracing_subscriber::layer::SubscriberExt;
@@ -11,11 +10,10 @@ use super::error::DaemonError;
 use super::log::Relay;
 use super::reload::Loaded;
 use super::reporter::Reporter;
-use super::signals::Ending;
+use super::server::Server;
 use super::socket::{self, PassedError};
 use super::supervisor::Supervisor;
 use crate::history;
-use crate::ipc;
 use crate::linux::{capability, heap};
 use crate::model::Uid;
 
@@ -56,12 +54,11 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
         }
     })?;
     abort_on_panic();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reporter, told) = Reporter::start()?;
     // Set once, here: a test that runs two supervisors in a process keeps the first.
     let _ =
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Relay(reporter.clone())));
-    let result = runtime.block_on(supervise(options, uid, loaded, passed, &reporter));
+    let result = supervise(options, uid, loaded, passed, &reporter);
     // A journal that is stuck is not waited for.
     if reporter.close() {
         let _ = told.recv_timeout(LAST_REPORT);
@@ -82,35 +79,24 @@ fn abort_on_panic() {
     }));
 }
 
-async fn supervise(
+fn supervise(
     options: &Options,
     uid: Uid,
     loaded: Loaded,
     passed: Result<Option<UnixListener>, PassedError>,
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {
-    let mut ending = Ending::listen()?;
     let mut supervisor = Supervisor::new(options, uid, loaded, reporter.clone())?;
-    let service = Rc::new(supervisor.service(options, uid));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let stopped = async {
-        // Also where the sender is dropped: either way it is over.
-        let _ = stopped.await;
+    let server = Server {
+        service: supervisor.service(options, uid),
+        calls: supervisor.calls(),
+        passed,
+        named: options.socket.clone(),
+        uid,
+        reporter: reporter.clone(),
     };
-    let listening = socket::listen(passed, options.socket.as_deref(), uid, reporter)?;
-    let serve = async {
-        match listening {
-            Some((listener, file)) => {
-                ipc::serve(listener, service, ipc::Limits::default(), stopped).await;
-                drop(file);
-            }
-            None => stopped.await,
-        }
-    };
-    let tick = async {
-        supervisor.until(ending.requested()).await;
-        drop(stop);
-    };
-    tokio::join!(serve, tick);
+    let serving = server.start()?;
+    supervisor.run();
+    serving.stop();
     Ok(())
 }

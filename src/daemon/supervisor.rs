@@ -4,10 +4,9 @@ mod glance;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tracing::Level;
 
 use super::braking::{self, Braking};
@@ -30,7 +29,6 @@ use super::sampler::Sampler;
 use super::service::Service;
 use super::start::Options;
 use super::terms::{Terms, said};
-use super::timer::Timer;
 use crate::limit::Acting;
 use crate::linux::alarm::Alarms;
 use crate::linux::memlock;
@@ -70,7 +68,6 @@ pub(super) struct Supervisor {
     calls: Arc<Calls>,
     /// `None` where its thread could not be started.
     alarms: Option<Alarms>,
-    timer: Timer,
     /// What explanations rest on besides what is seen.
     settings: watch::Sender<Arc<Settings>>,
     /// What there is not, for as long as we run.
@@ -125,7 +122,7 @@ impl Supervisor {
         let snapshot = sampler.sample()?;
         let record = Record::start(options, uid, &reporter);
         let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
-        let calls = Arc::new(Calls::default());
+        let calls = Arc::new(Calls::new()?);
         let (requests, inbox) = requests(Arc::clone(&calls));
         let settings = Settings {
             proc: options.proc.clone(),
@@ -151,7 +148,6 @@ impl Supervisor {
             lacks,
             calls,
             reporter,
-            timer: Timer::new()?,
             settings: watch::Sender::new(Arc::new(settings)),
             inbox,
             requests,
@@ -184,11 +180,15 @@ impl Supervisor {
         }
     }
 
-    /// Supervises until `end` completes.
-    pub(super) async fn until(&mut self, end: impl Future<Output = ()>) {
-        tokio::pin!(end);
+    /// Where it is told of alarms, readers, and that it is to end.
+    pub(super) fn calls(&self) -> Arc<Calls> {
+        Arc::clone(&self.calls)
+    }
+
+    /// Supervises until it is called to end.
+    pub(super) fn run(&mut self) {
         let mut ready = false;
-        loop {
+        while !self.calls.is_ending() {
             let begun = Instant::now();
             let next = self.wake(begun);
             if !ready && !self.failing {
@@ -196,10 +196,7 @@ impl Supervisor {
                 self.notifier.ready();
                 ready = true;
             }
-            tokio::select! {
-                () = self.pause(begun + next) => {}
-                () = &mut end => break,
-            }
+            self.pause(begun + next);
         }
         self.inbox.close();
         if let Some(brakes) = self.executor.brakes() {
@@ -214,8 +211,8 @@ impl Supervisor {
     }
 
     /// Until the next wake is due, or somebody calls.
-    async fn pause(&mut self, planned: Instant) {
-        loop {
+    fn pause(&mut self, planned: Instant) {
+        while !self.calls.is_ending() {
             let due = planned.max(self.rested);
             let called = if self.calls.is_alarmed() {
                 self.rested
@@ -224,10 +221,8 @@ impl Supervisor {
             } else {
                 due
             };
-            tokio::select! {
-                biased;
-                () = self.calls.rung() => {}
-                () = self.timer.until(called.min(due)) => break,
+            if !self.calls.wait_until(called.min(due)) {
+                break;
             }
         }
         deadlines::woke(&mut self.info, planned, Instant::now());

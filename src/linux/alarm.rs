@@ -4,15 +4,15 @@
 mod events;
 mod pressure;
 
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 
+use super::bell::Bell;
 use super::cgroup::Cgroups;
 use events::Events;
 pub(super) use events::{Counts, read as counts};
@@ -45,7 +45,7 @@ pub struct Alarms {
 #[derive(Debug)]
 struct Shared {
     /// Ends the thread's wait.
-    bell: OwnedFd,
+    bell: Bell,
     /// A set of cgroups that the thread has not taken yet. Locked to put it in or out, never longer.
     waiting: Mutex<Option<Vec<PathBuf>>>,
     /// A cgroup of the set has gone: under its path there may be another one.
@@ -69,7 +69,7 @@ impl Alarms {
             Err(error) => (None, Some(error)),
         };
         let shared = Arc::new(Shared {
-            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            bell: Bell::new()?,
             waiting: Mutex::new(None),
             lost: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -97,21 +97,14 @@ impl Alarms {
         asked.clone_from(&paths);
         let before = lock(&self.shared.waiting).replace(paths);
         drop(before);
-        self.shared.ring();
+        self.shared.bell.ring();
     }
 }
 
 impl Drop for Alarms {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Relaxed);
-        self.shared.ring();
-    }
-}
-
-impl Shared {
-    fn ring(&self) {
-        // Fails only when it has been rung 2^64 times and not been heard.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        self.shared.bell.ring();
     }
 }
 
@@ -164,8 +157,7 @@ impl Watch {
         poll(&mut files, None)?;
         let mut ready = files.iter().map(PollFd::revents);
         if ready.next().is_some_and(|bell| !bell.is_empty()) {
-            // Silences it.
-            let _ = rustix::io::read(&self.shared.bell, &mut [0; 8]);
+            self.shared.bell.silence();
         }
         let pressure = self.trigger.as_ref().and_then(|_| ready.next()).unwrap_or(PollFlags::empty());
         Ok(Ready { pressure, cgroups: ready.collect() })

@@ -2,6 +2,7 @@
 //! nothing.
 
 pub mod alarm;
+pub mod bell;
 pub mod brake;
 pub mod broken_pipe;
 pub mod capability;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
-use tokio::time::Instant;
 
 use super::places::Places;
 use super::{Seen, Settings, build, reading};

@@ -14,10 +14,9 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::agents::Rules;
 use crate::config::{Config, EffectiveLines};

@@ -65,7 +65,7 @@ impl World {
         let supervisor = Pid::new(2_000_000_000);
         let settings = Settings { proc, cgroup, config, rules, lines, only: None, supervisor };
         let seen =
-            Seen { at: tokio::time::Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
+            Seen { at: std::time::Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
         let settings = watch::Sender::new(Arc::new(settings)).subscribe();
         Explainer::new(settings, watch::Sender::new(seen).subscribe())
     }

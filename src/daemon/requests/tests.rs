@@ -60,7 +60,7 @@ impl World {
     fn new() -> Self {
         let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
         let act = Act { dry_run: false, grace: std::time::Duration::ZERO, ..Act::default() };
-        let (requests, inbox) = requests(Arc::new(Calls::default()));
+        let (requests, inbox) = requests(Arc::new(Calls::new().unwrap()));
         Self { inbox, requests, engine: Engine::new(lines, act) }
     }
 

@@ -1,9 +1,8 @@
 //! When there is more to do than to read the guest's memory.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
 use tracing::Level;
 
 use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};

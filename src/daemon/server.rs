@@ -1,0 +1,112 @@
+//! The socket's thread, which hears the signals that end us, too. Whoever asks, how much and how often, is nowhere near
+//! the loop: that is a thread of its own, and is woken by nothing else than its clock and its calls.
+
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::calls::Calls;
+use super::error::DaemonError;
+use super::reporter::Reporter;
+use super::service::Service;
+use super::signals::Ending;
+use super::socket::{self, PassedError};
+use crate::ipc;
+use crate::model::Uid;
+
+/// What the thread works with.
+pub(super) struct Server {
+    /// Who answers.
+    pub(super) service: Service,
+    /// Rung when a signal asks us to end.
+    pub(super) calls: Arc<Calls>,
+    /// What the service manager passed.
+    pub(super) passed: Result<Option<UnixListener>, PassedError>,
+    /// Where to listen; `None`: the usual place.
+    pub(super) named: Option<PathBuf>,
+    pub(super) uid: Uid,
+    pub(super) reporter: Reporter,
+}
+
+/// The thread.
+#[derive(Debug)]
+pub(super) struct Serving {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts the thread, and comes back when it listens.
+    ///
+    /// # Errors
+    /// Where it cannot listen, or not be started.
+    pub(super) fn start(self) -> Result<Serving, DaemonError> {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, listens) = sync_channel(1);
+        let stopped = async {
+            // Also where the sender is dropped: either way it is over.
+            let _ = stopped.await;
+        };
+        let thread =
+            thread::Builder::new().name("socket".to_owned()).spawn(move || self.run(&ready, stopped))?;
+        // A thread that panics takes us all along.
+        listens.recv().unwrap_or(Ok(()))?;
+        Ok(Serving { stop, thread })
+    }
+
+    fn run(self, ready: &SyncSender<Result<(), DaemonError>>, stopped: impl Future<Output = ()>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(ready.send(Err(error.into()))),
+        };
+        runtime.block_on(async {
+            if let Err(error) = self.serve(ready, stopped).await {
+                let _ = ready.send(Err(error));
+            }
+        });
+    }
+
+    async fn serve(
+        self,
+        ready: &SyncSender<Result<(), DaemonError>>,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<(), DaemonError> {
+        let mut ending = Ending::listen()?;
+        let listening = socket::listen(self.passed, self.named.as_deref(), self.uid, &self.reporter)?;
+        let _ = ready.send(Ok(()));
+        let hear = async {
+            ending.requested().await;
+            self.calls.end();
+            // Those who are being answered are given time by the other one.
+            std::future::pending::<()>().await;
+        };
+        let answer = async {
+            match listening {
+                Some((listener, file)) => {
+                    ipc::serve(listener, Rc::new(self.service), ipc::Limits::default(), stopped).await;
+                    drop(file);
+                }
+                None => stopped.await,
+            }
+        };
+        tokio::select! {
+            () = hear => {}
+            () = answer => {}
+        }
+        Ok(())
+    }
+}
+
+impl Serving {
+    /// Answers nobody new, gives those who are being answered a moment, and removes the socket where it is ours.
+    pub(super) fn stop(self) {
+        let _ = self.stop.send(());
+        // It has ended, however it did.
+        let _ = self.thread.join();
+    }
+}
