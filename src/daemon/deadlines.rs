@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-
 use crate::model::status::SupervisorInfo;
 
 /// Later than this is a missed deadline. Timers round up to a millisecond, and a busy guest with two processors lets

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-
 use crate::model::Uid;
 
 /// One line a user in this time; the socket takes 64 calls a second from each connection.

@@ -274,9 +274,9 @@ impl Engine {
             None if settling || doubted || !self.requests.is_empty() => QUICKEST,
             // Whether it is thrashing shows in what is looked at only then.
             None if somebody_waits || guest.mem_available < self.guard.least(guest) => {
-                SLOWEST.min(self.pace.look(ways.iter().copied()))
+                SLOWEST.min(Pace::look(ways.iter().copied()))
             }
-            None => self.pace.look(ways.iter().copied()).min(pace::foretold(self.outlook.level)),
+            None => Pace::look(ways.iter().copied()).min(pace::foretold(self.outlook.level)),
         };
         self.last_look = LastLook {
             at: snapshot.at,

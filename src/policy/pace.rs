@@ -8,6 +8,13 @@ use crate::model::{Bytes, BytesPerSecond};
 /// Fill rate to be ready for where nothing else is known. earlyoom saw 6000 MiB/s with `stress -m 4`.
 const WORST_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(6 * 1024);
 
+/// A guest that stands still is glanced at as if nothing could fill it faster than twice what was measured, but never as if
+/// it were slower than this: what a guest is given may change, and the reserve is its last 4 %.
+const SLOWEST_MACHINE: BytesPerSecond = BytesPerSecond::mebi(1024);
+
+/// A guest that fills slower than this stands still: 64 MiB between two glances that are a second apart.
+const MOVING: BytesPerSecond = BytesPerSecond::mebi(64);
+
 /// And on the fastest: two processors with huge pages took 16.3 GiB/s together, where one alone took 14.6.
 const FASTEST_MACHINE: BytesPerSecond = BytesPerSecond::mebi(16 * 1024);
 
@@ -41,40 +48,50 @@ const NOISE: Bytes = Bytes::mib(16);
 /// How fast this guest can fill at the worst.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
+    /// From rest.
     possible: BytesPerSecond,
     seen: BytesPerSecond,
+    /// Between the last two glances.
+    now: BytesPerSecond,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { possible: WORST_FILL_RATE, seen: BytesPerSecond::default() }
+        Self { possible: WORST_FILL_RATE, seen: BytesPerSecond::default(), now: BytesPerSecond::default() }
     }
 }
 
 impl Pace {
     /// All processors together take memory at this rate at the most, as was measured. The clock of a processor may be
-    /// raised, so twice that is taken for possible. A slow machine is watched as closely as any: it may be moved.
+    /// raised, so twice that is taken for possible.
     pub(super) fn measured(&mut self, rate: BytesPerSecond) {
-        self.possible = rate.doubled().clamp(WORST_FILL_RATE, FASTEST_MACHINE);
+        self.possible = rate.doubled().clamp(SLOWEST_MACHINE, FASTEST_MACHINE);
     }
 
     /// The guest was seen to fill at this rate.
     pub(super) fn seen(&mut self, rate: BytesPerSecond) {
         self.seen = self.seen.max(rate.doubled().min(FASTEST_MACHINE));
+        self.now = rate;
     }
 
-    /// How long nothing can go wrong even at the worst rate, with so much `room`.
+    /// How long nothing can go wrong even at the worst rate, with so much `room`. Once something moves nothing rests on a
+    /// measurement: who fills the guest has begun, and a glance too many costs less than one too few.
     pub(super) fn glance(self, room: Bytes) -> Duration {
-        time_to_fill(room, self.possible.max(self.seen)).clamp(QUICKEST_GLANCE, SLOWEST)
+        let moving = if self.now >= MOVING { WORST_FILL_RATE } else { BytesPerSecond::default() };
+        let rate = self.possible.max(self.seen).max(moving);
+        time_to_fill(room, rate).clamp(QUICKEST_GLANCE, SLOWEST)
     }
 
-    /// How long until every agent is to be looked at again, though the guest does not move.
-    pub(super) fn look(self, ways: impl Iterator<Item = Way>) -> Duration {
-        // What is faster shows in a glance before.
-        let rate = WORST_FILL_RATE.min(self.possible.max(self.seen));
+    /// How long until every agent is to be looked at again, though the guest does not move. What is faster shows in a glance
+    /// before.
+    pub(super) fn look(ways: impl Iterator<Item = Way>) -> Duration {
         let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
         let one = |w: Way| {
-            if rests(&w) { AT_REST } else { time_to_fill(w.to_kill, rate).clamp(QUICKEST, SLOWEST) }
+            if rests(&w) {
+                AT_REST
+            } else {
+                time_to_fill(w.to_kill, WORST_FILL_RATE).clamp(QUICKEST, SLOWEST)
+            }
         };
         ways.map(one).min().unwrap_or(NOBODY)
     }
@@ -128,9 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_guest_is_glanced_at_more_often() {
+    fn a_fast_guest_is_glanced_at_more_often_and_a_slow_one_less_while_it_rests() {
         assert_eq!(glance(Pace::default()), 195);
-        assert_eq!((glance(measured(1)), glance(measured(3072))), (195, 195), "and a slow one as any");
+        assert_eq!((glance(measured(3072)), glance(measured(1024))), (195, 585));
+        assert_eq!((glance(measured(512)), glance(measured(1))), (1000, 1000));
+        assert_eq!(measured(1).glance(Bytes::mib(256)).as_millis(), 250);
         assert_eq!(
             (glance(measured(8192)), glance(measured(80_000))),
             (73, 73),
@@ -139,10 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn what_moves_is_glanced_at_as_on_any_machine() {
+        let mut pace = measured(300);
+        pace.seen(BytesPerSecond::mebi(63));
+        assert_eq!(glance(pace), 1000);
+        pace.seen(BytesPerSecond::mebi(64));
+        assert_eq!(glance(pace), 195);
+        pace.seen(BytesPerSecond::default());
+        assert_eq!(glance(pace), 1000, "and rests again");
+    }
+
+    #[test]
     fn what_is_seen_is_possible_from_then_on() {
         let mut pace = measured(300);
         pace.seen(BytesPerSecond::mebi(1024));
         assert_eq!(glance(pace), 195);
+        pace.seen(BytesPerSecond::mebi(10));
+        pace.measured(BytesPerSecond::mebi(300));
+        assert_eq!(glance(pace), 585);
         pace.seen(BytesPerSecond::mebi(50_000));
         pace.measured(BytesPerSecond::mebi(300));
         assert_eq!(glance(pace), 73);
@@ -150,8 +183,7 @@ mod tests {
 
     #[test]
     fn looks_need_not_be_faster_than_glances_make_them() {
-        let way = || Way { to_kill: ROOM, to_next: ROOM, is_small: false, rate: BytesPerSecond::default() };
-        let look = |pace: Pace| pace.look([way()].into_iter()).as_millis();
-        assert_eq!((look(Pace::default()), look(measured(80_000))), (195, 195));
+        let way = Way { to_kill: ROOM, to_next: ROOM, is_small: false, rate: BytesPerSecond::default() };
+        assert_eq!(Pace::look([way].into_iter()).as_millis(), 195);
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-
 use super::places::Places;
 use super::{Seen, Settings, build, reading};
 use crate::agents::Rules;
