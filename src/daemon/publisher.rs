@@ -100,13 +100,19 @@ impl Publisher {
         self.seen.borrow().at.elapsed() >= EVERY
     }
 
-    /// Takes in an event.
+    /// Takes in an event, for the next status.
     pub(super) fn record(&mut self, event: &Event, sampler: &Sampler) {
         let last = self.updates.borrow();
         let root = event.agent.as_ref().map(|agent| agent.root.pid);
         let cwd = || last.agents.iter().find(|a| Some(a.pid) == root).and_then(|a| a.cwd.clone());
         self.ledger.record(event, |key| sampler.command(key).to_owned(), cwd);
-        self.events.send_modify(|log| log.push(told(event)));
+    }
+
+    /// Makes events known, to whoever waits for such. After the status that shows what they did: who hears of one may ask.
+    pub(super) fn announce(&self, events: &[Event]) {
+        if !events.is_empty() {
+            self.events.send_modify(|log| events.iter().for_each(|event| log.push(told(event))));
+        }
     }
 
     /// What was made known last, in one line.

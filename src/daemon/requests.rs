@@ -24,9 +24,12 @@ const QUEUE: usize = 16;
 pub(super) enum Request {
     /// An agent is to end.
     Stop(Stop),
-    /// Another configuration is to count; the answer has what should be known about it.
-    Reload(Box<Loaded>, oneshot::Sender<Vec<String>>),
+    /// Another configuration is to count.
+    Reload(Box<Loaded>, Reloaded),
 }
+
+/// Told when it counts, with what should be known about it.
+pub(super) type Reloaded = oneshot::Sender<Vec<String>>;
 
 /// An agent that is to end. Whether `by` may ask for it was asked before.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use crate::linux::clock;
 use crate::linux::proc::{Proc, ReadError};
 use crate::linux::swap::SwapRoom;
 use crate::linux::vmstat::Vmstat;
+use crate::linux::zoneinfo::Zoneinfo;
 use crate::model::census::{Census, Tree};
 use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use roster::{Roster, Whom};
@@ -31,6 +32,10 @@ const SYS: &str = "/sys";
 /// below the reserve, which is 10 % at the most, and wants to have seen some time before.
 const THRASHING_PERCENT: u64 = 10;
 
+/// With more left than this share what processors keep makes no difference: the reserve is 10 % at the most where the
+/// guest does not fill faster than anybody could look.
+const FEW_PERCENT: u64 = 15;
+
 /// What the kernel ended is looked up so often where nothing seems to be missing.
 const COUNT_KILLS: Duration = Duration::from_secs(10);
 
@@ -40,6 +45,7 @@ pub(super) struct Sampler {
     proc: Proc,
     swap: SwapRoom,
     vmstat: Vmstat,
+    zones: Zoneinfo,
     census: Census,
     /// What the census said last; it is asked again when something has changed.
     trees: Vec<Tree>,
@@ -62,6 +68,7 @@ impl Sampler {
             proc: Proc::open(proc)?,
             swap: SwapRoom::of(proc, Path::new(SYS)),
             vmstat: Vmstat::of(proc),
+            zones: Zoneinfo::of(proc),
             census: Census::default(),
             trees: Vec::new(),
             changed: false,
@@ -75,6 +82,9 @@ impl Sampler {
     pub(super) fn guest(&mut self, at: Boottime) -> Result<Guest, ReadError> {
         let mut guest = self.proc.guest()?;
         self.swap.weigh(at, &mut guest);
+        if guest.left() < guest.mem_total.share(FEW_PERCENT, 100) {
+            guest.per_cpu = self.zones.per_cpu();
+        }
         Ok(guest)
     }
 

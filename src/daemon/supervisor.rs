@@ -24,7 +24,7 @@ use super::record::{self, Record};
 use super::refusals::{Asks, Refusals};
 use super::reload::{Loaded, Reloader};
 use super::reporter::{Report, Reporter};
-use super::requests::{Inbox, Request, Requests, requests};
+use super::requests::{Inbox, Reloaded, Request, Requests, requests};
 use super::sampler::Sampler;
 use super::service::Service;
 use super::start::Options;
@@ -250,15 +250,14 @@ impl Supervisor {
         }
     }
 
-    /// Does what was asked for over the socket.
-    fn take_up(&mut self, request: Request, total: Bytes) {
+    /// Does what was asked for over the socket; what is to be answered when the look that follows is known.
+    fn take_up(&mut self, request: Request, total: Bytes) -> Option<(Reloaded, Vec<String>)> {
         match request {
-            Request::Stop(stop) => self.inbox.stop(stop, &mut self.engine),
-            Request::Reload(loaded, answer) => {
-                let notes = self.reconfigure(*loaded, total);
-                // Whoever asked may have left.
-                let _ = answer.send(notes);
+            Request::Stop(stop) => {
+                self.inbox.stop(stop, &mut self.engine);
+                None
             }
+            Request::Reload(loaded, answer) => Some((answer, self.reconfigure(*loaded, total))),
         }
     }
 
@@ -339,8 +338,6 @@ impl Supervisor {
         for news in self.sampler.news().into_iter().chain(held) {
             self.reporter.tell(Report::Log(Level::WARN, news));
         }
-        let (publisher, engine) = (&self.publisher, &self.engine);
-        self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));
         if let Some(alarms) = &self.alarms {
             let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
             alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
@@ -358,6 +355,10 @@ impl Supervisor {
             self.notifier.status(&line, !events.is_empty());
             self.reporter.show(line);
         }
+        // Whoever is answered or told may ask for the status at once.
+        let (publisher, engine) = (&self.publisher, &self.engine);
+        publisher.announce(&events);
+        self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));
         for event in events {
             self.reporter.tell(Report::Event(Box::new(event)));
         }

@@ -79,6 +79,7 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
         swap_free,
         swap_room: swap_free,
         zram: Bytes::ZERO,
+        per_cpu: Bytes::ZERO,
         held: Charge {
             anon: known(anon) + huge,
             // A file in a tmpfs is shmem that nobody needs to map.

@@ -35,3 +35,4 @@ pub mod surroundings;
 pub mod swap;
 pub mod toll;
 pub mod vmstat;
+pub mod zoneinfo;

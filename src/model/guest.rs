@@ -19,6 +19,9 @@ pub struct Guest {
     pub swap_room: Bytes,
     /// What zram takes of memory for what was swapped out.
     pub zram: Bytes,
+    /// Free pages that processors keep for themselves: for `meminfo` neither free nor available, and handed out before the
+    /// OOM killer comes. Asked for only where little is left.
+    pub per_cpu: Bytes,
     /// Bounds of what any set of its processes can hold.
     pub held: Charge,
 }
@@ -31,14 +34,16 @@ impl Guest {
     /// Below this share everything stalls: it is nobody's to fill.
     const FLOOR_PERCENT: u64 = 2;
 
-    /// What can still be filled before the kernel's OOM killer comes: available memory and what swap can take.
+    /// What can still be filled before the kernel's OOM killer comes: available memory, what processors keep of it, and what
+    /// swap can take.
     #[must_use]
     pub fn left(&self) -> Bytes {
-        self.mem_available + self.swap_room
+        (self.mem_available + self.per_cpu).min(self.mem_total) + self.swap_room
     }
 
     /// What is held, in memory and in swap. Unlike what is left it rests on no guess of how what comes will compress,
-    /// and stays what it is when swap comes or goes.
+    /// and stays what it is when swap comes or goes. What processors keep counts as used: where it is not asked for nobody
+    /// knows it.
     #[must_use]
     pub fn used(&self) -> Bytes {
         let memory = self.mem_total.saturating_sub(self.mem_available);

@@ -12,11 +12,12 @@ pub(in crate::daemon) enum Care {
 }
 
 impl Care {
-    /// How old the last sweep of all processes may be. It finds what no pid tells, an exec in place of an old process.
+    /// How old the last sweep of all processes may be. It finds what no pid tells, an exec in place of an old process. One of
+    /// 300 takes some 50 ms in an emulated guest, which is all else of two minutes there.
     pub(super) fn sweep(self) -> Duration {
         match self {
             Self::Close => Duration::from_secs(1),
-            Self::Calm => Duration::from_mins(1),
+            Self::Calm => Duration::from_mins(2),
         }
     }
 
@@ -25,7 +26,7 @@ impl Care {
     pub(super) fn comb(self) -> Duration {
         match self {
             Self::Close => Duration::from_secs(1),
-            Self::Calm => Duration::from_mins(5),
+            Self::Calm => Duration::from_mins(10),
         }
     }
 

@@ -41,12 +41,17 @@ impl Supervisor {
         }
         let told = self.calls.take_asked() || self.publisher.is_followed();
         self.looked = begun;
+        let mut reloaded = Vec::new();
         while let Some(request) = self.inbox.next() {
-            self.take_up(request, guest.mem_total);
+            reloaded.extend(self.take_up(request, guest.mem_total));
         }
         let seen = self.sampler.look(at, guest, occasion.care(self.engine.acting_on().is_some()));
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
+        for (asked, notes) in reloaded {
+            // Whoever asked may have left.
+            let _ = asked.send(notes);
+        }
         let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
         if occasion == Occasion::Round && !hurry {
             self.try_fill_rate(begun);

@@ -117,6 +117,7 @@ impl Leak {
             swap_free: free,
             swap_room: free.share(if is_known { saves } else { 50 }, 100),
             zram: swapped.saturating_sub(swapped.share(saves, 100)),
+            per_cpu: Bytes::ZERO,
             held: Charge { anon: total, shmem: total, swap: swapped },
         }
     }
