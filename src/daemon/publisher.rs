@@ -135,9 +135,10 @@ impl Publisher {
         foresight.tell(&mut status);
         let line = publish::line(&status);
         let status = Arc::new(status);
+        // Who waits for a look then reads the status.
+        self.updates.send_replace(Arc::clone(&status));
         // Handed on, not copied.
-        self.seen.send_replace(Seen { at, snapshot: Arc::new(snapshot), status: Arc::clone(&status) });
-        self.updates.send_replace(status);
+        self.seen.send_replace(Seen { at, snapshot: Arc::new(snapshot), status });
         line
     }
 }

@@ -1,4 +1,5 @@
-# A target that is stopped and one that is frozen are ended all the same, by SIGKILL after their grace.
+# A target that is stopped and one that is frozen are ended all the same: by SIGTERM, which ends them though they do not run, or
+# where they ignore that, by SIGKILL after their grace.
 # guest: usual=trixie
 # timeout: 200
 
@@ -9,29 +10,36 @@ stand_in alpha
 wait_for 30 "knows $(id_of alpha)"
 cgroup case-frozen
 
-for kind in stopped frozen; do
-  type_in alpha 'tool hog --until 250M; sleep 1000'
+for kind in stopped frozen 'stopped and deaf' 'frozen and deaf'; do
+  ignore=
+  if [[ $kind == *deaf ]]; then ignore=--ignore-term; fi
+  type_in alpha "tool hog $ignore --until 250M; sleep 1000"
   wait_for 30 leaks
   deaf=$(leaks)
   wait_for 60 "(( \$(anonymous $deaf) >= 250 << 20 ))"
   case $kind in
-    stopped) kill -STOP "$deaf" ;;
-    frozen)
+    stopped*) kill -STOP "$deaf" ;;
+    frozen*)
       echo "$deaf" >/sys/fs/cgroup/case-frozen/cgroup.procs
       echo 1 >/sys/fs/cgroup/case-frozen/cgroup.freeze
       wait_for 10 'grep -q "^frozen 1" /sys/fs/cgroup/case-frozen/cgroup.events'
       ;;
   esac
-  before=$(count acted)
+  before=$(count acted) killed=$(count signal SIGNAL=KILL)
   # The rest of what is over the line is the agent's own, and too small to be guilty.
   type_in alpha 'grow 70M'
   wait_for 60 "gone $deaf"
   wait_for 60 "(( \$(count acted) > $before ))"
   expect_is "$kind: it was the culprit" "$(last_field act CULPRIT_PID)" "$deaf"
-  figure $kind "$((($(last_field acted __MONOTONIC_TIMESTAMP) - $(last_field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"
+  case $kind in
+    *deaf) expect_is "$kind: asked, then killed" "$(count signal SIGNAL=KILL)" $((killed + 1)) ;;
+    *) expect_is "$kind: asked only" "$(count signal SIGNAL=KILL)" "$killed" ;;
+  esac
+  figure "$kind" "$((($(last_field acted __MONOTONIC_TIMESTAMP) - $(last_field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"
   type_in alpha 'grow 0M'
   updates 2
+  echo 0 >/sys/fs/cgroup/case-frozen/cgroup.freeze
 done
 expect 'agent and shell live' alive "$(pid_of alpha)" "$(shell_of alpha)"
-expect_is 'both in one round' "$(count act)" 2
+expect_is 'each in one round' "$(count act)" 4
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"

@@ -13,7 +13,7 @@ processor_of() {
 rest() {
   local pause
   mkfifo "$CASE/pause" && exec {pause}<>"$CASE/pause"
-  read -r -t "$1" -u "$pause"
+  read -r -t "$1" -u "$pause" || true
   exec {pause}>&-
   rm "$CASE/pause"
 }

@@ -1,5 +1,0 @@
-# What it costs to watch a quiet guest of 300 processes, beside earlyoom and systemd-oomd in the same minute.
-# guest: memory=2G releases=trixie
-# timeout: 300
-
-idle_guest "${CASE_SECONDS:-30}"
