@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::sync::oneshot;
 
 use super::calls::Calls;
@@ -60,6 +61,7 @@ impl Server {
     }
 
     fn run(self, ready: &SyncSender<Result<(), DaemonError>>, stopped: impl Future<Output = ()>) {
+        step_back();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return drop(ready.send(Err(error.into()))),
@@ -99,6 +101,14 @@ impl Server {
             () = answer => {}
         }
         Ok(())
+    }
+}
+
+/// Where both want the processor the loop goes first, whatever the unit gave us. Threads that this one starts do so, too.
+fn step_back() {
+    if getpriority_process(None).is_ok_and(|nice| nice < 0) {
+        // Refused, both are equals as before.
+        let _ = setpriority_process(None, 0);
     }
 }
 

@@ -33,6 +33,8 @@ wait_for 90 "gone $leak"
 wait_for 30 '[[ $(count acted) == 1 ]]'
 expect 'the agent lives' alive "$(pid_of alpha)"
 expect 'others are served' vm-health-check
+nice_of() { ps -L -o comm=,ni= -p "$before" | awk -v name="$1" '$1 == name { print $2 }'; }
+expect_is 'the loop goes before them' "$(nice_of claude-watchdog) $(nice_of socket)" '-10 0'
 expect_is 'it never had to start anew' "$(daemon_pid)" "$before"
 expect 'its memory is bounded' test "$(anonymous "$before")" -lt $((32 << 20))
 # The processors are shared with whatever else runs on the machine, so a few may be late all the same.

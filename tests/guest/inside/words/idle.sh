@@ -43,6 +43,10 @@ idle_guest() {
   for ((number = 0; number < 300; number++)); do setpriv --reuid nobody --clear-groups sleep 1000 & done
   pids=("$(daemon_pid)" "$(pidof earlyoom)" "$(pidof systemd-oomd)")
 
+  # A minute that is to stand for others has nothing in it that comes each ten minutes: how fast memory can be taken.
+  if ((seconds >= 60)); then
+    wait_for 120 'journalctl --quiet --boot --unit=claude-watchdog.service | grep -q "memory is taken at"'
+  fi
   # Processes that have only just started are looked at more closely, by ours for ten seconds.
   rest 15
   idle 'no agent' "$seconds" "${pids[@]}"
