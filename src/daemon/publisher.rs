@@ -95,9 +95,14 @@ impl Publisher {
         self.updates.receiver_count() > self.idle
     }
 
+    /// When the look began that was made known last.
+    pub(super) fn shown(&self) -> Instant {
+        self.seen.borrow().at
+    }
+
     /// Whether what was made known last is old.
     pub(super) fn is_due(&self) -> bool {
-        self.seen.borrow().at.elapsed() >= EVERY
+        self.shown().elapsed() >= EVERY
     }
 
     /// Takes in an event, for the next status.

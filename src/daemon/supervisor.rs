@@ -217,7 +217,7 @@ impl Supervisor {
             let called = if self.calls.is_alarmed() {
                 self.rested
             } else if self.calls.is_asked() {
-                self.rested.max(self.looked + freshness::SPACING)
+                self.rested.max(self.spaced())
             } else {
                 due
             };
@@ -226,6 +226,13 @@ impl Supervisor {
             }
         }
         deadlines::woke(&mut self.info, planned, Instant::now());
+    }
+
+    /// When the next look may begin that a reader causes. One that was not made known was no reader's; one that failed may
+    /// have been.
+    fn spaced(&self) -> Instant {
+        let last = if self.failing { self.looked } else { self.publisher.shown() };
+        last + freshness::SPACING
     }
 
     /// One wake; how long after its beginning the next one is due.
@@ -342,6 +349,8 @@ impl Supervisor {
             let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
             alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
         }
+        // Who has asked meanwhile need not wait for the next look.
+        let told = told || self.calls.is_asked();
         if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
             self.info.memory_taken_back = self.executor.released().processes;
             let line = self.publisher.publish(

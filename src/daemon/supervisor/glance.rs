@@ -7,7 +7,6 @@ use tracing::Level;
 
 use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};
 use crate::daemon::calls::Rings;
-use crate::daemon::freshness;
 use crate::daemon::occasion::{Occasion, SOON};
 use crate::daemon::reporter::Report;
 use crate::linux::proc::ReadError;
@@ -33,18 +32,19 @@ impl Supervisor {
         self.info.woken_by_pressure += rings.pressure;
         self.info.woken_by_cgroups += rings.cgroups;
         let since = begun - self.looked;
-        let Some(occasion) = self.occasion(at, since, glance, rings) else {
+        let Some(occasion) = self.occasion(at, begun, glance, rings) else {
             return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
         };
         if occasion == Occasion::Newcomers && !self.sampler.meet_newcomers(at)? {
             return Ok(self.sooner(Duration::ZERO, glance.next));
         }
-        let told = self.calls.take_asked() || self.publisher.is_followed();
+        let asked = self.calls.take_asked();
         self.looked = begun;
         let mut reloaded = Vec::new();
         while let Some(request) = self.inbox.next() {
             reloaded.extend(self.take_up(request, guest.mem_total));
         }
+        let told = asked || !reloaded.is_empty() || self.publisher.is_followed();
         let seen = self.sampler.look(at, guest, occasion.care(self.engine.acting_on().is_some()));
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
@@ -81,8 +81,9 @@ impl Supervisor {
         }
     }
 
-    fn occasion(&mut self, at: Boottime, since: Duration, glance: Glance, rings: Rings) -> Option<Occasion> {
-        let asked = self.calls.is_asked() && since >= freshness::SPACING;
+    fn occasion(&mut self, at: Boottime, begun: Instant, glance: Glance, rings: Rings) -> Option<Occasion> {
+        let since = begun - self.looked;
+        let asked = self.calls.is_asked() && begun >= self.spaced();
         let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
         if rings.any() || self.failing {
             Some(Occasion::Alarm)
