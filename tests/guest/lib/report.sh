@@ -63,7 +63,7 @@ report_unfinished() {
     grep -q " $name\$" "$dir/results" && continue
     echo "FAIL $name" >>"$dir/results"
     if [[ -z $running || $name == "$running" ]]; then
-      report_case FAIL "$release" "$name" 0 "the guest ended or hung here (more than $timeout s)" "${why[@]}"
+      report_case FAIL "$release" "$name" 0 "the guest ended here, or hung for more than $timeout s" "${why[@]}"
       running=-
     else
       report_case FAIL "$release" "$name" 0 'the guest was gone before'
