@@ -1,5 +1,4 @@
 # Of two agents that together want more than there is one is acted upon, once, and the other one gets what it wanted.
-# guest: usual=bookworm
 # timeout: 150
 
 ooms=$(oom_kills)
