@@ -28,7 +28,7 @@ pub(super) struct Publisher {
     /// Receivers of `updates` that wait in the service for somebody to listen.
     idle: usize,
     ledger: Ledger,
-    events: watch::Sender<EventLog>,
+    events: watch::Sender<Arc<EventLog>>,
     lines: Lines,
     notes: Vec<String>,
 }
@@ -52,7 +52,7 @@ impl Publisher {
             seen: watch::Sender::new(seen),
             idle: 0,
             ledger,
-            events: watch::Sender::new(EventLog::default()),
+            events: watch::Sender::default(),
             lines,
             notes,
         }
@@ -70,7 +70,7 @@ impl Publisher {
     }
 
     /// For those who want to know what happened.
-    pub(super) fn events(&self) -> watch::Receiver<EventLog> {
+    pub(super) fn events(&self) -> watch::Receiver<Arc<EventLog>> {
         self.events.subscribe()
     }
 
@@ -116,7 +116,9 @@ impl Publisher {
     /// Makes events known, to whoever waits for such. After the status that shows what they did: who hears of one may ask.
     pub(super) fn announce(&self, events: &[Event]) {
         if !events.is_empty() {
-            self.events.send_modify(|log| events.iter().for_each(|event| log.push(told(event))));
+            let events = events.iter().map(told);
+            // Whoever reads an older one keeps that: no reader is waited for.
+            self.events.send_modify(|log| events.for_each(|event| Arc::make_mut(log).push(event)));
         }
     }
 

@@ -28,7 +28,7 @@ const UNTIL_IT_RUNS: Duration = Duration::from_millis(200);
 /// What the server asks, joined from those who know.
 pub(super) struct Service {
     pub(super) updates: watch::Receiver<Arc<StatusInfo>>,
-    pub(super) events: watch::Receiver<EventLog>,
+    pub(super) events: watch::Receiver<Arc<EventLog>>,
     pub(super) seen: watch::Receiver<Seen>,
     pub(super) explainer: Explainer,
     pub(super) freshness: Freshness,
@@ -54,7 +54,7 @@ impl ipc::Service for Service {
         self.explainer.explain(pid, reader).await
     }
 
-    fn events(&self) -> watch::Receiver<EventLog> {
+    fn events(&self) -> watch::Receiver<Arc<EventLog>> {
         self.events.clone()
     }
 
@@ -143,8 +143,9 @@ impl ipc::Service for Service {
 impl Service {
     /// The agent of that name, or whose root has that pid.
     fn agent(&self, name: &str) -> Option<AgentRef> {
-        let seen = self.seen.borrow();
-        let mut agents = seen.snapshot.agents.iter().map(|sample| &sample.agent);
+        // Not the loan: the loop waits until that is given back.
+        let snapshot = Arc::clone(&self.seen.borrow().snapshot);
+        let mut agents = snapshot.agents.iter().map(|sample| &sample.agent);
         agents.find(|agent| agent.is_called(name)).cloned()
     }
 

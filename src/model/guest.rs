@@ -97,6 +97,19 @@ pub struct Stall {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_processors_keep_is_left_and_is_no_more_than_there_is() {
+        let guest = |available: u64, per_cpu: u64| Guest {
+            mem_total: Bytes::mib(1000),
+            mem_available: Bytes::mib(available),
+            swap_room: Bytes::mib(7),
+            per_cpu: Bytes::mib(per_cpu),
+            ..Guest::default()
+        };
+        assert_eq!(guest(100, 90).left(), Bytes::mib(197));
+        assert_eq!(guest(950, 90).left(), Bytes::mib(1007));
+    }
+
     /// 3 GiB of 8 in memory; then a gigabyte of that in swap of 2 GiB.
     #[test]
     fn what_is_used_does_not_change_by_where_it_is() {

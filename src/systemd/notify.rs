@@ -56,7 +56,8 @@ impl Notifier {
     /// # Errors
     /// Where no socket can be opened, or what the environment names is none.
     pub fn start() -> io::Result<Self> {
-        let line = std::env::var_os(SOCKET).map(|name| Line::to(&name)).transpose()?;
+        let named = std::env::var_os(SOCKET).filter(|name| !name.is_empty());
+        let line = named.map(|name| Line::to(&name)).transpose()?;
         let every = sd_notify::watchdog_enabled().map(|d| d / 4);
         Ok(Self { line, status: String::new(), told: None, every, fed: None, owes_ready: false })
     }
@@ -171,6 +172,8 @@ mod tests {
     #[test]
     fn a_frozen_manager_is_not_waited_for_and_hears_later_that_all_began() {
         let (manager, mut notifier, _place) = world();
+        let flags = rustix::fs::fcntl_getfl(&notifier.line.as_ref().unwrap().socket).unwrap();
+        assert!(flags.contains(rustix::fs::OFlags::NONBLOCK), "or all that follows takes for ever");
         let mut said = 0;
         while notifier.say(&NotifyState::Watchdog) {
             said += 1;

@@ -8,7 +8,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use claude_watchdog::ipc::{Client, ClientError, Fault, Limits, bind};
-use claude_watchdog::model::EventLog;
 use tokio::sync::watch;
 
 use super::world::{
@@ -193,6 +192,6 @@ fn serve_with_few_fds(path: &Path) {
     setrlimit(Resource::Nofile, limit).unwrap();
     let (_published, receiver) = watch::channel(Arc::new(status(1)));
     let limits = GENEROUS;
-    let (_log, events) = watch::channel(EventLog::default());
+    let (_log, events) = watch::channel(Arc::default());
     run(listener, Published { status: receiver, events }, limits, std::future::pending());
 }

@@ -67,7 +67,7 @@ pub(super) fn large(available: u64) -> StatusInfo {
 
 pub(super) struct Published {
     pub(super) status: watch::Receiver<Arc<StatusInfo>>,
-    pub(super) events: watch::Receiver<EventLog>,
+    pub(super) events: watch::Receiver<Arc<EventLog>>,
 }
 
 impl Service for Published {
@@ -75,7 +75,7 @@ impl Service for Published {
         self.status.clone()
     }
 
-    fn events(&self) -> watch::Receiver<EventLog> {
+    fn events(&self) -> watch::Receiver<Arc<EventLog>> {
         self.events.clone()
     }
 
@@ -164,7 +164,7 @@ pub(super) fn explanation(pid: Pid) -> Explanation {
 pub(super) struct Server {
     pub(super) directory: TempDir,
     pub(super) published: Option<watch::Sender<Arc<StatusInfo>>>,
-    pub(super) events: Option<watch::Sender<EventLog>>,
+    pub(super) events: Option<watch::Sender<Arc<EventLog>>>,
     pub(super) stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -177,7 +177,7 @@ impl Server {
     pub(super) fn with(limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (published, receiver) = watch::channel(Arc::new(status(1)));
-        let (log, events) = watch::channel(EventLog::default());
+        let (log, events) = watch::channel(Arc::default());
         let published_here = Published { status: receiver, events };
         let (stop, stopped) = oneshot::channel::<()>();
         let (listener, file) = bind(&socket_in(&directory)).unwrap();
@@ -206,7 +206,7 @@ impl Server {
             "number": 0, "time": "2026-11-23T14:02:05Z", "kind": "found", "level": "info", "uid": uid, "charge": 3,
             "message": "found it",
         }));
-        self.events.as_ref().unwrap().send_modify(|log| log.push(event.unwrap()));
+        self.events.as_ref().unwrap().send_modify(|log| Arc::make_mut(log).push(event.unwrap()));
     }
 
     pub(super) fn path(&self) -> PathBuf {

@@ -13,7 +13,7 @@ pub(in crate::daemon) enum Care {
 
 impl Care {
     /// How old the last sweep of all processes may be. It finds what no pid tells, an exec in place of an old process. One of
-    /// 300 takes some 50 ms in an emulated guest, which is all else of two minutes there.
+    /// 300 takes some 50 ms in an emulated guest, as much as the glances of two minutes there.
     pub(super) fn sweep(self) -> Duration {
         match self {
             Self::Close => Duration::from_secs(1),

@@ -163,7 +163,11 @@ impl Connection {
     }
 
     /// The newest events, then every one that comes. A reader that lags too much is told how many it missed.
-    async fn follow(&mut self, mut log: watch::Receiver<EventLog>, last: Option<usize>) -> io::Result<()> {
+    async fn follow(
+        &mut self,
+        mut log: watch::Receiver<Arc<EventLog>>,
+        last: Option<usize>,
+    ) -> io::Result<()> {
         log.mark_unchanged();
         let mut unread = self.unread(&log, None, last);
         loop {
@@ -185,8 +189,9 @@ impl Connection {
         }
     }
 
-    fn unread(&self, log: &watch::Receiver<EventLog>, from: Option<u64>, last: Option<usize>) -> Unread {
-        let log = log.borrow();
+    fn unread(&self, log: &watch::Receiver<Arc<EventLog>>, from: Option<u64>, last: Option<usize>) -> Unread {
+        // Not the loan: whoever tells of more waits until that is given back.
+        let log = Arc::clone(&log.borrow());
         log.read(from.unwrap_or_else(|| log.oldest()), last, self.peer)
     }
 

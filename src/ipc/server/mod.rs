@@ -49,7 +49,7 @@ pub trait Service {
     fn status(&self, wait: Option<Duration>) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
 
     /// The newest events, and word of every newer one, unfiltered.
-    fn events(&self) -> watch::Receiver<EventLog>;
+    fn events(&self) -> watch::Receiver<Arc<EventLog>>;
 
     /// Who is at the other end of this socket, of whom its credentials say `caller`.
     fn verify(&self, caller: Caller, _socket: BorrowedFd<'_>) -> Caller {

@@ -13,3 +13,20 @@ fn swap_in_compressed_memory_is_room_by_what_it_saves() {
     let snapshot = world.sampler().sample().unwrap();
     assert_eq!(snapshot.guest.swap_room, Bytes::kib(30), "in a look as well");
 }
+
+/// The list costs more to read than all of `meminfo`.
+#[test]
+fn what_processors_keep_is_asked_for_where_little_is_left() {
+    let world = World::new();
+    let zoneinfo = "Node 0, zone   Normal\n  pagesets\n    cpu: 0\n              count:    25600\n";
+    fs::write(world.dir.path().join("zoneinfo"), zoneinfo).unwrap();
+    let meminfo = fs::read_to_string(world.dir.path().join("meminfo")).unwrap();
+    let mut sampler = world.sampler();
+    let mut kept = |available: u64| {
+        let text = meminfo.replace("MemAvailable: 12000000", &format!("MemAvailable: {available}"));
+        fs::write(world.dir.path().join("meminfo"), text).unwrap();
+        sampler.guest(clock::now()).unwrap().per_cpu
+    };
+    let pages = Bytes::new(25_600 * rustix::param::page_size() as u64);
+    assert_eq!((kept(2_500_000), kept(2_400_000)), (Bytes::ZERO, pages), "15 % of 16384000 kB are 2457600");
+}
