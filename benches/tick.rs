@@ -9,15 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claude_watchdog::agents::{Facts, Rules};
-use claude_watchdog::linux::proc::Proc;
-use claude_watchdog::model::census::{Census, Seen, Tree};
-use claude_watchdog::model::sharing::{Figures, Sharing};
+use claude_watchdog::attribution::membership::{Census, Seen, Tree};
+use claude_watchdog::attribution::shared_memory::{Figures, Sharing};
+use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::model::{
     AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Recognised, Role, Snapshot,
     Uid,
 };
 use claude_watchdog::policy::{Act, Engine};
+use claude_watchdog::rules::{Facts, Rules};
 use divan::Bencher;
 
 fn main() {
@@ -42,7 +42,7 @@ fn processes() -> Vec<Seen> {
 }
 
 fn sample(tree: Tree) -> AgentSample {
-    let member = |m: claude_watchdog::model::census::TreeMember| Member {
+    let member = |m: claude_watchdog::attribution::membership::TreeMember| Member {
         uid: Uid::new(1000),
         key: m.key,
         lineage: m.lineage,

@@ -4,7 +4,8 @@
 //! pure;
 //! `linux`, `systemd`, `ipc` and `config` touch the system; `daemon` and `cli` join them.
 
-pub mod agents;
+pub mod api;
+pub mod attribution;
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -15,4 +16,6 @@ pub mod limit;
 pub mod linux;
 pub mod model;
 pub mod policy;
+pub mod rules;
+pub(crate) mod sampler;
 pub mod systemd;

@@ -7,10 +7,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use claude_watchdog::api::explanation::Explanation;
+use claude_watchdog::api::explanation::Joining;
+use claude_watchdog::api::status::{AgentLevel, StatusInfo, Verdict};
 use claude_watchdog::ipc::{Client, INTERFACE};
-use claude_watchdog::model::Explanation;
-use claude_watchdog::model::explanation::Joining;
-use claude_watchdog::model::status::{AgentLevel, StatusInfo, Verdict};
 use tempfile::TempDir;
 
 /// Runs the binary under the name `name`, as a link would.

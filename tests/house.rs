@@ -42,12 +42,10 @@ fn refuse(room: &str, words: &[&str]) {
 #[test]
 fn rooms_import_the_model_and_not_one_another() {
     const ROOMS: [&str; 11] = [
-        "agents", "policy", "forecast", "history", "limit", "config", "linux", "systemd", "ipc", "daemon",
+        "policy", "forecast", "history", "limit", "config", "linux", "systemd", "ipc", "sampler", "daemon",
         "cli",
     ];
-    for room in
-        ["model", "agents", "policy", "forecast", "history", "limit", "config", "linux", "systemd", "ipc"]
-    {
+    for room in ["model", "policy", "forecast", "history", "limit", "config", "linux", "systemd", "ipc"] {
         for other in ROOMS.iter().filter(|other| **other != room) {
             refuse(room, &[&format!("crate::{other}")]);
         }
@@ -69,7 +67,7 @@ fn the_core_has_no_io_no_clock_and_no_async() {
         "tokio",
         "rustix",
     ];
-    for room in ["model", "agents", "policy", "forecast", "limit"] {
+    for room in ["model", "api", "attribution", "rules", "policy", "forecast", "limit"] {
         refuse(room, &impure);
     }
 }
@@ -80,8 +78,21 @@ const ENDS: [&str; 5] =
 
 #[test]
 fn only_the_executor_signals() {
-    for room in ["model", "agents", "policy", "limit", "config", "systemd", "ipc", "daemon", "cli"] {
-        for path in sources(room).iter().filter(|path| !path.ends_with("daemon/executor.rs")) {
+    for room in [
+        "model",
+        "api",
+        "attribution",
+        "rules",
+        "policy",
+        "limit",
+        "config",
+        "systemd",
+        "ipc",
+        "sampler",
+        "daemon",
+        "cli",
+    ] {
+        for path in sources(room).iter().filter(|path| !path.ends_with("daemon/act/executor.rs")) {
             let code = code(path);
             for word in ["Signaller", "CgroupKiller", "Releaser"].iter().chain(&ENDS) {
                 assert!(!code.contains(word), "{} says `{word}`", path.display());
@@ -93,17 +104,35 @@ fn only_the_executor_signals() {
 /// The waiter of a limited command hands signals on to its own child.
 #[test]
 fn only_the_waiter_has_children() {
-    for room in ["model", "agents", "policy", "limit", "config", "systemd", "ipc", "daemon", "cli"] {
+    for room in [
+        "model",
+        "api",
+        "attribution",
+        "rules",
+        "policy",
+        "limit",
+        "config",
+        "systemd",
+        "ipc",
+        "sampler",
+        "daemon",
+        "cli",
+    ] {
         let waits = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("cli/run/waiter"));
         for path in sources(room).iter().filter(|path| !waits(path)) {
-            assert!(!code(path).contains("linux::child"), "{} forks", path.display());
+            assert!(!code(path).contains("process::fork"), "{} forks", path.display());
         }
     }
 }
 
 #[test]
 fn each_way_to_end_a_process_has_one_file() {
-    let files = ["linux/pidfd.rs", "linux/cgroup_kill.rs", "linux/mrelease.rs", "linux/child.rs"];
+    let files = [
+        "linux/process/pidfd.rs",
+        "linux/cgroup/kill.rs",
+        "linux/process/mrelease.rs",
+        "linux/process/fork.rs",
+    ];
     for path in sources("linux").iter().filter(|path| !files.iter().any(|file| path.ends_with(file))) {
         let code = code(path);
         for word in ENDS {
@@ -111,7 +140,14 @@ fn each_way_to_end_a_process_has_one_file() {
         }
         // Asks who is at the other end of a socket, takes a descriptor that was passed, puts the default back for a signal,
         // takes memory to see how long that takes, tells the allocator what to do, asks before Rust's start; no library does.
-        let other = ["peer.rs", "inherited.rs", "inbox.rs", "fill_rate.rs", "heap.rs", "broken_pipe.rs"];
+        let other = [
+            "process/peer.rs",
+            "process/inherited_fd.rs",
+            "process/signalfd.rs",
+            "alloc_rate.rs",
+            "process/malloc.rs",
+            "process/sigpipe.rs",
+        ];
         let other = other.map(|name| Path::new("linux").join(name));
         if !other.iter().any(|file| path.ends_with(file)) {
             assert!(!code.contains("unsafe"), "{} says `unsafe`", path.display());

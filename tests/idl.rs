@@ -3,20 +3,23 @@
 
 use std::collections::BTreeSet;
 
-use claude_watchdog::ipc::{DESCRIPTION, Fault};
-use claude_watchdog::model::explanation::{
+use claude_watchdog::api::explanation::{
     CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
     ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
 };
-use claude_watchdog::model::forecast::{Ceiling, ForecastLevel};
-use claude_watchdog::model::guest::Stall;
-use claude_watchdog::model::history::{
+use claude_watchdog::api::forecast::{Ceiling, ForecastLevel};
+use claude_watchdog::api::history::{
     BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds,
 };
-use claude_watchdog::model::status::{
+use claude_watchdog::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use claude_watchdog::model::{Bytes, EventInfo, Explanation, Forecast, LimitInfo, Pid, Pressure, Uid};
+use claude_watchdog::ipc::{DESCRIPTION, Fault};
+use claude_watchdog::model::system_memory::Stall;
+use claude_watchdog::{
+    api::{event_log::EventInfo, explanation::Explanation, forecast::Forecast, limited::LimitInfo},
+    model::{Bytes, Pid, Pressure, Uid},
+};
 use serde::Serialize;
 use serde_json::Value;
 use zlink::idl::{CustomType, Interface, Type};

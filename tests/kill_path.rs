@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use claude_watchdog::daemon::Executor;
 use claude_watchdog::linux::brake::Brakes;
-use claude_watchdog::linux::meminfo::Meminfo;
-use claude_watchdog::linux::pidfd::{Sent, Signaller};
-use claude_watchdog::linux::proc::Proc;
-use claude_watchdog::linux::swap::SwapRoom;
-use claude_watchdog::linux::vmstat::Vmstat;
+use claude_watchdog::linux::process::pidfd::{Sent, Signaller};
+use claude_watchdog::linux::procfs::Proc;
+use claude_watchdog::linux::procfs::meminfo::Meminfo;
+use claude_watchdog::linux::procfs::swaps::SwapRoom;
+use claude_watchdog::linux::procfs::vmstat::Vmstat;
 use claude_watchdog::model::event::What;
 use claude_watchdog::model::{
     AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use claude_watchdog::linux::details::Details;
-use claude_watchdog::linux::proc::Proc;
+use claude_watchdog::linux::procfs::Proc;
+use claude_watchdog::linux::procfs::details::Details;
 use claude_watchdog::model::{Bytes, Charge, Pid};
 use procfs::process::{Process, all_processes};
 

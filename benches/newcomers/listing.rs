@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
-use claude_watchdog::linux::newest::Window;
+use claude_watchdog::linux::procfs::last_pid::Window;
 use claude_watchdog::model::Pid;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, seek};
 

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use claude_watchdog::linux::newest::{Newest, Window};
-use claude_watchdog::linux::proc::Proc;
+use claude_watchdog::linux::procfs::Proc;
+use claude_watchdog::linux::procfs::last_pid::{Newest, Window};
 use claude_watchdog::model::Pid;
 
 use crate::connector::Connector;

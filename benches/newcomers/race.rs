@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::linux::newest::{Newest, Window};
+use claude_watchdog::linux::procfs::last_pid::{Newest, Window};
 use claude_watchdog::model::Pid;
 
 use crate::listing::Listing;

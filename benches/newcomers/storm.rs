@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::linux::newest::{Newest, Window};
-use claude_watchdog::linux::proc::Proc;
+use claude_watchdog::linux::procfs::Proc;
+use claude_watchdog::linux::procfs::last_pid::{Newest, Window};
 
 use crate::connector::{Connector, EXEC, FORK};
 use crate::listing::Listing;

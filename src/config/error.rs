@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Origin;
-use crate::model::{Bytes, RuleProblem};
+use crate::{model::Bytes, rules::rule::RuleProblem};
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{Config, Origin, Smallest, key};
-use crate::model::{RulePatch, Size};
+use crate::{model::Size, rules::rule::RulePatch};
 
 /// So many files are named of those that are passed over in one directory.
 const NAMED: usize = 3;

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::{Config, key};
-use crate::model::RulePatch;
+use crate::rules::rule::RulePatch;
 
 /// Stands for any name in the schema: the user gives rules theirs.
 const ANY: &str = "*";

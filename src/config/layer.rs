@@ -11,8 +11,8 @@ use toml::{Spanned, Table, Value};
 use super::error::{ConfigError, Spot, clip};
 use super::keys::Keys;
 use super::{Config, Origin};
-use crate::model::RuleProblem;
-use crate::model::rule::check_name;
+use crate::rules::rule::RuleProblem;
+use crate::rules::rule::check_name;
 
 /// What one file sets.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Inert, Origins, Smallest, grace};
-use crate::model::{Bytes, RuleError, RulePatch, Size, flag};
+use crate::model::{Bytes, Size, flag};
+use crate::rules::rule::{RuleError, RulePatch};
 
 /// The names of the keys, as messages and [`Origins`] have them.
 pub mod key {

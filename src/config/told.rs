@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{Config, ConfigError, EffectiveLines, Origin, Smallest, Spot, key};
+use crate::api::explanation::{LineInfo, LinesInfo};
 use crate::model::Bytes;
-use crate::model::explanation::{LineInfo, LinesInfo};
 
 impl EffectiveLines {
     /// The lines with what was set and where.

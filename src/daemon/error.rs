@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
-use crate::linux::proc::ReadError;
+use crate::linux::procfs::ReadError;
 
 /// Why the supervisor could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]

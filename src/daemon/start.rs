@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::control_loop::Supervisor;
 use super::error::DaemonError;
-use super::log::Relay;
-use super::reload::Loaded;
-use super::reporter::Reporter;
-use super::server::Server;
-use super::socket::{self, PassedError};
-use super::supervisor::Supervisor;
+use super::report::journal::Reporter;
+use super::report::log::Relay;
+use super::serve::listener::{self, PassedError};
+use super::serve::reload::Loaded;
+use super::serve::thread::Server;
 use crate::history;
-use crate::linux::{capability, heap};
+use crate::linux::process::{capability, malloc};
 use crate::model::Uid;
 
 /// How long the last reports may take when we leave.
@@ -44,13 +44,13 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), DaemonError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     capability::obey_file_modes();
-    heap::give_back_large_blocks();
+    malloc::give_back_large_blocks();
     // One huge page is three times all that we hold (668K or 2.6M on kernel 6.1, as luck had it). Without: as before.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    let passed = socket::passed();
+    let passed = listener::passed();
     let loaded = Loaded::first(options, uid).inspect_err(|_| {
         if let Ok(Some(listener)) = &passed {
-            socket::turn_away(listener);
+            listener::turn_away(listener);
         }
     })?;
     abort_on_panic();

@@ -14,7 +14,7 @@ mod scale;
 
 use std::time::Duration;
 
-use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
 use crate::model::{Boottime, Bytes, BytesPerSecond};
 use alarm::Alarm;
 use bins::{Bins, LONGEST_GAP, WIDTH};

@@ -4,8 +4,8 @@ use super::bins::Bins;
 use super::estimate::Silence;
 use super::scale::Scale;
 use super::{Said, bytes};
+use crate::api::forecast::predicted;
 use crate::model::Bytes;
-use crate::model::forecast::predicted;
 use crate::model::time::span;
 
 /// Growth below this share of the limit an hour is none to speak of.

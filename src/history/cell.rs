@@ -1,7 +1,7 @@
 //! A span of a series: the lowest, the mean and the highest of its looks.
 
+use crate::api::history::{PointInfo, UnixSeconds};
 use crate::model::Bytes;
-use crate::model::history::{PointInfo, UnixSeconds};
 
 /// What a span held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

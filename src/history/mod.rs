@@ -22,8 +22,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use std::{io, thread as threads};
 
+use crate::api::history::{Figures, HistoryInfo, UnixSeconds};
 use crate::model::Bytes;
-use crate::model::history::{Figures, HistoryInfo, UnixSeconds};
 pub use notice::Notice;
 use thread::{Ask, Place, State, Worker};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cell::Cell;
 use super::tier::{RECENT, TIERS};
-use crate::model::history::{BreakKind, Figures, Series, Subject};
+use crate::api::history::{BreakKind, Figures, Series, Subject};
 use crate::model::{Boottime, Bytes};
 
 /// More looks of one series are not kept in full: one a second.
@@ -139,8 +139,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::api::history::UnixSeconds;
     use crate::model::Uid;
-    use crate::model::history::UnixSeconds;
 
     const EPOCH: i64 = 1_790_000_000;
 

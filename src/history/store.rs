@@ -14,8 +14,8 @@ use super::cell::{Cell, Row};
 use super::recent::Recent;
 use super::stored::Stored;
 use super::tier::TIERS;
+use crate::api::history::{BreakInfo, BreakKind, Subject, UnixSeconds};
 use crate::model::Bytes;
-use crate::model::history::{BreakInfo, BreakKind, Subject, UnixSeconds};
 
 /// What this version writes. One that is newer is set aside.
 const FORMAT: &str = "1";

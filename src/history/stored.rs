@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::history::{Series, SeriesInfo, SeriesKind, Subject};
+use crate::api::history::{Series, SeriesInfo, SeriesKind, Subject};
 use crate::model::{Pid, ProcessKey, Uid};
 
 /// What a series is of and what it is called. Keys of processes mean something in one boot only.

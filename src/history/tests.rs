@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::history::{BreakKind, PointInfo, Series, SeriesInfo, SeriesKind, Subject};
+use crate::api::history::{BreakKind, PointInfo, Series, SeriesInfo, SeriesKind, Subject};
 use crate::model::{Boottime, Pid, ProcessKey, Uid};
 
 /// A full hour, so that spans begin with it.

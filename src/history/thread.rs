@@ -14,8 +14,8 @@ use super::notice::Notice;
 use super::reading::read;
 use super::recent::{FURTHEST_BACK, Recent};
 use super::store::{Before, Store, StoreError};
+use crate::api::history::{BreakInfo, BreakKind, Figures, HistoryInfo, UnixSeconds};
 use crate::model::Bytes;
-use crate::model::history::{BreakInfo, BreakKind, Figures, HistoryInfo, UnixSeconds};
 
 /// At most one durable commit in so long a time.
 const EVERY: Duration = Duration::from_mins(1);

@@ -12,9 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::Fault;
 use super::INTERFACE;
 use super::codec::Call;
-use crate::model::history::HistoryInfo;
-use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{EventInfo, Explanation, LimitInfo, LimitRequest, Pid};
+use crate::api::history::HistoryInfo;
+use crate::api::status::{ActionInfo, StatusInfo};
+use crate::api::{
+    event_log::EventInfo,
+    explanation::Explanation,
+    limited::{LimitInfo, LimitRequest},
+};
+use crate::model::Pid;
 use connection::{Connection, Patience};
 
 pub use error::ClientError;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::forecast::Foretold;
 use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey, Uid};
+use crate::api::forecast::Foretold;
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::api::forecast::Outlook;
+use crate::api::status::AgentLevel;
 use crate::model::event::Danger;
-use crate::model::forecast::Outlook;
-use crate::model::status::AgentLevel;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
 };

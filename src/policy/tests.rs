@@ -15,8 +15,8 @@ mod together;
 use std::time::Duration;
 
 use super::{Act, Engine, Step, protected};
+use crate::api::status::AgentLevel;
 use crate::model::event::What;
-use crate::model::status::AgentLevel;
 use crate::model::{
     AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Snapshot,
     Uid,

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
+use claude_watchdog::api::status::{AgentInfo, StatusInfo};
 use claude_watchdog::ipc::{Client, ClientError, DESCRIPTION, Fault};
-use claude_watchdog::model::status::{AgentInfo, StatusInfo};
 use claude_watchdog::model::{Bytes, Pid, Uid};
 use serde_json::{Value, json};
 

@@ -4,7 +4,10 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use claude_watchdog::ipc::{Client, ClientError, Fault};
-use claude_watchdog::model::{Bytes, LimitRequest, Pid, Uid};
+use claude_watchdog::{
+    api::limited::LimitRequest,
+    model::{Bytes, Pid, Uid},
+};
 use serde_json::{Value, json};
 
 use super::world::{COUNTED, GUARD, Server};

@@ -11,10 +11,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use claude_watchdog::api::history::HistoryInfo;
+use claude_watchdog::api::status::{ActionInfo, StatusInfo};
 use claude_watchdog::ipc::{Caller, Client, Fault, Limits, Service, bind, serve};
-use claude_watchdog::model::history::HistoryInfo;
-use claude_watchdog::model::status::{ActionInfo, StatusInfo};
-use claude_watchdog::model::{Bytes, EventLog, Explanation, LimitInfo, LimitRequest, Pid, Uid};
+use claude_watchdog::{
+    api::{
+        event_log::EventLog,
+        explanation::Explanation,
+        limited::{LimitInfo, LimitRequest},
+    },
+    model::{Bytes, Pid, Uid},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};

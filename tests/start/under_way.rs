@@ -1,6 +1,6 @@
 //! An action is brought to its end, and told as it was, whatever is asked meanwhile.
 
-use claude_watchdog::model::status::{AgentLevel, StatusInfo};
+use claude_watchdog::api::status::{AgentLevel, StatusInfo};
 
 use super::world::{World, count};
 

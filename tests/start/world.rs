@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use claude_watchdog::api::status::{ActionInfo, StatusInfo};
 use claude_watchdog::ipc::{Client, ClientError, INTERFACE};
-use claude_watchdog::model::status::{ActionInfo, StatusInfo};
 use tempfile::TempDir;
 
 /// The pid of the agent is beyond any kernel's.

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use super::report::RuleOrigin;
 use super::{Report, render_plain};
-use crate::agents::Rules;
 use crate::cli::args::CheckConfig;
 use crate::cli::exit;
 use crate::cli::terminal::{Style, print, shown, to_json};
 use crate::config::{self, Config, Overrides, Place, Sources};
 use crate::daemon::{RunningMatch, rules, running_matches};
-use crate::linux::proc::{Proc, ReadError};
+use crate::linux::procfs::{Proc, ReadError};
 use crate::model::Uid;
+use crate::rules::Rules;
 
 /// How long the running processes are looked at: a command line may be kept from being read without end.
 const PATIENCE: Duration = Duration::from_secs(5);

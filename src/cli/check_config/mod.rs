@@ -7,7 +7,7 @@ mod report;
 mod tests;
 
 use super::terminal::{Page, Paint, Style};
-use crate::model::explanation::LinesInfo;
+use crate::api::explanation::LinesInfo;
 pub(super) use command::run;
 pub use report::{Matched, Mistake, Report, RuleReport, Setting};
 

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::explanation::LinesInfo;
 use crate::config::{Config, ConfigError, EffectiveLines, Inert, Origin, key};
 use crate::daemon::RunningMatch;
-use crate::model::explanation::LinesInfo;
 use crate::model::{Bytes, Pid, Uid};
 
 /// A configuration, right or wrong.

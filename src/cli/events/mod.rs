@@ -3,7 +3,7 @@
 mod command;
 
 use super::terminal::{Paint, Style, shown};
-use crate::model::EventInfo;
+use crate::api::event_log::EventInfo;
 
 pub(super) use command::run;
 

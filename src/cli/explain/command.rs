@@ -9,7 +9,7 @@ use crate::cli::exit;
 use crate::cli::terminal::{Style, print, to_json};
 use crate::daemon::{DaemonError, explain_alone};
 use crate::ipc::{Client, ClientError, Fault, paths};
-use crate::model::{Explanation, Uid};
+use crate::{api::explanation::Explanation, model::Uid};
 
 /// Nobody watches; what is told is told all the same.
 const ALONE: u8 = 3;

@@ -1,9 +1,9 @@
 //! What the process costs, and its cgroup.
 
 use super::{LABEL, section, value};
+use crate::api::explanation::{CgroupInfo, CgroupUse, Look, Membership, ProcessMemory};
 use crate::cli::terminal::Page;
 use crate::model::Bytes;
-use crate::model::explanation::{CgroupInfo, CgroupUse, Look, Membership, ProcessMemory};
 
 /// The kinds that a charge is made of.
 pub(super) fn kinds(anon: Bytes, shmem: Bytes, swap: Bytes) -> String {

@@ -9,9 +9,9 @@ mod tests;
 
 use super::health::foretold::per_hour;
 use super::terminal::{Page, Paint, Style};
-use crate::model::explanation::{LinesInfo, ProcessInfo};
-use crate::model::status::{AgentInfo, AgentLevel};
-use crate::model::{Explanation, Forecast};
+use crate::api::explanation::{LinesInfo, ProcessInfo};
+use crate::api::status::{AgentInfo, AgentLevel};
+use crate::api::{explanation::Explanation, forecast::Forecast};
 
 pub(super) use command::run;
 

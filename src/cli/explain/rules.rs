@@ -1,8 +1,8 @@
 //! Which rules were tried, and what each says.
 
 use super::{LABEL, VALUE, section};
+use crate::api::explanation::{LookedAt, ProcessPart, Recognition};
 use crate::cli::terminal::{Page, Paint};
-use crate::model::explanation::{LookedAt, ProcessPart, Recognition};
 
 /// Every look in a paragraph of its own, then what ended the search.
 pub(super) fn list(page: &mut Page, recognition: &Recognition) {

@@ -3,14 +3,15 @@
 use insta::assert_snapshot;
 
 use super::render_plain;
-use crate::cli::terminal::{Style, WIDTH, shown, width};
-use crate::model::explanation::{
+use crate::api::explanation::Explanation;
+use crate::api::explanation::{
     CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
     ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
 };
-use crate::model::forecast::ForecastLevel;
-use crate::model::status::{AgentInfo, AgentLevel, CulpritInfo};
-use crate::model::{Bytes, Charge, Explanation, Pid, Uid};
+use crate::api::forecast::ForecastLevel;
+use crate::api::status::{AgentInfo, AgentLevel, CulpritInfo};
+use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::model::{Bytes, Charge, Pid, Uid};
 
 fn pid(number: i32) -> Pid {
     Pid::new(number).unwrap()

@@ -1,7 +1,7 @@
 //! What was done of late, why, and how to take up the work again.
 
+use crate::api::status::ActionInfo;
 use crate::cli::terminal::{Page, Paint, WIDTH, shown, wrap_command};
-use crate::model::status::ActionInfo;
 
 /// Actions shown; older ones are in `--json`.
 const SHOWN: usize = 5;

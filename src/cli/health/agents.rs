@@ -1,9 +1,9 @@
 //! The table of agents.
 
 use super::foretold;
+use crate::api::status::{AgentInfo, AgentLevel};
 use crate::cli::terminal::{Clock, Page, Paint, cut_start, shown, width};
 use crate::model::Bytes;
-use crate::model::status::{AgentInfo, AgentLevel};
 
 /// A name wider than this is cut, else nothing would be left for the rest.
 const LONGEST_ID: usize = 24;

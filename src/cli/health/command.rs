@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{exit_code, render_json, render_line, render_plain, trend};
+use crate::api::status::{GuestInfo, StatusInfo, Verdict};
 use crate::cli::args::Health;
 use crate::cli::exit;
 use crate::cli::terminal::{Clock, Style, print};
 use crate::daemon::one_look;
 use crate::ipc::{Client, ClientError, paths};
-use crate::linux::proc::{Proc, ReadError};
+use crate::linux::procfs::{Proc, ReadError};
 use crate::model::Uid;
-use crate::model::status::{GuestInfo, StatusInfo, Verdict};
 
 /// All that `--oneline` waits for an answer.
 const PROMPT: Duration = Duration::from_millis(50);

@@ -12,8 +12,8 @@ pub mod trend;
 pub(super) mod tests;
 
 use super::terminal::{Clock, Page, Paint, Style, to_json};
-use crate::model::guest::Pressure;
-use crate::model::status::{GuestInfo, StatusInfo, SupervisorInfo, Verdict};
+use crate::api::status::{GuestInfo, StatusInfo, SupervisorInfo, Verdict};
+use crate::model::system_memory::Pressure;
 
 pub(super) use command::run;
 pub use oneline::render_line;

@@ -1,8 +1,8 @@
 //! The verdict in one line, for a prompt or the status line of a terminal multiplexer.
 
 use super::{foretold, painted_word, summary};
+use crate::api::status::{StatusInfo, Verdict};
 use crate::cli::terminal::{Clock, Style, WIDTH, cut, shown, width};
-use crate::model::status::{StatusInfo, Verdict};
 
 /// What is foretold leaves room for the rest.
 const LONGEST_FORETOLD: usize = 40;

@@ -1,7 +1,7 @@
 //! The verdict in one sentence.
 
-use crate::model::Forecast;
-use crate::model::status::{AgentInfo, AgentLevel, StatusInfo, Verdict};
+use crate::api::forecast::Forecast;
+use crate::api::status::{AgentInfo, AgentLevel, StatusInfo, Verdict};
 
 /// Why the verdict is what it is.
 pub(super) fn of(status: &StatusInfo) -> String {

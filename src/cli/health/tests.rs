@@ -6,13 +6,13 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::{exit_code, render_json, render_line, render_plain};
-use crate::cli::terminal::{Clock, Style, WIDTH, shown, width};
-use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::model::guest::{Pressure, Stall};
-use crate::model::history::UnixSeconds;
-use crate::model::status::{
+use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::api::history::UnixSeconds;
+use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
+use crate::cli::terminal::{Clock, Style, WIDTH, shown, width};
+use crate::model::system_memory::{Pressure, Stall};
 use crate::model::{Bytes, Pid, Uid};
 
 pub(in crate::cli) fn calm() -> StatusInfo {

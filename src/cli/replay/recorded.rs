@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Sample, Terms};
+use crate::api::forecast::Ceiling;
+use crate::api::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
+use crate::api::status::StatusInfo;
 use crate::config::{Config, EffectiveLines};
-use crate::model::forecast::Ceiling;
-use crate::model::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
-use crate::model::status::StatusInfo;
 use crate::model::{Boottime, Bytes, Lines};
 
 /// Lines and limit that were said; the rest is as it is in the guest.

@@ -1,8 +1,8 @@
 //! A trace through policy and forecaster, by its own clock.
 
+use crate::api::forecast::{Ceiling, Forecast};
 use crate::forecast::{Forecaster, Progress};
 use crate::model::event::What;
-use crate::model::forecast::{Ceiling, Forecast};
 use crate::model::{
     AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,
     Snapshot, Uid,

@@ -5,11 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::comeback::Comeback;
+use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::daemon::limit_alone;
 use crate::ipc::{Client, ClientError, Fault, paths};
 use crate::limit;
-use crate::linux::details::Details;
-use crate::model::{LimitInfo, LimitRequest};
+use crate::linux::procfs::details::Details;
 use crate::systemd;
 
 /// So long it is tried again while the supervisor is busy: it takes 16 connections of one user at a time.

@@ -9,13 +9,14 @@ use std::process::{self, ExitCode};
 use super::ask::ask;
 use super::waiter;
 use super::words::Words;
+use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::cli::args::{Restart, Run};
 use crate::cli::exit;
 use crate::cli::terminal::shown;
 use crate::limit::Name;
-use crate::linux::broken_pipe;
-use crate::linux::proc::{Proc, ReadError};
-use crate::model::{Bytes, LimitInfo, LimitRequest, Size, SizeError};
+use crate::linux::process::sigpipe;
+use crate::linux::procfs::{Proc, ReadError};
+use crate::model::{Bytes, Size, SizeError};
 
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +91,7 @@ impl Program {
         let mut command = process::Command::new(&self.name);
         command.args(&self.arguments);
         self.directory.iter().for_each(|directory| _ = command.current_dir(directory));
-        broken_pipe::hand_on(&mut command);
+        sigpipe::hand_on(&mut command);
         let error = command.exec();
         let code = match error.kind() {
             ErrorKind::NotFound => exit::NOT_FOUND,

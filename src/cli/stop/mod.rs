@@ -3,7 +3,7 @@
 mod command;
 
 use super::terminal::shown;
-use crate::model::status::ActionInfo;
+use crate::api::status::ActionInfo;
 
 pub(super) use command::run;
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::history::UnixSeconds;
+use crate::api::history::UnixSeconds;
 
 const DAY: i64 = 24 * 3600;
 

@@ -1,7 +1,10 @@
 //! Rules in files: how they add up, and what is said of those that are wrong, word for word.
 
 use super::world::World;
-use crate::model::{Name, Pattern, RulePatch};
+use crate::rules::{
+    pattern::{Name, Pattern},
+    rule::RulePatch,
+};
 
 #[test]
 fn layers_replace_single_keys_of_a_rule() {

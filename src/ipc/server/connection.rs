@@ -18,11 +18,12 @@ use super::dispatch::{
 };
 use super::limits::Slots;
 use super::{Caller, Closing, Limits, Service};
+use crate::api::event_log::EventLog;
+use crate::api::event_log::Unread;
+use crate::api::status::StatusInfo;
 use crate::ipc::Fault;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
-use crate::model::event_log::Unread;
-use crate::model::status::StatusInfo;
-use crate::model::{EventLog, Pid, Uid};
+use crate::model::{Pid, Uid};
 
 /// The longest call taken.
 const CALL_CAP: usize = 64 << 10;

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::api::event_log::Unread;
+use crate::api::history::HistoryInfo;
+use crate::api::status::{ActionInfo, StatusInfo};
+use crate::api::{
+    event_log::EventInfo,
+    explanation::Explanation,
+    limited::{LimitInfo, LimitRequest},
+};
 use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
-use crate::model::event_log::Unread;
-use crate::model::history::HistoryInfo;
-use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{EventInfo, Explanation, LimitInfo, LimitRequest, Pid};
+use crate::model::Pid;
 
 /// What is told of the past where nobody says how much.
 const HISTORY: Duration = Duration::from_hours(3);

@@ -16,9 +16,14 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::Fault;
 use super::codec::encode;
-use crate::model::history::HistoryInfo;
-use crate::model::status::{ActionInfo, StatusInfo};
-use crate::model::{EventLog, Explanation, LimitInfo, LimitRequest, Pid, Uid};
+use crate::api::history::HistoryInfo;
+use crate::api::status::{ActionInfo, StatusInfo};
+use crate::api::{
+    event_log::EventLog,
+    explanation::Explanation,
+    limited::{LimitInfo, LimitRequest},
+};
+use crate::model::{Pid, Uid};
 use connection::Connection;
 use limits::{Slot, Slots};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::event::{Cause, Spared};
-use crate::model::guest::Stall;
+use crate::model::system_memory::Stall;
 use crate::model::{Pressure, Signal};
 
 /// A guest of 16 GiB with 4 GiB of others'.

@@ -4,11 +4,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::model::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::model::guest::{Pressure, Stall};
-use crate::model::status::{
+use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
+use crate::model::system_memory::{Pressure, Stall};
 use crate::model::{Bytes, Pid, Uid};
 
 pub(in crate::cli::health) fn status() -> impl Strategy<Value = StatusInfo> {

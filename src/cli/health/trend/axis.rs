@@ -1,8 +1,8 @@
 //! The time axis of a chart: round times of the clock on the wall.
 
 use super::window::Window;
+use crate::api::history::UnixSeconds;
 use crate::cli::terminal::{Clock, day, hour};
-use crate::model::history::UnixSeconds;
 
 /// Columns from one time to the next, at least: `26 Nov` and air.
 const APART: i64 = 12;
@@ -54,7 +54,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::model::history::HistoryInfo;
+    use crate::api::history::HistoryInfo;
 
     /// The times of so many hours until then, in Berlin, with their columns.
     fn times(now: i64, hours: i64, columns: usize) -> String {

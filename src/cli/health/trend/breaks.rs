@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::window::Window;
+use crate::api::history::{BreakInfo, BreakKind, HistoryInfo};
 use crate::cli::terminal::{Clock, Page, Paint};
-use crate::model::history::{BreakInfo, BreakKind, HistoryInfo};
 
 /// Breaks shown; older ones are in `--json`.
 const SHOWN: usize = 5;

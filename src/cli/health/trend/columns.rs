@@ -1,8 +1,8 @@
 //! Points gathered into the columns of a chart.
 
 use super::window::{Window, end_of};
+use crate::api::history::{BreakInfo, PointInfo, UnixSeconds};
 use crate::model::Bytes;
-use crate::model::history::{BreakInfo, PointInfo, UnixSeconds};
 
 /// Between two looks that are closer than this nothing is missing; a longer silence is a break of the record.
 const LONGEST_SILENCE: i64 = 600;
@@ -111,7 +111,7 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::history::{BreakKind, HistoryInfo};
+    use crate::api::history::{BreakKind, HistoryInfo};
 
     /// Twenty columns of a minute each, from 0 s.
     fn window() -> Window {

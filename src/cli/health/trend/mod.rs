@@ -16,10 +16,10 @@ mod tests;
 
 use super::painted_word;
 use super::summary;
+use crate::api::history::{HistoryInfo, SeriesInfo, SeriesKind};
+use crate::api::status::{AgentInfo, StatusInfo};
 use crate::cli::terminal::{Clock, Page, Screen, Style, cut_start, shown};
 use crate::model::Bytes;
-use crate::model::history::{HistoryInfo, SeriesInfo, SeriesKind};
-use crate::model::status::{AgentInfo, StatusInfo};
 use entry::Entry;
 use window::Window;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::supervisor::time;
 use super::vigil::{End, Ended};
-use crate::model::history::UnixSeconds;
-use crate::model::status::ActionInfo;
+use crate::api::history::UnixSeconds;
+use crate::api::status::ActionInfo;
 
 /// An action on the whole agent is over when its grace is, which is ten minutes at the most, and the time for `KILL`.
 const ACTION: i64 = 11 * 60;
@@ -68,7 +68,7 @@ fn is_for_memory(action: &ActionInfo) -> bool {
 pub(super) mod tests {
     use super::*;
     use crate::cli::run::waiter::scope::Seen;
-    use crate::linux::toll::Taken;
+    use crate::linux::cgroup::events::Taken;
     use crate::model::{Boottime, Bytes, Pid};
 
     pub(in crate::cli::run::waiter) const NOW: UnixSeconds = UnixSeconds(1_795_000_000);

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::agents::{Facts, Rules};
 use crate::config::{self, Overrides, Place, Sources};
 use crate::daemon::rules;
 use crate::linux::clock;
-use crate::linux::proc::Proc;
+use crate::linux::procfs::Proc;
 use crate::model::{Boottime, Pid};
+use crate::rules::{Facts, Rules};
 
 /// After an exec, and twice later: a script may become the agent in its own time.
 const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(10)];

@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::vigil::timespec;
-use crate::linux::inbox::{Inbox, Signal};
+use crate::linux::process::signalfd::{Inbox, Signal};
 
 /// Waits. The signal that ends it and us: there is no command that could decide what it means.
 pub(super) fn pause(inbox: &Inbox, time: Duration) -> io::Result<Option<Signal>> {

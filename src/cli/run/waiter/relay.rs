@@ -3,7 +3,7 @@
 // Not rustix's: 0 stands for a session or group of another pid namespace, as below `nsenter`, and cannot be in its `Pid`.
 use nix::unistd::{getpgid, getpgrp, getpid, getppid, getsid};
 
-use crate::linux::inbox::{Letter, Signal};
+use crate::linux::process::signalfd::{Letter, Signal};
 
 /// What is done about a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

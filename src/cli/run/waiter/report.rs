@@ -8,9 +8,9 @@ use super::again::Again;
 use super::cause::Cause;
 use super::restarts::{MOST, Turn};
 use super::vigil::Ended;
+use crate::api::status::ActionInfo;
 use crate::cli::run::command::Program;
 use crate::cli::terminal::{cut, shown};
-use crate::model::status::ActionInfo;
 
 /// Columns of a command line that is quoted: enough to know it by.
 const QUOTED: usize = 60;
@@ -156,10 +156,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::api::status::ActionInfo;
     use crate::cli::run::waiter::again::again;
     use crate::cli::run::waiter::cause::tests::{NOW, action, ended};
     use crate::cli::run::waiter::vigil::End;
-    use crate::model::status::ActionInfo;
 
     fn told(ended: &Ended, actions: &[ActionInfo], resume: Option<&str>) -> Told {
         Told::of(ended, &Cause::of(ended, actions, NOW), "/opt/bin/claude".as_ref(), resume)

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::api::limited::LimitInfo;
 use crate::linux::cgroup::Cgroups;
+use crate::linux::cgroup::events::{Taken, Toll};
 use crate::linux::clock;
-use crate::linux::details::Details;
-use crate::linux::toll::{Taken, Toll};
-use crate::model::{Boottime, Bytes, LimitInfo, Pid};
+use crate::linux::procfs::details::Details;
+use crate::model::{Boottime, Bytes, Pid};
 
 /// A scope at its limit says so with each page that it takes; no wake is needed for more than ten of those in a second.
 const SELDOM: Duration = Duration::from_millis(100);

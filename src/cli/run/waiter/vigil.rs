@@ -11,11 +11,12 @@ use rustix::io::Errno;
 use super::kind::Kind;
 use super::relay::{self, Course};
 use super::scope::{Scope, Seen};
-use crate::linux::child::{Change, Child};
+use crate::api::limited::LimitInfo;
 use crate::linux::clock;
-use crate::linux::inbox::{Inbox, Letter, Signal};
-use crate::linux::proc::Proc;
-use crate::model::{Boottime, LimitInfo, Pid};
+use crate::linux::process::fork::{Change, Child};
+use crate::linux::process::signalfd::{Inbox, Letter, Signal};
+use crate::linux::procfs::Proc;
+use crate::model::{Boottime, Pid};
 
 /// A shell continues all of a process group, one after the other: so long the command may take to be one of them.
 const OTHERS: Duration = Duration::from_millis(10);

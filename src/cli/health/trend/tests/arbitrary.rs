@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::cli::health::tests::arbitrary::{bytes, pid, text, uid};
-use crate::model::history::{
+use crate::api::history::{
     BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds,
 };
+use crate::cli::health::tests::arbitrary::{bytes, pid, text, uid};
 
 /// Of series with any names and of those called by `names`.
 pub(super) fn history(names: Vec<String>) -> impl Strategy<Value = HistoryInfo> {

@@ -1,0 +1,171 @@
+//! The events of late, as programs read them.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Bytes, Pid, Uid};
+
+/// So many are kept. A day with a dozen agents has fewer, and they cost 100 KB at the most.
+pub const KEPT: usize = 256;
+
+/// One event. What is of an agent is for its owner and root only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventInfo {
+    /// Numbers the events since the supervisor started, from 1.
+    pub number: u64,
+    /// When, RFC 3339.
+    pub time: String,
+    /// What happened, by the journal's word for it (`ACTION`).
+    pub kind: String,
+    /// `info`, `warning` or `error`.
+    pub level: String,
+    /// The agent, like `claude-1234`; null where it is of the guest.
+    pub agent: Option<String>,
+    /// The agent's rule.
+    pub rule: Option<String>,
+    /// The agent's root.
+    pub pid: Option<Pid>,
+    /// The agent's owner.
+    pub uid: Option<Uid>,
+    /// Bytes that it cost at that moment; all agents together where it is of the guest.
+    pub charge: Bytes,
+    /// Bytes of the line in question.
+    pub line: Option<Bytes>,
+    /// Topmost process of what is ended.
+    pub culprit_pid: Option<i32>,
+    /// Bytes that it costs with all below it.
+    pub culprit_charge: Option<Bytes>,
+    /// The signal that was or is to be sent.
+    pub signal: Option<String>,
+    /// What an action rests on: `line`, `guard`, `slice` or `request`.
+    pub cause: Option<String>,
+    /// Numbers the actions since the supervisor started.
+    pub action: Option<u64>,
+    /// Said but not done; null where nothing is to be done.
+    pub dry_run: Option<bool>,
+    /// The sentence for people.
+    pub message: String,
+}
+
+impl EventInfo {
+    /// Whether `reader` may know of it.
+    #[must_use]
+    pub fn is_for(&self, reader: Uid) -> bool {
+        self.uid.is_none_or(|owner| reader.may_see(owner))
+    }
+}
+
+/// The last [`KEPT`] events. Who reads on from where they were misses none, unless they were away for more than that.
+#[derive(Clone, Debug)]
+pub struct EventLog {
+    kept: VecDeque<EventInfo>,
+    /// The number of the next one.
+    next: u64,
+}
+
+/// What a reader has not read yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// The events, oldest first.
+    pub events: Vec<EventInfo>,
+    /// How many came and went before they were read, those of others included.
+    pub missed: u64,
+    /// From where to read on.
+    pub next: u64,
+}
+
+impl Default for EventLog {
+    fn default() -> Self {
+        Self { kept: VecDeque::new(), next: 1 }
+    }
+}
+
+impl EventLog {
+    /// Takes in an event, under the next number.
+    pub fn push(&mut self, event: EventInfo) {
+        self.kept.push_back(EventInfo { number: self.next, ..event });
+        self.next += 1;
+        while self.kept.len() > KEPT {
+            self.kept.pop_front();
+        }
+    }
+
+    /// What `reader` may know of the events from number `from`; the newest `last` of them, where that is given.
+    #[must_use]
+    pub fn read(&self, from: u64, last: Option<usize>, reader: Uid) -> Unread {
+        let oldest = self.next - self.kept.len() as u64;
+        let unread = self.kept.iter().filter(|event| event.number >= from && event.is_for(reader));
+        let mut events: Vec<EventInfo> = unread.cloned().collect();
+        if let Some(last) = last {
+            events.drain(..events.len().saturating_sub(last));
+        }
+        Unread { events, missed: oldest.saturating_sub(from), next: self.next }
+    }
+
+    /// The number of the oldest one that is kept.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.next - self.kept.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(uid: Option<u32>) -> EventInfo {
+        EventInfo {
+            number: 0,
+            time: String::new(),
+            kind: "found".to_owned(),
+            level: "info".to_owned(),
+            agent: uid.map(|_| "claude-1".to_owned()),
+            rule: None,
+            pid: None,
+            uid: uid.map(Uid::new),
+            charge: Bytes::ZERO,
+            line: None,
+            culprit_pid: None,
+            culprit_charge: None,
+            signal: None,
+            cause: None,
+            action: None,
+            dry_run: None,
+            message: String::new(),
+        }
+    }
+
+    fn numbers(unread: &Unread) -> Vec<u64> {
+        unread.events.iter().map(|event| event.number).collect()
+    }
+
+    #[test]
+    fn who_reads_on_misses_nothing_but_what_is_gone() {
+        let (mut log, root) = (EventLog::default(), Uid::ROOT);
+        assert_eq!(log.read(log.oldest(), None, root), Unread { next: 1, ..Unread::default() });
+        (0..3).for_each(|_| log.push(of(None)));
+        let first = log.read(log.oldest(), None, root);
+        assert_eq!((numbers(&first), first.missed, first.next), (vec![1, 2, 3], 0, 4));
+        assert_eq!(numbers(&log.read(first.next, None, root)), [0; 0]);
+        (0..=KEPT).for_each(|_| log.push(of(None)));
+        let late = log.read(first.next, None, root);
+        assert_eq!((late.events.len(), late.missed), (KEPT, 1));
+        assert_eq!(late.events.first().map(|e| e.number), Some(5));
+        assert_eq!(log.read(log.oldest(), None, root).missed, 0, "who comes new has missed nothing");
+    }
+
+    #[test]
+    fn what_is_of_an_agent_is_for_its_owner_and_root() {
+        let mut log = EventLog::default();
+        for uid in [Some(1000), Some(1001), None, Some(1000)] {
+            log.push(of(uid));
+        }
+        let seen = |uid, last| numbers(&log.read(1, last, Uid::new(uid)));
+        assert_eq!(seen(1000, None), [1, 3, 4]);
+        assert_eq!(seen(1001, None), [2, 3]);
+        assert_eq!(seen(0, None), [1, 2, 3, 4]);
+        assert_eq!(seen(1000, Some(2)), [3, 4], "the last of those that are for them");
+        assert_eq!(seen(1000, Some(0)), [0; 0]);
+    }
+}

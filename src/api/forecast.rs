@@ -1,0 +1,173 @@
+//! What is foretold of a series of memory figures.
+
+use serde::{Deserialize, Serialize};
+
+use std::time::Duration;
+
+use crate::model::{Bytes, BytesPerSecond};
+
+/// A forecast, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// How pressing it is.
+    pub level: ForecastLevel,
+    /// The bash original's word: `stable`, `growing`, `shrinking`, `insufficient_data`, `oom_predicted:MINUTES`.
+    pub trend: String,
+    /// Growth of the floor.
+    pub bytes_per_hour: Option<i64>,
+    /// The plain least-squares slope over the last half hour, which others go by: to compare. Nothing is decided by it.
+    pub least_squares_per_hour: Option<i64>,
+    /// What ends growth first.
+    pub ceiling: Ceiling,
+    /// Where that is.
+    pub ceiling_bytes: Bytes,
+    /// Seconds until it is reached; null where that cannot be said.
+    pub eta_seconds: Option<f64>,
+    /// The 80 % interval of it: the beginning.
+    pub eta_low_seconds: Option<f64>,
+    /// And the end.
+    pub eta_high_seconds: Option<f64>,
+    /// What it rests on, or why there is none, in one sentence.
+    pub reason: String,
+}
+
+impl Forecast {
+    /// The same so much later, as far as nothing new is known: what was an hour away is nearer.
+    #[must_use]
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        let sooner = |eta: Option<f64>| eta.map(|eta| (eta - elapsed.as_secs_f64()).max(0.0));
+        self.eta_seconds = sooner(self.eta_seconds);
+        self.eta_low_seconds = sooner(self.eta_low_seconds);
+        self.eta_high_seconds = sooner(self.eta_high_seconds);
+        if let Some(eta) = self.eta_seconds.filter(|_| self.trend.starts_with(PREDICTED)) {
+            self.trend = predicted(eta);
+        }
+        self
+    }
+
+    /// Whether somebody is to be told: a warning or a runaway.
+    #[must_use]
+    pub fn is_pressing(&self) -> bool {
+        self.level >= ForecastLevel::Warn
+    }
+}
+
+const PREDICTED: &str = "oom_predicted:";
+
+/// The original's word for what is so many seconds away: a year at the most.
+#[must_use]
+pub fn predicted(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let minutes = (seconds / 60.0).round() as u64;
+    format!("{PREDICTED}{}", minutes.min(365 * 24 * 60))
+}
+
+/// What is told of a forecast when it becomes pressing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foretold {
+    /// How pressing.
+    pub level: ForecastLevel,
+    /// What ends growth first.
+    pub ceiling: Ceiling,
+    /// Where that is.
+    pub limit: Bytes,
+    /// When it is reached.
+    pub eta: Duration,
+    /// The 80 % interval of it.
+    pub between: (Duration, Duration),
+}
+
+impl Foretold {
+    /// That of a forecast; `None` where it does not say when.
+    #[must_use]
+    pub fn of(forecast: &Forecast) -> Option<Self> {
+        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        Some(Self {
+            level: forecast.level,
+            ceiling: forecast.ceiling,
+            limit: forecast.ceiling_bytes,
+            eta: span(forecast.eta_seconds?),
+            between: (span(forecast.eta_low_seconds?), span(forecast.eta_high_seconds?)),
+        })
+    }
+}
+
+/// What forecasts ask of who decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The most pressing of all.
+    pub level: ForecastLevel,
+    /// How fast the guest runs away; zero where it does not.
+    pub climb: BytesPerSecond,
+}
+
+/// How pressing a forecast is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForecastLevel {
+    /// Nothing to be seen.
+    #[default]
+    None,
+    /// Worth an eye; nobody is told.
+    Watch,
+    /// Within the hour.
+    Warn,
+    /// Within minutes.
+    Runaway,
+}
+
+/// What ends growth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ceiling {
+    /// The agent's kill line.
+    KillLine,
+    /// The limit of its cgroup.
+    Cgroup,
+    /// The guest has no more.
+    Guest,
+    /// The heap limit of its runtime.
+    Heap,
+}
+
+impl Ceiling {
+    /// What it is called in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KillLine => "its kill line",
+            Self::Cgroup => "the limit of its cgroup",
+            Self::Guest => "the end of the guest's memory",
+            Self::Heap => "the heap limit of its runtime",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_foretold_comes_nearer_and_not_behind_us() {
+        let forecast = Forecast {
+            level: ForecastLevel::Warn,
+            trend: predicted(600.0),
+            bytes_per_hour: Some(1),
+            least_squares_per_hour: None,
+            ceiling: Ceiling::KillLine,
+            ceiling_bytes: Bytes::gib(13),
+            eta_seconds: Some(600.0),
+            eta_low_seconds: Some(30.0),
+            eta_high_seconds: Some(900.0),
+            reason: String::new(),
+        };
+        let later = forecast.clone().after(Duration::from_secs(59));
+        assert_eq!(
+            (later.eta_low_seconds, later.eta_seconds, later.eta_high_seconds),
+            (Some(0.0), Some(541.0), Some(841.0))
+        );
+        assert_eq!(later.trend, "oom_predicted:9");
+        let silent = Forecast { trend: "growing".to_owned(), eta_seconds: None, ..forecast };
+        assert_eq!(silent.clone().after(Duration::from_secs(59)).trend, "growing");
+    }
+}

@@ -1,0 +1,164 @@
+//! What was recorded of memory: series of points, as the store takes them and as readers get them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Boottime, Bytes, Pid, ProcessKey, Uid};
+
+/// Seconds since 1970 by the wall clock: for what is shown, and for what outlives a boot. It may jump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixSeconds(pub i64);
+
+/// What a series is of, for as long as the guest runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// The guest: memory that is not available, and swap in use.
+    Guest,
+    /// An agent's charge; by its root.
+    Agent(ProcessKey),
+    /// A part of an agent: the process at its top, with all below it.
+    Part {
+        /// The agent's root.
+        agent: ProcessKey,
+        /// The process.
+        top: ProcessKey,
+    },
+}
+
+/// A series: what it is of, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// What it is of.
+    pub subject: Subject,
+    /// `guest`, `claude-1234`; of a part the base name of its program.
+    pub name: String,
+    /// The agent's owner; root for the guest.
+    pub uid: Uid,
+}
+
+/// What one look gives to the record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// When it was.
+    pub at: Boottime,
+    /// The same by the wall clock.
+    pub time: UnixSeconds,
+    /// Each series and where it stood.
+    pub figures: Vec<(std::sync::Arc<Series>, Bytes)>,
+}
+
+/// What there is of the past: the reply of `History`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryInfo {
+    /// When this was asked.
+    pub now: UnixSeconds,
+    /// Since when it was asked for.
+    pub since: UnixSeconds,
+    /// The guest, agents in order of their start, parts after their agent.
+    pub series: Vec<SeriesInfo>,
+    /// Where nothing was recorded or the record begins anew, oldest first.
+    pub breaks: Vec<BreakInfo>,
+    /// Series that were left out, ended ones first, since there are too many.
+    #[serde(default)]
+    pub left_out: usize,
+}
+
+/// One series of the past.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesInfo {
+    /// What it is of.
+    pub kind: SeriesKind,
+    /// `guest`, or the agent's name, like `claude-1234`.
+    pub id: String,
+    /// Of a part: base name of its program.
+    pub name: Option<String>,
+    /// The process at its top; null for the guest.
+    pub pid: Option<Pid>,
+    /// The agent's owner; root for the guest.
+    pub uid: Uid,
+    /// Whether it is of this boot of this machine, so that it may still go on.
+    pub this_boot: bool,
+    /// Oldest first.
+    pub points: Vec<PointInfo>,
+}
+
+/// What a series is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeriesKind {
+    /// The guest.
+    Guest,
+    /// An agent.
+    Agent,
+    /// A part of an agent; for its owner and root.
+    Part,
+}
+
+/// A span of time of a series. The span grows with age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointInfo {
+    /// When it begins.
+    pub time: UnixSeconds,
+    /// How long it is; 0 is a single look.
+    pub seconds: u32,
+    /// The lowest in it.
+    pub min: Bytes,
+    /// The mean of the looks.
+    pub mean: Bytes,
+    /// The highest.
+    pub max: Bytes,
+}
+
+/// Where the record is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakInfo {
+    /// When it went on.
+    pub time: UnixSeconds,
+    /// Why: `boot`, `gap` (nobody looked for ten minutes: stopped, suspended, a snapshot), `clock` (the wall clock jumped).
+    pub kind: BreakKind,
+    /// For how long nothing was recorded, where that is known.
+    pub seconds: Option<u64>,
+}
+
+/// Why a record is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BreakKind {
+    /// The guest was started.
+    Boot,
+    /// Nobody looked: the supervisor or the guest was stopped, or a snapshot was reverted.
+    Gap,
+    /// The wall clock jumped.
+    Clock,
+}
+
+impl HistoryInfo {
+    /// What `reader` may see: totals of everything, parts of their own agents; root sees all.
+    #[must_use]
+    pub fn seen_by(mut self, reader: Uid) -> Self {
+        self.series.retain(|series| series.kind != SeriesKind::Part || reader.may_see(series.uid));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_their_owners() {
+        let series = |kind| SeriesInfo {
+            kind,
+            id: "claude-1".into(),
+            name: None,
+            pid: Pid::new(1),
+            uid: Uid::new(1000),
+            this_boot: true,
+            points: Vec::new(),
+        };
+        let all = [SeriesKind::Guest, SeriesKind::Agent, SeriesKind::Part].map(series).to_vec();
+        let history = HistoryInfo { series: all, ..HistoryInfo::default() };
+        let seen = |uid| history.clone().seen_by(Uid::new(uid)).series.len();
+        assert_eq!([0, 1000, 1001].map(seen), [3, 3, 2]);
+    }
+}

@@ -1,0 +1,307 @@
+//! Which process belongs to which agent.
+//!
+//! Parents die, children call `setsid` and reparent: where a process came from is remembered from the first time
+//! it was seen, by (pid, start time), so a member stays a member wherever it moves.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use session::Begun;
+
+use crate::model::{AgentRef, Joined, Origin, Pid, ProcessKey, Recognised, Role, Uid};
+
+/// A live process as the census is told of it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Which process.
+    pub key: ProcessKey,
+    /// Its parent at this moment.
+    pub parent: Option<Pid>,
+    /// Its session: the pid of the process that began it, which may have ended (`setsid(2)`).
+    pub session: Option<Pid>,
+    /// Its owner.
+    pub uid: Uid,
+    /// What a rule recognises in it.
+    pub rule: Option<Arc<Recognised>>,
+    /// What its environment says of where it came from; `None` where it says nothing or was not read yet.
+    pub origin: Option<Arc<Origin>>,
+    /// Its environment was read, or cannot be.
+    pub told: bool,
+    /// The process that the scope which limits it began with, where that is still in there.
+    pub scope: Option<Pid>,
+}
+
+/// One agent and its processes.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// Who it is.
+    pub agent: AgentRef,
+    /// The agent that started it.
+    pub parent: Option<AgentRef>,
+    /// The member of that agent that did; it may have ended since.
+    pub started_by: Option<ProcessKey>,
+    /// The parent of its root when that was recognised.
+    pub keeper: Option<ProcessKey>,
+    /// Whether its root still lives. Never so for processes that only their environment tells to belong together:
+    /// the first of them stands for the root that is gone.
+    pub root_alive: bool,
+    /// Its live processes, the root first.
+    pub members: Vec<TreeMember>,
+}
+
+/// One live process of an agent.
+#[derive(Clone, Debug)]
+pub struct TreeMember {
+    /// Which process.
+    pub key: ProcessKey,
+    /// Those that it descends from within the agent, nearest first, dead ones included. Empty for the root.
+    pub lineage: Vec<ProcessKey>,
+    /// Whether another agent's root descends from it.
+    pub carries_agent: bool,
+    /// How it came to be a member.
+    pub joined: Joined,
+}
+
+/// Remembers agents and their members from one tick to the next.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// In order of their roots' start.
+    agents: Vec<Entry>,
+    members: HashMap<ProcessKey, Membership>,
+    /// Sessions that members began, while anybody is in them.
+    begun: Begun,
+    /// Roots of agents that stay what they are, whatever rules say.
+    held: Vec<ProcessKey>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    agent: AgentRef,
+    role: Role,
+    parent: Option<AgentRef>,
+    /// The member of the parent agent that started this one.
+    started_by: Option<ProcessKey>,
+    /// The parent of its root when that was recognised.
+    keeper: Option<ProcessKey>,
+    /// The sessions of which its members' environments speak, the newest last: a conversation may be begun anew.
+    sessions: Vec<Arc<str>>,
+    /// What it launched, if it is a launcher.
+    launched: Option<ProcessKey>,
+    /// Its root was gone before we saw it; the first of its orphans stands for it.
+    rootless: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Membership {
+    agent: ProcessKey,
+    started_by: ProcessKey,
+    joined: Joined,
+}
+
+/// A chain of parents longer than this is a loop in a broken tree, not a family.
+const DEEPEST: usize = 4096;
+
+/// A member knows so many of those that it descends from: a script that calls itself a thousand times over would
+/// otherwise cost the square of its depth.
+const LINEAGE: usize = 64;
+
+/// The live processes of one tick.
+type Live<'a> = HashMap<Pid, &'a Seen>;
+
+impl Census {
+    /// Takes in all live processes and tells who belongs to whom.
+    pub fn update(&mut self, seen: &[Seen]) -> Vec<Tree> {
+        let live: Live<'_> = seen.iter().map(|s| (s.key.pid, s)).collect();
+        let alive = |key: ProcessKey| live.get(&key.pid).is_some_and(|s| s.key == key);
+        self.retire(&live);
+        self.succeed(seen, &alive);
+        self.recognise(seen, &live);
+        self.adopt_all(seen, &live);
+        self.begun = self.begun.now(seen, |key| self.agent_of(key));
+        if self.adopt_by_session(seen) {
+            self.adopt_all(seen, &live);
+        }
+        if self.adopt_by_environment(seen, &live) {
+            self.adopt_all(seen, &live);
+        }
+        if self.adopt_by_scope(seen, &live) {
+            self.adopt_all(seen, &live);
+        }
+        self.order_strays(seen, &live);
+        self.forget(&alive);
+        self.trees(seen, &alive)
+    }
+
+    /// From now on those agents stay what they are whatever rules say, of whose root this is true.
+    pub fn hold(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
+        self.held = self.agents.iter().map(|e| e.agent.root).filter(|root| is_held(*root)).collect();
+    }
+
+    /// Lets go those of which it is true no longer; whether there are any.
+    pub fn let_go(&mut self, is_held: impl Fn(ProcessKey) -> bool) -> bool {
+        let before = self.held.len();
+        self.held.retain(|root| is_held(*root));
+        self.held.len() < before
+    }
+
+    /// Puts strays below one another as they are: each is found by itself, and maybe before its parent.
+    fn order_strays(&mut self, seen: &[Seen], live: &Live<'_>) {
+        for stray in seen {
+            let Some(membership) = self.members.get(&stray.key).filter(|m| m.joined != Joined::Child) else {
+                continue;
+            };
+            let agent = membership.agent;
+            let is_of_it = |parent: &&Seen| self.members.get(&parent.key).is_some_and(|m| m.agent == agent);
+            let parent = above(stray, live).filter(is_of_it).map(|parent| parent.key);
+            if let (Some(parent), Some(membership)) = (parent, self.members.get_mut(&stray.key)) {
+                membership.started_by = parent;
+            }
+        }
+    }
+
+    fn adopt_all(&mut self, seen: &[Seen], live: &Live<'_>) {
+        let mut outside = HashSet::new();
+        for process in seen {
+            self.adopt(process, live, &mut outside);
+        }
+    }
+
+    /// Finds the agent above a process that belongs to none yet, and makes all between them members.
+    fn adopt(&mut self, process: &Seen, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
+        let mut path: Vec<(ProcessKey, ProcessKey)> = Vec::new();
+        let mut current = process;
+        let agent = loop {
+            if self.is_root(current.key) {
+                break Some(current.key);
+            }
+            if let Some(membership) = self.members.get(&current.key) {
+                break Some(membership.agent);
+            }
+            if outside.contains(&current.key) || path.len() > DEEPEST {
+                break None;
+            }
+            let Some(parent) = above(current, live) else { break None };
+            path.push((current.key, parent.key));
+            current = parent;
+        };
+        match agent {
+            Some(agent) => self.members.extend(
+                path.into_iter()
+                    .map(|(key, started_by)| (key, Membership { agent, started_by, joined: Joined::Child })),
+            ),
+            None => outside.extend(path.into_iter().map(|(key, _)| key).chain([process.key])),
+        }
+    }
+
+    /// Forgets agents of which nothing lives, and dead processes that no live one descends from.
+    fn forget(&mut self, alive: &impl Fn(ProcessKey) -> bool) {
+        let mut needed: HashSet<ProcessKey> = self.members.keys().copied().filter(|k| alive(*k)).collect();
+        let peopled: HashSet<ProcessKey> =
+            needed.iter().filter_map(|k| self.members.get(k)).map(|m| m.agent).collect();
+        self.agents.retain(|e| alive(e.agent.root) || peopled.contains(&e.agent.root));
+        for key in needed.clone() {
+            needed.extend(self.lineage(key));
+        }
+        for entry in &self.agents {
+            if let Some(key) = entry.started_by {
+                needed.insert(key);
+                needed.extend(self.lineage(key));
+            }
+        }
+        self.members.retain(|key, _| needed.contains(key));
+    }
+
+    fn trees(&self, seen: &[Seen], alive: &impl Fn(ProcessKey) -> bool) -> Vec<Tree> {
+        let carriers: HashSet<ProcessKey> = self
+            .agents
+            .iter()
+            .filter(|e| alive(e.agent.root))
+            .filter_map(|e| e.started_by)
+            .flat_map(|key| std::iter::once(key).chain(self.lineage(key)))
+            .collect();
+        let mut trees: Vec<Tree> = self
+            .agents
+            .iter()
+            .map(|e| Tree {
+                agent: e.agent.clone(),
+                parent: e.parent.clone(),
+                started_by: e.started_by,
+                keeper: e.keeper,
+                root_alive: alive(e.agent.root) && !e.rootless,
+                members: Vec::new(),
+            })
+            .collect();
+        let index: HashMap<ProcessKey, usize> =
+            self.agents.iter().enumerate().map(|(i, e)| (e.agent.root, i)).collect();
+        for process in seen {
+            let key = process.key;
+            let agent = if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) };
+            if let Some(&at) = agent.and_then(|agent| index.get(&agent)) {
+                let member = TreeMember {
+                    key,
+                    lineage: self.lineage(key),
+                    carries_agent: carriers.contains(&key),
+                    joined: self.joined(key),
+                };
+                trees[at].members.push(member);
+            }
+        }
+        for tree in &mut trees {
+            let root = tree.agent.root;
+            tree.members.sort_by_key(|m| (m.key != root, m.key.start_ticks, m.key.pid));
+        }
+        trees
+    }
+
+    /// Those that `key` descends from within its agent, nearest first, up to the root.
+    fn lineage(&self, key: ProcessKey) -> Vec<ProcessKey> {
+        let mut lineage = Vec::new();
+        let mut current = self.members.get(&key);
+        while let Some(membership) = current {
+            lineage.push(membership.started_by);
+            if membership.started_by == membership.agent {
+                break;
+            }
+            if lineage.len() == LINEAGE {
+                lineage.push(membership.agent);
+                break;
+            }
+            current = self.members.get(&membership.started_by);
+        }
+        lineage
+    }
+
+    fn joined(&self, key: ProcessKey) -> Joined {
+        match (self.entry(key), self.members.get(&key)) {
+            (Some(entry), _) if entry.rootless => Joined::Environment,
+            (Some(_), _) => Joined::Root,
+            (None, membership) => membership.map_or(Joined::Child, |m| m.joined),
+        }
+    }
+
+    fn agent_of(&self, key: ProcessKey) -> Option<ProcessKey> {
+        if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) }
+    }
+
+    fn entry(&self, root: ProcessKey) -> Option<&Entry> {
+        self.agents.iter().find(|e| e.agent.root == root)
+    }
+
+    fn is_root(&self, key: ProcessKey) -> bool {
+        self.entry(key).is_some()
+    }
+}
+
+/// Its parent. That is never younger than its child: where it is, its pid was reused while we looked.
+fn above<'a>(process: &Seen, live: &Live<'a>) -> Option<&'a Seen> {
+    let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
+    parent.filter(|parent| parent.key.start_ticks <= process.key.start_ticks)
+}
+
+mod environment;
+mod roots;
+mod scope;
+mod session;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Which processes are roots of agents.
+
+use std::collections::HashSet;
+
+use super::{Census, Entry, Live, Membership, Seen};
+use crate::model::{AgentId, AgentRef, Joined, ProcessKey, Recognised, Role};
+
+/// Clock ticks from a launcher's start to that of what it launches, at the most: 60 s. Node needs 10 s to come so far
+/// in an emulated guest.
+const LAUNCHED_WITHIN: u64 = 6000;
+
+impl Census {
+    /// Drops agents whose root became something else; their members are looked at afresh.
+    pub(crate) fn retire(&mut self, live: &Live<'_>) {
+        let held = &self.held;
+        let retired = |entry: &Entry| {
+            if held.contains(&entry.agent.root) {
+                return false;
+            }
+            let root = live.get(&entry.agent.root.pid).filter(|s| s.key == entry.agent.root);
+            let recognised = root.map(|s| s.rule.as_deref().map(|rule| rule.rule.as_str()));
+            recognised
+                .is_some_and(|rule| rule != Some(&entry.agent.rule) && (rule.is_some() || !entry.rootless))
+        };
+        let retired: Vec<ProcessKey> =
+            self.agents.extract_if(.., |e| retired(e)).map(|e| e.agent.root).collect();
+        for root in retired {
+            self.members.retain(|_, m| m.agent != root);
+        }
+    }
+
+    /// A service goes on under the next of its processes where the first has ended.
+    pub(crate) fn succeed(&mut self, seen: &[Seen], alive: &impl Fn(ProcessKey) -> bool) {
+        let mut moved = Vec::new();
+        for entry in self.agents.iter_mut().filter(|e| e.role == Role::Service && !alive(e.agent.root)) {
+            let next = seen.iter().filter(|s| is_service_of(s, entry)).min_by_key(|s| s.key.start_ticks);
+            let Some(next) = next.map(|s| s.key) else { continue };
+            let old = std::mem::replace(&mut entry.agent.root, next);
+            entry.agent.id = AgentId::new(&entry.agent.rule, next);
+            self.members.remove(&next);
+            for membership in self.members.values_mut().filter(|m| m.agent == old) {
+                membership.agent = next;
+            }
+            moved.push((old, entry.agent.clone()));
+        }
+        for (old, agent) in moved {
+            self.reparent(old, &agent);
+        }
+    }
+
+    /// What the agent `old` started was started by `agent`: the two are one.
+    fn reparent(&mut self, old: ProcessKey, agent: &AgentRef) {
+        for entry in &mut self.agents {
+            if entry.parent.as_ref().is_some_and(|parent| parent.root == old) {
+                entry.parent = Some(agent.clone());
+            }
+        }
+    }
+
+    /// Makes an agent of each process that a rule recognised, the oldest first.
+    pub(crate) fn recognise(&mut self, seen: &[Seen], live: &Live<'_>) {
+        let mut roots: Vec<(&Seen, &Recognised)> =
+            seen.iter().filter_map(|s| s.rule.as_deref().map(|rule| (s, rule))).collect();
+        roots.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
+        let mut new = Vec::new();
+        for (process, rule) in roots {
+            if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == process.key) {
+                if entry.agent.rule != rule.rule {
+                    // It is held.
+                    continue;
+                }
+                // A launcher that execs what it launches is the agent itself from then on.
+                entry.role = rule.role;
+                if entry.rootless {
+                    // An orphan that becomes an agent by exec is one.
+                    entry.rootless = false;
+                    entry.sessions.clear();
+                    entry.agent.resume_session = None;
+                }
+                // Its rule may say something else than it did.
+                entry.agent.resume.clone_from(&rule.resume);
+            } else if let Some(whole) = self.whole(process, rule, live) {
+                self.split_off(process.key, whole);
+                if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == whole) {
+                    entry.launched = Some(process.key);
+                }
+                let joined = Joined::Child;
+                self.members.insert(process.key, Membership { agent: whole, started_by: whole, joined });
+            } else {
+                self.begin(process, rule, live);
+                new.push(process);
+            }
+        }
+        for process in new {
+            self.find_parent_agent(process, live);
+            self.take_in_launched(process, live);
+        }
+        self.agents.sort_by_key(|e| (e.agent.root.start_ticks, e.agent.root.pid));
+    }
+
+    /// The agent that a recognised process is but a part of: its launcher's, or the service's that it works for.
+    fn whole(&self, process: &Seen, rule: &Recognised, live: &Live<'_>) -> Option<ProcessKey> {
+        if rule.role == Role::Service {
+            return self.agents.iter().find(|e| is_service_of(process, e)).map(|e| e.agent.root);
+        }
+        let parent = parent(process, live)?;
+        self.entry(parent.key).filter(|e| launches(e, process, rule, live)).map(|_| parent.key)
+    }
+
+    fn begin(&mut self, process: &Seen, rule: &Recognised, live: &Live<'_>) {
+        let agent = AgentRef {
+            id: AgentId::new(&rule.rule, process.key),
+            rule: rule.rule.clone(),
+            root: process.key,
+            uid: process.uid,
+            resume: rule.resume.clone(),
+            resume_session: None,
+        };
+        let before = self.members.get(&process.key).copied().filter(|_| rule.role != Role::Service);
+        self.split_off(process.key, process.key);
+        let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
+        let started_by = before.map(|m| m.started_by);
+        let entry = Entry {
+            agent,
+            role: rule.role,
+            parent,
+            started_by,
+            keeper: self::parent(process, live).map(|parent| parent.key),
+            sessions: Vec::new(),
+            launched: None,
+            rootless: false,
+        };
+        self.agents.push(entry);
+    }
+
+    /// A member that became an agent by exec takes along what it has started so far.
+    fn split_off(&mut self, top: ProcessKey, agent: ProcessKey) {
+        let below: Vec<ProcessKey> =
+            self.members.keys().copied().filter(|key| self.lineage(*key).contains(&top)).collect();
+        self.members.remove(&top);
+        for key in below {
+            if let Some(membership) = self.members.get_mut(&key) {
+                membership.agent = agent;
+            }
+        }
+    }
+
+    /// A launcher that is recognised after what it launched makes the two one.
+    fn take_in_launched(&mut self, launcher: &Seen, live: &Live<'_>) {
+        let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
+        let agent = above.agent.clone();
+        let is_launched = |e: &&Entry| {
+            if self.held.contains(&e.agent.root) {
+                return false;
+            }
+            let root = live.get(&e.agent.root.pid).filter(|s| s.key == e.agent.root);
+            root.is_some_and(|root| {
+                let rule = root.rule.as_deref();
+                parent(root, live).is_some_and(|p| p.key == launcher.key)
+                    && rule.is_some_and(|rule| launches(above, root, rule, live))
+            })
+        };
+        let Some(root) = self.agents.iter().find(is_launched).map(|e| e.agent.root) else { return };
+        self.agents.retain(|e| e.agent.root != root);
+        for membership in self.members.values_mut().filter(|m| m.agent == root) {
+            membership.agent = launcher.key;
+        }
+        let (started_by, joined) = (launcher.key, Joined::Child);
+        self.members.insert(root, Membership { agent: launcher.key, started_by, joined });
+        self.reparent(root, &agent);
+        if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == launcher.key) {
+            entry.launched = Some(root);
+        }
+    }
+
+    fn find_parent_agent(&mut self, root: &Seen, live: &Live<'_>) {
+        if self.entry(root.key).is_none_or(|e| e.parent.is_some() || e.role == Role::Service) {
+            return;
+        }
+        let Some(parent) = parent(root, live) else { return };
+        self.adopt(parent, live, &mut HashSet::new());
+        let owner = if self.is_root(parent.key) {
+            Some(parent.key)
+        } else {
+            self.members.get(&parent.key).map(|m| m.agent)
+        };
+        let owner = owner.and_then(|key| self.entry(key)).map(|e| e.agent.clone());
+        if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == root.key) {
+            entry.started_by = owner.is_some().then_some(parent.key);
+            entry.parent = owner;
+        }
+    }
+}
+
+fn is_service_of(process: &Seen, entry: &Entry) -> bool {
+    let same = |rule: &Recognised| rule.role == Role::Service && rule.rule == entry.agent.rule;
+    entry.role == Role::Service && process.uid == entry.agent.uid && process.rule.as_deref().is_some_and(same)
+}
+
+/// Whether a process is what a launcher launches: the first of its children that the same rule matches, soon after its
+/// own start, or the next one when that has ended. Another is a tool's, whose shell has exec'd it.
+fn launches(launcher: &Entry, process: &Seen, rule: &Recognised, live: &Live<'_>) -> bool {
+    let soon = process.key.start_ticks - launcher.agent.root.start_ticks <= LAUNCHED_WITHIN;
+    let next = match launcher.launched {
+        None => soon,
+        Some(child) => child == process.key || live.get(&child.pid).is_none_or(|s| s.key != child),
+    };
+    launcher.role == Role::Launcher && launcher.agent.rule == rule.rule && next
+}
+
+/// Its parent: never younger than itself, or the parent's pid was reused while we looked.
+fn parent<'a>(process: &Seen, live: &Live<'a>) -> Option<&'a Seen> {
+    let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
+    parent.filter(|p| p.key.start_ticks <= process.key.start_ticks)
+}

@@ -1,0 +1,77 @@
+//! Members that can share pages with one another.
+
+use std::collections::HashMap;
+
+use super::{Figures, WORTH};
+use crate::model::{Bytes, Charge};
+
+/// Which pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Anonymous ones, in memory or swapped out: shared by forks until one of them writes.
+    Private,
+    /// Those of segments, memfds and shared anonymous maps.
+    Shared,
+}
+
+impl Part {
+    pub(crate) fn of(self, charge: &Charge) -> Bytes {
+        match self {
+            Self::Private => charge.anon + charge.swap,
+            Self::Shared => charge.shmem,
+        }
+    }
+}
+
+/// Two or more members that can share so much that it matters.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) part: Part,
+    /// Their places among the agent's members.
+    pub(crate) members: Vec<usize>,
+    /// The place of the one that maps most.
+    pub(crate) largest: usize,
+}
+
+impl Group {
+    /// The groups among `members`: forks of one image, and all that map shared memory.
+    pub(crate) fn of(members: &[Figures]) -> Vec<Self> {
+        let mut images: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (i, member) in members.iter().enumerate().filter(|(_, m)| m.image != 0) {
+            images.entry(member.image).or_default().push(i);
+        }
+        let shared: Vec<usize> =
+            (0..members.len()).filter(|&i| members[i].charge.shmem > Bytes::ZERO).collect();
+        let private = images.into_values().filter_map(|group| Self::worth(Part::Private, group, members));
+        private.chain(Self::worth(Part::Shared, shared, members)).collect()
+    }
+
+    fn worth(part: Part, places: Vec<usize>, members: &[Figures]) -> Option<Self> {
+        let of = |i: usize| part.of(&members[i].charge);
+        let largest = places.iter().copied().max_by_key(|&i| of(i))?;
+        let others: Bytes = places.iter().filter(|&&i| i != largest).map(|&i| of(i)).sum();
+        (others >= WORTH).then_some(Self { part, members: places, largest })
+    }
+
+    /// What the group costs for sure and likely, when its parts come to `own` and it may have taken `unseen` besides:
+    /// never less than its largest member maps, never more than all map.
+    pub(crate) fn bound(&self, own: Charge, members: &[Figures], unseen: Bytes) -> (Charge, Charge) {
+        let all: Charge = self.members.iter().map(|&i| members[i].charge).sum();
+        let one = |field: fn(&Charge) -> Bytes| {
+            self.members.iter().map(|&i| field(&members[i].charge)).max().unwrap_or_default()
+        };
+        let sure = match self.part {
+            Part::Private => Charge {
+                anon: own.anon.max(one(|c| c.anon)).min(all.anon),
+                swap: own.swap.max(one(|c| c.swap)),
+                shmem: own.shmem,
+            },
+            Part::Shared => Charge { shmem: own.shmem.max(one(|c| c.shmem)).min(all.shmem), ..own },
+        };
+        let likely = match self.part {
+            Part::Private => Charge { anon: (sure.anon + unseen).min(all.anon.max(sure.anon)), ..sure },
+            Part::Shared => Charge { shmem: (sure.shmem + unseen).min(all.shmem.max(sure.shmem)), ..sure },
+        };
+        (sure, likely)
+    }
+}

@@ -1,0 +1,241 @@
+//! What the members of an agent share, counted once.
+//!
+//! `status` counts a page for each process that maps it: a 7 GB node that forks looks like 14 GB, two that map one
+//! segment look like two segments. `smaps_rollup` divides such pages among those that map them, but takes 50 ms at
+//! 8 GiB. So only members that can share are looked at closely, now and then, and what the guest has lost since
+//! bounds what they can have made their own meanwhile.
+
+mod batch;
+mod group;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::model::{Boottime, Bytes, Charge, Guest, ProcessKey};
+use batch::Batch;
+pub use batch::Look;
+use group::{Group, Part};
+
+/// Less than this is not worth a look.
+const WORTH: Bytes = Bytes::mib(4);
+
+/// Looks may take this share of the time while all is well.
+const SPARE: u32 = 50;
+
+/// And this where a member is new or what it costs is in doubt.
+const PRESSING: u32 = 10;
+
+/// But are at least so far apart.
+const OFTEN: Duration = Duration::from_millis(100);
+
+/// And while all is well so far.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// No look may be put off for longer where a charge is in doubt: the policy waits 3 s for proof.
+const SOON: Duration = Duration::from_millis(500);
+
+/// A batch that brings nothing for so long is not waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who was waited for in vain so often costs what it seems to.
+const TRIES: u32 = 3;
+
+/// One member as its `stat` and `status` have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// Which process.
+    pub key: ProcessKey,
+    /// What it runs: equal for a process and its forks until they exec. 0: unknown.
+    pub image: u64,
+    /// What it maps, shared or not.
+    pub charge: Charge,
+}
+
+/// What an agent's members cost.
+#[derive(Clone, Debug, Default)]
+pub struct Estimate {
+    /// Each member's part, in the order of the members.
+    pub charges: Vec<Charge>,
+    /// All of it; never less than the parts.
+    pub total: Charge,
+    /// Of the total: what the next look may take away.
+    pub unproven: Bytes,
+    /// Who is to be looked at, all in one go.
+    pub ask: Vec<ProcessKey>,
+}
+
+/// Remembers the looks at one agent's members.
+#[derive(Debug, Default)]
+pub struct Sharing {
+    /// `None`: it was looked at in vain, and costs what it seems to.
+    looks: HashMap<ProcessKey, Option<Look>>,
+    batch: Option<Batch>,
+    /// When the last batch was asked for, and how long its looks took.
+    last: Option<(Boottime, Duration)>,
+    /// What the guest held in the tick before.
+    before: Option<Charge>,
+    /// One that was looked at has left: its pages are the others' now.
+    left: bool,
+    /// How often each was waited for in vain, in a row.
+    late: HashMap<ProcessKey, u32>,
+    /// Those that have mapped shared memory worth a look.
+    mapped: HashSet<ProcessKey>,
+}
+
+impl Sharing {
+    /// Whether that process is to be looked at and was not yet.
+    #[must_use]
+    pub fn waits_for(&self, key: ProcessKey) -> bool {
+        self.batch.as_ref().is_some_and(|b| b.waits_for(key))
+    }
+
+    /// Takes the answer to a question of [`Estimate::ask`]; `None`: there was nothing to see.
+    pub fn answered(&mut self, at: Boottime, key: ProcessKey, look: Option<Look>, took: Duration) {
+        if let Some(batch) = &mut self.batch {
+            batch.answer(at, key, look, took);
+        }
+    }
+
+    /// What `members` cost together in this tick.
+    pub fn estimate(&mut self, at: Boottime, guest: &Guest, members: &[Figures]) -> Estimate {
+        let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
+        self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= WORTH).map(|m| m.key));
+        self.mapped.retain(|key| present.contains(key));
+        self.commit(at, &present);
+        let groups = Group::of(members);
+        let swapping = guest.swap_free < guest.swap_total;
+        let sharers: HashSet<ProcessKey> = groups
+            .iter()
+            .flat_map(|g| g.members.iter().map(|&i| members[i].key))
+            .chain(self.mapped.iter().copied().filter(|_| swapping))
+            .collect();
+        self.left |= self.looks.keys().any(|key| !present.contains(key));
+        self.looks.retain(|key, _| sharers.contains(key));
+        let mut estimate = self.sum(guest, members, &groups);
+        if self.is_due(at, &sharers, &estimate) {
+            estimate.ask = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
+            let held = self.before.unwrap_or(guest.held);
+            self.batch = Some(Batch::new(at, held, &estimate.ask));
+            self.left = false;
+            let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
+            self.last = Some((at, took));
+        }
+        self.before = Some(guest.held);
+        estimate
+    }
+
+    /// Takes a batch into use once it is whole: a page that was divided by two in one look and by three in the next
+    /// would count for more than one.
+    fn commit(&mut self, at: Boottime, present: &HashSet<ProcessKey>) {
+        let Some(batch) = self.batch.take() else { return };
+        if !batch.is_whole(present) && at.since(batch.progress) < PATIENCE {
+            self.batch = Some(batch);
+            return;
+        }
+        self.last = Some((batch.at, batch.took));
+        let late: Vec<ProcessKey> = batch.late().filter(|key| present.contains(key)).collect();
+        self.late.retain(|key, _| late.contains(key));
+        let before = std::mem::replace(&mut self.looks, batch.finish());
+        for key in late {
+            let tries = self.late.entry(key).or_default();
+            *tries += 1;
+            // An older look is better than none; none is better than a guess, until it is clear that none will come.
+            if let Some(look) = before.get(&key).copied().or((*tries >= TRIES).then_some(None)) {
+                self.looks.insert(key, look);
+            }
+        }
+    }
+
+    fn is_due(&self, at: Boottime, sharers: &HashSet<ProcessKey>, estimate: &Estimate) -> bool {
+        let Some((last, took)) = self.last else { return !sharers.is_empty() };
+        let idle = self.batch.is_none() && !sharers.is_empty();
+        let doubt = estimate.unproven > estimate.total.total().share(1, 16);
+        let pressing = doubt || self.left || sharers.iter().any(|key| !self.looks.contains_key(key));
+        let apart = match (doubt, pressing) {
+            (true, _) => (took * PRESSING).clamp(OFTEN, SOON),
+            (false, true) => OFTEN.max(took * PRESSING),
+            (false, false) => SELDOM.max(took * SPARE),
+        };
+        idle && at.since(last) >= apart
+    }
+
+    fn sum(&self, guest: &Guest, members: &[Figures], groups: &[Group]) -> Estimate {
+        let mut charges: Vec<Charge> = members.iter().map(|m| m.charge).collect();
+        for group in groups {
+            let measured = group.members.iter().any(|&i| self.looks.contains_key(&members[i].key));
+            for &i in &group.members {
+                let member = &members[i];
+                let part = match self.looks.get(&member.key) {
+                    Some(Some(look)) => look.share_of(&member.charge),
+                    // Until the first look it is taken to share all that it can.
+                    None if measured || i != group.largest => Charge::default(),
+                    _ => member.charge,
+                };
+                group.part.put(&mut charges[i], part);
+            }
+        }
+        for (charge, swap) in charges.iter_mut().zip(self.swapped_shmem(guest, members)) {
+            charge.swap += swap;
+        }
+        let parts: Charge = charges.iter().copied().sum();
+        let mut total = parts;
+        let mut proven = parts;
+        for group in groups {
+            let own = group.members.iter().map(|&i| charges[i]).sum();
+            let (sure, likely) = group.bound(own, members, self.unseen(group, guest, members));
+            proven = proven.plus_beyond(sure, own);
+            total = total.plus_beyond(likely, own);
+        }
+        let unproven = total.total().saturating_sub(proven.total());
+        Estimate { charges, total, unproven, ask: Vec::new() }
+    }
+
+    /// What a group may have made its own since it was looked at: no more than the guest has lost since, less what
+    /// the group's own figures show.
+    fn unseen(&self, group: &Group, guest: &Guest, members: &[Figures]) -> Bytes {
+        let since = |key| self.looks.get(key)?.map(|look| look.held);
+        let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
+        let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
+        let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
+        let shown = group.members.iter().filter_map(|&i| {
+            let look = self.looks.get(&members[i].key)?.as_ref()?;
+            Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&look.seen)))
+        });
+        group.part.of(&guest.held).saturating_sub(then).saturating_sub(shown.sum())
+    }
+
+    /// Shared memory that is swapped out belongs to no figure of `status`: the look's, and what has left memory since
+    /// while swap grew.
+    fn swapped_shmem(&self, guest: &Guest, members: &[Figures]) -> Vec<Bytes> {
+        let swapped = |m: &Figures| {
+            let look = self.looks.get(&m.key).copied().flatten()?;
+            let since = look.seen.shmem.saturating_sub(m.charge.shmem);
+            let swap = guest.held.swap.saturating_sub(look.held.swap);
+            Some((look, look.shmem_swap + since.min(swap)))
+        };
+        let all: Vec<Option<(Look, Bytes)>> = members.iter().map(swapped).collect();
+        // Who has nothing of it in memory does not show with how many it shares; the largest counts.
+        let shows = |look: &Look| look.seen.shmem >= Bytes::mib(1);
+        let hidden = || all.iter().flatten().filter(|(look, _)| !shows(look)).map(|(_, bytes)| *bytes);
+        let (largest, sum) = (hidden().max().unwrap_or_default(), hidden().sum::<Bytes>());
+        let part = |(look, bytes): &(Look, Bytes)| match (shows(look), sum) {
+            // What is in memory is shared with as many as what is not, as far as anybody can tell.
+            (true, _) => bytes.share(look.share.shmem.min(look.seen.shmem).get(), look.seen.shmem.get()),
+            (false, Bytes::ZERO) => Bytes::ZERO,
+            (false, sum) => bytes.share(largest.get(), sum.get()),
+        };
+        all.iter().map(|found| found.as_ref().map(part).unwrap_or_default()).collect()
+    }
+}
+
+impl Part {
+    fn put(self, charge: &mut Charge, part: Charge) {
+        match self {
+            Self::Private => (charge.anon, charge.swap) = (part.anon, part.swap),
+            Self::Shared => charge.shmem = part.shmem,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

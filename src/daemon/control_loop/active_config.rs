@@ -1,0 +1,51 @@
+//! What a configuration comes to in this guest.
+
+use crate::config::{Config, EffectiveLines};
+use crate::model::{Bytes, Lines};
+use crate::policy::Act;
+use crate::rules::Rules;
+
+/// What a configuration comes to in this guest.
+pub(crate) struct Terms {
+    pub(crate) effective: EffectiveLines,
+    pub(crate) act: Act,
+    /// Limited agents are held back just below their limits.
+    pub(crate) brake: bool,
+    /// What a reader should know about it, a sentence each.
+    pub(crate) notes: Vec<String>,
+    /// What is set to no effect; for who wrote it.
+    pub(crate) inert: Vec<String>,
+}
+
+impl Terms {
+    pub(crate) fn of(config: &Config, rules: &Rules, total: Bytes) -> Self {
+        let effective = EffectiveLines::of(config, total);
+        let mut notes = effective.notes.clone();
+        if config.act.dry_run {
+            notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
+        }
+        if !config.guard.enabled {
+            notes.push(
+                "the guard is switched off: no agent is ended when the guest runs out of memory".to_owned(),
+            );
+        }
+        let act = Act {
+            dry_run: config.act.dry_run,
+            grace: config.act.grace,
+            guard: config.guard.enabled,
+            reserve: Some(effective.reserve),
+        };
+        let shadowed = rules.shadowed().into_iter().map(|shadowed| {
+            let origin = config.origins.of_rule(&shadowed.rule, None);
+            format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
+        });
+        let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
+        Self { effective, act, brake: config.act.brake && !config.act.dry_run, notes, inert }
+    }
+}
+
+/// The lines and the grace, in one breath.
+pub(crate) fn said(lines: Lines, act: Act) -> String {
+    let grace = humantime::format_duration(act.grace);
+    format!("warn line {}, kill line {}, grace {grace}", lines.warn, lines.kill)
+}

@@ -1,0 +1,398 @@
+//! The loop: glance, look, decide, signal, publish, tell.
+
+pub(crate) mod active_config;
+pub(crate) mod commands;
+pub(crate) mod config_rules;
+pub(crate) mod schedule;
+pub(crate) mod stops;
+mod tick;
+pub(crate) mod trigger;
+pub(crate) mod waker;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::Level;
+
+use super::act::executor::Executor;
+use super::act::throttle::{self, Braking};
+use super::control_loop::active_config::{Terms, said};
+use super::control_loop::commands::{Inbox, Reloaded, Request, Requests, requests};
+use super::error::DaemonError;
+use super::report::forecasts::Foresight;
+use super::report::history::{self, Record};
+use super::report::journal::{Report, Reporter};
+use super::report::publisher::Publisher;
+use super::report::status::noted;
+use super::serve::explain::{Explainer, Settings};
+use super::serve::handlers::Service;
+use super::serve::limit::Limiter;
+use super::serve::quota::{Asks, Refusals};
+use super::serve::reload::{Loaded, Reloader};
+use super::serve::status_cache::{self, Freshness};
+use super::start::Options;
+use crate::api::history::HistoryInfo;
+use crate::api::status::SupervisorInfo;
+use crate::limit::Acting;
+use crate::linux::memory_alarm::Alarms;
+use crate::linux::platform::Surroundings;
+use crate::linux::process::memlock;
+use crate::linux::procfs::Proc;
+use crate::model::event::What;
+use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
+use crate::policy::{Engine, Step};
+use crate::sampler::Sampler;
+use crate::systemd::notify::Notifier;
+use waker::Calls;
+
+/// After a wake that failed: long enough not to spin, short enough not to miss much.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Glances may be quicker than newcomers need to be noticed, and the last pid is a file of its own. Timers are not exact.
+const STIRRED: Duration = Duration::from_millis(900);
+
+/// What delays a look of ours delays the next one by no more than this.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+
+/// Nor by more than this in a danger or an action: we wait for memory as others do, and are who is to end that.
+const LONGEST_REST_IN_HURRY: Duration = Duration::from_millis(20);
+
+pub(super) struct Supervisor {
+    sampler: Sampler,
+    engine: Engine,
+    executor: Executor,
+    braking: Braking,
+    publisher: Publisher,
+    foresight: Foresight,
+    record: Record,
+    /// Where what was recorded before we came is to come.
+    past: Option<Receiver<HistoryInfo>>,
+    reporter: Reporter,
+    notifier: Notifier,
+    calls: Arc<Calls>,
+    /// `None` where its thread could not be started.
+    alarms: Option<Alarms>,
+    /// What explanations rest on besides what is seen.
+    settings: watch::Sender<Arc<Settings>>,
+    /// What there is not, for as long as we run.
+    lacks: Vec<Lack>,
+    inbox: Inbox,
+    requests: Requests,
+    info: SupervisorInfo,
+    /// When the last look began.
+    looked: Instant,
+    /// No look begins before: at least as long idle as busy, so that a guest with thousands of processes keeps its
+    /// processor.
+    rested: Instant,
+    /// When it was last asked for newcomers.
+    stirred: Boottime,
+    /// When it was last tried how fast memory can be taken.
+    tried: Option<Instant>,
+    failing: bool,
+    started: Instant,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        options: &Options,
+        uid: Uid,
+        loaded: Loaded,
+        reporter: Reporter,
+    ) -> Result<Self, DaemonError> {
+        let log = |level, text| reporter.tell(Report::Log(level, text));
+        if let Err(error) = memlock::lock_on_fault() {
+            log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
+        }
+        // Before anything that may fail for want of it.
+        let lacks = Surroundings::of(&options.proc, &options.cgroup, uid).lacks();
+        for lack in &lacks {
+            log(if lack.is_noted() { Level::WARN } else { Level::INFO }, lack.to_string());
+        }
+        let total = Proc::open(&options.proc)?.guest()?.mem_total;
+        let Loaded { config, rules } = loaded;
+        let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
+        let lines = effective.lines;
+        let only = (uid != Uid::ROOT).then_some(uid);
+        let whose = if only.is_some() { "your own agents" } else { "the agents of all users" };
+        log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(lines, act)));
+        for note in notes.iter().chain(&inert) {
+            log(Level::WARN, note.clone());
+        }
+        let notes = [notes, noted(&lacks).collect()].concat();
+        let rules = Arc::new(rules);
+        let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
+        sampler.verify_homes_above(lines.kill.share(1, 2));
+        let engine = Engine::new(lines, act);
+        let snapshot = sampler.sample()?;
+        let record = Record::start(options, uid, &reporter);
+        let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
+        let calls = Arc::new(Calls::new()?);
+        let (requests, inbox) = requests(Arc::clone(&calls));
+        let settings = Settings {
+            proc: options.proc.clone(),
+            cgroup: options.cgroup.clone(),
+            config,
+            rules,
+            lines: effective,
+            only,
+            supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+        };
+        let now = Instant::now();
+        Ok(Self {
+            sampler,
+            engine,
+            executor: Executor::open(&options.cgroup)?.with_brakes(throttle::start(options, uid, &reporter)),
+            braking: Braking::new(brake),
+            publisher,
+            foresight: Foresight::new(),
+            past: record.before(),
+            record,
+            notifier: Notifier::start()?,
+            alarms: waker::alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
+            lacks,
+            calls,
+            reporter,
+            settings: watch::Sender::new(Arc::new(settings)),
+            inbox,
+            requests,
+            info: SupervisorInfo::default(),
+            looked: now,
+            rested: now,
+            stirred: Boottime::default(),
+            tried: None,
+            failing: false,
+            started: now,
+        })
+    }
+
+    /// What answers on the socket.
+    pub(super) fn service(&mut self, options: &Options, uid: Uid) -> Service {
+        Service {
+            updates: self.publisher.updates(),
+            events: self.publisher.events(),
+            seen: self.publisher.seen(),
+            explainer: Explainer::new(self.settings.subscribe(), self.publisher.seen()),
+            freshness: Freshness::new(self.publisher.seen(), Arc::clone(&self.calls)),
+            requests: self.requests.clone(),
+            reloader: Reloader::new(options, uid),
+            record: self.record.clone(),
+            limiter: Limiter::new(options, uid),
+            reporter: self.reporter.clone(),
+            refusals: Refusals::default(),
+            asks: Asks::default(),
+            uid,
+        }
+    }
+
+    /// Where it is told of alarms, readers, and that it is to end.
+    pub(super) fn calls(&self) -> Arc<Calls> {
+        Arc::clone(&self.calls)
+    }
+
+    /// Supervises until it is called to end.
+    pub(super) fn run(&mut self) {
+        let mut ready = false;
+        while !self.calls.is_ending() {
+            let begun = Instant::now();
+            let next = self.wake(begun);
+            if !ready && !self.failing {
+                self.notifier.status(&self.publisher.line(), true);
+                self.notifier.ready();
+                ready = true;
+            }
+            self.pause(begun + next);
+        }
+        self.inbox.close();
+        if let Some(brakes) = self.executor.brakes() {
+            brakes.lift_all();
+        }
+        if let Some(wave) = self.engine.leave() {
+            let _ = self.executor.send(&wave);
+        }
+        self.notifier.stopping();
+        self.record.close();
+        self.reporter.tell(Report::Log(Level::INFO, "stopping".to_owned()));
+    }
+
+    /// Until the next wake is due, or somebody calls.
+    fn pause(&mut self, planned: Instant) {
+        while !self.calls.is_ending() {
+            let due = planned.max(self.rested);
+            let called = if self.calls.is_alarmed() {
+                self.rested
+            } else if self.calls.is_asked() {
+                self.rested.max(self.spaced())
+            } else {
+                due
+            };
+            if !self.calls.wait_until(called.min(due)) {
+                break;
+            }
+        }
+        schedule::woke(&mut self.info, planned, Instant::now());
+    }
+
+    /// When the next look may begin that a reader causes. One that was not made known was no reader's; one that failed may
+    /// have been.
+    fn spaced(&self) -> Instant {
+        let last = if self.failing { self.looked } else { self.publisher.shown() };
+        last + status_cache::SPACING
+    }
+
+    /// One wake; how long after its beginning the next one is due.
+    fn wake(&mut self, begun: Instant) -> Duration {
+        match self.glance(begun) {
+            Ok(next) => {
+                self.failing = false;
+                self.notifier.tick_done();
+                if let Some(brakes) = self.executor.brakes() {
+                    brakes.watched();
+                }
+                next
+            }
+            Err(error) => {
+                // Once for a row of failures. The unit's watchdog restarts us when they last.
+                if !std::mem::replace(&mut self.failing, true) {
+                    self.reporter
+                        .tell(Report::Log(Level::ERROR, format!("nothing seen in this tick: {error}")));
+                }
+                AFTER_FAILURE
+            }
+        }
+    }
+
+    /// Does what was asked for over the socket; what is to be answered when the look that follows is known.
+    fn take_up(&mut self, request: Request, total: Bytes) -> Option<(Reloaded, Vec<String>)> {
+        match request {
+            Request::Stop(stop) => {
+                self.inbox.stop(stop, &mut self.engine);
+                None
+            }
+            Request::Reload(loaded, answer) => Some((answer, self.reconfigure(*loaded, total))),
+        }
+    }
+
+    /// Takes up another configuration. What was seen, and what is under way, stays.
+    fn reconfigure(&mut self, loaded: Loaded, total: Bytes) -> Vec<String> {
+        let Loaded { config, rules } = loaded;
+        let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
+        let (lines, rules) = (effective.lines, Arc::new(rules));
+        self.engine.reconfigure(lines, act);
+        self.braking.switch(brake);
+        self.sampler.reconfigure(Arc::clone(&rules));
+        // What has begun is brought to its end under the rule that it was begun with.
+        self.sampler.hold(|root| self.engine.is_under_way(root));
+        self.sampler.verify_homes_above(lines.kill.share(1, 2));
+        self.publisher.reconfigure(lines, notes.iter().cloned().chain(noted(&self.lacks)).collect());
+        self.settings.send_modify(|settings| {
+            *settings = Arc::new(Settings { config, rules, lines: effective, ..Settings::clone(settings) });
+        });
+        let log = |level, text| self.reporter.tell(Report::Log(level, text));
+        log(Level::INFO, format!("the configuration was read anew: {}", said(lines, act)));
+        let notes = [notes, inert].concat();
+        for note in &notes {
+            log(Level::WARN, note.clone());
+        }
+        notes
+    }
+
+    /// Goes on from what was recorded before we came, once that is there; whether it is waited for no more.
+    fn recalls(&mut self, snapshot: &Snapshot, lines: Lines) -> bool {
+        let Some(past) = &self.past else { return true };
+        match past.try_recv() {
+            Ok(history) => self.foresight.recall(&history, snapshot, lines),
+            Err(TryRecvError::Empty) if self.started.elapsed() < history::RECALL => return false,
+            Err(_) => {}
+        }
+        self.past = None;
+        true
+    }
+
+    /// Holds limited agents back, or lets them go, as this look asks for; what is to be told of it.
+    fn hold(&mut self, snapshot: &Snapshot) -> Vec<String> {
+        let Some(brakes) = self.executor.brakes() else { return Vec::new() };
+        let engine = &self.engine;
+        let acting = |agent: &AgentRef| match engine.acting_on() {
+            _ if engine.is_under_way(agent.root) => Acting::This,
+            Some(_) => Acting::Another,
+            None => Acting::Nobody,
+        };
+        self.braking.look(snapshot, self.publisher.lines(), acting, brakes)
+    }
+
+    fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
+        let Step { wave, events, next } = self.engine.step(&snapshot);
+        // Nothing stands between the decision and its signals.
+        let sent = wave.as_ref().map(|wave| self.executor.send(wave));
+        let held = self.hold(&snapshot);
+        let mut events =
+            with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+        for event in &mut events {
+            // Nothing of it is left, or nothing that a rule knows since the last reload.
+            let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.is_there(agent.root));
+            if event.what == What::Gone && lives {
+                event.what = What::Unknown;
+            }
+        }
+        let lines = self.publisher.lines();
+        let foretold =
+            self.recalls(&snapshot, lines).then(|| self.foresight.take(&snapshot, lines)).flatten();
+        if foretold.is_some() {
+            self.engine.foresee(self.foresight.outlook());
+            self.record.look(snapshot.at, &self.foresight);
+        }
+        events.extend(foretold.into_iter().flatten());
+        self.sampler.let_go(|root| self.engine.is_under_way(root));
+        for event in &events {
+            self.publisher.record(event, &self.sampler);
+        }
+        for news in self.sampler.news().into_iter().chain(held) {
+            self.reporter.tell(Report::Log(Level::WARN, news));
+        }
+        if let Some(alarms) = &self.alarms {
+            let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
+            alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
+        }
+        // Who has asked meanwhile need not wait for the next look.
+        let told = told || self.calls.is_asked();
+        if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
+            self.info.memory_taken_back = self.executor.released().processes;
+            let line = self.publisher.publish(
+                self.looked,
+                snapshot,
+                &self.engine,
+                &self.sampler,
+                &self.foresight,
+                self.info,
+            );
+            self.notifier.status(&line, !events.is_empty());
+            self.reporter.show(line);
+        }
+        // Whoever is answered or told may ask for the status at once.
+        let (publisher, engine) = (&self.publisher, &self.engine);
+        publisher.announce(&events);
+        self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));
+        for event in events {
+            self.reporter.tell(Report::Event(Box::new(event)));
+        }
+        next
+    }
+}
+
+/// The events in the order in which they happened: what was decided, then how its signals went, then the rest.
+fn with_signals(
+    mut events: Vec<Event>,
+    sent: Option<What>,
+    snapshot: &Snapshot,
+    agent: Option<AgentRef>,
+) -> Vec<Event> {
+    let (Some(what), Some(agent)) = (sent, agent) else { return events };
+    let sample = snapshot.agents.iter().find(|a| a.agent.root == agent.root);
+    let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
+    let decided = events.iter().position(|e| matches!(e.what, What::Acted(_) | What::Killed { .. }));
+    let at = decided.map_or(events.len(), |at| at + 1);
+    events.insert(at, Event { agent: Some(agent), charge, what });
+    events
+}

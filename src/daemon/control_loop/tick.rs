@@ -1,0 +1,116 @@
+//! When there is more to do than to read the guest's memory.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tracing::Level;
+
+use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};
+use crate::daemon::control_loop::trigger::{Occasion, SOON};
+use crate::daemon::control_loop::waker::Rings;
+use crate::daemon::report::journal::Report;
+use crate::linux::procfs::ReadError;
+use crate::linux::{alloc_rate, clock};
+use crate::model::{Boottime, Bytes};
+use crate::policy::Glance;
+
+/// Where the kernel tells how many processors there are.
+const SYS: &str = "/sys";
+
+/// A few milliseconds, 30 in an emulated guest.
+const TRIED_AGAIN: Duration = Duration::from_mins(10);
+
+impl Supervisor {
+    /// Reads the guest's memory, and looks at everything where there is an occasion. After a failure there always is:
+    /// glances alone must not make a loop look alive that sees no agent any more.
+    pub(crate) fn glance(&mut self, begun: Instant) -> Result<Duration, ReadError> {
+        let at = clock::now();
+        let guest = self.sampler.guest(at)?;
+        self.info.glances += 1;
+        let glance = self.engine.glance(at, &guest);
+        let rings = self.calls.take_alarms();
+        self.info.woken_by_pressure += rings.pressure;
+        self.info.woken_by_cgroups += rings.cgroups;
+        let since = begun - self.looked;
+        let Some(occasion) = self.occasion(at, begun, glance, rings) else {
+            return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
+        };
+        if occasion == Occasion::Newcomers && !self.sampler.meet_newcomers(at)? {
+            return Ok(self.sooner(Duration::ZERO, glance.next));
+        }
+        let asked = self.calls.take_asked();
+        self.looked = begun;
+        let mut reloaded = Vec::new();
+        while let Some(request) = self.inbox.next() {
+            reloaded.extend(self.take_up(request, guest.mem_total));
+        }
+        let told = asked || !reloaded.is_empty() || self.publisher.is_followed();
+        let seen = self.sampler.look(at, guest, occasion.care(self.engine.acting_on().is_some()));
+        self.info.looks += u64::from(seen.is_ok());
+        let next = seen.map(|snapshot| self.decide(snapshot, told));
+        for (asked, notes) in reloaded {
+            // Whoever asked may have left.
+            let _ = asked.send(notes);
+        }
+        let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
+        if occasion == Occasion::Round && !hurry {
+            self.try_fill_rate(begun);
+        }
+        let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
+        self.rested = Instant::now() + begun.elapsed().min(most);
+        Ok(self.sooner(Duration::ZERO, next?))
+    }
+
+    /// Sees how fast memory can be taken here, now and then: the guest may have been moved to a faster machine, or been given
+    /// processors or huge pages.
+    fn try_fill_rate(&mut self, now: Instant) {
+        let first = self.tried.is_none();
+        if self.tried.is_some_and(|tried| now - tried < TRIED_AGAIN) {
+            return;
+        }
+        self.tried = Some(now);
+        let text = match alloc_rate::fastest(Path::new(SYS)) {
+            Ok(rate) => {
+                self.engine.fills_at(rate);
+                format!("memory is taken at {}/s here at the most", Bytes::new(rate.get()))
+            }
+            Err(error) => format!("how fast memory can be taken here is not known: {error}"),
+        };
+        if first {
+            self.reporter.tell(Report::Log(Level::INFO, text));
+        }
+    }
+
+    fn occasion(&mut self, at: Boottime, begun: Instant, glance: Glance, rings: Rings) -> Option<Occasion> {
+        let since = begun - self.looked;
+        let asked = self.calls.is_asked() && begun >= self.spaced();
+        let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
+        if rings.any() || self.failing {
+            Some(Occasion::Alarm)
+        } else if asked || followed {
+            Some(Occasion::Reader)
+        } else if glance.moved {
+            Some(Occasion::Memory)
+        } else if glance.look {
+            Some(Occasion::Round)
+        } else {
+            self.stirs(at, since).then_some(Occasion::Newcomers)
+        }
+    }
+
+    /// Whether newcomers are to be looked at; asked once a second at most.
+    fn stirs(&mut self, at: Boottime, since: Duration) -> bool {
+        if since < SOON || at.since(self.stirred) < STIRRED {
+            return false;
+        }
+        self.stirred = at;
+        self.sampler.is_stirring(at)
+    }
+
+    /// `next`, or sooner where a look is due before by what the policy cannot know.
+    fn sooner(&self, since: Duration, next: Duration) -> Duration {
+        let soon = SOON.saturating_sub(since);
+        let waited_for = || self.publisher.is_followed() || self.sampler.has_young();
+        if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
+    }
+}

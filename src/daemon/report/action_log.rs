@@ -1,0 +1,244 @@
+//! What was done of late, for those who ask.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::messages::{Message, seconds};
+use crate::api::status::{ActionInfo, CulpritInfo};
+use crate::model::event::{Culprit, What};
+use crate::model::{AgentRef, Bytes, Event, ProcessKey, Signal};
+
+/// How many actions are remembered.
+const KEPT: usize = 16;
+
+/// The last actions, newest first.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Ours with their number; the kernel's have none.
+    actions: VecDeque<(Option<u64>, ActionInfo)>,
+}
+
+impl Ledger {
+    /// Takes in an event. `command` and `cwd` tell of the processes as they were last seen: they may be gone.
+    pub(crate) fn record(
+        &mut self,
+        event: &Event,
+        command: impl Fn(ProcessKey) -> String,
+        cwd: impl Fn() -> Option<String>,
+    ) {
+        match (&event.what, &event.agent) {
+            (What::Acted(decision), Some(agent)) => {
+                let culprit = culprit_info(&decision.culprit, command);
+                let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
+                let time = Timestamp::now();
+                let info = ActionInfo {
+                    id: format!("{}-{}", time.as_second(), decision.action),
+                    line: decision.line,
+                    culprit: Some(culprit),
+                    dry_run: decision.dry_run,
+                    cause: decision.cause.name().to_owned(),
+                    resume,
+                    ..begun(event, agent, time)
+                };
+                self.keep(Some(decision.action), info);
+            }
+            (What::KernelOom { lost, limit, .. }, Some(agent)) => {
+                let time = Timestamp::now();
+                let whole = lost.as_ref().is_none_or(|lost| lost.key == agent.root);
+                let culprit = lost.as_ref().map(|lost| CulpritInfo {
+                    pid: lost.key.pid,
+                    charge: lost.charge,
+                    command: Some(command(lost.key)),
+                    forecast: None,
+                });
+                let number = lost.as_ref().map_or(agent.root.pid, |lost| lost.key.pid);
+                let info = ActionInfo {
+                    id: format!("{}-kernel-{number}", time.as_second()),
+                    kind: "kernel_oom".to_owned(),
+                    line: limit.unwrap_or_default(),
+                    culprit,
+                    cause: "kernel".to_owned(),
+                    resume: whole.then(|| resume(command_of(agent), cwd())).flatten(),
+                    ..begun(event, agent, time)
+                };
+                self.keep(None, info);
+            }
+            (What::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
+                // Each once: who is left is killed again and again, and that says nothing new.
+                if info.signals.last().is_none_or(|last| last != signal.name()) {
+                    info.signals.push(signal.name().to_owned());
+                }
+            }),
+            (What::Widened { action, culprit, whole }, Some(agent)) => self.update(*action, |info| {
+                info.culprit = Some(culprit_info(culprit, command));
+                info.resume = whole.then(|| resume(command_of(agent), cwd())).flatten();
+            }),
+            (What::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
+                let how =
+                    if info.signals.iter().any(|s| s == Signal::Kill.name()) { "killed" } else { "ended" };
+                info.outcome = format!("{how}, {freed} freed {} after the decision", seconds(*after));
+            }),
+            (What::Failed { action, .. }, _) => {
+                self.update(*action, |info| info.outcome = Message::of(event).text);
+            }
+            _ => {}
+        }
+    }
+
+    /// One of them, where it is still remembered.
+    pub(crate) fn action(&self, number: u64) -> Option<ActionInfo> {
+        self.actions.iter().find(|(own, _)| *own == Some(number)).map(|(_, info)| info.clone())
+    }
+
+    /// The actions, newest first.
+    pub(crate) fn actions(&self) -> Vec<ActionInfo> {
+        self.actions.iter().map(|(_, info)| info.clone()).collect()
+    }
+
+    fn keep(&mut self, number: Option<u64>, info: ActionInfo) {
+        self.actions.push_front((number, info));
+        self.actions.truncate(KEPT);
+    }
+
+    fn update(&mut self, action: u64, change: impl FnOnce(&mut ActionInfo)) {
+        if let Some((_, info)) = self.actions.iter_mut().find(|(number, _)| *number == Some(action)) {
+            change(info);
+        }
+    }
+}
+
+/// An action as it is told of first.
+fn begun(event: &Event, agent: &AgentRef, time: Timestamp) -> ActionInfo {
+    ActionInfo {
+        id: String::new(),
+        time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        kind: "act".to_owned(),
+        agent: agent.id.to_string(),
+        rule: agent.rule.clone(),
+        pid: agent.root.pid,
+        uid: agent.uid,
+        charge: event.charge,
+        line: Bytes::ZERO,
+        culprit: None,
+        signals: Vec::new(),
+        dry_run: false,
+        cause: String::new(),
+        outcome: Message::of(event).text,
+        resume: None,
+    }
+}
+
+fn culprit_info(culprit: &Culprit, command: impl Fn(ProcessKey) -> String) -> CulpritInfo {
+    let command = Some(command(culprit.top));
+    CulpritInfo { pid: culprit.top.pid, charge: culprit.charge, command, forecast: None }
+}
+
+/// The command that takes up the work, of the very session where that is known.
+fn command_of(agent: &AgentRef) -> Option<&str> {
+    agent.resume_session.as_deref().or(agent.resume.as_deref())
+}
+
+fn resume(command: Option<&str>, cwd: Option<String>) -> Option<String> {
+    let command = command?;
+    Some(match cwd {
+        Some(cwd) => format!("cd {} && {command}", quoted(&cwd)),
+        None => command.to_owned(),
+    })
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::event::{Cause, Decision, Lost};
+    use crate::model::{AgentId, Bytes, Pid, Uid};
+
+    fn key(pid: i32) -> ProcessKey {
+        ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
+    }
+
+    #[test]
+    fn an_action_that_becomes_wider_is_told_as_what_it_has_become() {
+        let agent = AgentRef {
+            id: AgentId::new("claude", key(7)),
+            rule: "claude".to_owned(),
+            root: key(7),
+            uid: Uid::new(1000),
+            resume: Some("claude --continue".to_owned()),
+            resume_session: None,
+        };
+        let part = Culprit { top: key(8), name: "make".to_owned(), charge: Bytes::gib(1), processes: 9 };
+        let decision = Decision {
+            cause: Cause::Line,
+            grown: Bytes::ZERO,
+            agents: 1,
+            signal: Signal::Term,
+            action: 1,
+            line: Bytes::gib(13),
+            shortfall: Bytes::gib(1),
+            culprit: part.clone(),
+            whole: false,
+            processes: 9,
+            grace: Duration::from_secs(10),
+            dry_run: false,
+        };
+        let mut ledger = Ledger::default();
+        let mut record = |what| {
+            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(14), what };
+            ledger.record(&event, |key| format!("command of {}", key.pid), || Some("/work".to_owned()));
+            let action = ledger.action(1).unwrap();
+            (action.culprit.unwrap().command.unwrap(), action.resume)
+        };
+        assert_eq!(record(What::Acted(decision)), ("command of 8".to_owned(), None));
+        let all = Culprit { top: key(7), charge: Bytes::gib(14), ..part };
+        let whole = record(What::Widened { action: 1, culprit: all, whole: true });
+        let resume = Some("cd /work && claude --continue".to_owned());
+        assert_eq!(whole, ("command of 7".to_owned(), resume));
+    }
+
+    #[test]
+    fn a_resume_command_can_be_pasted() {
+        let of = |cwd: &str| resume(Some("claude --continue"), Some(cwd.to_owned())).unwrap();
+        assert_eq!(of("/home/u/work"), "cd /home/u/work && claude --continue");
+        assert_eq!(of("/home/u/it's; rm x"), r"cd '/home/u/it'\''s; rm x' && claude --continue");
+        assert_eq!(resume(None, None), None);
+    }
+
+    #[test]
+    fn what_the_kernel_ended_stands_beside_what_we_did() {
+        let mut ledger = Ledger::default();
+        let agent = AgentRef {
+            id: AgentId::new("claude", key(7)),
+            rule: "claude".into(),
+            root: key(7),
+            uid: Uid::new(1000),
+            resume: Some("claude --continue".into()),
+            resume_session: None,
+        };
+        let mut take = |key| {
+            let lost = Some(Lost { key, name: "node".into(), charge: Bytes::gib(1) });
+            let what = What::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
+            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(2), what };
+            ledger.record(&event, |_| "node leak.js".into(), || Some("/work".into()));
+        };
+        take(key(9));
+        take(key(7));
+        let [root, child] = ledger.actions().try_into().unwrap();
+        assert_eq!(
+            (root.kind.as_str(), root.cause.as_str(), root.line),
+            ("kernel_oom", "kernel", Bytes::gib(2))
+        );
+        assert_eq!(root.resume.as_deref(), Some("cd /work && claude --continue"));
+        assert_eq!((child.resume, child.culprit.unwrap().command.as_deref()), (None, Some("node leak.js")));
+        assert_ne!(root.id, child.id);
+        assert!(ledger.action(0).is_none());
+    }
+}

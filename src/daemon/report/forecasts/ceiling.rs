@@ -1,0 +1,66 @@
+//! What ends an agent's growth first.
+
+use crate::api::forecast::Ceiling;
+use crate::model::{AgentSample, Bytes, Guest};
+
+/// The nearest of the kill line, the agent's own cgroup's limit, and what the guest has room for as it is now.
+pub(crate) fn of(sample: &AgentSample, guest: &Guest, kill_line: Bytes) -> (Ceiling, Bytes) {
+    let cgroup = sample.cgroup.as_ref().and_then(|cgroup| cgroup.max);
+    let line = (Ceiling::KillLine, kill_line);
+    let fixed = cgroup.map_or(line, |max| if max <= kill_line { (Ceiling::Cgroup, max) } else { line });
+    let room = (Ceiling::Guest, sample.charge.total() + guest.room());
+    if room.1 < fixed.1 { room } else { fixed }
+}
+
+/// What is left to a part of an agent below the agent's ceiling, with what `others` of it hold.
+pub(crate) fn of_part(ceiling: (Ceiling, Bytes), others: Bytes) -> (Ceiling, Bytes) {
+    (ceiling.0, ceiling.1.saturating_sub(others))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::report::forecasts::tests::{agent, guest_with};
+    use crate::model::CgroupMemory;
+
+    const LINE: Bytes = Bytes::gib(8);
+
+    #[test]
+    fn the_nearest_counts() {
+        let roomy = guest_with(Bytes::gib(12));
+        let mut sample = agent(100, Bytes::gib(1));
+        let none = (Ceiling::KillLine, LINE);
+        assert_eq!(of(&sample, &roomy, LINE), none);
+        let full = guest_with(Bytes::gib(2));
+        let (ceiling, limit) = of(&sample, &full, LINE);
+        assert_eq!((ceiling, limit), (Ceiling::Guest, Bytes::gib(1) + full.room()));
+        sample.cgroup = Some(CgroupMemory {
+            alone: true,
+            path: "/agents.slice/a.scope".into(),
+            charge: sample.charge,
+            current: Bytes::ZERO,
+            cache: Bytes::ZERO,
+            max: Some(Bytes::gib(4)),
+            high: None,
+            pressed: 0,
+            killed: 0,
+        });
+        assert_eq!(of(&sample, &roomy, LINE), (Ceiling::Cgroup, Bytes::gib(4)));
+        assert_eq!(of(&sample, &full, LINE).0, Ceiling::Guest, "that is nearer still");
+    }
+
+    #[test]
+    fn what_others_take_moves_it() {
+        for mib in (1500..=2600).step_by(100) {
+            let guest = guest_with(Bytes::mib(mib));
+            assert_eq!(of(&agent(100, Bytes::gib(1)), &guest, LINE).1, Bytes::gib(1) + guest.room());
+        }
+    }
+
+    #[test]
+    fn a_part_has_what_the_others_leave() {
+        let ceiling = (Ceiling::KillLine, LINE);
+        assert_eq!(of_part(ceiling, Bytes::gib(3)), (Ceiling::KillLine, Bytes::gib(5)));
+        assert_eq!(of_part(ceiling, Bytes::gib(9)).1, Bytes::ZERO);
+    }
+}

@@ -1,0 +1,156 @@
+//! From a reading and the last snapshot to what is told.
+
+use super::reading::{Cgroup, Reading, runs_a_program};
+use super::{Seen, Settings, belonging, signals, told};
+use crate::api::explanation::{
+    CgroupInfo, CgroupUse, LinesInfo, ProcessInfo, ProcessMemory, Recognition, Shares,
+};
+use crate::linux::procfs::Identity;
+use crate::linux::procfs::stat::Stat;
+use crate::rules::Facts;
+use crate::{api::explanation::Explanation, model::AgentSample};
+
+/// Command lines are told up to here.
+const COMMAND: usize = 4096;
+
+/// All that there is to say. It is unfiltered: the reader's view is cut afterwards.
+pub(crate) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -> Explanation {
+    let key = reading.stat.key;
+    let found = belonging::find(seen, key);
+    let recognition = recognition(reading, settings);
+    let because = match found {
+        Some((agent, member)) => belonging::why(agent, member, reading, recognition.as_ref()),
+        None => belonging::why_none(reading, seen, settings, recognition.as_ref()),
+    };
+    let root = found.map(|(agent, _)| agent.agent.root.pid);
+    Explanation {
+        version: Explanation::VERSION,
+        watched: settings.supervisor.is_some(),
+        process: process(reading),
+        because,
+        recognition,
+        membership: found.map(|(agent, member)| belonging::membership(agent, member)),
+        agent: root.and_then(|pid| seen.status.agents.iter().find(|a| a.pid == pid)).cloned(),
+        memory: memory(reading),
+        cgroup: reading.cgroup.as_ref().map(|cgroup| self::cgroup(cgroup, found.map(|(agent, _)| agent))),
+        lines: found.map(|(agent, _)| lines(agent, settings)),
+        signals: signals::of(found, settings),
+        notes: notes(reading, found.map(|(agent, _)| agent), settings),
+    }
+}
+
+/// The lines as they were set, and those that count where its own limit is below them.
+fn lines(agent: &AgentSample, settings: &Settings) -> LinesInfo {
+    let mut told = settings.lines.told(&settings.config);
+    let (all, own) = (settings.lines.lines, agent.lines(settings.lines.lines));
+    if let Some(limit) = agent.limit().filter(|_| own != all) {
+        told.notes.push(format!(
+            "its scope holds no more than {limit}: its lines are {} and {}, not {} and {}",
+            own.warn, own.kill, all.warn, all.kill
+        ));
+        (told.warn.bytes, told.kill.bytes) = (own.warn, own.kill);
+    }
+    told
+}
+
+fn process(reading: &Reading) -> ProcessInfo {
+    let Reading { stat, credentials, identity, .. } = reading;
+    let shown = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let identity = identity.as_ref();
+    ProcessInfo {
+        pid: stat.key.pid,
+        uid: credentials.uid,
+        privileged: credentials.privileged,
+        parent: stat.parent,
+        name: Some(name(identity, stat)),
+        exe: identity.and_then(|identity| identity.exe.as_deref()).map(shown),
+        command: identity.map(command).filter(|command| !command.is_empty()),
+        cwd: reading.cwd.as_deref().map(shown),
+    }
+}
+
+fn name(identity: Option<&Identity>, stat: &Stat) -> String {
+    let exe = identity.and_then(|identity| identity.exe.as_deref()).and_then(std::path::Path::file_name);
+    let name = exe.map_or_else(
+        || String::from_utf8_lossy(stat.comm.as_bytes()).into_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name)
+}
+
+fn command(identity: &Identity) -> String {
+    let words: Vec<_> = identity.argv.iter().map(|word| word.to_string_lossy()).collect();
+    let mut command = words.join(" ");
+    let end = command.floor_char_boundary(COMMAND);
+    command.truncate(end);
+    command
+}
+
+fn recognition(reading: &Reading, settings: &Settings) -> Option<Recognition> {
+    let identity = reading.identity.as_ref()?;
+    let cwd = || reading.cwd.clone();
+    let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+    Some(told::recognition(&settings.rules.explain(&facts)))
+}
+
+fn memory(reading: &Reading) -> Option<ProcessMemory> {
+    let charge = reading.credentials.charge?;
+    let shares = reading.rollup.map(|rollup| Shares {
+        private: rollup.private,
+        anon: rollup.share.anon,
+        shmem: rollup.share.shmem,
+        swap: rollup.share.swap,
+        file: rollup.file,
+    });
+    Some(ProcessMemory { shares, ..ProcessMemory::of(charge, reading.look) })
+}
+
+fn cgroup(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupInfo {
+    let memory = cgroup.memory.as_ref();
+    CgroupInfo {
+        path: Some(cgroup.path.to_string_lossy().into_owned()),
+        use_by: use_by(cgroup, agent),
+        processes: cgroup.pids.as_ref().map(Vec::len),
+        current: memory.map(|memory| memory.current),
+        cache: memory.map(|memory| memory.cache),
+        charge: memory.map(|memory| memory.charge.total()),
+        max: memory.and_then(|memory| memory.max),
+    }
+}
+
+fn use_by(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupUse {
+    let Some(agent) = agent else { return CgroupUse::Shared };
+    if agent.cgroup.as_ref().is_some_and(|own| own.path == cgroup.path) {
+        return CgroupUse::Own;
+    }
+    let is_member = |pid| agent.members.iter().any(|member| member.key.pid == pid);
+    match &cgroup.pids {
+        None => CgroupUse::Unknown,
+        Some(pids) if pids.iter().copied().all(is_member) => CgroupUse::Own,
+        Some(_) => CgroupUse::Shared,
+    }
+}
+
+fn notes(reading: &Reading, agent: Option<&AgentSample>, settings: &Settings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let pid = reading.stat.key.pid;
+    if reading.asked != pid {
+        notes.push(format!("pid {} is a thread of process {pid}", reading.asked));
+    }
+    if reading.identity.is_none() && runs_a_program(&reading.stat) {
+        notes.push("its command line could not be read in time: its memory map is locked".to_owned());
+    }
+    notes.extend(agent.and_then(|agent| left(reading, agent)));
+    if settings.config.act.dry_run && settings.supervisor.is_some() {
+        notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
+    }
+    notes
+}
+
+/// That it is no longer where its agent is limited.
+fn left(reading: &Reading, agent: &AgentSample) -> Option<String> {
+    let (scope, place) = (agent.scope.as_ref()?, reading.cgroup.as_ref()?);
+    let (name, id) = (scope.file_name()?.to_string_lossy(), &agent.agent.id);
+    (!place.path.starts_with(scope))
+        .then(|| format!("it has left {name}, whose limit no longer holds there; the lines of {id} still do"))
+}

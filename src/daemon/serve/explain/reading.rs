@@ -1,0 +1,215 @@
+//! A process read afresh, on a thread of its own: `cmdline` and `smaps_rollup` wait for the process's mmap lock, for as
+//! long as somebody holds it.
+
+use std::path::PathBuf;
+use std::thread;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, timeout_at};
+
+use super::places::Place;
+use super::{PATIENCE, Settings};
+use crate::api::explanation::Look;
+use crate::ipc::Fault;
+use crate::linux::cgroup::Cgroups;
+use crate::linux::procfs::details::{Credentials, Details};
+use crate::linux::procfs::smaps_rollup::Rollup;
+use crate::linux::procfs::stat::Stat;
+use crate::linux::procfs::{Identity, Proc};
+use crate::model::snapshot::CgroupMemory;
+use crate::model::{Pid, ProcessKey, Uid};
+
+/// Enough for what is read, and a small part of what the service may use.
+const STACK: usize = 256 << 10;
+
+/// A chain of parents longer than this is a loop in a broken tree.
+const ANCESTORS: usize = 64;
+
+/// A process as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    /// What was asked for: the process, or one of its threads.
+    pub(crate) asked: Pid,
+    pub(crate) stat: Stat,
+    pub(crate) credentials: Credentials,
+    /// Its parents, nearest first.
+    pub(crate) ancestors: Vec<Stat>,
+    /// The roots of agents that descend from it, by way of their parents as they are now.
+    pub(crate) carries: Vec<ProcessKey>,
+    pub(crate) cgroup: Option<Cgroup>,
+    /// `None`: not read in time.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) look: Look,
+    pub(crate) rollup: Option<Rollup>,
+}
+
+/// The cgroup of a process.
+#[derive(Clone, Debug)]
+pub(crate) struct Cgroup {
+    pub(crate) path: PathBuf,
+    /// `None`: no memory controller, or not read in time.
+    pub(crate) memory: Option<CgroupMemory>,
+    /// Who is in it; `None` where that is not known.
+    pub(crate) pids: Option<Vec<Pid>>,
+}
+
+/// What becomes known, bit by bit, so that what hangs takes along nothing of what was read before.
+#[derive(Debug)]
+enum Part {
+    First(Box<Reading>),
+    Cgroup(Option<CgroupMemory>, Option<Vec<Pid>>),
+    Identity(Identity, Option<PathBuf>),
+    Rollup(Option<Rollup>),
+    Gone,
+}
+
+/// Reads `pid`. What takes longer than it may is left out; what ended meanwhile is no process.
+pub(crate) async fn read(
+    settings: &Settings,
+    pid: Pid,
+    reader: Uid,
+    roots: Vec<ProcessKey>,
+    place: Place,
+) -> Result<Reading, Fault> {
+    let deadline = Instant::now() + PATIENCE;
+    let (parts, mut received) = unbounded_channel();
+    let source = Source {
+        details: Details::of(&settings.proc),
+        proc: Proc::open(&settings.proc).map_err(|_| Fault::Busy {})?,
+        cgroups: Cgroups::open(&settings.cgroup),
+        reader,
+        roots,
+    };
+    // Not tokio's pool: leaving would wait for a thread there that hangs.
+    thread::Builder::new()
+        .name("explain".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            source.read(pid, &parts);
+            drop(place);
+        })
+        .map_err(|_| Fault::Busy {})?;
+    let mut reading: Option<Reading> = None;
+    while let Ok(Some(part)) = timeout_at(deadline, received.recv()).await {
+        match (part, reading.as_mut()) {
+            (Part::First(first), _) => reading = Some(*first),
+            (Part::Gone, _) => return Err(Fault::NoSuchProcess { pid }),
+            (Part::Cgroup(memory, pids), Some(Reading { cgroup: Some(cgroup), .. })) => {
+                (cgroup.memory, cgroup.pids) = (memory, pids);
+            }
+            (Part::Identity(identity, cwd), Some(reading)) => {
+                (reading.identity, reading.cwd) = (Some(identity), cwd);
+            }
+            (Part::Rollup(rollup), Some(reading)) => {
+                reading.look = if rollup.is_some() { Look::Done } else { Look::Refused };
+                reading.rollup = rollup;
+            }
+            _ => {}
+        }
+    }
+    reading.ok_or(Fault::Busy {})
+}
+
+/// Whether there is a program to ask about: what the kernel runs has none, and what has ended no longer.
+pub(crate) fn runs_a_program(stat: &Stat) -> bool {
+    !stat.is_kernel_thread() && !stat.is_dead()
+}
+
+/// Where a process is read from, and for whom.
+struct Source {
+    details: Details,
+    proc: Proc,
+    cgroups: Option<Cgroups>,
+    reader: Uid,
+    /// The roots of all agents.
+    roots: Vec<ProcessKey>,
+}
+
+impl Source {
+    fn read(mut self, asked: Pid, parts: &UnboundedSender<Part>) {
+        if self.parts(asked, parts).is_none() {
+            let _ = parts.send(Part::Gone);
+        }
+    }
+
+    /// `None`: it is gone, or its pid is another's by now.
+    fn parts(&mut self, asked: Pid, parts: &UnboundedSender<Part>) -> Option<()> {
+        // Nobody may wait any more; then the rest is not read.
+        let send = |part| parts.send(part).is_ok();
+        let pid = self.details.credentials(asked)?.process;
+        let (stat, credentials) = self.who(pid)?;
+        let cgroup = self.details.cgroup(pid);
+        let visible =
+            self.reader.may_see(credentials.uid) && (!credentials.privileged || self.reader == Uid::ROOT);
+        let first = Reading {
+            asked,
+            stat,
+            credentials,
+            ancestors: self.ancestors(stat.parent),
+            carries: self.carries(stat.key),
+            cgroup: cgroup.clone().map(|path| Cgroup { path, memory: None, pids: None }),
+            identity: None,
+            cwd: None,
+            look: if visible { Look::TimedOut } else { Look::Hidden },
+            rollup: None,
+        };
+        if !send(Part::First(Box::new(first))) {
+            return Some(());
+        }
+        if let (Some(path), Some(cgroups)) = (&cgroup, &self.cgroups) {
+            send(Part::Cgroup(cgroups.memory(path), cgroups.pids(path)));
+        }
+        if !runs_a_program(&stat) {
+            return Some(());
+        }
+        let identity = match self.proc.identity(pid) {
+            Ok(identity) => identity?,
+            // It lives, and that is all we are told of it.
+            Err(_) => Identity::default(),
+        };
+        let cwd = self.proc.cwd(pid);
+        // Between one file and the next the pid may have changed hands, or an exec the rights: what was read is then
+        // not to be told to whoever might see the one before.
+        self.same(&stat, &credentials)?;
+        if !send(Part::Identity(identity, cwd)) || !visible || credentials.charge.is_none() {
+            return Some(());
+        }
+        let swap = credentials.charge.unwrap_or_default().swap;
+        let rollup = self.details.rollup(pid, swap);
+        self.same(&stat, &credentials)?;
+        send(Part::Rollup(rollup));
+        Some(())
+    }
+
+    fn who(&mut self, pid: Pid) -> Option<(Stat, Credentials)> {
+        let stat = self.proc.stat(pid).ok()??;
+        Some((stat, self.details.credentials(pid)?))
+    }
+
+    fn same(&mut self, stat: &Stat, credentials: &Credentials) -> Option<()> {
+        let (now, its) = self.who(stat.key.pid)?;
+        let whose = |c: &Credentials| (c.uid, c.privileged);
+        (now.key == stat.key && whose(&its) == whose(credentials)).then_some(())
+    }
+
+    fn carries(&mut self, key: ProcessKey) -> Vec<ProcessKey> {
+        let mut roots = std::mem::take(&mut self.roots);
+        roots.retain(|root| {
+            let Ok(Some(stat)) = self.proc.stat(root.pid) else { return false };
+            stat.key == *root && self.ancestors(stat.parent).iter().any(|above| above.key == key)
+        });
+        roots
+    }
+
+    fn ancestors(&mut self, parent: Option<Pid>) -> Vec<Stat> {
+        let mut ancestors = Vec::new();
+        let mut current = parent;
+        while let Some(pid) = current.filter(|_| ancestors.len() < ANCESTORS) {
+            let Ok(Some(stat)) = self.proc.stat(pid) else { break };
+            current = stat.parent;
+            ancestors.push(stat);
+        }
+        ancestors
+    }
+}

@@ -1,0 +1,49 @@
+//! Whether a process may be signalled, and why not. As in `belonging`, no sentence names what runs.
+
+use super::Settings;
+use crate::api::explanation::SignalsInfo;
+use crate::model::{AgentSample, Member};
+
+/// What the executor would make of a member, or of a process that is none.
+pub(crate) fn of(found: Option<(&AgentSample, &Member)>, settings: &Settings) -> SignalsInfo {
+    let never = |because: &str| SignalsInfo { never: true, because: because.to_owned() };
+    let Some((agent, member)) = found else {
+        return never("only members of agents are ever signalled");
+    };
+    if settings.supervisor == Some(member.key.pid) {
+        return never("it is the supervisor itself");
+    }
+    if member.protected {
+        return never(
+            "its program is one of those that are never signalled: with a terminal multiplexer, a way in or the \
+             desktop dies more than an agent",
+        );
+    }
+    SignalsInfo { never: false, because: when(agent, member, settings) }
+}
+
+fn when(agent: &AgentSample, member: &Member, settings: &Settings) -> String {
+    let id = &agent.agent.id;
+    let over = format!("once {id} is over its kill line of {}", agent.lines(settings.lines.lines).kill);
+    let protected = || agent.members.iter().filter(|other| other.protected);
+    if let Some(above) = protected().find(|other| member.lineage.contains(&other.key)) {
+        return format!(
+            "{over}, as part of what is to blame; spared where the whole agent is ended, because it runs below pid {}, \
+             which is never signalled",
+            above.key.pid
+        );
+    }
+    if member.key == agent.agent.root {
+        return format!("{over}, with the whole agent, where ending no smaller part of it frees enough");
+    }
+    if let Some(below) = protected().find(|other| other.lineage.contains(&member.key)) {
+        return format!(
+            "{over}, with the whole agent only: pid {} below it is never signalled",
+            below.key.pid
+        );
+    }
+    if member.carries_agent {
+        return format!("{over}, but not before parts from which no other agent descends");
+    }
+    format!("{over}, if it is in the smallest part of it that frees enough, or with the whole agent")
+}

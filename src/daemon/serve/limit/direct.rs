@@ -1,0 +1,225 @@
+//! Limits where no service manager runs, as in a container: cgroups that we make ourselves, named like its scopes.
+
+use std::path::{Path, PathBuf};
+
+use super::target::Target;
+use crate::limit::{self, Ground, Level, Name, SLICE, Shape};
+use crate::linux::cgroup::Cgroups;
+use crate::linux::cgroup::tree::{ChangeError, MemoryController};
+use crate::linux::procfs::details::Details;
+use crate::linux::procfs::{Proc, ReadError};
+use crate::model::{Bytes, Pid, Uid};
+
+/// Where processes go that were in the way.
+const ASIDE: &str = "others";
+
+/// Who forks while we move its processes is followed so often.
+const ROUNDS: u32 = 10;
+
+/// Why no cgroup can be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DirectError {
+    #[error(
+        "no systemd runs here, and {0}: cgroups can only be read; have the container started with a /sys/fs/cgroup \
+             that it may write to (as `--privileged` does), or with a limit as a whole"
+    )]
+    ReadOnly(ChangeError),
+    #[error("no systemd runs here, and we may not make cgroups below {}: {why}", path.display())]
+    NotOurs { path: PathBuf, why: ChangeError },
+    #[error("no systemd runs here, and {} has no memory controller to pass on: have it enabled in \
+             cgroup.subtree_control above", path.display())]
+    NoController { path: PathBuf },
+    #[error("no systemd runs here, and {} holds processes that are not ours to move aside ({whose}), so no limit can be made \
+             below it: have them moved into a cgroup of their own", path.display())]
+    Crowded { path: PathBuf, whose: String },
+    #[error(
+        "no systemd runs here, and the process is in no cgroup that is seen from here: have /sys/fs/cgroup mounted anew, in the \
+             cgroup namespace that it is in"
+    )]
+    Outside,
+    #[error("there are cgroups of that name already")]
+    Taken,
+    #[error("the kernel refuses {0}")]
+    Change(#[from] ChangeError),
+    #[error(transparent)]
+    Guest(#[from] ReadError),
+}
+
+/// Makes cgroups for limited agents.
+#[derive(Debug)]
+pub(crate) struct Direct<'a> {
+    cgroups: &'a Cgroups,
+    proc: &'a Path,
+    /// Whom we run as.
+    uid: Uid,
+    /// The cgroup that holds all of them.
+    slice: PathBuf,
+}
+
+impl<'a> Direct<'a> {
+    /// For the process `pid`.
+    pub(crate) fn find(
+        cgroups: &'a Cgroups,
+        proc: &'a Path,
+        uid: Uid,
+        pid: Pid,
+    ) -> Result<Self, DirectError> {
+        // The tree may be mounted as another cgroup namespace sees it: then this path is somebody else's there.
+        let is_there = |own: &PathBuf| cgroups.inhabitants(own).is_ok_and(|pids| pids.contains(&Some(pid)));
+        let own = Details::of(proc).cgroup(pid).filter(is_there).ok_or(DirectError::Outside)?;
+        let direct = |ground: &Path| Self { cgroups, proc, uid, slice: ground.join(SLICE) };
+        // Inside of a limit: nothing is made, and what there is gets tighter.
+        if let Some(slice) = limit::any_scope_of(&own).and_then(|scope| scope.parent()?.parent().map(direct))
+        {
+            return Ok(slice);
+        }
+        let levels: Vec<Level> = own.ancestors().map(|path| level(cgroups, path)).collect();
+        match limit::ground(&levels) {
+            Some(Ground::Clear(path)) => Ok(direct(path)),
+            Some(Ground::Crowded(path)) => {
+                let direct = direct(path);
+                direct.clear(path)?;
+                Ok(direct)
+            }
+            None => Err(groundless(cgroups, own, &levels)),
+        }
+    }
+
+    /// What all limited agents together may have: what somebody has set, else ours, which is then in force.
+    pub(crate) fn cap(&self) -> Result<Bytes, DirectError> {
+        if let Some(max) = self.cgroups.memory_max(&self.slice) {
+            return Ok(max);
+        }
+        let total = Proc::open(self.proc).and_then(|proc| proc.guest())?.mem_total;
+        // A container may have less than the machine.
+        let above = self.slice.ancestors().filter_map(|path| self.cgroups.memory_max(path));
+        let cap = limit::cap(above.min().map_or(total, |max| max.min(total)));
+        self.pass_on(self.slice.parent().unwrap_or(Path::new("/")))?;
+        make_sure(self.cgroups.make(&self.slice))?;
+        self.cgroups.confine(&self.slice, cap, None)?;
+        Ok(cap)
+    }
+
+    /// Makes a cgroup with that limit and moves the process into it; its name.
+    pub(crate) fn start(&self, name: &Name, target: &Target, shape: Shape) -> Result<String, DirectError> {
+        self.pass_on(&self.slice)?;
+        self.sweep();
+        for again in [false, true] {
+            let scope = limit::scope_name(name, target.key, again);
+            let path = self.slice.join(&scope);
+            match self.cgroups.make(&path) {
+                Err(error) if error.is_there() => continue,
+                made => made?,
+            }
+            let confined = self.cgroups.confine(&path, shape.max, Some(shape.swap));
+            if let Err(error) = confined.and_then(|()| self.cgroups.put(&path, target.key.pid)) {
+                // It stays where somebody is in it.
+                let _ = self.cgroups.remove(&path);
+                return Err(error.into());
+            }
+            return Ok(scope);
+        }
+        Err(DirectError::Taken)
+    }
+
+    /// Sets another limit for the cgroup at `path`.
+    pub(crate) fn tighten(&self, path: &Path, shape: Shape) -> Result<(), DirectError> {
+        Ok(self.cgroups.confine(path, shape.max, Some(shape.swap))?)
+    }
+
+    /// Removes what is left of commands that have ended: nobody else does, and they could not themselves.
+    fn sweep(&self) {
+        for (scope, pids) in self.cgroups.below(&self.slice) {
+            // One that was just made for a process is still empty.
+            let began = limit::root_of(&scope);
+            let lives = began.is_none_or(|pid| self.proc.join(pid.to_string()).exists());
+            if pids.is_empty() && !lives {
+                // A process that is not seen from here keeps it.
+                let _ = self.cgroups.remove(&self.slice.join(scope));
+            }
+        }
+    }
+
+    fn pass_on(&self, path: &Path) -> Result<(), DirectError> {
+        if self.cgroups.memory_controller(path) != MemoryController::PassedOn {
+            self.cgroups.pass_on_memory(path)?;
+        }
+        Ok(())
+    }
+
+    /// Has the processes in the cgroup at `path` go aside, so that its children can have the memory controller: into a
+    /// cgroup without a limit below it, where nothing changes for them. All of them or none.
+    fn clear(&self, path: &Path) -> Result<(), DirectError> {
+        let aside = path.join(ASIDE);
+        for _ in 0..ROUNDS {
+            let pids = self.movable(path)?;
+            make_sure(self.cgroups.make(&aside))?;
+            for pid in pids {
+                match self.cgroups.put(&aside, pid) {
+                    Err(error) if !error.is_gone() => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            match self.cgroups.pass_on_memory(path) {
+                // Somebody has forked meanwhile.
+                Err(error) if error.is_busy() => {}
+                passed => return Ok(passed?),
+            }
+        }
+        let whose = "they fork faster than they are moved".to_owned();
+        Err(DirectError::Crowded { path: path.to_owned(), whose })
+    }
+
+    /// The processes in the cgroup at `path`, where all of them are ours to move: root's is the whole container.
+    fn movable(&self, path: &Path) -> Result<Vec<Pid>, DirectError> {
+        let details = Details::of(self.proc);
+        let not_ours = |whose: String| DirectError::Crowded { path: path.to_owned(), whose };
+        let mut pids = Vec::new();
+        for inhabitant in self.cgroups.inhabitants(path)? {
+            let pid = inhabitant.ok_or_else(|| not_ours("of another pid namespace".to_owned()))?;
+            let foreign = |uid, privileged| self.uid != Uid::ROOT && (uid != self.uid || privileged);
+            match details.credentials(pid) {
+                Some(found) if foreign(found.uid, found.privileged) => {
+                    return Err(not_ours(format!("process {pid} is user {}'s", found.uid)));
+                }
+                Some(_) => pids.push(pid),
+                // It has ended.
+                None => {}
+            }
+        }
+        Ok(pids)
+    }
+}
+
+fn level(cgroups: &Cgroups, path: &Path) -> Level {
+    let controller = cgroups.memory_controller(path);
+    let empty = || cgroups.inhabitants(path).is_ok_and(|pids| pids.is_empty());
+    Level {
+        path: path.to_owned(),
+        available: controller != MemoryController::Absent,
+        passed_on: controller == MemoryController::PassedOn,
+        clear: cgroups.is_real_root(path) || empty(),
+        limited: cgroups.memory_max(path).is_some(),
+        ours: cgroups.may_change(path).is_ok(),
+    }
+}
+
+/// Why there is no place for a cgroup, told by the process's own.
+fn groundless(cgroups: &Cgroups, own: PathBuf, levels: &[Level]) -> DirectError {
+    if levels.iter().all(|level| !level.available) {
+        return DirectError::NoController { path: own };
+    }
+    match cgroups.may_change(&own) {
+        Err(why) if why.is_read_only() => DirectError::ReadOnly(why),
+        Err(why) => DirectError::NotOurs { path: own, why },
+        Ok(()) => DirectError::NoController { path: own },
+    }
+}
+
+/// What was there already will do.
+fn make_sure(made: Result<(), ChangeError>) -> Result<(), ChangeError> {
+    made.or_else(|error| if error.is_there() { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Limits for those who ask for one, on threads aside: a bus is nowhere near the loop.
+
+mod apply;
+mod direct;
+mod maker;
+mod target;
+mod turns;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{Mutex, oneshot};
+
+use crate::api::limited::{LimitInfo, LimitRequest};
+use crate::daemon::start::Options;
+use crate::ipc::{Caller, Fault};
+use crate::model::{Pid, Uid};
+use crate::systemd;
+use crate::systemd::manager::{Knowledge, Which};
+use target::Target;
+use turns::Turns;
+
+/// The bus needs more of a stack than reading does; what is not touched costs nothing.
+const STACK: usize = 1 << 20;
+
+/// Limits processes.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    tools: Tools,
+    turns: Turns,
+    /// Whom we run as.
+    uid: Uid,
+}
+
+/// What makes the cgroups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    Manager(Which),
+    /// Nobody but us: systemd does not run.
+    Direct,
+}
+
+/// What a thread needs.
+#[derive(Clone, Debug)]
+struct Tools {
+    proc: PathBuf,
+    cgroup: PathBuf,
+    means: Means,
+    /// Whom we run as.
+    uid: Uid,
+    knowledge: Arc<Knowledge>,
+    /// Between what a scope has and what it gets nobody else may tighten it, or the later one widens it again.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Limiter {
+    pub(crate) fn new(options: &Options, uid: Uid) -> Self {
+        let tools = Tools::new(options.proc.clone(), options.cgroup.clone(), uid);
+        Self { tools, turns: Turns::default(), uid }
+    }
+
+    /// Limits what `request` names, as far as that is `by`'s to limit.
+    ///
+    /// # Errors
+    /// [`Fault::PermissionDenied`] where it is another user's, [`Fault::NoSuchProcess`], and [`Fault::NotLimited`].
+    pub(crate) async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+        if !by.uid.may_see(self.uid) && self.uid != Uid::ROOT {
+            return Err(Fault::PermissionDenied {});
+        }
+        let turn = self.turns.take(by.uid).await.ok_or(Fault::Busy {})?;
+        let (told, done) = oneshot::channel();
+        let tools = self.tools.clone();
+        let working = thread::Builder::new().name("limit".to_owned()).stack_size(STACK).spawn(move || {
+            let _turn = turn;
+            // Whoever asked may have left.
+            let _ = told.send(tools.limit(&request, by));
+        });
+        working.map_err(|error| refused(format_args!("no thread for it: {error}")))?;
+        done.await.map_err(|_| refused("the supervisor is stopping"))?
+    }
+}
+
+impl Tools {
+    fn new(proc: PathBuf, cgroup: PathBuf, uid: Uid) -> Self {
+        let means = match uid {
+            _ if !systemd::is_booted() => Means::Direct,
+            Uid::ROOT => Means::Manager(Which::System),
+            _ => Means::Manager(Which::User),
+        };
+        Self { proc, cgroup, means, uid, knowledge: Arc::default(), turn: Arc::default() }
+    }
+
+    fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+        self.limit_one(request, &Target::find(&self.proc, request.pid, by)?, by.uid)
+    }
+
+    fn limit_one(&self, request: &LimitRequest, target: &Target, by: Uid) -> Result<LimitInfo, Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| refused(format_args!("no runtime for it: {error}")))?;
+        runtime.block_on(self.apply(request, target, by))
+    }
+}
+
+/// The same for ourselves and without a supervisor, by whichever manager there is: the system's for root, else the user's.
+/// Where systemd does not run, by what we may change of the cgroup tree.
+///
+/// # Errors
+/// As over the socket.
+pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, Fault> {
+    let uid = Uid::new(rustix::process::geteuid().as_raw());
+    let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new);
+    let tools = Tools::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
+    // Our own pid is nobody else's while we are here: no manager has to be asked whether it takes pidfds.
+    let target = Target { pidfd: None, ..Target::find(&tools.proc, request.pid, Caller { uid, pid })? };
+    tools.limit_one(request, &target, uid)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
+fn refused(reason: impl ToString) -> Fault {
+    Fault::NotLimited { reason: reason.to_string() }
+}

@@ -1,0 +1,40 @@
+//! The same without a supervisor: one look at `/proc`, with the built-in rules and lines.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::api::explanation::Explanation;
+use crate::config::{Config, EffectiveLines};
+use crate::daemon::error::DaemonError;
+use crate::daemon::report::status;
+use crate::daemon::serve::explain::places::Places;
+use crate::daemon::serve::explain::{Seen, Settings, build, reading};
+use crate::ipc::Fault;
+use crate::model::{Pid, Uid};
+use crate::rules::Rules;
+
+/// What is made of `pid` as far as one look tells: what an agent started that has lost its parent since is not known
+/// to be its.
+///
+/// # Errors
+/// [`Fault`] inside of `Ok` where there is no such process; `Err` where `/proc` cannot be read at all.
+pub fn explain_alone(
+    proc: &Path,
+    cgroup: &Path,
+    pid: Pid,
+    reader: Uid,
+) -> Result<Result<Explanation, Fault>, DaemonError> {
+    let rules = Arc::new(Rules::built_in());
+    let only = (reader != Uid::ROOT).then_some(reader);
+    let (snapshot, status) = status::look(proc, cgroup, Arc::clone(&rules), only)?;
+    let config = Config::default();
+    let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
+    let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
+    let settings = Settings { proc, cgroup, config, rules, lines, only, supervisor: None };
+    let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
+    let Some(place) = Places::default().take(reader) else { return Ok(Err(Fault::Busy {})) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let read = reading::read(&settings, pid, reader, seen.roots(), place);
+    Ok(runtime.block_on(read).map(|reading| build::explanation(&reading, &seen, &settings).seen_by(reader)))
+}

@@ -1,0 +1,60 @@
+//! Which running processes the rules match, for those who check a configuration.
+
+use std::path::Path;
+
+use crate::linux::procfs::details::Details;
+use crate::linux::procfs::{Proc, ReadError};
+use crate::model::{Pid, Uid};
+use crate::rules::{Facts, Rules};
+
+/// A running process that a rule matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningMatch {
+    /// The rule.
+    pub rule: String,
+    /// The process.
+    pub pid: Pid,
+    /// Its owner.
+    pub uid: Uid,
+    /// Its command name.
+    pub name: String,
+}
+
+/// Those of `only`, or everybody's, by their pids. Command lines are read: it may wait for as long as somebody keeps a
+/// process's memory map locked.
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn running_matches(
+    proc: &Path,
+    rules: &Rules,
+    only: Option<Uid>,
+) -> Result<Vec<RunningMatch>, ReadError> {
+    let details = Details::of(proc);
+    let mut proc = Proc::open(proc)?;
+    let mut pids = Vec::new();
+    proc.pids(&mut pids)?;
+    pids.sort_unstable();
+    let mut matches = Vec::new();
+    for pid in pids {
+        // What vanishes while we look is not there.
+        let Ok(Some(stat)) = proc.stat(pid) else { continue };
+        let Some(credentials) = details.credentials(pid) else { continue };
+        if stat.is_dead() || stat.is_kernel_thread() || only.is_some_and(|uid| uid != credentials.uid) {
+            continue;
+        }
+        let Ok(Some(identity)) = proc.identity(pid) else { continue };
+        // A copy that has run no program of its own yet is its parent's match.
+        let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
+        if stat.start_stack != 0 && parent.is_some_and(|parent| parent.start_stack == stat.start_stack) {
+            continue;
+        }
+        let cwd = || proc.cwd(pid);
+        let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+        if let Some(it) = rules.recognise(&facts) {
+            let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
+            matches.push(RunningMatch { rule: it.rule.clone(), pid, uid: credentials.uid, name });
+        }
+    }
+    Ok(matches)
+}

@@ -1,0 +1,232 @@
+//! cgroup v2: where a process is, who else is there, and what they cost together.
+
+pub(crate) mod event_watch;
+pub mod events;
+pub mod kill;
+pub mod limits;
+pub mod tree;
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::snapshot::CgroupMemory;
+use crate::model::{Bytes, Charge, Pid};
+
+/// More cgroups than this are not walked, once a second and agent: a user may make as many as they like.
+const MOST: usize = 256;
+
+/// Reads a cgroup v2 tree, or a folder that looks like one.
+#[derive(Clone, Debug)]
+pub struct Cgroups {
+    root: PathBuf,
+}
+
+impl Cgroups {
+    /// The tree at `root`, `/sys/fs/cgroup` as a rule; `None` where it is no cgroup v2: in a hybrid, on v1, on none.
+    #[must_use]
+    pub fn open(root: &Path) -> Option<Self> {
+        root.join("cgroup.controllers").exists().then(|| Self { root: root.to_owned() })
+    }
+
+    /// Every process in the cgroup at `path` and those below it; `None` where `path` is gone, holds processes that our
+    /// pid namespace does not show, or more cgroups than anybody needs.
+    #[must_use]
+    pub fn pids(&self, path: &Path) -> Option<Vec<Pid>> {
+        let mut pids = Vec::new();
+        self.walk(path, |pid| {
+            pids.push(pid);
+            true
+        })?;
+        Some(pids)
+    }
+
+    /// Whether `members` are all that is in the cgroup at `path` and those below it, and somebody is. Ends at the first
+    /// who is none.
+    #[must_use]
+    pub fn holds_only(&self, path: &Path, members: &HashSet<Pid>) -> bool {
+        let mut anybody = false;
+        let all = self.walk(path, |pid| {
+            anybody = true;
+            members.contains(&pid)
+        });
+        all.is_some() && anybody
+    }
+
+    /// `None`: not all of it was walked, because `visit` said so or there was no way.
+    fn walk(&self, path: &Path, mut visit: impl FnMut(Pid) -> bool) -> Option<()> {
+        let top = self.folder(path).filter(|top| top.is_dir())?;
+        let (mut folders, mut seen) = (vec![top], 0);
+        while let Some(folder) = folders.pop() {
+            seen += 1;
+            // One that vanished meanwhile held nobody; a threaded one refuses, and its domain above lists all.
+            let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            // 0 is a process that our pid namespace does not show.
+            let visited =
+                text.lines().all(|line| line.parse().ok().and_then(Pid::new).is_some_and(&mut visit));
+            if seen > MOST || !visited {
+                return None;
+            }
+            let below = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            folders.extend(below.filter(is_folder).map(|entry| entry.path()).take(MOST));
+        }
+        Some(())
+    }
+
+    /// What the cgroup at `path` costs, those below it included; `None` where it has no memory controller. Whose it is, and
+    /// so whether anybody is alone there, others know.
+    #[must_use]
+    pub fn memory(&self, path: &Path) -> Option<CgroupMemory> {
+        let folder = self.folder(path)?;
+        let stat = fs::read(folder.join("memory.stat")).ok()?;
+        let value = |key| keyed(&stat, key).unwrap_or_default();
+        let events = fs::read(folder.join("memory.events")).unwrap_or_default();
+        let single = |name: &str| fs::read(folder.join(name)).ok().and_then(|text| number(&text));
+        Some(CgroupMemory {
+            path: path.to_owned(),
+            alone: false,
+            charge: Charge {
+                anon: value("anon"),
+                shmem: value("shmem"),
+                // Without swap in the kernel the file is missing, and nothing is swapped.
+                swap: single("memory.swap.current").unwrap_or_default(),
+            },
+            current: single("memory.current").unwrap_or_default(),
+            // `file` counts shmem too, and what is locked in memory, which the kernel takes from nobody.
+            cache: value("active_file") + value("inactive_file"),
+            max: single("memory.max"),
+            high: single("memory.high"),
+            pressed: keyed(&events, "high").map_or(0, Bytes::get),
+            killed: keyed(&events, "oom_kill").map_or(0, Bytes::get),
+        })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn folder(&self, path: &Path) -> Option<PathBuf> {
+        below(path).map(|below| self.root.join(below))
+    }
+}
+
+/// A cgroup's path from the root of its tree. The root cgroup belongs to nobody, and a path from elsewhere must not
+/// lead out of the tree. Allocates nothing.
+pub(super) fn below(path: &Path) -> Option<&Path> {
+    let below = path.strip_prefix("/").ok().filter(|below| *below != Path::new(""))?;
+    let leads_out = below.components().any(|c| !matches!(c, std::path::Component::Normal(_)));
+    (!leads_out).then_some(below)
+}
+
+/// The cgroup v2 path in the text of `/proc/PID/cgroup` (`cgroups(7)`: the line that starts with `0::`).
+#[must_use]
+pub fn path_of(text: &[u8]) -> Option<PathBuf> {
+    let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"0::"))?;
+    // A cgroup that was removed while its last process is still there.
+    let path = line.strip_suffix(b" (deleted)").unwrap_or(line);
+    path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path)))
+}
+
+/// The number behind `key` in a file of such lines.
+fn keyed(text: &[u8], key: &str) -> Option<Bytes> {
+    let of = |line: &[u8]| line.strip_prefix(key.as_bytes())?.strip_prefix(b" ").and_then(number);
+    text.split(|&b| b == b'\n').find_map(of)
+}
+
+/// A number of bytes; `None` for `max` and for garbage.
+pub(super) fn number(text: &[u8]) -> Option<Bytes> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().map(Bytes::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Cgroups) {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("agents.slice/a.scope/below");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+        let scope = root.path().join("agents.slice/a.scope");
+        fs::write(scope.join("cgroup.procs"), "12\n13\n").unwrap();
+        fs::write(inner.join("cgroup.procs"), "14\n").unwrap();
+        fs::write(
+            scope.join("memory.stat"),
+            "anon 1000\nfile 700\nanon_thp 5\nshmem 300\ninactive_file 150\nactive_file 250\n",
+        )
+        .unwrap();
+        fs::write(scope.join("memory.swap.current"), "50\n").unwrap();
+        fs::write(scope.join("memory.current"), "2000\n").unwrap();
+        fs::write(scope.join("memory.max"), "max\n").unwrap();
+        fs::write(scope.join("memory.high"), "4096\n").unwrap();
+        fs::write(scope.join("memory.events"), "low 9\nhigh 7\nmax 8\n").unwrap();
+        let cgroups = Cgroups::open(root.path()).unwrap();
+        (root, cgroups)
+    }
+
+    fn holds_only(cgroups: &Cgroups, path: &str, pids: &[i32]) -> bool {
+        cgroups.holds_only(Path::new(path), &pids.iter().filter_map(|p| Pid::new(*p)).collect())
+    }
+
+    #[test]
+    fn a_cgroup_and_all_below_it() {
+        let (_root, cgroups) = tree();
+        assert!(holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14, 15]));
+        assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13]), "14 is below it");
+        assert!(!holds_only(&cgroups, "/agents.slice", &[12, 13]));
+        let memory = cgroups.memory(Path::new("/agents.slice/a.scope")).unwrap();
+        assert_eq!(memory.charge.total(), Bytes::new(1350));
+        assert_eq!((memory.current, memory.cache, memory.max), (Bytes::new(2000), Bytes::new(400), None));
+        assert_eq!((memory.high, memory.pressed), (Some(Bytes::kib(4)), 7));
+    }
+
+    #[test]
+    fn nothing_is_read_outside_the_tree() {
+        let (_root, cgroups) = tree();
+        for path in ["/", "", "/../x", "agents.slice/a.scope", "/gone.scope"] {
+            assert!(!holds_only(&cgroups, path, &[12, 13, 14]), "{path}");
+            assert_eq!(cgroups.memory(Path::new(path)), None, "{path}");
+        }
+        assert!(Cgroups::open(Path::new("/nowhere")).is_none());
+    }
+
+    #[test]
+    fn a_process_that_is_hidden_from_us_makes_a_cgroup_unknown() {
+        let (root, cgroups) = tree();
+        fs::write(root.path().join("agents.slice/a.scope/cgroup.procs"), "12\n0\n").unwrap();
+        assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14]));
+    }
+
+    #[test]
+    fn a_tree_without_end_is_not_walked() {
+        let (root, cgroups) = tree();
+        for number in 0..2 * MOST {
+            fs::create_dir(root.path().join(format!("agents.slice/a.scope/{number}"))).unwrap();
+        }
+        assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14]));
+    }
+
+    #[test]
+    fn the_path_is_that_of_version_two() {
+        assert_eq!(path_of(b"5:memory:/x\n0::/a b/c.scope\n").unwrap(), Path::new("/a b/c.scope"));
+        assert_eq!(path_of(b"0::/a (deleted)\n").unwrap(), Path::new("/a"));
+        assert_eq!(path_of(b"0::\n"), None);
+        assert_eq!(path_of(b"1:name=systemd:/x\n"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_leads_nowhere_out_of_the_tree(text: Vec<u8>, path in "(0::)?/?[./a-z]{0,20}") {
+            let _ = number(&text);
+            for text in [text.as_slice(), path.as_bytes()] {
+                let Some(path) = path_of(text) else { continue };
+                if let Some(below) = below(&path) {
+                    proptest::prop_assert!(below.is_relative() && !below.starts_with(".."), "{below:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What this machine does not give us: read once, at the start.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+
+use super::procfs::meminfo;
+use crate::model::lack::Hierarchy;
+use crate::model::{Bytes, Lack, Uid};
+
+/// The pid namespace of a machine, not of a container (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
+const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
+
+/// The name of a container longer than this is none.
+const LONGEST_NAME: usize = 32;
+
+/// Where to look, and as whom.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    proc: PathBuf,
+    cgroup: PathBuf,
+    /// `/`: where a container and systemd leave their marks.
+    root: PathBuf,
+    uid: Uid,
+    pidfd: bool,
+}
+
+impl Surroundings {
+    /// This machine, with processes at `proc` and cgroups at `cgroup`, for a supervisor that runs as `uid`.
+    #[must_use]
+    pub fn of(proc: &Path, cgroup: &Path, uid: Uid) -> Self {
+        let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).is_ok();
+        Self { proc: proc.to_owned(), cgroup: cgroup.to_owned(), root: PathBuf::from("/"), uid, pidfd }
+    }
+
+    /// All that is missing, what matters most first. What cannot be read is not known to be missing.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<Lack> {
+        let options = self.mount_options();
+        let lacks = [
+            (self.uid != Uid::ROOT).then_some(Lack::Root),
+            self.meminfo(&options),
+            self.processes(&options),
+            self.outside(),
+            self.measure(),
+            (!self.pidfd).then_some(Lack::Pidfd),
+            self.cgroups(),
+            (!self.read("pressure/memory").starts_with(b"some ")).then_some(Lack::Pressure),
+            (!self.root.join("run/systemd/system").is_dir()).then_some(Lack::Systemd),
+        ];
+        lacks.into_iter().flatten().collect()
+    }
+
+    /// Empty where it cannot be read.
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.proc.join(name)).unwrap_or_default()
+    }
+
+    /// How `/proc` is mounted (`proc_pid_mountinfo(5)`): the options of the file system, behind the lone hyphen. What
+    /// was mounted last lies on top.
+    fn mount_options(&self) -> Vec<String> {
+        let text = self.read("self/mountinfo");
+        let mounts = text.split(|&b| b == b'\n').filter_map(|line| {
+            let mut words = line.split(|&b| b == b' ');
+            let place = words.nth(4)?;
+            let mut about = words.skip_while(|word| *word != b"-").skip(1);
+            (about.next()? == b"proc").then_some((place, about.nth(1)?))
+        });
+        let mounts: Vec<_> = mounts.collect();
+        let at = |place: &OsStr| mounts.iter().rev().find(|mount| mount.0 == place.as_bytes());
+        // A copied tree tells of where it was copied from.
+        let found = at(self.proc.as_os_str()).or_else(|| at(OsStr::new("/proc")));
+        let options = found.map(|mount| String::from_utf8_lossy(mount.1)).unwrap_or_default();
+        options.split(',').map(str::to_owned).collect()
+    }
+
+    fn meminfo(&self, options: &[String]) -> Option<Lack> {
+        let only_pids = options.iter().any(|option| option == "subset=pid");
+        (only_pids && !self.proc.join("meminfo").exists()).then_some(Lack::Meminfo)
+    }
+
+    /// Whoever may trace all processes, or is of the group that may, sees the first one all the same.
+    fn processes(&self, options: &[String]) -> Option<Lack> {
+        let hides = |option: &&String| {
+            let how = option.strip_prefix("hidepid=");
+            how.is_some_and(|how| ["1", "2", "4", "noaccess", "invisible", "ptraceable"].contains(&how))
+        };
+        let option = options.iter().find(hides)?;
+        self.read("1/stat").is_empty().then(|| Lack::Processes(option.clone()))
+    }
+
+    /// Where the namespace is known it decides: a machine made of a container's image has its marks too, and who shares
+    /// the machine's pids sees all of them.
+    fn outside(&self) -> Option<Lack> {
+        let namespace = fs::read_link(self.proc.join("self/ns/pid")).ok();
+        match namespace {
+            Some(namespace) if namespace == Path::new(FIRST_PID_NAMESPACE) => None,
+            Some(_) => Some(Lack::Outside(self.container())),
+            None => self.container().map(|name| Lack::Outside(Some(name))),
+        }
+    }
+
+    /// What `systemd-detect-virt --container` goes by (`detect_container` of `src/basic/virt.c`).
+    fn container(&self) -> Option<String> {
+        let told = fs::read(self.root.join("run/systemd/container")).ok();
+        let environment = self.read("1/environ");
+        let variable = environment.split(|&b| b == 0).find_map(|word| word.strip_prefix(b"container="));
+        let name = told.as_deref().or(variable).and_then(name);
+        let marked = |file: &str, name: &str| self.root.join(file).exists().then(|| name.to_owned());
+        name.or_else(|| marked("run/.containerenv", "podman")).or_else(|| marked(".dockerenv", "docker"))
+    }
+
+    /// The root of all cgroups has no limit, that of a container may.
+    fn measure(&self) -> Option<Lack> {
+        let total = meminfo::parse(&self.read("meminfo"))?.mem_total;
+        let limit = ["memory.max", "memory/memory.limit_in_bytes"].iter().find_map(|file| {
+            fs::read_to_string(self.cgroup.join(file)).ok()?.trim().parse().ok().map(Bytes::new)
+        })?;
+        (limit < total).then_some(Lack::Measure { limit, total })
+    }
+
+    fn cgroups(&self) -> Option<Lack> {
+        let Ok(available) = fs::read_to_string(self.cgroup.join("cgroup.controllers")) else {
+            return Some(Lack::Cgroups(self.hierarchy()));
+        };
+        let below = fs::read_to_string(self.cgroup.join("cgroup.subtree_control")).unwrap_or_default();
+        let counts = |names: &str| names.split_whitespace().any(|name| name == "memory");
+        (!counts(&available) || !counts(&below)).then_some(Lack::MemoryController)
+    }
+
+    fn hierarchy(&self) -> Hierarchy {
+        if self.cgroup.join("unified/cgroup.controllers").exists() {
+            return Hierarchy::Hybrid;
+        }
+        let mut folders = fs::read_dir(&self.cgroup).into_iter().flatten().flatten();
+        let legacy = folders.any(|folder| folder.path().join("cgroup.procs").exists());
+        if legacy { Hierarchy::Legacy } else { Hierarchy::Absent }
+    }
+}
+
+/// What names a container, if a plain word does: it is shown to people.
+fn name(text: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(text).ok()?.trim_end();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! Takes the memory of killed processes back before they have ended (`process_mrelease(2)`, Linux 5.15). A process that
+//! was sent `KILL` gives its pages back when it gets to run, and under pressure that may be long.
+//!
+//! The call walks the process's memory in our own time, so a thread does it.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use rustix::fd::AsFd;
+use rustix::io::Errno;
+
+use super::pidfd::{open_proc, open_process};
+use crate::linux::procfs::read_file;
+use crate::model::{Bytes, Pid, ProcessKey};
+
+/// Processes that wait; of a larger wave the rest ends by itself. 24 KiB.
+const WAITING: usize = 1024;
+
+/// The kernel says EINVAL until its KILL has reached all threads of a process, and EAGAIN while one of them holds the
+/// lock of its memory: 100 ms in all.
+const TRIES: u32 = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// A smaller process has ended before we get to it: a second for 8 GiB is 2 ms for that.
+const SMALL: Bytes = Bytes::mib(16);
+
+/// Takes memory back on a thread of its own.
+#[derive(Debug)]
+pub struct Releaser {
+    queue: SyncSender<ProcessKey>,
+    tally: Arc<Tally>,
+}
+
+/// What came of it since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Processes whose memory was taken back.
+    pub processes: u64,
+    /// Processes that had ended by themselves, or were small.
+    pub not_needed: u64,
+    /// Processes that the kernel refused until we gave up, or always does.
+    pub given_up: u64,
+    /// Processes that did not fit in the queue.
+    pub dropped: u64,
+    /// How long the last one took whose memory was taken back.
+    pub last: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    processes: AtomicU64,
+    not_needed: AtomicU64,
+    given_up: AtomicU64,
+    dropped: AtomicU64,
+    last_micros: AtomicU64,
+}
+
+/// What came of one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Released,
+    NotNeeded,
+    GivenUp,
+}
+
+impl Releaser {
+    /// Starts the thread. It ends with this.
+    ///
+    /// # Errors
+    /// Where there is no `/proc`, or the thread cannot be started.
+    pub fn start() -> io::Result<Self> {
+        let proc = open_proc()?;
+        let (queue, asked) = sync_channel(WAITING);
+        let tally = Arc::new(Tally::default());
+        let kept = Arc::clone(&tally);
+        thread::Builder::new()
+            .name("releaser".to_owned())
+            .spawn(move || release_all(&proc, &asked, &kept))?;
+        Ok(Self { queue, tally })
+    }
+
+    /// Asks for the memory of a process that was sent `KILL`; one that was not keeps it. Allocates nothing and waits
+    /// for nobody.
+    pub fn release(&self, key: ProcessKey) {
+        if self.queue.try_send(key).is_err() {
+            self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What came of it so far.
+    #[must_use]
+    pub fn released(&self) -> Released {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Released {
+            processes: count(&self.tally.processes),
+            not_needed: count(&self.tally.not_needed),
+            given_up: count(&self.tally.given_up),
+            dropped: count(&self.tally.dropped),
+            last: Duration::from_micros(count(&self.tally.last_micros)),
+        }
+    }
+}
+
+fn release_all(proc: &OwnedFd, asked: &Receiver<ProcessKey>, tally: &Tally) {
+    for key in asked {
+        let begun = Instant::now();
+        let counter = match release(proc, key) {
+            Outcome::Released => {
+                let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+                tally.last_micros.store(micros, Ordering::Relaxed);
+                &tally.processes
+            }
+            Outcome::NotNeeded => &tally.not_needed,
+            Outcome::GivenUp => &tally.given_up,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn release(proc: &OwnedFd, key: ProcessKey) -> Outcome {
+    let pidfd = match open_process(proc, key) {
+        Ok(Some((pidfd, _))) => pidfd,
+        Ok(None) | Err(Errno::SRCH | Errno::NOENT) => return Outcome::NotNeeded,
+        Err(_) => return Outcome::GivenUp,
+    };
+    // Nothing at all is what a main thread shows that has left before the others.
+    if resident(proc, key.pid).is_none_or(|resident| resident > Bytes::ZERO && resident < SMALL) {
+        return Outcome::NotNeeded;
+    }
+    retry(|| process_mrelease(pidfd.as_fd()), || thread::sleep(BETWEEN_TRIES))
+}
+
+/// Asks until the kernel does it, or says that there is nothing to be done.
+fn retry(mut ask: impl FnMut() -> Result<(), Errno>, mut wait: impl FnMut()) -> Outcome {
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            wait();
+        }
+        match ask() {
+            Ok(()) => return Outcome::Released,
+            Err(Errno::SRCH) => return Outcome::NotNeeded,
+            Err(Errno::INVAL | Errno::AGAIN | Errno::INTR) => {}
+            // ENOSYS before 5.15, EPERM from a filter of system calls.
+            Err(_) => return Outcome::GivenUp,
+        }
+    }
+    Outcome::GivenUp
+}
+
+/// What a process has in memory (`statm`, its second number); `None` where it is gone.
+fn resident(proc: &OwnedFd, pid: Pid) -> Option<Bytes> {
+    let mut text = [0; 128];
+    let len = read_file(proc, pid, "statm", &mut text).ok()?;
+    let pages: u64 = std::str::from_utf8(&text[..len]).ok()?.split(' ').nth(1)?.parse().ok()?;
+    Some(Bytes::new(pages.saturating_mul(rustix::param::page_size() as u64)))
+}
+
+/// `process_mrelease(2)`; rustix has none.
+#[allow(unsafe_code, reason = "a system call that no library wraps")]
+fn process_mrelease(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
+    const NO_FLAGS: libc::c_long = 0;
+    // SAFETY: its arguments are a descriptor, that is open as long as it is borrowed, and flags. It reads and writes no
+    // memory of this process: the kernel refuses (EINVAL) a process that is not being killed.
+    let result =
+        unsafe { libc::syscall(libc::SYS_process_mrelease, libc::c_long::from(pidfd.as_raw_fd()), NO_FLAGS) };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::NOSYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+    use crate::linux::process::pidfd::{Sent, Signaller};
+    use crate::linux::procfs::Proc;
+
+    const SIZE: u64 = 64 << 20;
+
+    /// A process that holds 64 MiB.
+    fn holder() -> (Child, ProcessKey) {
+        // Its shell holds what `head` gives it in a variable.
+        let script = format!("x=$(head -c {SIZE} /dev/zero | tr '\\0' x); echo ready; read y");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 5];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        let pid = Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+        let key = Proc::open(Path::new("/proc")).unwrap().stat(pid).unwrap().unwrap().key;
+        (child, key)
+    }
+
+    #[test]
+    fn who_was_not_killed_keeps_its_memory() {
+        let (mut child, key) = holder();
+        let proc = open_proc().unwrap();
+        assert!(resident(&proc, key.pid).unwrap() > Bytes::new(SIZE));
+        assert_eq!(release(&proc, key), Outcome::GivenUp);
+        assert!(resident(&proc, key.pid).unwrap() > Bytes::new(SIZE));
+        assert!(child.try_wait().unwrap().is_none(), "it lives");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(release(&proc, key), Outcome::NotNeeded, "it is gone");
+    }
+
+    #[test]
+    fn a_process_that_was_killed_is_done_with_in_any_way() {
+        let (mut child, key) = holder();
+        let releaser = Releaser::start().unwrap();
+        assert_eq!(Signaller::open().unwrap().send(key, rustix::process::Signal::KILL), Sent::Delivered);
+        releaser.release(key);
+        releaser.release(ProcessKey { start_ticks: key.start_ticks.wrapping_sub(1), ..key });
+        let done = (0..400).any(|_| {
+            thread::sleep(Duration::from_millis(5));
+            let Released { processes, not_needed, given_up, .. } = releaser.released();
+            processes + not_needed + given_up == 2
+        });
+        assert!(done, "{:?}", releaser.released());
+        assert!(releaser.released().not_needed >= 1, "another's pid is not even asked for");
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let (queue, _asked) = sync_channel(1);
+        let releaser = Releaser { queue, tally: Arc::default() };
+        let key = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
+        releaser.release(key);
+        releaser.release(key);
+        assert_eq!(releaser.released(), Released { dropped: 1, ..Released::default() });
+    }
+
+    #[test]
+    fn the_kernel_is_asked_again_until_it_answers() {
+        let asked = |answers: &[Result<(), Errno>]| {
+            let (mut next, mut waits) = (answers.iter().copied(), 0);
+            let outcome = retry(|| next.next().unwrap(), || waits += 1);
+            (outcome, waits)
+        };
+        let later = [Err(Errno::INVAL), Err(Errno::AGAIN), Err(Errno::INTR), Ok(())];
+        assert_eq!(asked(&later), (Outcome::Released, 3));
+        assert_eq!(asked(&[Err(Errno::INVAL), Err(Errno::SRCH)]), (Outcome::NotNeeded, 1));
+        assert_eq!(asked(&[Err(Errno::NOSYS)]), (Outcome::GivenUp, 0));
+        assert_eq!(asked(&[Err(Errno::INVAL); 20]), (Outcome::GivenUp, 19));
+    }
+}

@@ -1,0 +1,129 @@
+//! What swap can really take off memory. On a disk that is all that is free there; zram keeps what it is given in
+//! memory, compressed, so only what it saves counts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::{Kept, never};
+use crate::linux::procfs::zram::Zram;
+use crate::model::{Boottime, Bytes, Guest};
+
+/// A line has some 80 bytes, and there are 32 swap areas at most (`MAX_SWAPFILES`).
+const SWAPS_LEN: usize = 8 * 1024;
+
+/// A list that is older is read again, though nothing says that it has changed: one area may have been exchanged for
+/// another of its size.
+const OLD: Duration = Duration::from_secs(10);
+
+/// Knows the areas of swap, and what each can take.
+#[derive(Debug)]
+pub struct SwapRoom {
+    swaps: Kept,
+    block: PathBuf,
+    seen: Option<Seen>,
+}
+
+/// The list of areas as it was.
+#[derive(Debug)]
+struct Seen {
+    at: Boottime,
+    /// `SwapTotal` and `SwapFree` of that moment.
+    total: Bytes,
+    free: Bytes,
+    areas: Vec<Area>,
+}
+
+/// One area of swap.
+#[derive(Debug)]
+struct Area {
+    free: Bytes,
+    /// `None`: a file, or a disk.
+    zram: Option<Zram>,
+}
+
+impl SwapRoom {
+    /// Of the trees at `proc` and `sys`, `/proc` and `/sys` as a rule.
+    #[must_use]
+    pub fn of(proc: &Path, sys: &Path) -> Self {
+        Self { swaps: Kept::of(proc.join("swaps")), block: sys.join("block"), seen: None }
+    }
+
+    /// Sets what swap can take off memory (`swap_room`) of a guest that was looked at just now, and what it takes of it
+    /// (`zram`). Does nothing where there is no swap; asks nothing of zram as long as swap is empty.
+    pub fn weigh(&mut self, at: Boottime, guest: &mut Guest) {
+        if guest.swap_total == Bytes::ZERO {
+            self.seen = None;
+            return;
+        }
+        let mut seen = match self.seen.take() {
+            Some(seen) if seen.holds(at, guest) => seen,
+            before => {
+                let areas = self.areas().unwrap_or_default();
+                let mut seen = Seen { at, total: guest.swap_total, free: guest.swap_free, areas };
+                seen.remember(before.as_ref().map_or(&[], |before| &before.areas));
+                seen
+            }
+        };
+        let zram;
+        (guest.swap_room, zram) = seen.room(guest);
+        guest.zram = zram.min(guest.swap_total.saturating_sub(guest.swap_free));
+        self.seen = Some(seen);
+    }
+
+    /// `None` where the list cannot be read: then all swap is taken for a disk's.
+    fn areas(&self) -> Option<Vec<Area>> {
+        let mut text = [0; SWAPS_LEN];
+        let len = self.swaps.read(&mut text, never).ok()?;
+        Some(text[..len].split(|&b| b == b'\n').filter_map(|line| self.area(line)).collect())
+    }
+
+    /// An area by its line in `proc_swaps(5)`: name, kind, size and used in KiB, priority. A blank within the name is
+    /// written `\040`. The header is no area, and neither is a line that was cut.
+    fn area(&self, line: &[u8]) -> Option<Area> {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let (name, _kind) = (words.next()?, words.next()?);
+        let mut kib = || std::str::from_utf8(words.next()?).ok()?.parse().ok().map(Bytes::kib);
+        let (size, used) = (kib()?, kib()?);
+        words.next()?;
+        Some(Area { free: size.saturating_sub(used), zram: Zram::by_name(name, &self.block) })
+    }
+}
+
+impl Seen {
+    /// Whether it still says enough of the guest. Where disks and zram are mixed, what was taken since may have come
+    /// from either, so only a list of now will do.
+    fn holds(&self, at: Boottime, guest: &Guest) -> bool {
+        let moved = self.free != guest.swap_free;
+        let is_mixed = self.areas.iter().any(|area| area.zram.is_some() != self.areas[0].zram.is_some());
+        self.total == guest.swap_total
+            && at.since(self.at) < OLD
+            && !(moved && (is_mixed || self.free == Bytes::ZERO))
+    }
+
+    /// A list that is read again is of the same devices, as a rule.
+    fn remember(&mut self, before: &[Area]) {
+        for old in before.iter().filter_map(|area| area.zram.as_ref()) {
+            self.areas.iter_mut().filter_map(|area| area.zram.as_mut()).for_each(|zram| zram.remember(old));
+        }
+    }
+
+    /// What swap can take off memory, and what zram takes of it already.
+    fn room(&mut self, guest: &Guest) -> (Bytes, Bytes) {
+        if self.areas.iter().all(|area| area.zram.is_none()) {
+            return (guest.swap_free, Bytes::ZERO);
+        }
+        let in_use = guest.swap_free < guest.swap_total;
+        let listed: Bytes = self.areas.iter().map(|area| area.free).sum();
+        // What was taken since the list was read was taken from all alike.
+        let weigh = |area: &mut Area| {
+            let free = area.free.share(guest.swap_free.get(), listed.get());
+            area.zram.as_mut().map_or((free, Bytes::ZERO), |zram| zram.weigh(free, in_use))
+        };
+        let all = self.areas.iter_mut().map(weigh);
+        let (room, zram) = all.fold((Bytes::ZERO, Bytes::ZERO), |all, one| (all.0 + one.0, all.1 + one.1));
+        (room.min(guest.swap_free), zram)
+    }
+}
+
+#[cfg(test)]
+mod tests;

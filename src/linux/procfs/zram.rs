@@ -1,0 +1,236 @@
+//! One zram device: swap that is memory, compressed.
+
+use std::path::{Path, PathBuf};
+
+use crate::linux::procfs::file::{fill, never, open};
+use crate::model::Bytes;
+
+/// How much of it must be in use for its ratio to say something of what comes; before, it is that of the first few
+/// programs that idle.
+const ENOUGH: Bytes = Bytes::mib(64);
+
+/// The ratio until then: "we expect a 2:1 compression ratio" (`Documentation/admin-guide/blockdev/zram.rst`).
+const ASSUMED: Ratio = Ratio { stored: Bytes::new(2), taken: Bytes::new(1) };
+
+/// What was stored last says most of what comes next: a leak is of one kind. A step of so much is a ratio of its own.
+const STEP: Bytes = Bytes::mib(16);
+
+/// Nine numbers of twenty digits and what stands between them.
+const MM_STAT_LEN: usize = 256;
+
+/// One device.
+#[derive(Debug)]
+pub(crate) struct Zram {
+    mm_stat: PathBuf,
+    lately: Lately,
+}
+
+/// What the last step took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lately {
+    /// Where the step began that is under way.
+    begun: Option<MmStat>,
+    ratio: Option<Ratio>,
+}
+
+/// How much is stored in how much memory.
+#[derive(Clone, Copy, Debug)]
+struct Ratio {
+    stored: Bytes,
+    taken: Bytes,
+}
+
+/// What we use of `mm_stat` (`Documentation/admin-guide/blockdev/zram.rst`): its first, third and fourth number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct MmStat {
+    /// `orig_data_size`: what was stored, as it was.
+    stored: Bytes,
+    /// `mem_used_total`: the memory that it takes.
+    taken: Bytes,
+    /// `mem_limit`: the memory that it may take; `None`: any.
+    limit: Option<Bytes>,
+}
+
+impl Zram {
+    /// The device with this name in `/proc/swaps`; `None` where it is none. `block` is `/sys/block` as a rule.
+    pub(crate) fn by_name(name: &[u8], block: &Path) -> Option<Self> {
+        let device = std::str::from_utf8(name.strip_prefix(b"/dev/")?).ok()?;
+        let digits = device.strip_prefix("zram")?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let mm_stat = block.join(device).join("mm_stat");
+        is_number.then_some(Self { mm_stat, lately: Lately::default() })
+    }
+
+    /// Takes over what is remembered of the same device.
+    pub(crate) fn remember(&mut self, before: &Self) {
+        if before.mm_stat == self.mm_stat {
+            self.lately = before.lately;
+        }
+    }
+
+    /// How much less memory is in use when `free`, what it has left, is full; and what it takes now, nothing where it
+    /// does not say.
+    pub(crate) fn weigh(&mut self, free: Bytes, in_use: bool) -> (Bytes, Bytes) {
+        // While nothing is swapped, whatever is stored there is another's.
+        let stat = in_use.then(|| self.mm_stat()).flatten();
+        self.lately.take(stat);
+        (saves(free, stat, self.lately.ratio), stat.map(|stat| stat.taken).unwrap_or_default())
+    }
+
+    /// `None` where it is gone, or the kernel says something else than it used to.
+    fn mm_stat(&self) -> Option<MmStat> {
+        let mut text = [0; MM_STAT_LEN];
+        let len = fill(&open(&self.mm_stat).ok()?, &mut text, never).ok()?;
+        MmStat::parse(&text[..len])
+    }
+}
+
+impl MmStat {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut numbers = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let mut number = || std::str::from_utf8(numbers.next()?).ok()?.parse().ok().map(Bytes::new);
+        let (stored, _compressed, taken, limit) = (number()?, number()?, number()?, number()?);
+        Some(Self { stored, taken, limit: Some(limit).filter(|limit| *limit > Bytes::ZERO) })
+    }
+}
+
+impl Lately {
+    fn take(&mut self, stat: Option<MmStat>) {
+        let Some(now) = stat else {
+            *self = Self::default();
+            return;
+        };
+        let Some(begun) = self.begun else {
+            self.begun = Some(now);
+            return;
+        };
+        if now.stored < begun.stored {
+            // Whose it was has ended, or wanted it back: what comes next is another's.
+            *self = Self { begun: Some(now), ratio: None };
+        } else if now.stored >= begun.stored + STEP {
+            let stored = now.stored.saturating_sub(begun.stored);
+            let ratio = Ratio { stored, taken: now.taken.saturating_sub(begun.taken) };
+            *self = Self { begun: Some(now), ratio: Some(ratio) };
+        }
+    }
+}
+
+/// By the ratio of all that is stored or of what was stored lately, whichever is worse.
+fn saves(free: Bytes, stat: Option<MmStat>, lately: Option<Ratio>) -> Bytes {
+    let enough = stat.filter(|stat| stat.stored >= ENOUGH);
+    let all = enough.map(|MmStat { stored, taken, .. }| Ratio { stored, taken });
+    let ratios = all.into_iter().chain(lately);
+    ratios.map(|ratio| saves_at(ratio, free, stat)).min().unwrap_or_else(|| saves_at(ASSUMED, free, stat))
+}
+
+fn saves_at(ratio: Ratio, free: Bytes, stat: Option<MmStat>) -> Bytes {
+    // At its limit the device refuses more, whatever it has free (`zs_malloc` is undone in `zram_drv.c`).
+    let takes = stat.and_then(|stat| Some(stat.limit?.saturating_sub(stat.taken)));
+    let fits =
+        takes.filter(|_| ratio.taken > Bytes::ZERO).map_or(free, |takes| ratio.before(takes).min(free));
+    fits.saturating_sub(ratio.after(fits))
+}
+
+impl Ratio {
+    /// What `stored` takes.
+    fn after(self, stored: Bytes) -> Bytes {
+        stored.share(self.taken.get(), self.stored.get())
+    }
+
+    /// What can be stored in `taken`.
+    fn before(self, taken: Bytes) -> Bytes {
+        taken.share(self.stored.get(), self.taken.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(stored: u64, taken: u64, limit: u64) -> Option<MmStat> {
+        MmStat::parse(format!("{} 1 {} {} 0 0 0 0 0\n", stored << 20, taken << 20, limit << 20).as_bytes())
+    }
+
+    fn mib(free: u64, stat: Option<MmStat>) -> u64 {
+        saves(Bytes::mib(free), stat, None).get() >> 20
+    }
+
+    /// Zeros have made the ratio a good one; then noise comes.
+    #[test]
+    fn what_came_lately_counts_where_it_is_worse() {
+        let mut lately = Lately::default();
+        let mut saved = |stored, taken| {
+            let stat = stat(stored, taken, 0);
+            lately.take(stat);
+            saves(Bytes::mib(1000), stat, lately.ratio).get() >> 20
+        };
+        assert_eq!(saved(900, 9), 990);
+        assert_eq!(saved(910, 19), 979, "too little to say");
+        assert_eq!(saved(932, 41), 0, "a page takes a page");
+        assert_eq!(saved(970, 60), 500, "and now half of one");
+        assert_eq!(saved(1100, 60), 945, "and nothing: then what all take counts");
+        assert_eq!(saved(500, 9), 982, "whose it was has ended");
+        assert_eq!(lately.ratio.map(|r| r.stored), None);
+    }
+
+    #[test]
+    fn what_is_saved_follows_the_ratio() {
+        assert_eq!(mib(1200, stat(900, 300, 0)), 800, "three in one");
+        assert_eq!(mib(1200, stat(900, 900, 0)), 0, "incompressible");
+        assert_eq!(mib(1200, stat(900, 950, 0)), 0, "worse than that");
+        assert_eq!(mib(1200, stat(900, 0, 0)), 1200, "nothing but zeros");
+        assert_eq!(mib(0, stat(900, 300, 0)), 0, "full");
+    }
+
+    #[test]
+    fn a_little_says_nothing() {
+        assert_eq!(mib(1200, None), 600, "nothing known");
+        assert_eq!(mib(1200, stat(63, 63, 0)), 600);
+        assert_eq!(mib(1200, stat(64, 64, 0)), 0);
+        assert_eq!(mib(1200, stat(0, 0, 0)), 600);
+    }
+
+    #[test]
+    fn a_limit_of_memory_is_kept() {
+        assert_eq!(mib(1200, stat(900, 300, 400)), 200, "100 more take 300, and save 200");
+        assert_eq!(mib(1200, stat(900, 300, 4000)), 800, "no limit that counts");
+        assert_eq!(mib(1200, stat(900, 300, 300)), 0, "at its limit");
+        assert_eq!(mib(1200, stat(900, 500, 300)), 0, "beyond it");
+        assert_eq!(mib(1200, stat(0, 0, 100)), 100, "200 take 100");
+    }
+
+    #[test]
+    fn devices_are_told_by_their_name() {
+        let block = Path::new("/sys/block");
+        let of = |name: &[u8]| Zram::by_name(name, block).map(|zram| zram.mm_stat);
+        assert_eq!(of(b"/dev/zram12"), Some(PathBuf::from("/sys/block/zram12/mm_stat")));
+        for name in
+            [&b"/dev/zram"[..], b"/dev/zram0/../sda", b"/dev/sda2", b"/zram0", b"zram0", b"/dev/zram\xff"]
+        {
+            assert_eq!(of(name), None, "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_no_mm_stat() {
+        for text in [&b""[..], b"1 2 3", b"1 2 3 x\n", b"-1 2 3 4\n", b"1,2,3,4\n", b"\xff 1 1 1\n"] {
+            assert_eq!(MmStat::parse(text), None, "{}", text.escape_ascii());
+        }
+        assert_eq!(MmStat::parse(b"  7  8\t9 10").map(|s| s.limit), Some(Some(Bytes::new(10))));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_more_than_is_free(free: u64, stored: u64, taken: u64, limit: u64) {
+            let [free, stored, taken] = [free, stored, taken].map(Bytes::new);
+            let limit = Some(Bytes::new(limit)).filter(|l| *l > Bytes::ZERO);
+            let saved = saves(free, Some(MmStat { stored, taken, limit }), None);
+            proptest::prop_assert!(saved <= free);
+        }
+
+        #[test]
+        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+            let _ = MmStat::parse(&text);
+        }
+    }
+}

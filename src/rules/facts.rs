@@ -1,0 +1,86 @@
+//! What is known of a process, and what of it the rules are asked about.
+
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::interpreter::{Interpreter, Program};
+
+/// What is known of a process when it is asked what it is.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// Its executable; `None` where we may not see it.
+    pub exe: Option<&'a Path>,
+    /// Its arguments.
+    pub argv: &'a [OsString],
+    /// Finds out its working directory. Asked only where a script was started by a relative path: a look for each
+    /// process would cost more than all else here.
+    pub cwd: &'a dyn Fn() -> Option<PathBuf>,
+}
+
+impl fmt::Debug for Facts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts").field("exe", &self.exe).field("argv", &self.argv).finish_non_exhaustive()
+    }
+}
+
+/// One thing that the rules are asked about.
+#[derive(Clone, Debug)]
+pub(crate) enum Sight<'a> {
+    Exe { path: &'a Path, argv0: &'a OsStr },
+    Script(Cow<'a, Path>),
+    Module(&'a OsStr),
+    Argv0(&'a OsStr),
+}
+
+impl<'a> Facts<'a> {
+    /// The first thing to ask about.
+    pub(crate) fn exe(&self) -> Option<Sight<'a>> {
+        let argv0 = self.argv0().and_then(Path::file_name).unwrap_or_default();
+        self.exe.map(|exe| Sight::Exe { path: without_deleted(exe), argv0 })
+    }
+
+    /// The other thing, where nobody knows the executable: what an interpreter runs, else `argv[0]`.
+    pub(crate) fn program(&self) -> Option<Sight<'a>> {
+        let argv0 = self.argv0()?;
+        let interpreter = Interpreter::named(self.exe.map_or(argv0, without_deleted));
+        match interpreter.map_or(Program::Unnamed, |interpreter| interpreter.program(&self.argv[1..])) {
+            Program::Script(script) => Some(Sight::Script(self.whole(Path::new(script)))),
+            Program::Module(name) => Some(Sight::Module(name)),
+            Program::Unnamed => argv0.file_name().map(Sight::Argv0),
+        }
+    }
+
+    fn argv0(&self) -> Option<&'a Path> {
+        self.argv.first().map(Path::new)
+    }
+
+    /// The path with the working directory in front, where it is relative, and without `..`.
+    fn whole(&self, path: &'a Path) -> Cow<'a, Path> {
+        let up = |path: &Path| path.components().any(|c| c == Component::ParentDir);
+        let whole = match path.is_relative().then(|| (self.cwd)()).flatten() {
+            Some(cwd) => Cow::Owned(without_deleted(&cwd).join(path)),
+            None => Cow::Borrowed(path),
+        };
+        if up(&whole) { Cow::Owned(without_parents(&whole)) } else { whole }
+    }
+}
+
+/// As the text has it. A link above a `..` would lead elsewhere; nothing is read here to find out.
+fn without_parents(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut path, component| {
+        match component {
+            Component::ParentDir => _ = path.pop(),
+            component => path.push(component),
+        }
+        path
+    })
+}
+
+/// The path of a file that may have been replaced under its process: agents update themselves while they run.
+fn without_deleted(path: &Path) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    Path::new(OsStr::from_bytes(bytes.strip_suffix(b" (deleted)").unwrap_or(bytes)))
+}

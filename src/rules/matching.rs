@@ -1,0 +1,162 @@
+//! All rules, in the order in which they are tried.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::built_in;
+use super::facts::{Facts, Sight};
+use super::spec::{Rule, Verdict};
+use super::trial::{End, Look, Trial};
+use crate::model::Recognised;
+use crate::rules::rule::check_name;
+use crate::rules::{
+    pattern::{Name, Pattern},
+    rule::{RuleError, RulePatch, RuleProblem},
+};
+
+/// The rules: the user's own by their names, then those that are built in, as the user changed them.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    /// The names of those that the user wrote or changed.
+    patched: Vec<String>,
+}
+
+/// A rule that recognises nothing, because others do so before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadowed {
+    /// Its name.
+    pub rule: String,
+    /// Those that come first, each once.
+    pub by: Vec<String>,
+}
+
+impl fmt::Display for Shadowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "recognises nothing: {} comes first and matches all of it", self.by.join(", "))
+    }
+}
+
+impl Rules {
+    /// Those that are built in, and no others.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let rule = |built_in: &built_in::BuiltIn| Rule::new(built_in.name, built_in.patch()).ok().flatten();
+        Self { rules: built_in::ALL.iter().filter_map(rule).collect(), patched: Vec::new() }
+    }
+
+    /// Those that are built in with what the user says of them, and the user's own before them.
+    ///
+    /// # Errors
+    /// The first rule, by its name, that cannot be.
+    pub fn new(patches: &BTreeMap<String, RulePatch>) -> Result<Self, RuleError> {
+        let is_built_in = |name: &str| built_in::ALL.iter().any(|rule| rule.name == name);
+        let mut rules = Vec::new();
+        for (name, patch) in patches.iter().filter(|(name, _)| !is_built_in(name)) {
+            let refused = |problem| RuleError { rule: name.clone(), problem };
+            check_name(name).map_err(refused)?;
+            if !patch.has_pattern() {
+                let names: Vec<_> = built_in::ALL.iter().map(|rule| rule.name).collect();
+                return Err(refused(RuleProblem::NotBuiltIn { built_in: names.join(", ") }));
+            }
+            rules.extend(Rule::new(name, patch.clone()).map_err(refused)?);
+        }
+        for built_in in &built_in::ALL {
+            let patch = patches.get(built_in.name).cloned().unwrap_or_default().over(built_in.patch());
+            let rule = Rule::new(built_in.name, patch);
+            rules.extend(rule.map_err(|problem| RuleError { rule: built_in.name.to_owned(), problem })?);
+        }
+        Ok(Self { rules, patched: patches.keys().cloned().collect() })
+    }
+
+    /// What a rule recognises in these facts; `None`: they are no agent's.
+    ///
+    /// Looks at the executable's path, then at what an interpreter runs, then at `argv[0]`; never at the command name
+    /// (Node 24 calls every program `MainThread`) nor at the joined command line (each shell that Claude starts has
+    /// `.claude/shell-snapshots/` in it). A script that no rule knows ends the search.
+    #[must_use]
+    pub fn recognise(&self, facts: &Facts<'_>) -> Option<Arc<Recognised>> {
+        facts.exe().and_then(|exe| self.find(&exe)).or_else(|| self.find(&facts.program()?))
+    }
+
+    fn find(&self, sight: &Sight<'_>) -> Option<Arc<Recognised>> {
+        let rule = self.rules.iter().find(|rule| matches!(rule.verdict(sight), Verdict::Matched(_)))?;
+        Some(rule.says(sight))
+    }
+
+    /// The same search, step by step, for whoever asks why or why not.
+    #[must_use]
+    pub fn explain(&self, facts: &Facts<'_>) -> Trial {
+        let mut looks = Vec::new();
+        let mut end = End::NothingToSee;
+        for next in [Facts::exe, Facts::program] {
+            let Some(sight) = next(facts) else { continue };
+            looks.push(Look::new(&sight, &self.rules));
+            if let Some(recognised) = self.find(&sight) {
+                end = End::Recognised(recognised);
+                break;
+            }
+            end = End::unknown(&sight);
+        }
+        Trial { looks, end }
+    }
+
+    /// The names, in the order in which they are tried; those that are switched off are not among them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// What is said now of a process of which `before` said `said`; `None` where that rule no longer recognises the same.
+    #[must_use]
+    pub fn still(&self, before: &Self, said: &Recognised) -> Option<Arc<Recognised>> {
+        let rule = self.rules.iter().find(|rule| rule.name == said.rule)?;
+        let lasts = before.rules.iter().any(|before| before.recognises_as(rule));
+        lasts.then(|| rule.says_as(said.role))
+    }
+
+    /// The rules of the user that can never be the first to match: each of their patterns is covered by one of an
+    /// earlier rule.
+    #[must_use]
+    pub fn shadowed(&self) -> Vec<Shadowed> {
+        let mine = |rule: &Rule| self.patched.contains(&rule.name);
+        let mut shadowed = Vec::new();
+        for (at, rule) in self.rules.iter().enumerate().filter(|(_, rule)| mine(rule)) {
+            if let Some(mut by) = covering(&self.rules[..at], rule) {
+                by.dedup();
+                shadowed.push(Shadowed { rule: rule.name.clone(), by });
+            }
+        }
+        shadowed
+    }
+}
+
+/// The rules that take all that `rule` could match; `None` where something is left to it.
+fn covering(earlier: &[Rule], rule: &Rule) -> Option<Vec<String>> {
+    fn first<'a, T: 'a>(
+        earlier: &'a [Rule],
+        patterns: impl Fn(&'a Rule) -> &'a [T],
+        covers: impl Fn(&T) -> bool,
+    ) -> Option<&'a Rule> {
+        earlier.iter().find(|rule| patterns(rule).iter().any(&covers))
+    }
+    let mut by = Vec::new();
+    for pattern in &rule.exe {
+        by.push(first(earlier, |r| &r.exe, |p: &Pattern| p.covers(pattern))?);
+    }
+    for pattern in &rule.script {
+        by.push(first(earlier, |r| &r.script, |p: &Pattern| p.covers(pattern))?);
+    }
+    for name in &rule.module {
+        by.push(first(earlier, |r| &r.module, |n: &Name| n.covers(name))?);
+    }
+    for name in &rule.argv0 {
+        by.push(first(earlier, |r| &r.argv0, |n: &Name| n.covers(name))?);
+    }
+    let mut names: Vec<String> = by.into_iter().map(|rule| rule.name.clone()).collect();
+    names.sort();
+    Some(names)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! How each kind of agent is recognised, and how its work is taken up again. One file a kind.
+
+mod aider;
+mod amp;
+mod built_in;
+mod claude;
+mod codex;
+mod codex_app_server;
+mod copilot;
+mod crush;
+mod cursor;
+mod environment;
+mod facts;
+mod gemini;
+mod goose;
+mod heap;
+mod interpreter;
+mod opencode;
+mod qwen;
+mod trial;
+
+mod matching;
+pub mod pattern;
+pub mod rule;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use environment::{VARIABLES, origin};
+pub use facts::Facts;
+pub use heap::{default_heap_limit, has_heap_limit, heap_limit_in, heap_limit_of};
+pub use matching::{Rules, Shadowed};
+pub use trial::{End, Look, Outcome, Part, Trial, Tried};

@@ -1,0 +1,58 @@
+//! Programs that are many programs, and the places where they are.
+
+use std::path::{Path, PathBuf};
+
+/// What runs the scripts of others: who takes one of these for an agent takes everything for one.
+pub(crate) const NAMES: [&str; 19] = [
+    "node",
+    "nodejs",
+    "bun",
+    "deno",
+    "python",
+    "python3",
+    "python3.12",
+    "ruby",
+    "perl",
+    "java",
+    "sh",
+    "bash",
+    "dash",
+    "zsh",
+    "fish",
+    "env",
+    "sudo",
+    "tmux",
+    "uv",
+];
+
+/// System, hand-made, and per version of a version manager.
+const FOLDERS: [&str; 8] = [
+    "/usr/bin",
+    "/bin",
+    "/usr/local/bin",
+    "/home/user/.local/bin",
+    "/home/user/.nvm/versions/node/v24.1.0/bin",
+    "/home/user/.pyenv/versions/3.12.1/bin",
+    "/home/user/.bun/bin",
+    "/home/user/project/.venv/bin",
+];
+
+/// Scripts as every other project has them.
+const SCRIPTS: [&str; 8] = [
+    "/srv/app/index.js",
+    "/srv/app/server.js",
+    "/srv/app/main.js",
+    "/srv/app/cli.js",
+    "/srv/app/dist/index.js",
+    "/srv/app/main.py",
+    "/srv/app/app.py",
+    "/srv/app/__main__.py",
+];
+
+pub(crate) fn scripts() -> impl Iterator<Item = &'static Path> {
+    SCRIPTS.iter().map(Path::new)
+}
+
+pub(crate) fn paths() -> impl Iterator<Item = PathBuf> {
+    FOLDERS.iter().flat_map(|folder| NAMES.iter().map(|name| Path::new(folder).join(name)))
+}

@@ -1,0 +1,121 @@
+//! How a program's path is named in a rule.
+
+mod glob;
+mod interpreters;
+mod name;
+mod refused;
+pub(crate) mod spelling;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+use std::str::FromStr;
+
+pub use name::Name;
+pub use refused::PatternError;
+
+/// The end of a path, compared component by component: `bin/claude` is `/usr/bin/claude` and not `/usr/xbin/claude`.
+///
+/// A `*` stands for any run of characters within one component, and a component `**` for any number of components.
+/// With a `/` in front it is the whole path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pattern(Cow<'static, str>);
+
+impl Pattern {
+    /// One that stands in the code. It is not checked here: the tests check those that are built in.
+    #[must_use]
+    pub const fn built_in(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `path` ends like this. Allocates nothing.
+    #[must_use]
+    pub fn matches(&self, path: &Path) -> bool {
+        let components = path.components().map(|component| match component {
+            Component::Normal(name) => name.as_bytes(),
+            Component::RootDir => ROOT,
+            // Where `..` leads is not known here.
+            _ => b"",
+        });
+        ends_like(components, Some(&self.0))
+    }
+
+    /// Whether this matches whatever `other` matches. Where that is not sure it is `false`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let components = other.0.split('/').map(|name| if name.is_empty() { ROOT } else { name.as_bytes() });
+        ends_like(components, Some(&self.0))
+    }
+
+    /// Whether it takes in an interpreter or a shell, in one of the places where those are: as the pattern of an
+    /// executable it would match every program.
+    #[must_use]
+    pub fn takes_in_interpreters(&self) -> bool {
+        interpreters::paths().any(|path| self.matches(&path))
+    }
+
+    /// Whether it takes in scripts that are called as those of many projects are, like `index.js`.
+    #[must_use]
+    pub fn takes_in_any_script(&self) -> bool {
+        interpreters::scripts().any(|path| self.matches(path))
+    }
+}
+
+/// The component that stands for the root directory.
+const ROOT: &[u8] = b"/";
+
+/// Whether `text` ends like what is left of a pattern; `None`: nothing is left.
+///
+/// A pattern has one `**` at most, so this walks up `text` once for it and not more.
+fn ends_like<'a>(mut text: impl DoubleEndedIterator<Item = &'a [u8]> + Clone, pattern: Option<&str>) -> bool {
+    let (above, last) = match pattern {
+        None => return true,
+        // What stands before a `/` in front.
+        Some("") => return text.eq([ROOT]),
+        Some(pattern) => {
+            pattern.rsplit_once('/').map_or((None, pattern), |(above, last)| (Some(above), last))
+        }
+    };
+    if last != "**" {
+        return text.next_back().is_some_and(|name| component(name, last)) && ends_like(text, above);
+    }
+    loop {
+        if ends_like(text.clone(), above) {
+            return true;
+        }
+        if text.next_back().is_none() {
+            return false;
+        }
+    }
+}
+
+fn component(name: &[u8], pattern: &str) -> bool {
+    // The last of these is a component of the pattern that another one is compared with.
+    let is_one = !matches!(name, b"" | ROOT | b"**");
+    is_one && glob::fits(name, pattern.as_bytes())
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        refused::path(text)?;
+        Ok(Self(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! How a name without a path is written in a rule.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use super::{PatternError, glob, interpreters, refused};
+
+/// A whole name, in which a `*` stands for any run of characters: the base name of an `argv[0]`, or a module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(pub(crate) Cow<'static, str>);
+
+impl Name {
+    /// One that stands in the code. It is not checked here: the tests check those that are built in.
+    #[must_use]
+    pub const fn built_in(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `name` is like this. Allocates nothing.
+    #[must_use]
+    pub fn matches(&self, name: &[u8]) -> bool {
+        !name.is_empty() && glob::fits(name, self.0.as_bytes())
+    }
+
+    /// Whether this matches whatever `other` matches. Where that is not sure it is `false`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        glob::fits(other.0.as_bytes(), self.0.as_bytes())
+    }
+
+    /// Whether it takes in an interpreter or a shell: as `argv[0]` it would match every program.
+    #[must_use]
+    pub fn takes_in_interpreters(&self) -> bool {
+        interpreters::NAMES.iter().any(|name| self.matches(name.as_bytes()))
+    }
+}
+
+impl FromStr for Name {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        refused::name(text)?;
+        Ok(Self(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_compared_whole() {
+        let matches = |pattern: &str, name: &str| pattern.parse::<Name>().unwrap().matches(name.as_bytes());
+        assert!(matches("codex", "codex"));
+        assert!(!matches("codex", "codex-linux-sandbox"));
+        assert!(matches("codex*", "codex-linux-sandbox"));
+        assert!(matches("aider.m*n", "aider.main"));
+        assert!(!matches("a*", ""));
+    }
+
+    #[test]
+    fn one_covers_another() {
+        let covers = |a: &str, b: &str| a.parse::<Name>().unwrap().covers(&b.parse().unwrap());
+        assert!(covers("codex", "codex"));
+        assert!(covers("co*", "codex"));
+        assert!(covers("c*x", "c*d*x"));
+        assert!(!covers("codex", "co*"));
+        assert!(!covers("co*", "c*"));
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be said of a kind of agent: how it is recognised, and how its work is taken up again.
+
+mod problem;
+mod spelling;
+
+use serde::{Deserialize, Serialize};
+
+use super::pattern::{Name, Pattern};
+use crate::model::flag;
+
+pub use problem::{RuleError, RuleProblem};
+
+/// The rule of what was started under a limit and is recognised by no other; no rule of a file may be called so.
+pub const LIMITED: &str = "limited";
+
+/// A rule as it is written, `[rules.NAME]`. What is `None` stays as it is built in, or is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RulePatch {
+    /// Whether the rule is tried at all.
+    #[serde(deserialize_with = "flag::some")]
+    pub enabled: Option<bool>,
+    /// The executable.
+    #[serde(deserialize_with = "spelling::executables")]
+    pub exe: Option<Vec<Pattern>>,
+    /// The script that an interpreter runs.
+    #[serde(deserialize_with = "spelling::scripts")]
+    pub script: Option<Vec<Pattern>>,
+    /// The module that Python runs (`-m`).
+    #[serde(deserialize_with = "spelling::modules")]
+    pub module: Option<Vec<Name>>,
+    /// The base name of `argv[0]`, for what is recognised by nothing else.
+    #[serde(deserialize_with = "spelling::names")]
+    pub argv0: Option<Vec<Name>>,
+    /// Base names of `argv[0]` under which its executable is another program: some agents are their own `rg`.
+    #[serde(deserialize_with = "spelling::other_names")]
+    pub not_argv0: Option<Vec<Name>>,
+    /// The command that takes up the work again.
+    #[serde(deserialize_with = "spelling::command")]
+    pub resume: Option<String>,
+    /// The script starts the agent as its direct child, and the two are one.
+    #[serde(deserialize_with = "flag::some")]
+    pub launcher: Option<bool>,
+    /// Shared by several agents: part of none of them.
+    #[serde(deserialize_with = "flag::some")]
+    pub service: Option<bool>,
+}
+
+impl RulePatch {
+    /// This laid over `below`, key by key.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            enabled: self.enabled.or(below.enabled),
+            exe: self.exe.or(below.exe),
+            script: self.script.or(below.script),
+            module: self.module.or(below.module),
+            argv0: self.argv0.or(below.argv0),
+            not_argv0: self.not_argv0.or(below.not_argv0),
+            resume: self.resume.or(below.resume),
+            launcher: self.launcher.or(below.launcher),
+            service: self.service.or(below.service),
+        }
+    }
+
+    /// Whether there is anything that it could match.
+    #[must_use]
+    pub fn has_pattern(&self) -> bool {
+        fn any<T>(patterns: Option<&Vec<T>>) -> bool {
+            patterns.is_some_and(|patterns| !patterns.is_empty())
+        }
+        any(self.exe.as_ref())
+            || any(self.script.as_ref())
+            || any(self.module.as_ref())
+            || any(self.argv0.as_ref())
+    }
+}
+
+/// Whether a rule may be called so: its name is part of the names of its agents.
+///
+/// # Errors
+/// Where it may not.
+pub fn check_name(name: &str) -> Result<(), RuleProblem> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let ends = |c: Option<char>| c.is_some_and(|c| c != '-');
+    if !name.chars().all(plain)
+        || !ends(name.chars().next())
+        || !ends(name.chars().next_back())
+        || name.len() > 32
+    {
+        return Err(RuleProblem::Name);
+    }
+    if name == LIMITED { Err(RuleProblem::Reserved) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_plain() {
+        for name in ["claude", "my-agent", "agent2", "x"] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+        for name in ["", "-", "-x", "x-", "My", "a b", "a.b", "a_b", "ä", "\u{1b}", &"x".repeat(33)] {
+            assert_eq!(check_name(name), Err(RuleProblem::Name), "{name}");
+        }
+        assert_eq!(check_name("limited"), Err(RuleProblem::Reserved));
+    }
+
+    #[test]
+    fn a_patch_replaces_what_it_gives() {
+        let below =
+            RulePatch { argv0: Some(vec![Name::built_in("x")]), service: Some(true), ..Default::default() };
+        let above = RulePatch { argv0: Some(vec![]), enabled: Some(false), ..Default::default() };
+        let both = above.over(below);
+        assert_eq!(
+            (both.argv0.as_deref(), both.service, both.enabled),
+            (Some(&[][..]), Some(true), Some(false))
+        );
+        assert!(!both.has_pattern());
+    }
+}

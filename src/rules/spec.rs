@@ -1,0 +1,121 @@
+//! One rule, ready to be asked.
+
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use super::facts::Sight;
+use crate::model::{Recognised, Role};
+use crate::rules::{
+    pattern::{Name, Pattern},
+    rule::{RulePatch, RuleProblem},
+};
+
+/// How one kind of agent is recognised.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) exe: Vec<Pattern>,
+    pub(crate) script: Vec<Pattern>,
+    pub(crate) module: Vec<Name>,
+    pub(crate) argv0: Vec<Name>,
+    not_argv0: Vec<Name>,
+    /// What it says of what it matches; made once, so that a process costs a count.
+    by_script: Arc<Recognised>,
+    otherwise: Arc<Recognised>,
+}
+
+/// What a rule says of one thing about a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict<'a> {
+    Matched(&'a str),
+    /// Its executable under another name, by which it is another program.
+    Excluded(&'a str),
+    Different,
+    /// It has no pattern for this.
+    NotAsked,
+}
+
+impl Rule {
+    /// The rule that a whole patch describes; `None` where it is switched off.
+    pub(crate) fn new(name: &str, patch: RulePatch) -> Result<Option<Self>, RuleProblem> {
+        let launcher = patch.launcher == Some(true);
+        let service = patch.service == Some(true);
+        if patch.enabled == Some(false) {
+            return Ok(None);
+        }
+        if !patch.has_pattern() {
+            return Err(RuleProblem::NothingLeft);
+        }
+        if launcher && service {
+            return Err(RuleProblem::LauncherAndService);
+        }
+        let script = patch.script.unwrap_or_default();
+        if launcher && script.is_empty() {
+            return Err(RuleProblem::LauncherWithoutScript);
+        }
+        let says = |role| Arc::new(Recognised { rule: name.to_owned(), role, resume: patch.resume.clone() });
+        let role = if service { Role::Service } else { Role::Agent };
+        Ok(Some(Self {
+            name: name.to_owned(),
+            by_script: says(if launcher { Role::Launcher } else { role }),
+            otherwise: says(role),
+            exe: patch.exe.unwrap_or_default(),
+            script,
+            module: patch.module.unwrap_or_default(),
+            argv0: patch.argv0.unwrap_or_default(),
+            not_argv0: patch.not_argv0.unwrap_or_default(),
+        }))
+    }
+
+    /// Whether it recognises the same by the same name, whatever else it says.
+    pub(crate) fn recognises_as(&self, other: &Self) -> bool {
+        self.name == other.name
+            && (&self.exe, &self.script, &self.module) == (&other.exe, &other.script, &other.module)
+            && (&self.argv0, &self.not_argv0) == (&other.argv0, &other.not_argv0)
+    }
+
+    pub(crate) fn verdict(&self, sight: &Sight<'_>) -> Verdict<'_> {
+        match sight {
+            Sight::Exe { path, argv0 } => {
+                match decide(&self.exe, |pattern| pattern.matches(path), Pattern::as_str) {
+                    Verdict::Matched(pattern) => self
+                        .not_argv0
+                        .iter()
+                        .find(|name| name.matches(argv0.as_bytes()))
+                        .map_or(Verdict::Matched(pattern), |name| Verdict::Excluded(name.as_str())),
+                    other => other,
+                }
+            }
+            Sight::Script(path) => decide(&self.script, |pattern| pattern.matches(path), Pattern::as_str),
+            Sight::Module(name) => decide(&self.module, |n| n.matches(name.as_bytes()), Name::as_str),
+            Sight::Argv0(name) => decide(&self.argv0, |n| n.matches(name.as_bytes()), Name::as_str),
+        }
+    }
+
+    /// What it says of a process of which it matches this.
+    pub(crate) fn says(&self, matched: &Sight<'_>) -> Arc<Recognised> {
+        Arc::clone(if matches!(matched, Sight::Script(_)) { &self.by_script } else { &self.otherwise })
+    }
+
+    /// What it says of a process that was this to its agent before.
+    pub(crate) fn says_as(&self, role: Role) -> Arc<Recognised> {
+        Arc::clone(if role == Role::Launcher { &self.by_script } else { &self.otherwise })
+    }
+
+    /// Its patterns for this, as they were written.
+    pub(crate) fn patterns(&self, sight: &Sight<'_>) -> Vec<String> {
+        match sight {
+            Sight::Exe { .. } => self.exe.iter().map(ToString::to_string).collect(),
+            Sight::Script(_) => self.script.iter().map(ToString::to_string).collect(),
+            Sight::Module(_) => self.module.iter().map(ToString::to_string).collect(),
+            Sight::Argv0(_) => self.argv0.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn decide<T>(patterns: &[T], matches: impl Fn(&T) -> bool, text: impl Fn(&T) -> &str) -> Verdict<'_> {
+    if patterns.is_empty() {
+        return Verdict::NotAsked;
+    }
+    patterns.iter().find(|pattern| matches(pattern)).map_or(Verdict::Different, |p| Verdict::Matched(text(p)))
+}

@@ -1,0 +1,39 @@
+//! What the built-in rules make of processes, as `/proc` shows them.
+
+mod not_agents;
+mod search;
+mod seen;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Facts, Rules, Trial};
+use crate::model::Recognised;
+
+/// A process. What `comm` says of it is there for the reader: no rule gets to see it.
+pub(crate) struct Row<'a> {
+    pub(crate) comm: &'a str,
+    pub(crate) exe: &'a str,
+    pub(crate) argv: &'a [&'a str],
+}
+
+impl Row<'_> {
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        self.argv.iter().map(OsString::from).collect()
+    }
+}
+
+/// Asks `rules` about a process in `/home/u/work`.
+pub(crate) fn ask(rules: &Rules, row: &Row<'_>) -> Option<Arc<Recognised>> {
+    let argv = row.arguments();
+    let cwd = || Some(PathBuf::from("/home/u/work"));
+    let facts = Facts { exe: (!row.exe.is_empty()).then(|| Path::new(row.exe)), argv: &argv, cwd: &cwd };
+    let found = rules.recognise(&facts);
+    assert_eq!(recognised_by(&rules.explain(&facts)), found, "both ways of asking agree");
+    found
+}
+
+pub(crate) fn recognised_by(trial: &Trial) -> Option<Arc<Recognised>> {
+    if let super::End::Recognised(recognised) = &trial.end { Some(Arc::clone(recognised)) } else { None }
+}

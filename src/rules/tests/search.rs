@@ -1,0 +1,116 @@
+//! The steps of the search, and what they cost.
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::recognised_by;
+use crate::rules::{End, Facts, Outcome, Part, Rules};
+
+fn script(cwd: Option<&str>, script: &str) -> (Option<String>, bool) {
+    let asked = Cell::new(false);
+    let cwd = || {
+        asked.set(true);
+        cwd.map(PathBuf::from)
+    };
+    let argv = ["node", script].map(OsString::from);
+    let facts = Facts { exe: Some(Path::new("/usr/bin/node")), argv: &argv, cwd: &cwd };
+    let found = Rules::built_in().recognise(&facts).map(|found| found.rule.clone());
+    (found, asked.get())
+}
+
+#[test]
+fn a_relative_script_is_looked_for_where_it_was_started() {
+    let claude = Some("claude".to_owned());
+    assert_eq!(script(Some("/x/@anthropic-ai/claude-code"), "cli.js"), (claude.clone(), true));
+    assert_eq!(script(Some("/x/@anthropic-ai/claude-code"), "./cli.js"), (claude.clone(), true));
+    assert_eq!(script(Some("/x/@anthropic-ai/claude-code/vendor"), "../cli.js"), (claude.clone(), true));
+    assert_eq!(script(Some("/x/@anthropic-ai/claude-code (deleted)"), "cli.js"), (claude.clone(), true));
+    assert_eq!(script(Some("/x/@anthropic-ai"), "claude-code/cli.js"), (claude.clone(), true));
+    assert_eq!(script(Some("/home/u/work"), "cli.js"), (None, true));
+    assert_eq!(script(None, "cli.js"), (None, true));
+    assert_eq!(script(None, "bin/claude"), (claude.clone(), true));
+    assert_eq!(script(Some("/"), "/x/lib/../@anthropic-ai/claude-code/cli.js"), (claude, false));
+}
+
+#[test]
+fn the_working_directory_is_not_asked_for_without_need() {
+    assert_eq!(script(Some("/"), "/srv/server.js"), (None, false));
+    let never = || -> Option<PathBuf> { unreachable!("no relative script") };
+    for (exe, argv) in
+        [("/usr/bin/make", &["make", "claude"][..]), ("/usr/bin/python3", &["python3", "-m", "x"])]
+    {
+        let argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
+        let facts = Facts { exe: Some(Path::new(exe)), argv: &argv, cwd: &never };
+        assert_eq!(Rules::built_in().recognise(&facts), None);
+    }
+}
+
+#[test]
+fn a_trial_tells_each_step() {
+    let rules = Rules::built_in();
+    let argv = ["node", "server.js"].map(OsString::from);
+    let facts = Facts {
+        exe: Some(Path::new("/usr/bin/node")),
+        argv: &argv,
+        cwd: &|| Some(PathBuf::from("/srv/app")),
+    };
+    let trial = rules.explain(&facts);
+    let looks: Vec<_> =
+        trial.looks.iter().map(|look| (look.part, look.text.as_str(), look.tried.len())).collect();
+    let all = rules.names().count();
+    assert_eq!(looks, [(Part::Exe, "/usr/bin/node", all), (Part::Script, "/srv/app/server.js", all)]);
+    assert_eq!(trial.end, End::UnknownScript);
+    assert_eq!(trial.end.to_string(), "a script that no rule knows ends the search");
+    assert_eq!(trial.looks[0].tried[3].outcome, Outcome::NotAsked, "gemini has no executable");
+
+    let argv = ["rg", "x"].map(OsString::from);
+    let exe = Path::new("/x/@anthropic-ai/claude-code/bin/claude.exe");
+    let trial = rules.explain(&Facts { exe: Some(exe), argv: &argv, cwd: &|| None });
+    assert_eq!(trial.looks[0].tried[0].outcome, Outcome::Excluded { name: "rg".to_owned() });
+    assert_eq!(trial.end, End::UnknownProgram);
+    assert_eq!(trial.looks[1].part, Part::Argv0);
+}
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        prop::sample::select(vec![
+            "node",
+            "python3",
+            "claude",
+            "/usr/bin/node",
+            "-m",
+            "-e",
+            "--",
+            "",
+            "aider",
+            "cli.js",
+            "../x",
+            "/x/bin/codex",
+            "run",
+            "/x/@anthropic-ai/claude-code/bin/claude.exe",
+            "rg",
+            " (deleted)",
+            "/",
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_process_says_both_ways_of_asking_agree(
+        exe in prop::option::of(word()),
+        argv in prop::collection::vec(word(), 0..5),
+        cwd in prop::option::of(word()),
+    ) {
+        let argv: Vec<OsString> = argv.into_iter().map(OsString::from).collect();
+        let cwd = || cwd.as_ref().map(PathBuf::from);
+        let facts = Facts { exe: exe.as_ref().map(Path::new), argv: &argv, cwd: &cwd };
+        let rules = Rules::built_in();
+        prop_assert_eq!(recognised_by(&rules.explain(&facts)), rules.recognise(&facts));
+    }
+}

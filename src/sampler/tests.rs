@@ -1,0 +1,787 @@
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
+
+use super::process_entry::COMMAND_LEN;
+use super::*;
+use crate::model::{AgentSample, Bytes, Pid};
+
+const CLAUDE: &str = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
+
+fn sampler(proc: &Path, cgroup: &Path, only: Option<Uid>) -> Sampler {
+    Sampler::new(proc, cgroup, Arc::new(Rules::built_in()), only).unwrap()
+}
+
+mod guest;
+mod reload;
+
+/// A `/proc` of files.
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: TempDir::new().unwrap() };
+        let meminfo = "MemTotal: 16384000 kB\nMemFree: 8000000 kB\nMemAvailable: 12000000 kB\nAnonPages: 2000000 kB\nShmem: 300000 kB\nMapped: 900000 kB\n\
+                       SwapTotal: 100 kB\nSwapFree: 60 kB\n";
+        fs::write(world.dir.path().join("meminfo"), meminfo).unwrap();
+        world.process(1, 0, "systemd", "/usr/lib/systemd/systemd", &["/sbin/init"], 4)
+    }
+
+    fn process(self, pid: i32, parent: i32, comm: &str, exe: &str, argv: &[&str], anon_mib: u64) -> Self {
+        self.named(pid, parent, comm.as_bytes(), exe, argv, anon_mib)
+    }
+
+    fn named(self, pid: i32, parent: i32, comm: &[u8], exe: &str, argv: &[&str], anon_mib: u64) -> Self {
+        let dir = self.dir.path().join(pid.to_string());
+        fs::create_dir(&dir).unwrap();
+        let mut stat = format!("{pid} (").into_bytes();
+        stat.extend(comm);
+        stat.extend(
+            format!(") S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 1 1 {pid}\n").into_bytes(),
+        );
+        fs::write(dir.join("stat"), stat).unwrap();
+        let mut status = b"Name:\t".to_vec();
+        status.extend(comm.iter().filter(|b| **b != b'\n'));
+        status.extend(
+            format!(
+                "\nUid:\t1000\t1000\t1000\t1000\nRssAnon:\t{} kB\nRssFile:\t900000 kB\n",
+                anon_mib * 1024
+            )
+            .bytes(),
+        );
+        status.extend(b"RssShmem:\t0 kB\nVmSwap:\t0 kB\n");
+        fs::write(dir.join("status"), status).unwrap();
+        fs::write(
+            dir.join("cmdline"),
+            argv.iter().flat_map(|a| [a.as_bytes(), b"\0"].concat()).collect::<Vec<u8>>(),
+        )
+        .unwrap();
+        symlink(exe, dir.join("exe")).unwrap();
+        self
+    }
+
+    fn sampler(&self) -> Sampler {
+        sampler(self.dir.path(), Path::new("/nowhere"), None)
+    }
+
+    fn file(&self, pid: i32, name: &str) -> PathBuf {
+        self.dir.path().join(pid.to_string()).join(name)
+    }
+}
+
+/// `claude-100 300M: claude.exe bash node` for each agent.
+fn seen(sampler: &mut Sampler) -> Vec<String> {
+    let describe = |a: &AgentSample| {
+        let names: Vec<&str> = a.members.iter().map(|m| m.name.as_str()).collect();
+        format!("{} {}: {}", a.agent.id, a.charge.total(), names.join(" "))
+    };
+    sampler.sample().unwrap().agents.iter().map(describe).collect()
+}
+
+#[test]
+fn an_agent_is_seen_with_its_tree_and_its_charge() {
+    let world = World::new()
+        .process(50, 1, "bash", "/usr/bin/bash", &["-bash"], 5)
+        .process(100, 50, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "bash", "/usr/bin/bash", &["bash", "-c", "source .claude/shell-snapshots/x"], 4)
+        .process(102, 101, "node", "/usr/bin/node", &["node", "leak.js"], 96)
+        .process(60, 1, "node", "/usr/bin/node", &["node", "/home/u/claude-x/server.js"], 900);
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 300M: claude.exe bash node"]);
+}
+
+#[test]
+fn hostile_names_are_names() {
+    let world = World::new()
+        .named(100, 1, b"foo) Z 1", CLAUDE, &["x"], 10)
+        .named(101, 100, b"new\nline", "/usr/bin/x", &["y"], 10)
+        .named(102, 101, b"\xff\xfe(", "/usr/bin/z", &["z"], 10);
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 30M: claude.exe x z"]);
+}
+
+#[test]
+fn a_process_that_vanishes_while_we_look_is_no_error() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 200);
+    let world = world.process(101, 100, "a", "/bin/a", &["a"], 1).process(102, 100, "b", "/bin/b", &["b"], 1);
+    for name in ["stat", "status", "exe"] {
+        let path = world.file(101, name);
+        let aside = path.with_extension("aside");
+        fs::rename(&path, &aside).unwrap();
+        assert_eq!(seen(&mut world.sampler()), ["claude-100 201M: claude.exe b"], "without {name}");
+        fs::rename(&aside, &path).unwrap();
+    }
+    fs::remove_file(world.file(101, "cmdline")).unwrap();
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 202M: claude.exe a b"], "arguments are not needed");
+    fs::write(world.file(101, "stat"), "garbage").unwrap();
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 201M: claude.exe b"]);
+}
+
+#[test]
+fn an_exec_is_noticed_by_name_or_by_code() {
+    let world = World::new().process(100, 1, "bash", "/usr/bin/bash", &["bash"], 5);
+    let mut sampler = world.sampler();
+    assert!(seen(&mut sampler).is_empty());
+    let become_claude = |stat: &str| {
+        fs::remove_file(world.file(100, "exe")).unwrap();
+        symlink(CLAUDE, world.file(100, "exe")).unwrap();
+        fs::write(world.file(100, "stat"), stat).unwrap();
+    };
+    become_claude("100 (bash) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 77777\n");
+    assert_eq!(seen(&mut sampler), ["claude-100 5M: claude.exe"]);
+}
+
+/// Between its fork and its exec a child looks like its parent in everything.
+#[test]
+fn a_forked_copy_is_a_member_until_it_execs() {
+    let stat = |stack: u64| {
+        format!("101 (claude) S 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 {stack}\n")
+    };
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 200).process(
+        101,
+        100,
+        "claude",
+        CLAUDE,
+        &["claude"],
+        1,
+    );
+    fs::write(world.file(101, "stat"), stat(100)).unwrap();
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 201M: claude.exe claude.exe"]);
+    fs::write(world.file(101, "stat"), stat(101)).unwrap();
+    assert_eq!(
+        seen(&mut sampler),
+        ["claude-100 200M: claude.exe", "claude-101 1M: claude.exe"],
+        "it has exec'd"
+    );
+}
+
+#[test]
+fn the_child_of_a_script_agent_is_what_its_own_script_is() {
+    let world = World::new().process(100, 1, "claude", "/usr/bin/node", &["claude"], 200).process(
+        101,
+        100,
+        "claude",
+        "/usr/bin/node",
+        &["claude"],
+        1,
+    );
+    let stat =
+        |stack: u64| format!("101 (node) S 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 {stack}\n");
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler).len(), 2);
+    fs::write(world.file(101, "cmdline"), "node\0mcp-server.js\0").unwrap();
+    fs::write(world.file(101, "stat"), stat(102)).unwrap();
+    assert_eq!(seen(&mut sampler), ["claude-100 201M: node node"]);
+}
+
+#[test]
+fn a_new_title_changes_nothing() {
+    let world = World::new().process(
+        100,
+        1,
+        "node",
+        "/usr/bin/node",
+        &["node", "/x/@anthropic-ai/claude-code/cli.js"],
+        5,
+    );
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 5M: node"]);
+    fs::write(world.file(100, "cmdline"), "my project: thinking").unwrap();
+    fs::write(
+        world.file(100, "stat"),
+        "100 (my project) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 100\n",
+    )
+    .unwrap();
+    assert_eq!(seen(&mut sampler), ["claude-100 5M: node"]);
+}
+
+#[test]
+fn zombies_and_kernel_threads_are_not_there() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(101, 100, "dead", "/bin/dead", &["dead"], 0)
+        .process(102, 100, "kworker/0:1", "/none", &[], 0);
+    fs::write(world.file(101, "stat"), "101 (dead) Z 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1\n")
+        .unwrap();
+    fs::write(
+        world.file(102, "stat"),
+        "102 (kworker/0:1) S 100 1 1 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 102 0 0 0 1\n",
+    )
+    .unwrap();
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 5M: claude.exe"]);
+}
+
+#[test]
+fn shared_memory_is_not_counted_beyond_what_the_guest_has() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
+        101,
+        100,
+        "a",
+        "/bin/a",
+        &["a"],
+        5,
+    );
+    for pid in [100, 101] {
+        let status = "Name:\tx\nUid:\t1000\t1000\nRssAnon:\t0 kB\nRssShmem:\t300000 kB\nVmSwap:\t24 kB\n";
+        fs::write(world.file(pid, "status"), status).unwrap();
+    }
+    let sample = world.sampler().sample().unwrap();
+    let charge = sample.agents[0].charge;
+    assert_eq!((charge.shmem, charge.swap), (Bytes::kib(300_000), Bytes::kib(40)));
+}
+
+/// Until one side writes, a fork costs nothing; the guest knows, the processes do not.
+#[test]
+fn a_fork_is_not_counted_beyond_what_the_guest_has() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node", "x"], 1700)
+        .process(102, 101, "node", "/usr/bin/node", &["node", "x"], 1700);
+    let charge = world.sampler().sample().unwrap().agents[0].charge;
+    assert_eq!(charge.anon, Bytes::kib(2_000_000));
+}
+
+#[test]
+fn only_the_users_own_agents_are_supervised_where_that_is_all_we_may() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
+    let of = |uid| sampler(world.dir.path(), Path::new("/nowhere"), Some(Uid::new(uid)));
+    assert_eq!(seen(&mut of(1000)).len(), 1);
+    assert!(seen(&mut of(1001)).is_empty());
+}
+
+#[test]
+fn long_command_lines_are_cut_at_a_character() {
+    let long = "ä".repeat(400);
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude", &long], 5);
+    let mut sampler = world.sampler();
+    let key = sampler.sample().unwrap().agents[0].agent.root;
+    assert_eq!(sampler.command(key).len(), COMMAND_LEN - 1);
+    assert!(sampler.cwd(key).is_none(), "the fixture has none");
+    assert_eq!(std::ffi::OsStr::new(sampler.command(key)).as_bytes()[..8], *b"claude \xc3");
+}
+
+/// The main thread has called `pthread_exit`: the kernel shows a zombie without memory, and the threads have it all.
+#[test]
+fn a_thread_that_outlives_its_main_thread_is_weighed() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
+        101,
+        100,
+        "node",
+        "/usr/bin/node",
+        &["node", "x"],
+        300,
+    );
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 305M: claude.exe node"]);
+    let become_headless = || {
+        let thread = world.file(101, "task/150");
+        fs::create_dir_all(&thread).unwrap();
+        fs::create_dir_all(world.file(101, "task/101")).unwrap();
+        fs::rename(world.file(101, "status"), thread.join("status")).unwrap();
+        fs::rename(world.file(101, "exe"), thread.join("exe")).unwrap();
+        fs::rename(world.file(101, "cmdline"), thread.join("cmdline")).unwrap();
+        fs::write(world.file(101, "status"), "Name:\tnode\nState:\tZ (zombie)\nUid:\t1000\t1000\n").unwrap();
+        fs::write(world.file(101, "cmdline"), "").unwrap();
+        let stat = "101 (node) Z 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 101 0 0 0 0 0 0\n";
+        fs::write(world.file(101, "stat"), stat).unwrap();
+    };
+    become_headless();
+    assert_eq!(seen(&mut sampler), ["claude-100 305M: claude.exe node"]);
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 305M: claude.exe node"], "seen so from the start");
+}
+
+impl World {
+    fn rollup(&self, pid: i32, anon_mib: u64, shmem_mib: u64) {
+        let text =
+            format!("Pss_Anon: {} kB\nPss_Shmem: {} kB\nSwapPss: 0 kB\n", anon_mib << 10, shmem_mib << 10);
+        fs::write(self.file(pid, "smaps_rollup"), text).unwrap();
+    }
+
+    /// Makes `pid` run the same image as `parent`: forked, and nothing else yet.
+    fn fork(self, pid: i32, parent: i32, anon_mib: u64) -> Self {
+        let world = self.process(pid, parent, "node", "/usr/bin/node", &["node"], anon_mib);
+        let stat =
+            format!("{pid} (node) S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 1 1 {parent}\n");
+        fs::write(world.file(pid, "stat"), stat).unwrap();
+        world
+    }
+}
+
+#[test]
+fn a_fork_counts_once() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
+        101,
+        100,
+        "node",
+        "/usr/bin/node",
+        &["node"],
+        300,
+    );
+    let world = world.fork(102, 101, 300);
+    world.rollup(101, 150, 0);
+    world.rollup(102, 150, 0);
+    let mut sampler = world.sampler();
+    let sample = sampler.patient_sample(Duration::from_secs(20)).unwrap();
+    assert_eq!(sample.agents[0].charge.total(), Bytes::mib(305));
+    assert_eq!(sample.agents[0].members[1].charge.total(), Bytes::mib(150));
+}
+
+#[test]
+fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("agents.slice/a.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(world.file(100, "cgroup"), "0::/agents.slice/a.scope\n").unwrap();
+    let fill = |pids: &str, shmem_mib: u64| {
+        fs::write(scope.join("cgroup.procs"), pids).unwrap();
+        let stat = format!("anon {}\nfile 1\nshmem {}\n", 100 << 20, shmem_mib << 20);
+        fs::write(scope.join("memory.stat"), stat).unwrap();
+    };
+    let charge = || {
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+        let agent = sampler.sample().unwrap().agents.remove(0);
+        (agent.charge.total(), agent.cgroup.map(|c| c.path))
+    };
+    let path = PathBuf::from("/agents.slice/a.scope");
+    fill("100\n", 50);
+    assert_eq!(
+        charge(),
+        (Bytes::mib(150), Some(path.clone())),
+        "a file in a tmpfs is nobody's but the cgroup's"
+    );
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    assert_eq!(charge(), (Bytes::mib(100), Some(path)), "charges do not move with a process");
+    fill("1\n100\n", 50);
+    assert_eq!(charge(), (Bytes::mib(100), None), "it shares it with others");
+}
+
+/// All that is in a cgroup may be killed at once: whoever is near to its line is seen to be alone in there in each look.
+#[test]
+fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("a.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(world.file(100, "cgroup"), "0::/a.scope\n").unwrap();
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    let noticed = |line: Bytes| {
+        fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+        sampler.verify_homes_above(line);
+        // Within the second in which a home is taken for known.
+        let at = clock::now();
+        let guest = sampler.guest(clock::now()).unwrap();
+        let mut alone = |later: u64| {
+            let at = at + Duration::from_millis(later);
+            sampler.look(at, guest, Care::Close).unwrap().agents[0].cgroup.is_some()
+        };
+        assert!(alone(0));
+        fs::write(scope.join("cgroup.procs"), "1\n100\n").unwrap();
+        !alone(100)
+    };
+    assert!(noticed(Bytes::mib(90)), "at 100 MiB it is over that");
+    assert!(!noticed(Bytes::mib(110)));
+}
+
+/// Which counts for what it costs for some seconds, and not for what may be ended.
+#[test]
+fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let world = world.process(110, 1, "claude", CLAUDE, &["claude"], 10);
+    let cgroups = TempDir::new().unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let alone = |cgroup: &str, care: Care| {
+        let place = cgroups.path().join(cgroup);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("memory.stat"), "anon 4096\n").unwrap();
+        fs::write(place.join("cgroup.procs"), "100\n").unwrap();
+        fs::write(world.file(100, "cgroup"), format!("0::/{cgroup}\n")).unwrap();
+        fs::write(world.file(110, "cgroup"), "0::/elsewhere\n").unwrap();
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+        sampler.verify_homes_above(Bytes::gib(1));
+        let at = clock::now();
+        let guest = sampler.guest(at).unwrap();
+        let mut look = |millis: u64| {
+            let at = at + Duration::from_millis(millis);
+            sampler.look(at, guest, care).unwrap().agents[0].cgroup.as_ref().unwrap().alone
+        };
+        let before = look(0);
+        fs::write(place.join("cgroup.procs"), "1\n100\n").unwrap();
+        (before, look(100))
+    };
+    assert_eq!(alone("docker-1.scope", Care::Close), (true, false), "somebody was let in");
+    assert_eq!(alone("docker-1.scope", Care::Calm), (false, false), "not looked at");
+    assert_eq!(alone("agents.slice/agent-claude-100.scope", Care::Calm), (true, true), "only root lets in");
+}
+
+#[test]
+fn an_agent_that_another_one_joins_is_not_alone_in_its_scope() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("agents.slice/agent-claude-100.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
+    let place = |world: &World, pid: i32| {
+        fs::write(world.file(pid, "cgroup"), "0::/agents.slice/agent-claude-100.scope\n").unwrap();
+    };
+    place(&world, 100);
+    let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+    sampler.verify_homes_above(Bytes::gib(1));
+    assert!(sampler.sample().unwrap().agents[0].cgroup.as_ref().unwrap().alone);
+    let world = world.process(110, 100, "claude", CLAUDE, &["claude"], 10);
+    place(&world, 110);
+    let (at, guest) = (clock::now() + Duration::from_secs(2), sampler.guest(clock::now()).unwrap());
+    let snapshot = sampler.look(at, guest, Care::Close).unwrap();
+    assert_eq!(snapshot.agents.len(), 2);
+    assert!(!snapshot.agents[0].cgroup.as_ref().unwrap().alone);
+}
+
+/// What the census learns of one process is not lost when nothing moves afterwards.
+#[test]
+fn looks_in_which_nothing_changes_say_the_same() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "bash", "/usr/bin/bash", &["bash"], 4)
+        .process(102, 101, "claude", CLAUDE, &["claude"], 50);
+    let mut sampler = world.sampler();
+    let first = seen(&mut sampler);
+    assert_eq!(first, ["claude-100 204M: claude.exe bash", "claude-102 50M: claude.exe"]);
+    for _ in 0..3 {
+        assert_eq!(seen(&mut sampler), first);
+        assert!(!sampler.changed, "nothing is asked again");
+    }
+    let stat = "101 (bash) S 100 1 101 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 101\n";
+    fs::write(world.file(101, "stat"), stat).unwrap();
+    assert_eq!(seen(&mut sampler), first);
+    assert!(sampler.changed, "it has begun a session");
+    fs::remove_dir_all(world.dir.path().join("102")).unwrap();
+    assert_eq!(seen(&mut sampler), ["claude-100 204M: claude.exe bash"]);
+}
+
+/// Between two sweeps only members are looked at, and those that the last pid tells of.
+#[test]
+fn newcomers_are_seen_between_sweeps() {
+    let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
+    sampler.sample().unwrap();
+    let mut missed = 0;
+    for _ in 0..20 {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+        let sample = sampler.sample();
+        missed += usize::from(!sampler.roster.knows(pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        sample.unwrap();
+    }
+    assert_eq!(missed, 0);
+}
+
+/// `/proc` has a folder for each thread, and lists processes only.
+#[test]
+fn a_thread_that_starts_is_no_process() {
+    let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
+    // Windows of pids are known from the second look on.
+    (0..2).for_each(|_| drop(sampler.sample().unwrap()));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+        let _ = stopped.recv();
+    });
+    let id = Pid::new(told.recv().unwrap()).unwrap();
+    sampler.roster.put_off_sweep();
+    sampler.sample().unwrap();
+    assert!(!sampler.roster.knows(id) && id.get() != i32::try_from(std::process::id()).unwrap());
+    drop(stop);
+    thread.join().unwrap();
+}
+
+/// `stat` comes first and tells whether the rest is worth reading.
+#[test]
+fn a_calm_look_reads_again_what_shows_a_change() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let mut sampler = world.sampler();
+    let (at, guest) = (clock::now(), sampler.guest(clock::now()).unwrap());
+    let mut charge = |seconds: u64, care: Care| {
+        let at = at + Duration::from_secs(seconds);
+        sampler.look(at, guest, care).unwrap().agents[0].charge.total().get() >> 20
+    };
+    let grow = |mib: u64| {
+        let status = format!("Uid:\t1000\t1000\t1000\t1000\nRssAnon:\t{} kB\n", mib << 10);
+        fs::write(world.file(100, "status"), status).unwrap();
+    };
+    assert_eq!(charge(0, Care::Close), 100);
+    grow(200);
+    assert_eq!(charge(1, Care::Calm), 100, "nothing shows it");
+    assert_eq!(charge(2, Care::Close), 200);
+    grow(300);
+    assert_eq!(charge(61, Care::Calm), 200);
+    assert_eq!(charge(63, Care::Calm), 300, "a minute is long enough");
+    for (number, place) in [10, 12, 23, 24].into_iter().enumerate() {
+        let mib = 400 + u64::try_from(number).unwrap();
+        grow(mib);
+        let stat = fs::read_to_string(world.file(100, "stat")).unwrap();
+        let mut fields: Vec<&str> = stat.split(' ').collect();
+        fields[place - 1] = "7";
+        fs::write(world.file(100, "stat"), fields.join(" ")).unwrap();
+        assert_eq!(charge(64 + mib - 400, Care::Calm), mib, "field {place}");
+    }
+}
+
+#[test]
+fn a_calm_sweep_asks_those_who_run_another_program() {
+    let world = World::new()
+        .process(100, 1, "sh", "/bin/sh", &["sh"], 1)
+        .process(101, 1, "sh", "/bin/sh", &["sh"], 1)
+        .process(102, 1, "sh", "/bin/sh", &["sh"], 1);
+    let mut sampler = world.sampler();
+    sampler.sample().unwrap();
+    let exe = world.file(101, "exe");
+    fs::remove_file(&exe).unwrap();
+    symlink(CLAUDE, &exe).unwrap();
+    fs::remove_dir_all(world.dir.path().join("102")).unwrap();
+    let world = world.process(103, 1, "sh", "/bin/sh", &["sh"], 1);
+    let asked = sampler.roster.skimmed(&mut sampler.proc);
+    assert_eq!(asked.iter().map(|pid| pid.get()).collect::<Vec<_>>(), [101, 103]);
+    assert!(!sampler.roster.knows(Pid::new(102).unwrap()), "it is gone");
+    drop(world);
+}
+
+#[test]
+fn only_newcomers_of_an_agent_ask_for_a_look() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let mut sampler = world.sampler();
+    let at = clock::now();
+    let mut second = 0;
+    let mut wanted = |sampler: &mut Sampler| {
+        second += 1;
+        sampler.meet_newcomers(at + Duration::from_secs(second)).unwrap()
+    };
+    assert!(wanted(&mut sampler), "the agent itself");
+    assert!(!wanted(&mut sampler));
+    let world = world.process(101, 1, "cron", "/bin/cron", &["cron"], 1);
+    assert!(!wanted(&mut sampler), "nobody's");
+    let world = world.process(102, 100, "sh", "/bin/sh", &["sh"], 1);
+    assert!(wanted(&mut sampler), "its tool");
+    fs::remove_dir_all(world.dir.path().join("102")).unwrap();
+    assert!(wanted(&mut sampler), "which has ended");
+}
+
+/// A shell forks, and its child becomes an agent a little later.
+#[test]
+fn an_exec_of_a_young_process_is_seen_between_sweeps() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("@anthropic-ai/claude-code/bin");
+    fs::create_dir_all(&program).unwrap();
+    fs::copy("/bin/sleep", program.join("claude.exe")).unwrap();
+    let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
+    sampler.sample().unwrap();
+    let script = format!("read word; exec {}/claude.exe 60", program.display());
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
+    let mut seen = || {
+        // As if the last sweep had just been: it is not the sweep that finds it.
+        sampler.roster.put_off_sweep();
+        sampler.sample().unwrap().agents.iter().any(|agent| agent.agent.root.pid == pid)
+    };
+    let before = (0..3).any(|_| seen());
+    drop(child.stdin.take().map(|mut stdin| std::io::Write::write_all(&mut stdin, b"go\n")));
+    let deadline = std::time::Instant::now() + Duration::from_secs(8);
+    let mut after = false;
+    while !after && std::time::Instant::now() < deadline {
+        after = seen();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((before, after), (false, true));
+}
+
+/// A tool whose parent has died hangs below another session's process 1; only its environment tells whose it was.
+#[test]
+fn a_stray_is_found_by_its_environment_in_the_first_look() {
+    let world = World::new()
+        .process(90, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(100, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(101, 100, "bash", "/bin/bash", &["bash"], 1)
+        .process(102, 101, "sleep", "/bin/sleep", &["sleep"], 1)
+        .process(200, 1, "hog", "/bin/hog", &["hog"], 100)
+        .process(201, 1, "sshd", "/bin/sshd", &["sshd"], 100);
+    fs::write(world.file(102, "environ"), "HOME=/root\0CLAUDE_CODE_SESSION_ID=abc\0CLAUDECODE=1\0").unwrap();
+    fs::write(world.file(200, "environ"), "CLAUDECODE=1\0CLAUDE_CODE_SESSION_ID=abc\0").unwrap();
+    fs::write(world.file(201, "environ"), "NOT_CLAUDECODE=1\0").unwrap();
+    let mut sampler = world.sampler();
+    let expected = ["claude-90 5M: claude.exe", "claude-100 107M: claude.exe bash sleep hog"];
+    assert_eq!(seen(&mut sampler), expected);
+    let sample = sampler.sample().unwrap();
+    assert_eq!(sample.agents[1].agent.resume_session.as_deref(), Some("claude --resume abc"));
+}
+
+/// Under `setarch -R` the stacks of two programs may start at the same place.
+#[test]
+fn another_program_on_the_same_stack_is_no_copy() {
+    let world = World::new().process(50, 1, "bash", "/usr/bin/bash", &["bash"], 5).process(
+        100,
+        50,
+        "claude",
+        CLAUDE,
+        &["claude"],
+        200,
+    );
+    let stat = "100 (claude) S 50 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 50\n";
+    fs::write(world.file(100, "stat"), stat).unwrap();
+    assert_eq!(seen(&mut world.sampler()), ["claude-100 200M: claude.exe"]);
+}
+
+#[test]
+fn what_a_fork_may_have_written_is_unproven() {
+    let node = &["node"];
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
+    let world = world.process(101, 100, "node", "/usr/bin/node", node, 300);
+    let mut sampler = world.sampler();
+    assert_eq!(sampler.sample().unwrap().agents[0].unproven, Bytes::ZERO);
+    let world = world.fork(102, 101, 300);
+    let meminfo = fs::read_to_string(world.dir.path().join("meminfo")).unwrap();
+    let grown = format!("AnonPages: {} kB", 2_000_000 + (100 << 10));
+    fs::write(world.dir.path().join("meminfo"), meminfo.replace("AnonPages: 2000000 kB", &grown)).unwrap();
+    let agent = sampler.sample().unwrap().agents.remove(0);
+    assert_eq!((agent.charge.total(), agent.unproven), (Bytes::mib(405), Bytes::mib(100)));
+}
+
+#[test]
+fn an_agents_total_holds_those_that_it_started() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 5)
+        .process(101, 100, "bash", "/usr/bin/bash", &["bash"], 1)
+        .process(102, 101, "claude", CLAUDE, &["claude"], 300);
+    let rules = Arc::new(Rules::built_in());
+    let (_, status) =
+        crate::daemon::report::status::look(world.dir.path(), Path::new("/nowhere"), rules, None).unwrap();
+    let totals: Vec<_> = status.agents.iter().map(|a| (a.charge, a.total_charge)).collect();
+    assert_eq!(totals, [(Bytes::mib(6), Bytes::mib(306)), (Bytes::mib(300), Bytes::mib(300))]);
+}
+
+/// Other rules count for processes that are known already, by what they run now; what is not touched by them stays.
+#[test]
+fn other_rules_count_at_once_and_lose_nobody() {
+    let rules = |text: &str| {
+        let patches: std::collections::BTreeMap<String, crate::rules::rule::RulePatch> =
+            toml::from_str(text).unwrap();
+        Arc::new(Rules::new(&patches).unwrap())
+    };
+    let script = "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js";
+    let world = World::new()
+        .process(100, 1, "claude", "/usr/bin/node", &["node", script], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node", "mine.js"], 50)
+        .process(200, 1, "tool", "/opt/tool", &["tool"], 30);
+    let mut sampler = world.sampler();
+    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node"]);
+    // It gave itself a title meanwhile, by which no rule would know it.
+    fs::write(world.file(100, "cmdline"), "some title\0").unwrap();
+    sampler.reconfigure(rules("[mine]\nexe = [\"/opt/tool\"]\n"));
+    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node", "mine-200 30M: tool"]);
+    sampler.reconfigure(rules("[mine]\nexe = [\"/opt/other\"]\n"));
+    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node"], "the rule of the other matches no more");
+    sampler.reconfigure(rules("[claude]\nenabled = false\n"));
+    assert_eq!(seen(&mut sampler), [""; 0]);
+    sampler.reconfigure(Arc::new(Rules::built_in()));
+    assert_eq!(seen(&mut sampler), [""; 0], "by its title it is none");
+}
+
+#[test]
+fn what_was_started_under_a_limit_is_an_agent_unless_a_rule_knows_it() {
+    let world = World::new()
+        .process(100, 1, "build", "/usr/bin/build", &["build"], 10)
+        .process(101, 100, "cc", "/usr/bin/cc", &["cc"], 10)
+        .process(102, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(103, 1, "run-claude-limi", "/usr/bin/claude-watchdog", &["run-claude-limited"], 1)
+        .process(104, 1, "left", "/usr/bin/left", &["left"], 10);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let scopes = [
+        ("agent-build-100.scope", "100\n101\n"),
+        ("agent-claude-102.scope", "102\n"),
+        ("agent-x-103.scope", "103\n"),
+        ("agent-left-104.scope", "105\n"),
+        ("other-101.scope", ""),
+    ];
+    for (scope, pids) in scopes {
+        let scope = tree.path().join("agents.slice").join(scope);
+        fs::create_dir_all(&scope).unwrap();
+        fs::write(scope.join("cgroup.procs"), pids).unwrap();
+    }
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    assert_eq!(seen(&mut sampler), ["limited-100 20M: build cc", "claude-102 200M: claude.exe"]);
+}
+
+#[test]
+fn who_leaves_its_scope_is_told_once_and_counts_on() {
+    let world = World::new()
+        .process(100, 1, "claude", CLAUDE, &["claude"], 200)
+        .process(101, 100, "node", "/usr/bin/node", &["node"], 50)
+        .process(102, 100, "ended", "/usr/bin/ended", &["ended"], 1);
+    let scope = "/agents.slice/agent-claude-100.scope";
+    let put = |pid, path: &str| fs::write(world.file(pid, "cgroup"), format!("0::{path}\n")).unwrap();
+    put(100, scope);
+    put(101, scope);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let folder = tree.path().join(&scope[1..]);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("cgroup.procs"), "100\n101\n").unwrap();
+    fs::write(folder.join("memory.stat"), "anon 1\n").unwrap();
+    fs::write(folder.join("memory.max"), "314572800\n").unwrap();
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    let limit = |sampler: &mut Sampler| sampler.sample().unwrap().agents[0].limit();
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)));
+    assert_eq!(sampler.left().count(), 0);
+
+    fs::write(folder.join("cgroup.procs"), "100\n").unwrap();
+    put(101, "/user.slice/run-7.scope");
+    sampler.scales.forget_homes();
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for those who are in it");
+    let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 \
+                still do";
+    assert_eq!(sampler.news(), [said]);
+    assert_eq!((sampler.news().len(), sampler.left().count()), (0, 1), "said once, known on");
+    assert_eq!(seen(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
+}
+
+#[test]
+fn who_is_in_the_scope_of_a_limited_command_belongs_to_it() {
+    // tmux's server has left its parent behind before anybody looked.
+    let world = World::new()
+        .process(100, 1, "sh", "/usr/bin/dash", &["sh"], 10)
+        .process(101, 1, "tmux: server", "/usr/bin/tmux", &["tmux"], 5)
+        .process(102, 101, "node", "/usr/bin/node", &["node"], 50)
+        .process(103, 1, "other", "/usr/bin/other", &["other"], 50);
+    let tree = TempDir::new().unwrap();
+    fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
+    let scope = "/agents.slice/agent-sh-100.scope";
+    let folder = tree.path().join(&scope[1..]);
+    fs::create_dir_all(&folder).unwrap();
+    for (file, text) in
+        [("cgroup.procs", "100\n101\n102\n"), ("memory.stat", "anon 1\n"), ("memory.max", "314572800\n")]
+    {
+        fs::write(folder.join(file), text).unwrap();
+    }
+    for pid in [100, 101, 102] {
+        fs::write(world.file(pid, "cgroup"), format!("0::{scope}\n")).unwrap();
+    }
+    let mut sampler = sampler(world.dir.path(), tree.path(), None);
+    sampler.patient_sample(std::time::Duration::from_secs(5)).unwrap();
+    assert_eq!(seen(&mut sampler), ["limited-100 65M: dash tmux node"]);
+    sampler.scales.forget_homes();
+    assert_eq!(sampler.sample().unwrap().agents[0].limit(), Some(Bytes::mib(300)));
+}
