@@ -26,7 +26,7 @@ fn samples() -> impl Iterator<Item = (Boottime, Bytes)> {
 }
 
 fn aged() -> (Forecaster, Boottime, Bytes) {
-    let mut forecaster = Forecaster::new(Ceiling::KillLine, Bytes::gib(13));
+    let mut forecaster = Forecaster::new(Ceiling::KillThreshold, Bytes::gib(13));
     let mut last = (Boottime::default(), Bytes::ZERO);
     for (at, figure) in samples() {
         forecaster.add(at, figure);

@@ -13,11 +13,11 @@ use claude_watchdog::attribution::membership::{Census, Seen, Tree};
 use claude_watchdog::attribution::shared_memory::{Figures, Sharing};
 use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::model::{
-    AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Recognised, Role, Snapshot,
-    Uid,
+    AgentSample, Boottime, Bytes, Charge, Guest, Member, Pid, ProcessKey, Recognised, Role, Snapshot,
+    Thresholds, Uid,
 };
 use claude_watchdog::policy::{Act, Engine};
-use claude_watchdog::rules::{Facts, Rules};
+use claude_watchdog::rules::{ProcessFacts, Rules};
 use divan::Bencher;
 
 fn main() {
@@ -83,20 +83,20 @@ fn census_of_300_processes(bencher: Bencher) {
 
 #[divan::bench]
 fn step_with_nothing_to_do(bencher: Bencher) {
-    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
     let mut engine =
-        Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
+        Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
     let snapshot = snapshot();
     bencher.bench_local(|| engine.step(&snapshot));
 }
 
 #[divan::bench]
 fn step_that_decides(bencher: Bencher) {
-    let lines = Lines { warn: Bytes::mib(500), kill: Bytes::gib(1) };
+    let thresholds = Thresholds { warn: Bytes::mib(500), kill: Bytes::gib(1) };
     let snapshot = snapshot();
     bencher
         .with_inputs(|| {
-            Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+            Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
         })
         .bench_local_values(|mut engine| engine.step(&snapshot));
 }
@@ -106,10 +106,10 @@ fn step_that_decides(bencher: Bencher) {
 fn step_of_the_guard(bencher: Bencher) {
     let mut snapshot = snapshot();
     (snapshot.guest.mem_total, snapshot.guest.mem_available) = (Bytes::gib(32), Bytes::gib(1));
-    let lines = Lines { warn: Bytes::gib(500), kill: Bytes::gib(600) };
+    let thresholds = Thresholds { warn: Bytes::gib(500), kill: Bytes::gib(600) };
     bencher
         .with_inputs(|| {
-            Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+            Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
         })
         .bench_local_values(|mut engine| {
             let step = engine.step(&snapshot);
@@ -120,9 +120,9 @@ fn step_of_the_guard(bencher: Bencher) {
 
 #[divan::bench]
 fn glance(bencher: Bencher) {
-    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
     let mut engine =
-        Engine::new(lines, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
+        Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
     let snapshot = snapshot();
     engine.step(&snapshot);
     let mut at = snapshot.at;
@@ -167,7 +167,8 @@ fn recognise_a_stranger(bencher: Bencher) {
     let rules = Rules::built_in();
     let argv = ["node", "--inspect", "/srv/app/server.js"].map(OsString::from);
     let exe = Some(Path::new("/usr/bin/node"));
-    bencher.bench_local(|| rules.recognise(divan::black_box(&Facts { exe, argv: &argv, cwd: &|| None })));
+    bencher
+        .bench_local(|| rules.recognise(divan::black_box(&ProcessFacts { exe, argv: &argv, cwd: &|| None })));
 }
 
 #[divan::bench]

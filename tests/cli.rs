@@ -150,7 +150,7 @@ fn a_quiet_guest_is_ok() {
     let agent = &status.agents[0];
     assert_eq!((agent.rule.as_str(), agent.level), ("claude", AgentLevel::Ok));
     assert_eq!(agent.command.as_deref(), Some("claude --model opus"));
-    assert_eq!((agent.warn_line.get() >> 30, agent.kill_line.get() >> 30), (8, 13));
+    assert_eq!((agent.warn_threshold.get() >> 30, agent.kill_threshold.get() >> 30), (8, 13));
     assert!(!daemon.socket.with_extension("gone").exists());
     let socket = daemon.socket.clone();
     assert_eq!(daemon.end().code(), Some(0));
@@ -166,7 +166,7 @@ fn a_crossing_shows_in_the_exit_code() {
     let world = World::new().claude(2_000_000_001, 14 * 1024);
     let mut daemon = world.daemon(&["--dry-run"]);
     let said = daemon.says("dry run: would end");
-    assert!(said.iter().any(|l| l.contains("over its warn line")), "{said:?}");
+    assert!(said.iter().any(|l| l.contains("over its warn threshold")), "{said:?}");
     let output = daemon.health(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stdout).contains("dry run"), "{}", text(&output.stdout));
@@ -183,12 +183,12 @@ fn signals_go_to_real_processes_only() {
 #[test]
 fn the_configuration_counts_and_its_mistakes_are_named() {
     let world = World::new().claude(2_000_000_001, 240);
-    fs::write(world.path("config.toml"), "[lines]\nwarn = \"200M\"\n").unwrap();
+    fs::write(world.path("config.toml"), "[thresholds]\nwarn = \"200M\"\n").unwrap();
     let daemon = world.daemon(&[]);
     let agent = &daemon.status().agents[0];
-    assert_eq!(agent.warn_line.get(), 200 << 20);
+    assert_eq!(agent.warn_threshold.get(), 200 << 20);
     drop(daemon);
-    fs::write(world.path("config.toml"), "[lines]\nwurn = \"200M\"\n").unwrap();
+    fs::write(world.path("config.toml"), "[thresholds]\nwurn = \"200M\"\n").unwrap();
     let mut daemon = world.daemon(&[]);
     let said = daemon.says("wurn");
     assert!(said.last().unwrap().contains("config.toml:2"), "{said:?}");
@@ -244,7 +244,7 @@ fn a_reader_that_leaves_is_no_error() {
 #[test]
 fn a_process_is_explained_by_its_supervisor() {
     let world = World::new().claude(2_000_000_001, 240);
-    fs::write(world.path("config.toml"), "[lines]\nwarn = \"200M\"\n").unwrap();
+    fs::write(world.path("config.toml"), "[thresholds]\nwarn = \"200M\"\n").unwrap();
     let daemon = world.daemon(&["--dry-run"]);
     let output = daemon.asked(&["explain", "2000000001", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -253,7 +253,7 @@ fn a_process_is_explained_by_its_supervisor() {
     assert_eq!(told.membership.unwrap().joined, Joining::Root);
     assert_eq!(told.recognition.unwrap().matched.as_deref(), Some("claude"));
     assert_eq!(told.memory.unwrap().charge.get(), 240 << 20);
-    assert!(told.lines.unwrap().warn.origin.ends_with("config.toml:2"));
+    assert!(told.thresholds.unwrap().warn.origin.ends_with("config.toml:2"));
     let output = daemon.asked(&["explain", "2000000001"]);
     assert!(text(&output.stdout).contains("belongs to claude-2000000001"), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("dry run"), "{}", text(&output.stdout));
@@ -291,7 +291,7 @@ fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
     assert_eq!(output.status.code(), Some(78));
     assert!(text(&output.stderr).contains("config.toml does not exist"), "{}", text(&output.stderr));
 
-    fs::write(&path, "[lines]\nkill = \"10G\"\n[rules.mine]\nexe = [\"no/such/program\"]\n").unwrap();
+    fs::write(&path, "[thresholds]\nkill = \"10G\"\n[rules.mine]\nexe = [\"no/such/program\"]\n").unwrap();
     fs::create_dir(world.path("config.toml.d")).unwrap();
     let drop_in = world.path("config.toml.d/50-local.toml");
     fs::write(&drop_in, "[act]\ngrace = \"20s\"\n[rules.goose]\nenabled = false\n").unwrap();
@@ -320,20 +320,20 @@ fn a_reload_takes_what_is_right_and_keeps_what_was_where_it_is_not() {
     let daemon = world.daemon(&[]);
     let lines = |daemon: &Daemon| {
         let agent = daemon.status().agents.remove(0);
-        (agent.warn_line.get() >> 30, agent.kill_line.get() >> 30)
+        (agent.warn_threshold.get() >> 30, agent.kill_threshold.get() >> 30)
     };
     assert_eq!(lines(&daemon), (8, 13));
-    fs::write(world.path("config.toml"), "[lines]\nwarn = \"4G\"\nkill = \"3G\"\n").unwrap();
+    fs::write(world.path("config.toml"), "[thresholds]\nwarn = \"4G\"\nkill = \"3G\"\n").unwrap();
     let taken = daemon.asked(&["reload"]);
     assert_eq!(taken.status.code(), Some(0), "{}", text(&taken.stderr));
-    assert!(text(&taken.stdout).contains("not below the kill line"), "{}", text(&taken.stdout));
+    assert!(text(&taken.stdout).contains("not below the kill threshold"), "{}", text(&taken.stdout));
     assert_eq!(lines(&daemon).1, 3);
-    fs::write(world.path("config.toml"), "[lines]\nkil = \"5G\"\n").unwrap();
+    fs::write(world.path("config.toml"), "[thresholds]\nkil = \"5G\"\n").unwrap();
     let refused = daemon.asked(&["reload"]);
     assert_eq!(refused.status.code(), Some(78));
     let said = text(&refused.stderr);
     assert!(
-        said.contains("config.toml:2:1: unknown key `lines.kil`") && said.contains("stays in force"),
+        said.contains("config.toml:2:1: unknown key `thresholds.kil`") && said.contains("stays in force"),
         "{said}"
     );
     assert_eq!(lines(&daemon).1, 3);
@@ -343,7 +343,7 @@ fn a_reload_takes_what_is_right_and_keeps_what_was_where_it_is_not() {
 fn events_are_told_and_followed_until_the_supervisor_ends() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);
     let mut daemon = world.daemon(&[]);
-    daemon.says("over its warn line");
+    daemon.says("over its warn threshold");
     let told = daemon.asked(&["events"]);
     assert_eq!(told.status.code(), Some(0));
     let lines: Vec<&str> = text(&told.stdout).lines().collect();
@@ -387,7 +387,7 @@ fn a_dry_run_says_what_a_stop_would_end_and_an_unknown_agent_is_named() {
 fn a_line_for_a_prompt_comes_with_and_without_a_supervisor() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);
     let mut daemon = world.daemon(&[]);
-    daemon.says("over its warn line");
+    daemon.says("over its warn threshold");
     let line = daemon.health(&["--oneline"]);
     assert_eq!(line.status.code(), Some(1));
     assert!(text(&line.stdout).starts_with("WARNING claude-2000000001 is over"), "{}", text(&line.stdout));
@@ -428,7 +428,7 @@ fn a_trace_is_replayed_through_policy_and_forecaster() {
     // 10 GiB at 34 MiB a minute take 301 minutes.
     let left = 301.0 * 60.0 - warned["seconds"].as_f64().unwrap();
     assert!((50.0 * 60.0..62.0 * 60.0).contains(&left), "{warned}");
-    assert_eq!(warned["forecast"]["ceiling"], "kill_line");
+    assert_eq!(warned["forecast"]["ceiling"], "kill_threshold");
     let at = all.iter().find(|line| line["action"] == "warn").unwrap()["bytes"].as_u64().unwrap();
     assert!((4 << 30..(4 << 30) + (6 << 20)).contains(&at), "{at}");
 }

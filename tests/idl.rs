@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use claude_watchdog::api::explanation::{
-    CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
-    ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
+    CgroupInfo, CgroupUse, Joining, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart,
+    Recognition, Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
 };
 use claude_watchdog::api::forecast::{Ceiling, ForecastLevel};
 use claude_watchdog::api::history::{
@@ -30,7 +30,7 @@ fn forecast() -> Forecast {
         trend: "growing".into(),
         bytes_per_hour: Some(1),
         least_squares_per_hour: Some(1),
-        ceiling: Ceiling::KillLine,
+        ceiling: Ceiling::KillThreshold,
         ceiling_bytes: Bytes::gib(13),
         eta_seconds: Some(7200.0),
         eta_low_seconds: Some(3600.0),
@@ -72,8 +72,8 @@ fn filled() -> StatusInfo {
             swap: bytes,
             processes: 1,
             root_alive: true,
-            warn_line: bytes,
-            kill_line: bytes,
+            warn_threshold: bytes,
+            kill_threshold: bytes,
             level: AgentLevel::Acting,
             scope: Some("agent-claude-1.scope".into()),
             limit: Some(bytes),
@@ -123,7 +123,7 @@ fn bare() -> StatusInfo {
 fn explained() -> Explanation {
     let pid = Pid::new(100).unwrap();
     let bytes = Bytes::gib(1);
-    let line = LineInfo { bytes, set: "1G".into(), origin: "built in".into() };
+    let line = ThresholdInfo { bytes, set: "1G".into(), origin: "built in".into() };
     Explanation {
         version: Explanation::VERSION,
         watched: true,
@@ -178,7 +178,7 @@ fn explained() -> Explanation {
             charge: Some(bytes),
             max: Some(bytes),
         }),
-        lines: Some(LinesInfo { warn: line.clone(), kill: line, notes: vec!["1G counts".into()] }),
+        thresholds: Some(ThresholdsInfo { warn: line.clone(), kill: line, notes: vec!["1G counts".into()] }),
         signals: SignalsInfo { never: false, because: "once it is over its line".into() },
         notes: vec!["a dry run".into()],
     }
@@ -201,7 +201,7 @@ fn explained_barely() -> [Explanation; 2] {
     }
     let mut outer = inner.clone();
     (outer.membership, outer.agent, outer.memory) = (None, None, None);
-    (outer.cgroup, outer.lines) = (None, None);
+    (outer.cgroup, outer.thresholds) = (None, None);
     [inner, outer]
 }
 
@@ -322,7 +322,7 @@ fn forecasts_and_the_past_are_what_is_described() {
         assert_eq!(words(&[BreakKind::Boot, BreakKind::Gap, BreakKind::Clock]), idl.variants("BreakKind"));
         let levels = [ForecastLevel::None, ForecastLevel::Watch, ForecastLevel::Warn, ForecastLevel::Runaway];
         assert_eq!(words(&levels), idl.variants("ForecastLevel"));
-        let ceilings = [Ceiling::KillLine, Ceiling::Cgroup, Ceiling::Guest, Ceiling::Heap];
+        let ceilings = [Ceiling::KillThreshold, Ceiling::Cgroup, Ceiling::Guest, Ceiling::Heap];
         assert_eq!(words(&ceilings), idl.variants("Ceiling"));
     });
 }

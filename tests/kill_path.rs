@@ -19,12 +19,12 @@ use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::linux::procfs::meminfo::Meminfo;
 use claude_watchdog::linux::procfs::swaps::SwapRoom;
 use claude_watchdog::linux::procfs::vmstat::Vmstat;
-use claude_watchdog::model::event::What;
+use claude_watchdog::model::event::EventKind;
 use claude_watchdog::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,
-    Snapshot, Uid,
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Member, Pid, ProcessKey,
+    Snapshot, Thresholds, Uid,
 };
-use claude_watchdog::policy::{Act, Engine, Wave};
+use claude_watchdog::policy::{Act, Engine, SignalBatch};
 use rustix::process::Signal;
 
 /// The system's allocator, with a count of what this thread asks of it.
@@ -113,12 +113,12 @@ impl Agent {
             held: Charge { anon: Bytes::gib(64), ..Charge::default() },
             ..Guest::default()
         };
-        let lines = Lines { warn: Bytes::gib(1), kill: Bytes::gib(13) };
+        let thresholds = Thresholds { warn: Bytes::gib(1), kill: Bytes::gib(13) };
         Self {
             children,
             keys,
             engine: Engine::new(
-                lines,
+                thresholds,
                 Act { dry_run: false, grace: Duration::from_secs(5), ..Act::default() },
             ),
             snapshot: Snapshot { at: at(100), guest, agents: vec![sample], ..Snapshot::default() },
@@ -127,7 +127,7 @@ impl Agent {
     }
 
     /// What the engine asks for at that second, what came of it, and what was allocated in between.
-    fn step(&mut self, second: u64, change: impl FnOnce(&mut Wave)) -> (What, usize) {
+    fn step(&mut self, second: u64, change: impl FnOnce(&mut SignalBatch)) -> (EventKind, usize) {
         self.snapshot.at = at(second);
         let mut step = self.engine.step(&self.snapshot);
         // What a test changes is the policy's part, and over before the count begins.
@@ -168,9 +168,9 @@ fn ignored(key: ProcessKey) -> u64 {
 }
 
 /// How many signals were delivered, came too late, were refused.
-fn counts(what: &What) -> (usize, usize, usize) {
+fn counts(what: &EventKind) -> (usize, usize, usize) {
     match *what {
-        What::Signalled { delivered, gone, refused, .. } => (delivered, gone, refused),
+        EventKind::Signalled { delivered, gone, refused, .. } => (delivered, gone, refused),
         ref other => panic!("{other:?}"),
     }
 }
@@ -230,7 +230,7 @@ fn a_wave_of_term_is_sent_without_an_allocation() {
     let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
     let (what, counted) = agent.step(100, |_| {});
     assert_eq!((counts(&what), counted), ((3, 0, 0), 0));
-    assert!(matches!(what, What::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
+    assert!(matches!(what, EventKind::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
     assert_eq!(agent.ended_by(), [TERM; 3]);
 }
 
@@ -247,7 +247,7 @@ fn a_wave_of_kill_is_sent_without_an_allocation() {
     assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
     let (what, counted) = agent.step(106, |_| {});
     assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
-    assert!(matches!(what, What::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
+    assert!(matches!(what, EventKind::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
     assert_eq!(agent.ended_by(), [KILL; 2]);
     // The thread that takes memory back had its turn.
     let asked = (0..400).any(|_| {
@@ -374,7 +374,7 @@ fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
     for path in paths {
         let child = Command::new("sleep").arg("60").spawn().unwrap();
         let executor = Executor::open(tree.path()).unwrap();
-        let wave = Wave {
+        let wave = SignalBatch {
             action: 1,
             signal: claude_watchdog::model::Signal::Kill,
             released: Vec::new(),

@@ -94,9 +94,9 @@ fn status() -> Value {
         "agents": [{
             "id": "claude-1234", "parent": null, "rule": "claude", "pid": 1234, "uid": 1000, "charge": 9 * gib,
             "total_charge": 9 * gib, "anon": 9 * gib, "shmem": 0, "swap": 0, "processes": 3, "root_alive": true,
-            "warn_line": 8 * gib, "kill_line": 13 * gib, "level": "warned", "culprits": [],
+            "warn_threshold": 8 * gib, "kill_threshold": 13 * gib, "level": "warned", "culprits": [],
             "forecast": {
-                "level": "watch", "trend": "oom_predicted:120", "bytes_per_hour": 2 * gib, "ceiling": "kill_line",
+                "level": "watch", "trend": "oom_predicted:120", "bytes_per_hour": 2 * gib, "ceiling": "kill_threshold",
                 "ceiling_bytes": 13 * gib, "eta_seconds": 7200.0, "eta_low_seconds": 5400.0,
                 "eta_high_seconds": 9000.0, "reason": "its floor rose",
             },
@@ -120,9 +120,9 @@ fn a_trend_is_drawn_and_told_with_the_exit_code_of_the_plain_page() {
     let output = Supervisor::new().asked("vm-health-check", &["-t", "--since", "1h"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let page = text(&output.stdout);
-    assert!(page.starts_with("WARNING   claude-1234 is over its warn line"), "{page}");
-    assert!(page.contains("█") && page.contains(" 13:30 ") && page.contains("kill line 13G"), "{page}");
-    assert!(page.contains("reaches the kill line of 13G at 16:06, between 15:36 and 16:36"), "{page}");
+    assert!(page.starts_with("WARNING   claude-1234 is over its warn threshold"), "{page}");
+    assert!(page.contains("█") && page.contains(" 13:30 ") && page.contains("kill threshold 13G"), "{page}");
+    assert!(page.contains("reaches the kill threshold of 13G at 16:06, between 15:36 and 16:36"), "{page}");
     assert!(page.contains("oom_predicted:120"), "{page}");
 }
 
@@ -218,7 +218,7 @@ fn a_record_is_replayed_against_the_lines_that_count_or_are_said() {
     let line: Value = serde_json::from_str(lines.trim()).unwrap();
     assert_eq!((&line["series"], &line["action"]), (&json!("claude-1234"), &json!("warn")));
     let crossed = supervisor.asked("claude-watchdog", &["replay", "--from-history", "--warn", "14G"]);
-    assert_eq!(crossed.status.code(), Some(2), "its kill line is 13G");
+    assert_eq!(crossed.status.code(), Some(2), "its kill threshold is 13G");
     let absent = run("claude-watchdog", &["replay", "--from-history", "--socket", "/nowhere/socket"]);
     assert_eq!(absent.status.code(), Some(3), "{}", text(&absent.stderr));
 }

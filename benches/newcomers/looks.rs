@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use claude_watchdog::linux::procfs::Proc;
-use claude_watchdog::linux::procfs::last_pid::{Newest, Window};
+use claude_watchdog::linux::procfs::last_pid::{LastPid, Window};
 use claude_watchdog::model::Pid;
 
 use crate::connector::Connector;
@@ -85,7 +85,7 @@ pub(crate) fn quiet(count: usize) {
 }
 
 fn newest(listing: &mut Listing, reader: &mut Reader) {
-    let Some(newest) = Newest::open(Path::new("/proc")) else {
+    let Some(newest) = LastPid::open(Path::new("/proc")) else {
         return left_out("2  last pid", "loadavg does not tell it here");
     };
     row("2  last pid, unchanged", median(ROUNDS, pause, || u64::from(newest.pid().is_some())));

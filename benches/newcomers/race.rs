@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::linux::procfs::last_pid::{Newest, Window};
+use claude_watchdog::linux::procfs::last_pid::{LastPid, Window};
 use claude_watchdog::model::Pid;
 
 use crate::listing::Listing;
@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Looks while 800 processes start: as often as it can, and at a pace that is still a hundred times the daemon's.
 pub(crate) fn run() {
     println!("\n800 processes start while the last pid is looked at");
-    let Some(newest) = Newest::open(Path::new("/proc")) else {
+    let Some(newest) = LastPid::open(Path::new("/proc")) else {
         return left_out("2  last pid", "loadavg does not tell it here");
     };
     let slow = Duration::from_millis(1);
@@ -59,7 +59,7 @@ pub(crate) fn run() {
 }
 
 struct Looks<'a> {
-    newest: &'a Newest,
+    newest: &'a LastPid,
     listing: Listing,
     found: Vec<Pid>,
     back: Duration,
@@ -68,7 +68,7 @@ struct Looks<'a> {
 }
 
 impl<'a> Looks<'a> {
-    fn new(newest: &'a Newest, back: Duration) -> Self {
+    fn new(newest: &'a LastPid, back: Duration) -> Self {
         let past = VecDeque::from([(Instant::now(), newest.pid().unwrap())]);
         Self { newest, listing: Listing::new(), found: Vec::new(), back, past }
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use claude_watchdog::linux::procfs::Proc;
-use claude_watchdog::linux::procfs::last_pid::{Newest, Window};
+use claude_watchdog::linux::procfs::last_pid::{LastPid, Window};
 
 use crate::connector::{Connector, EXEC, FORK};
 use crate::listing::Listing;
@@ -37,7 +37,7 @@ pub(crate) fn all(count: usize) {
         }
         String::new()
     });
-    match Newest::open(Path::new("/proc")) {
+    match LastPid::open(Path::new("/proc")) {
         Some(newest) => [false, true].into_iter().for_each(|seeks| windows(&newest, seeks)),
         None => left_out("2  last pid", "loadavg does not tell it here"),
     }
@@ -48,7 +48,7 @@ pub(crate) fn all(count: usize) {
     connector_at_once();
 }
 
-fn windows(newest: &Newest, seeks: bool) {
+fn windows(newest: &LastPid, seeks: bool) {
     let (mut listing, mut reader, mut pids) = (Listing::new(), Reader::new(), Vec::new());
     let mut last = newest.pid().unwrap();
     let name = if seeks { "2  last pid, list from there" } else { "2  last pid, list all" };

@@ -28,7 +28,7 @@ pub struct Explanation {
     /// Where it stands in the cgroup tree; null where that is no cgroup v2.
     pub cgroup: Option<CgroupInfo>,
     /// The lines that apply to its agent; null where it belongs to none.
-    pub lines: Option<LinesInfo>,
+    pub thresholds: Option<ThresholdsInfo>,
     /// Whether it may be signalled.
     pub signals: SignalsInfo,
     /// What the reader should know about this explanation, a sentence each.
@@ -217,18 +217,18 @@ pub enum CgroupUse {
 
 /// The lines of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinesInfo {
+pub struct ThresholdsInfo {
     /// Where it is warned of.
-    pub warn: LineInfo,
+    pub warn: ThresholdInfo,
     /// Where it is acted upon.
-    pub kill: LineInfo,
+    pub kill: ThresholdInfo,
     /// Why one of them is not what was set, a sentence each.
     pub notes: Vec<String>,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineInfo {
+pub struct ThresholdInfo {
     /// The line that counts in this guest.
     pub bytes: Bytes,
     /// As it was set.

@@ -64,7 +64,7 @@ pub fn predicted(seconds: f64) -> String {
 
 /// What is told of a forecast when it becomes pressing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Foretold {
+pub struct ForecastAlert {
     /// How pressing.
     pub level: ForecastLevel,
     /// What ends growth first.
@@ -77,7 +77,7 @@ pub struct Foretold {
     pub between: (Duration, Duration),
 }
 
-impl Foretold {
+impl ForecastAlert {
     /// That of a forecast; `None` where it does not say when.
     #[must_use]
     pub fn of(forecast: &Forecast) -> Option<Self> {
@@ -94,7 +94,7 @@ impl Foretold {
 
 /// What forecasts ask of who decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct ForecastSummary {
     /// The most pressing of all.
     pub level: ForecastLevel,
     /// How fast the guest runs away; zero where it does not.
@@ -120,8 +120,8 @@ pub enum ForecastLevel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ceiling {
-    /// The agent's kill line.
-    KillLine,
+    /// The agent's kill threshold.
+    KillThreshold,
     /// The limit of its cgroup.
     Cgroup,
     /// The guest has no more.
@@ -135,7 +135,7 @@ impl Ceiling {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::KillLine => "its kill line",
+            Self::KillThreshold => "its kill threshold",
             Self::Cgroup => "the limit of its cgroup",
             Self::Guest => "the end of the guest's memory",
             Self::Heap => "the heap limit of its runtime",
@@ -154,7 +154,7 @@ mod tests {
             trend: predicted(600.0),
             bytes_per_hour: Some(1),
             least_squares_per_hour: None,
-            ceiling: Ceiling::KillLine,
+            ceiling: Ceiling::KillThreshold,
             ceiling_bytes: Bytes::gib(13),
             eta_seconds: Some(600.0),
             eta_low_seconds: Some(30.0),

@@ -54,9 +54,9 @@ pub struct SupervisorInfo {
 pub enum Verdict {
     /// Nothing to worry about.
     Ok,
-    /// An agent is over its warn line.
+    /// An agent is over its warn threshold.
     Warning,
-    /// An agent is being acted upon or over its kill line, or the guest runs out of memory.
+    /// An agent is being acted upon or over its kill threshold, or the guest runs out of memory.
     Critical,
     /// No supervisor answers.
     Unknown,
@@ -111,9 +111,9 @@ pub struct AgentInfo {
     /// Whether its root still runs.
     pub root_alive: bool,
     /// Where it is warned of.
-    pub warn_line: Bytes,
+    pub warn_threshold: Bytes,
     /// Where it is acted upon.
-    pub kill_line: Bytes,
+    pub kill_threshold: Bytes,
     /// Where it stands.
     pub level: AgentLevel,
     /// The cgroup scope it is limited in.
@@ -130,9 +130,9 @@ pub struct AgentInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentLevel {
-    /// Below its warn line.
+    /// Below its warn threshold.
     Ok,
-    /// Over its warn line, or told of and not yet clearly back.
+    /// Over its warn threshold, or told of and not yet clearly back.
     Warned,
     /// Being acted upon.
     Acting,
@@ -179,7 +179,7 @@ pub struct ActionInfo {
     pub signals: Vec<String>,
     /// Said but not done.
     pub dry_run: bool,
-    /// `line`: over its kill line; `guard`: the guest was in danger; `slice`: their slice.
+    /// `line`: over its kill threshold; `guard`: the guest was in danger; `slice`: their slice.
     #[serde(default)]
     pub cause: String,
     /// Where it stands or how it ended, in one sentence.

@@ -267,13 +267,13 @@ pub(super) enum Restart {
 /// Options of `replay`.
 #[derive(Args, Debug)]
 pub(super) struct Replay {
-    /// What is foretold [default: the kill line]
+    /// What is foretold [default: the kill threshold]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(super) limit: Option<Bytes>,
-    /// The warn line [default: 8G; where another kill line is set, 55/85 of it]
+    /// The warn threshold [default: 8G; where another kill threshold is set, 55/85 of it]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(super) warn: Option<Bytes>,
-    /// The kill line [default: the limit, else 13G]
+    /// The kill threshold [default: the limit, else 13G]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(super) kill: Option<Bytes>,
     /// Print forecasts, too

@@ -1,11 +1,11 @@
-//! The lines that count in this guest, whatever was set.
+//! The thresholds that count in this guest, whatever was set.
 
-use super::{Config, Origin, Smallest, key};
-use crate::model::{Bytes, Lines, Size};
+use super::{Config, MinOf, Origin, key};
+use crate::model::{Bytes, Size, Thresholds};
 
 /// Above this share a guest stalls before its agent reaches the line: the kernel and the rest need the remainder.
 const CEILING_PERCENT: u64 = 85;
-/// Where the warn line goes when it would not be below the kill line.
+/// Where the warn threshold goes when it would not be below the kill threshold.
 const WARN_PERCENT: u64 = 55;
 /// Below the lowest there is no room for a grace (`Guest::floor`); above the highest the guard could no longer tell who took
 /// what is missing (it looks back to when 12 % were available).
@@ -14,11 +14,11 @@ const HIGHEST_RESERVE_PERCENT: u64 = 10;
 /// A line of nothing would act upon everything; only shares of a guest too small to exist come below this.
 const LOWEST: Bytes = Bytes::mib(1);
 
-/// The lines, and what their reader should know of how they came about.
+/// The thresholds, and what their reader should know of how they came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectiveLines {
+pub struct EffectiveThresholds {
     /// Always `0 < warn < kill`, and `kill` at most 85 % of the guest.
-    pub lines: Lines,
+    pub thresholds: Thresholds,
     /// What the guest is to have left: 2 to 10 % of it.
     pub reserve: Bytes,
     /// A sentence for each line that is not the size people expect.
@@ -27,21 +27,21 @@ pub struct EffectiveLines {
     pub unmet: Vec<String>,
 }
 
-impl EffectiveLines {
-    /// The lines of `config` in a guest with `total` bytes of memory.
+impl EffectiveThresholds {
+    /// The thresholds of `config` in a guest with `total` bytes of memory.
     #[must_use]
     pub fn of(config: &Config, total: Bytes) -> Self {
         let (mut notes, mut unmet) = (Vec::new(), Vec::new());
-        let default = Config::default().lines;
-        let kill_place = place(config, key::KILL, config.lines.kill == default.kill);
-        let warn_place = place(config, key::WARN, config.lines.warn == default.warn);
+        let default = Config::default().thresholds;
+        let kill_place = place(config, key::KILL, config.thresholds.kill == default.kill);
+        let warn_place = place(config, key::WARN, config.thresholds.warn == default.warn);
 
-        let set = &config.lines.kill;
+        let set = &config.thresholds.kill;
         let ceiling = total.share(CEILING_PERCENT, 100);
         let kill = set.of(total).min(ceiling).max(LOWEST);
         if set.of(total) > ceiling {
             notes.push(format!(
-                "the kill line {}{kill_place} is above {CEILING_PERCENT}% of this guest's {total}: {kill} counts",
+                "the kill threshold {}{kill_place} is above {CEILING_PERCENT}% of this guest's {total}: {kill} counts",
                 shown(set, total)
             ));
             unmet.extend(notes.last().filter(|_| !kill_place.is_empty()).cloned());
@@ -49,14 +49,14 @@ impl EffectiveLines {
             notes.extend(chosen("kill", set, total, &kill_place));
         }
 
-        let set = &config.lines.warn;
+        let set = &config.thresholds.warn;
         let mut warn = set.of(total).max(LOWEST);
         if warn < kill {
             notes.extend(chosen("warn", set, total, &warn_place));
         } else {
             warn = total.share(WARN_PERCENT, 100).min(kill.share(WARN_PERCENT, CEILING_PERCENT));
             notes.push(format!(
-                "the warn line {}{warn_place} is not below the kill line {kill}{kill_place}: {warn} counts",
+                "the warn threshold {}{warn_place} is not below the kill threshold {kill}{kill_place}: {warn} counts",
                 shown(set, total)
             ));
             unmet.extend(notes.last().filter(|_| !warn_place.is_empty()).cloned());
@@ -74,13 +74,13 @@ impl EffectiveLines {
             ));
             unmet.extend(notes.last().cloned());
         }
-        Self { lines: Lines { warn, kill }, reserve, notes, unmet }
+        Self { thresholds: Thresholds { warn, kill }, reserve, notes, unmet }
     }
 }
 
 /// Tells when a share of the guest counts though the setting names a larger absolute size as well: 13 GB are what
 /// people remember, and in an 8 GB guest they look for them in vain.
-fn chosen(name: &str, set: &Smallest, total: Bytes, place: &str) -> Option<String> {
+fn chosen(name: &str, set: &MinOf, total: Bytes, place: &str) -> Option<String> {
     let (size, absolute) = (set.counting(total), set.absolute()?);
     matches!(size, Size::Share(_)).then(|| {
         format!(
@@ -99,7 +99,7 @@ fn place(config: &Config, key: &str, is_default: bool) -> String {
 }
 
 /// `13G`, or a share with what it comes to: `95% = 7.4G`.
-fn shown(set: &Smallest, total: Bytes) -> String {
+fn shown(set: &MinOf, total: Bytes) -> String {
     match set.counting(total) {
         Size::Bytes(bytes) => bytes.to_string(),
         share @ Size::Share(_) => format!("{share} = {}", share.of(total)),
@@ -117,11 +117,11 @@ mod tests {
 
     fn with(mut config: Config, key: &str, sizes: &[&str]) -> Config {
         let mut sizes = sizes.iter().map(|text| text.parse().expect("a size"));
-        let line = Smallest::of_these(sizes.next().expect("one"), sizes);
+        let line = MinOf::of_these(sizes.next().expect("one"), sizes);
         if key == key::WARN {
-            config.lines.warn = line;
+            config.thresholds.warn = line;
         } else {
-            config.lines.kill = line;
+            config.thresholds.kill = line;
         }
         config.origins.set(key, Origin::File { path: "/etc/x.toml".into(), line: 3 });
         config
@@ -129,8 +129,8 @@ mod tests {
 
     /// `warn kill`, then the notes, a line each.
     fn tell(config: &Config, total: Bytes) -> String {
-        let EffectiveLines { lines, notes, .. } = EffectiveLines::of(config, total);
-        [vec![format!("{} {}", lines.warn, lines.kill)], notes].concat().join("\n")
+        let EffectiveThresholds { thresholds, notes, .. } = EffectiveThresholds::of(config, total);
+        [vec![format!("{} {}", thresholds.warn, thresholds.kill)], notes].concat().join("\n")
     }
 
     #[test]
@@ -143,13 +143,13 @@ mod tests {
     fn a_small_guest_is_told_which_share_counts() {
         insta::assert_snapshot!(tell(&Config::default(), Bytes::mib(7987)), @"
         4.3G 6.6G
-        the kill line is 85% of this guest's 7.8G: 6.6G counts, not 13G
-        the warn line is 55% of this guest's 7.8G: 4.3G counts, not 8G
+        the kill threshold is 85% of this guest's 7.8G: 6.6G counts, not 13G
+        the warn threshold is 55% of this guest's 7.8G: 4.3G counts, not 8G
         ");
         insta::assert_snapshot!(tell(&Config::default(), Bytes::mib(11_990)), @"
         6.4G 10G
-        the kill line is 85% of this guest's 11.7G: 10G counts, not 13G
-        the warn line is 55% of this guest's 11.7G: 6.4G counts, not 8G
+        the kill threshold is 85% of this guest's 11.7G: 10G counts, not 13G
+        the warn threshold is 55% of this guest's 11.7G: 6.4G counts, not 8G
         ");
     }
 
@@ -157,13 +157,13 @@ mod tests {
     fn a_kill_line_the_guest_cannot_reach_is_clamped() {
         insta::assert_snapshot!(tell(&set(key::KILL, &["13G"]), Bytes::mib(7987)), @"
         4.3G 6.6G
-        the kill line 13G (from /etc/x.toml:3) is above 85% of this guest's 7.8G: 6.6G counts
-        the warn line is 55% of this guest's 7.8G: 4.3G counts, not 8G
+        the kill threshold 13G (from /etc/x.toml:3) is above 85% of this guest's 7.8G: 6.6G counts
+        the warn threshold is 55% of this guest's 7.8G: 4.3G counts, not 8G
         ");
         insta::assert_snapshot!(tell(&set(key::KILL, &["20G", "95%"]), Bytes::mib(7987)), @"
         4.3G 6.6G
-        the kill line 95% = 7.4G (from /etc/x.toml:3) is above 85% of this guest's 7.8G: 6.6G counts
-        the warn line is 55% of this guest's 7.8G: 4.3G counts, not 8G
+        the kill threshold 95% = 7.4G (from /etc/x.toml:3) is above 85% of this guest's 7.8G: 6.6G counts
+        the warn threshold is 55% of this guest's 7.8G: 4.3G counts, not 8G
         ");
         insta::assert_snapshot!(tell(&set(key::KILL, &["20G"]), Bytes::gib(24)), @"8G 20G");
     }
@@ -172,23 +172,23 @@ mod tests {
     fn a_warn_line_gives_way_to_the_kill_line() {
         insta::assert_snapshot!(tell(&set(key::KILL, &["4G"]), Bytes::gib(16)), @"
         2.6G 4G
-        the warn line 8G is not below the kill line 4G (from /etc/x.toml:3): 2.6G counts
+        the warn threshold 8G is not below the kill threshold 4G (from /etc/x.toml:3): 2.6G counts
         ");
         insta::assert_snapshot!(tell(&set(key::WARN, &["14G"]), Bytes::gib(24)), @"
         8.4G 13G
-        the warn line 14G (from /etc/x.toml:3) is not below the kill line 13G: 8.4G counts
+        the warn threshold 14G (from /etc/x.toml:3) is not below the kill threshold 13G: 8.4G counts
         ");
         insta::assert_snapshot!(tell(&set(key::WARN, &["95%"]), Bytes::gib(8)), @"
         4.4G 6.8G
-        the kill line is 85% of this guest's 8G: 6.8G counts, not 13G
-        the warn line 95% = 7.6G (from /etc/x.toml:3) is not below the kill line 6.8G: 4.4G counts
+        the kill threshold is 85% of this guest's 8G: 6.8G counts, not 13G
+        the warn threshold 95% = 7.6G (from /etc/x.toml:3) is not below the kill threshold 6.8G: 4.4G counts
         ");
         let equal = with(set(key::WARN, &["8G"]), key::KILL, &["50%"]);
         assert!(tell(&equal, Bytes::gib(16)).starts_with("5.2G 8G\n"));
         let both = with(set(key::WARN, &["5G"]), key::KILL, &["50%"]);
         insta::assert_snapshot!(tell(&both, Bytes::gib(8)), @"
         2.6G 4G
-        the warn line 5G (from /etc/x.toml:3) is not below the kill line 4G (from /etc/x.toml:3): 2.6G counts
+        the warn threshold 5G (from /etc/x.toml:3) is not below the kill threshold 4G (from /etc/x.toml:3): 2.6G counts
         ");
     }
 
@@ -196,7 +196,7 @@ mod tests {
     fn a_share_that_the_user_chose_is_told_with_its_place() {
         insta::assert_snapshot!(tell(&set(key::KILL, &["12G", "70%"]), Bytes::gib(16)), @"
         8G 11.2G
-        the kill line is 70% (from /etc/x.toml:3) of this guest's 16G: 11.2G counts, not 12G
+        the kill threshold is 70% (from /etc/x.toml:3) of this guest's 16G: 11.2G counts, not 12G
         ");
         insta::assert_snapshot!(tell(&set(key::KILL, &["70%"]), Bytes::gib(16)), @"8G 11.2G");
     }
@@ -209,9 +209,9 @@ mod tests {
         ]
     }
 
-    fn smallest() -> impl Strategy<Value = Smallest> {
+    fn smallest() -> impl Strategy<Value = MinOf> {
         (size(), prop::collection::vec(size(), 0..3))
-            .prop_map(|(first, others)| Smallest::of_these(first, others))
+            .prop_map(|(first, others)| MinOf::of_these(first, others))
     }
 
     proptest! {
@@ -222,13 +222,13 @@ mod tests {
             total in prop_oneof![(64_u64 << 20)..1 << 40, (64_u64 << 20)..],
         ) {
             let mut config = Config::default();
-            config.lines.warn = warn;
-            config.lines.kill = kill;
+            config.thresholds.warn = warn;
+            config.thresholds.kill = kill;
             let total = Bytes::new(total);
-            let EffectiveLines { lines, notes, .. } = EffectiveLines::of(&config, total);
-            prop_assert!(Bytes::ZERO < lines.warn, "{lines:?}");
-            prop_assert!(lines.warn < lines.kill, "{lines:?}");
-            prop_assert!(lines.kill <= total.share(85, 100), "{lines:?}");
+            let EffectiveThresholds { thresholds, notes, .. } = EffectiveThresholds::of(&config, total);
+            prop_assert!(Bytes::ZERO < thresholds.warn, "{thresholds:?}");
+            prop_assert!(thresholds.warn < thresholds.kill, "{thresholds:?}");
+            prop_assert!(thresholds.kill <= total.share(85, 100), "{thresholds:?}");
             prop_assert!(notes.len() <= 2);
         }
     }

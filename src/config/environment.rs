@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::error::{ConfigError, clip};
-use super::{Inert, key};
+use super::{Ineffective, key};
 use crate::model::Bytes;
 
 /// Each with the key that it sets.
@@ -22,14 +22,14 @@ pub(super) struct Setting {
 /// What the variables set, and those that are empty or blank: they set nothing.
 pub(super) fn read(
     environment: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<(Vec<Setting>, Vec<Inert>), ConfigError> {
+) -> Result<(Vec<Setting>, Vec<Ineffective>), ConfigError> {
     let (mut settings, mut inert) = (Vec::new(), Vec::new());
     for (variable, key) in VARIABLES {
         let Some(text) = environment(variable) else { continue };
         let text = text.to_string_lossy();
         let text = text.trim();
         if text.is_empty() {
-            inert.push(Inert::Empty(variable));
+            inert.push(Ineffective::Empty(variable));
             continue;
         }
         let bytes = mebibytes(text).ok_or_else(|| ConfigError::Variable {
@@ -72,7 +72,7 @@ mod tests {
             read(&|name| value.filter(|_| name == "WATCHDOG_KILL_MB").map(OsString::from))
                 .map(|(_, inert)| inert)
         };
-        assert_eq!(inert(Some(" ")).expect("read"), [Inert::Empty("WATCHDOG_KILL_MB")]);
+        assert_eq!(inert(Some(" ")).expect("read"), [Ineffective::Empty("WATCHDOG_KILL_MB")]);
         assert_eq!(inert(Some("1")).expect("read"), []);
         assert_eq!(inert(None).expect("read"), []);
     }

@@ -147,7 +147,7 @@ pub enum ConfigError {
 
     /// Each layer is right by itself, all together are not.
     #[error("the configuration does not fit together: {problem}")]
-    Together {
+    SliceGuard {
         /// What is wrong.
         problem: String,
     },

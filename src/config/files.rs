@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, open};
 
 use super::error::{ConfigError, Spot, clip};
-use super::{Inert, Place, Sources};
+use super::{Ineffective, Place, Sources};
 use crate::model::Bytes;
 
 /// Far above any real configuration, far below what a supervisor may afford when memory is short.
@@ -20,7 +20,7 @@ pub(super) struct Files {
     /// The file and its drop-ins with their text, in the order in which they apply.
     pub(super) texts: Vec<(PathBuf, String)>,
     /// What stands beside the drop-ins and is none.
-    pub(super) passed_over: Option<Inert>,
+    pub(super) passed_over: Option<Ineffective>,
 }
 
 /// Reads them.
@@ -41,7 +41,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Files, ConfigError> {
 
 /// `FILE.d/*.toml` by name, whatever the locale, and what else is there. Hidden files are editors' leftovers
 /// (`.#50-x.toml`), which nobody misses.
-fn drop_ins(file: &Path) -> Result<(Vec<PathBuf>, Option<Inert>), ConfigError> {
+fn drop_ins(file: &Path) -> Result<(Vec<PathBuf>, Option<Ineffective>), ConfigError> {
     let mut directory = file.as_os_str().to_owned();
     directory.push(".d");
     let directory = PathBuf::from(directory);
@@ -68,7 +68,7 @@ fn drop_ins(file: &Path) -> Result<(Vec<PathBuf>, Option<Inert>), ConfigError> {
     }
     paths.sort();
     names.sort();
-    let passed_over = (!names.is_empty()).then_some(Inert::PassedOver { directory, names });
+    let passed_over = (!names.is_empty()).then_some(Ineffective::PassedOver { directory, names });
     Ok((paths, passed_over))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Config, Origin, Smallest, key};
+use super::{Config, MinOf, Origin, key};
 use crate::{model::Size, rules::rule::RulePatch};
 
 /// So many files are named of those that are passed over in one directory.
@@ -11,7 +11,7 @@ const NAMED: usize = 3;
 
 /// A setting without effect. Its `Display` is a sentence with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inert {
+pub enum Ineffective {
     /// Files beside the drop-ins that are none by their names.
     PassedOver {
         /// Of the drop-ins.
@@ -42,7 +42,7 @@ pub enum Inert {
         beside: Size,
     },
     /// A key of a rule that is set to what it was set to before.
-    Again {
+    RestartCommand {
         /// The later place.
         origin: Origin,
         /// The key.
@@ -68,7 +68,7 @@ pub enum Inert {
     },
 }
 
-impl fmt::Display for Inert {
+impl fmt::Display for Ineffective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PassedOver { directory, names } => {
@@ -95,7 +95,7 @@ impl fmt::Display for Inert {
             Self::NeverCounts { origin, key, size, beside } => {
                 write!(f, "{origin}: {size} of `{key}` never counts, {beside} beside it is smaller")
             }
-            Self::Again { origin, key, before } => {
+            Self::RestartCommand { origin, key, before } => {
                 write!(f, "{origin}: `{key}` is the same as in {before}, once is enough")
             }
             Self::SaysNothing { origin, rule } => {
@@ -112,11 +112,11 @@ impl fmt::Display for Inert {
 }
 
 /// What has no effect once all layers are laid upon one another.
-pub(super) fn of(config: &Config) -> Vec<Inert> {
+pub(super) fn of(config: &Config) -> Vec<Ineffective> {
     let mut inert = Vec::new();
     for (key, set) in [
-        (key::WARN, &config.lines.warn),
-        (key::KILL, &config.lines.kill),
+        (key::WARN, &config.thresholds.warn),
+        (key::KILL, &config.thresholds.kill),
         (key::RESERVE, &config.guard.reserve),
     ] {
         inert.extend(never_counting(config, key, set));
@@ -127,21 +127,21 @@ pub(super) fn of(config: &Config) -> Vec<Inert> {
     inert
 }
 
-fn never_counting(config: &Config, key: &'static str, set: &Smallest) -> impl Iterator<Item = Inert> {
+fn never_counting(config: &Config, key: &'static str, set: &MinOf) -> impl Iterator<Item = Ineffective> {
     let origin = config.origins.of(key).clone();
     let pairs = set.never_counting().into_iter();
-    pairs.map(move |(size, beside)| Inert::NeverCounts { origin: origin.clone(), key, size, beside })
+    pairs.map(move |(size, beside)| Ineffective::NeverCounts { origin: origin.clone(), key, size, beside })
 }
 
-fn of_rule(config: &Config, name: &str, patch: &RulePatch) -> Option<Inert> {
+fn of_rule(config: &Config, name: &str, patch: &RulePatch) -> Option<Ineffective> {
     let rule = name.to_owned();
     if *patch == RulePatch::default() {
-        return Some(Inert::SaysNothing { origin: config.origins.of_rule(name, None).clone(), rule });
+        return Some(Ineffective::SaysNothing { origin: config.origins.of_rule(name, None).clone(), rule });
     }
     let is_off = patch.enabled == Some(false);
     let origin = config.origins.of_rule(name, Some("enabled")).clone();
     let table = format!("{}.{name}.", key::RULES);
     let other = |(key, _): &(&str, &Origin)| key.strip_prefix(&table).is_some_and(|key| key != "enabled");
     let described = config.origins.iter().find(other).filter(|_| is_off)?.1.clone();
-    Some(Inert::OffWithKeys { origin, rule, described })
+    Some(Ineffective::OffWithKeys { origin, rule, described })
 }

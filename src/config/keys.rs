@@ -125,13 +125,13 @@ mod tests {
     #[test]
     fn what_was_meant_is_found() {
         let cases = [
-            ("lines.wran", "lines.warn"),
-            ("line.kill", "lines.kill"),
-            ("kill", "lines.kill"),
+            ("thresholds.wran", "thresholds.warn"),
+            ("line.kill", "thresholds.kill"),
+            ("kill", "thresholds.kill"),
             ("dry-run", "act.dry_run"),
             ("lines.dry_run", "act.dry_run"),
             ("act.grace_period", "act.grace"),
-            ("LINES.KILL", "lines.kill"),
+            ("LINES.KILL", "thresholds.kill"),
             ("rules.claude.exec", "rules.claude.exe"),
             ("rules.my-agent.kill", "rules.my-agent.exe"),
             ("rule.claude.argv", "rules.claude.argv0"),

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::layer::Layer;
-use super::{Config, ConfigError, Inert, Origin, Origins, inert, key};
+use super::{Config, ConfigError, Ineffective, Origin, Origins, inert, key};
 
 /// All layers so far.
 #[derive(Default)]
 pub(super) struct Merged {
     values: Table,
     origins: Origins,
-    inert: Vec<Inert>,
+    inert: Vec<Ineffective>,
 }
 
 impl Merged {
@@ -26,7 +26,11 @@ impl Merged {
                 at(&layer.values, &key).filter(|value| key.starts_with(key::RULES) && !value.is_table());
             if value.is_some() && value == at(&self.values, &key) {
                 let before = self.origins.of(&key).clone();
-                self.inert.push(Inert::Again { origin: origin.clone(), key: key.clone(), before });
+                self.inert.push(Ineffective::RestartCommand {
+                    origin: origin.clone(),
+                    key: key.clone(),
+                    before,
+                });
             }
             self.origins.set(key, origin);
         }
@@ -47,14 +51,14 @@ impl Merged {
 
     pub(super) fn into_config(self) -> Result<Config, ConfigError> {
         let config = Config::deserialize(self.values)
-            .map_err(|error| ConfigError::Together { problem: error.message().to_owned() })?;
+            .map_err(|error| ConfigError::SliceGuard { problem: error.message().to_owned() })?;
         let mut config = Config { origins: self.origins, inert: self.inert, ..config };
         config.inert.extend(inert::of(&config));
         Ok(config)
     }
 
     /// Something that a layer has to no effect.
-    pub(super) fn passes_over(&mut self, inert: impl IntoIterator<Item = Inert>) {
+    pub(super) fn passes_over(&mut self, inert: impl IntoIterator<Item = Ineffective>) {
         self.inert.extend(inert);
     }
 }

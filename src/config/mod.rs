@@ -25,12 +25,12 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-pub use effective::EffectiveLines;
+pub use effective::EffectiveThresholds;
 pub use error::{ConfigError, Spot};
-pub use inert::Inert;
+pub use inert::Ineffective;
 pub use load::load;
 pub use origin::{Origin, Origins};
 pub use service::{ENVIRONMENT_FILE, lookup, unread};
-pub use settings::{Act, Config, LineSizes, key};
-pub use smallest::Smallest;
+pub use settings::{Act, Config, ThresholdSizes, key};
+pub use smallest::MinOf;
 pub use sources::{Overrides, Place, Sources};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::environment::VARIABLES;
 use super::error::clip;
 use super::keys::distance;
-use super::{Inert, Origin};
+use super::{Ineffective, Origin};
 
 /// What the unit's `EnvironmentFile=` names.
 pub const ENVIRONMENT_FILE: &str = "/etc/default/claude-watchdog";
@@ -24,7 +24,7 @@ pub fn lookup(text: &str, name: &str) -> Option<OsString> {
 
 /// The variables in it that look as if they were for us, and that nobody reads.
 #[must_use]
-pub fn unread(text: &str) -> Vec<Inert> {
+pub fn unread(text: &str) -> Vec<Ineffective> {
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     let set = lines.filter(|(_, line)| !line.starts_with(['#', ';'])).filter_map(|(at, line)| {
         let (name, _) = line.split_once('=')?;
@@ -32,7 +32,7 @@ pub fn unread(text: &str) -> Vec<Inert> {
     });
     let known = |name: &str| VARIABLES.iter().any(|(variable, _)| *variable == name);
     set.filter(|(_, name)| name.starts_with(PREFIX) && !known(name))
-        .map(|(line, name)| Inert::Unread {
+        .map(|(line, name)| Ineffective::Unread {
             origin: Origin::File { path: ENVIRONMENT_FILE.into(), line },
             variable: clip(name),
             nearest: VARIABLES.iter().map(|(v, _)| *v).min_by_key(|v| distance(name, v)).unwrap_or_default(),

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Inert, Origins, Smallest, grace};
+use super::{ConfigError, Ineffective, MinOf, Origins, grace};
 use crate::model::{Bytes, Size, flag};
 use crate::rules::rule::{RuleError, RulePatch};
 
 /// The names of the keys, as messages and [`Origins`] have them.
 pub mod key {
     /// Where an agent is warned of.
-    pub const WARN: &str = "lines.warn";
+    pub const WARN: &str = "thresholds.warn";
     /// Where an agent is acted upon.
-    pub const KILL: &str = "lines.kill";
+    pub const KILL: &str = "thresholds.kill";
     /// Say it, do not do it.
     pub const DRY_RUN: &str = "act.dry_run";
     /// From the polite signal to the other one.
@@ -35,9 +35,9 @@ pub mod key {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The lines, as set; [`super::EffectiveLines`] are those that count.
-    pub lines: LineSizes,
-    /// What is done at the kill line.
+    /// The thresholds, as set; [`super::EffectiveThresholds`] are those that count.
+    pub thresholds: ThresholdSizes,
+    /// What is done at the kill threshold.
     pub act: Act,
     /// What is done when the guest as a whole runs out of memory.
     pub guard: Guard,
@@ -48,17 +48,17 @@ pub struct Config {
     pub origins: Origins,
     /// What was set and does nothing.
     #[serde(skip)]
-    pub inert: Vec<Inert>,
+    pub inert: Vec<Ineffective>,
 }
 
-/// `[lines]`: thresholds on what one agent costs.
+/// `[thresholds]`: thresholds on what one agent costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LineSizes {
+pub struct ThresholdSizes {
     /// From here an agent is warned of.
-    pub warn: Smallest,
+    pub warn: MinOf,
     /// From here an agent is acted upon.
-    pub kill: Smallest,
+    pub kill: MinOf,
 }
 
 /// `[act]`: how an agent is acted upon.
@@ -84,7 +84,7 @@ pub struct Guard {
     #[serde(deserialize_with = "flag::deserialize")]
     pub enabled: bool,
     /// Below this the guest is in danger, swap included.
-    pub reserve: Smallest,
+    pub reserve: MinOf,
 }
 
 impl Config {
@@ -96,19 +96,19 @@ impl Config {
     }
 }
 
-impl Default for LineSizes {
+impl Default for ThresholdSizes {
     fn default() -> Self {
         // The shares are for clones of 8 and 12 GB, where 13 GB would never be reached.
         Self {
-            warn: Smallest::of_these(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
-            kill: Smallest::of_these(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),
+            warn: MinOf::of_these(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
+            kill: MinOf::of_these(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),
         }
     }
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { enabled: true, reserve: Smallest::of_these(Size::percent(4), []) }
+        Self { enabled: true, reserve: MinOf::of_these(Size::percent(4), []) }
     }
 }
 

@@ -6,12 +6,12 @@ use crate::model::{Bytes, Size};
 
 /// One or more sizes, of which the smallest counts. In TOML a size, or a list of sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Smallest {
+pub struct MinOf {
     first: Size,
     others: Vec<Size>,
 }
 
-impl Smallest {
+impl MinOf {
     /// The smallest of `first` and `others`.
     #[must_use]
     pub fn of_these(first: Size, others: impl IntoIterator<Item = Size>) -> Self {
@@ -57,7 +57,7 @@ impl Smallest {
     }
 }
 
-impl fmt::Display for Smallest {
+impl fmt::Display for MinOf {
     /// `13G`, or `["13G", "85%"]` as it stands in the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.others.is_empty() {
@@ -72,9 +72,9 @@ impl fmt::Display for Smallest {
 mod tests {
     use super::*;
 
-    fn smallest(sizes: &[&str]) -> Smallest {
+    fn smallest(sizes: &[&str]) -> MinOf {
         let mut sizes = sizes.iter().map(|text| text.parse().expect("a size"));
-        Smallest::of_these(sizes.next().expect("one"), sizes)
+        MinOf::of_these(sizes.next().expect("one"), sizes)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How [`Smallest`] is spelled in TOML: `"8G"`, `8589934592`, or `["8G", "55%"]`. Written by hand rather than as an
+//! How [`MinOf`] is spelled in TOML: `"8G"`, `8589934592`, or `["8G", "55%"]`. Written by hand rather than as an
 //! untagged enum, whose only message is that no variant matched.
 
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Smallest;
+use super::MinOf;
 use crate::model::{Bytes, Size};
 
-impl Serialize for Smallest {
+impl Serialize for MinOf {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let all: Vec<_> = self.sizes().map(exact).collect();
         if let [one] = &all[..] { to.serialize_str(one) } else { to.collect_seq(all) }
@@ -30,7 +30,7 @@ fn exact(size: Size) -> String {
     }
 }
 
-impl<'de> Deserialize<'de> for Smallest {
+impl<'de> Deserialize<'de> for MinOf {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Sizes)
     }
@@ -52,32 +52,32 @@ const ONE: &str = "a size like \"8G\" or \"55%\"";
 const FROM: &str = "at least \"1M\" or \"1%\" (a plain number counts bytes: 13 GiB is \"13G\")";
 
 impl<'de> Visitor<'de> for Sizes {
-    type Value = Smallest;
+    type Value = MinOf;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{ONE}, or a list of sizes of which the smallest counts")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Smallest, E> {
-        Single.visit_str(text).map(|size| Smallest::of_these(size, []))
+    fn visit_str<E: Error>(self, text: &str) -> Result<MinOf, E> {
+        Single.visit_str(text).map(|size| MinOf::of_these(size, []))
     }
 
-    fn visit_i64<E: Error>(self, bytes: i64) -> Result<Smallest, E> {
-        Single.visit_i64(bytes).map(|size| Smallest::of_these(size, []))
+    fn visit_i64<E: Error>(self, bytes: i64) -> Result<MinOf, E> {
+        Single.visit_i64(bytes).map(|size| MinOf::of_these(size, []))
     }
 
-    fn visit_u64<E: Error>(self, bytes: u64) -> Result<Smallest, E> {
-        Single.visit_u64(bytes).map(|size| Smallest::of_these(size, []))
+    fn visit_u64<E: Error>(self, bytes: u64) -> Result<MinOf, E> {
+        Single.visit_u64(bytes).map(|size| MinOf::of_these(size, []))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Smallest, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<MinOf, A::Error> {
         let One(first) =
             list.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &"at least one size"))?;
         let mut others = Vec::new();
         while let Some(One(size)) = list.next_element()? {
             others.push(size);
         }
-        Ok(Smallest::of_these(first, others))
+        Ok(MinOf::of_these(first, others))
     }
 }
 
@@ -121,10 +121,10 @@ mod tests {
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Line {
-        line: Smallest,
+        line: MinOf,
     }
 
-    fn read(value: &str) -> Result<Smallest, String> {
+    fn read(value: &str) -> Result<MinOf, String> {
         toml::from_str(&format!("line = {value}"))
             .map(|Line { line }| line)
             .map_err(|error| error.message().to_owned())
@@ -133,12 +133,12 @@ mod tests {
     #[test]
     fn a_size_a_number_and_a_list_are_read() {
         let gib = |n| Size::Bytes(Bytes::gib(n));
-        assert_eq!(read(r#""8G""#), Ok(Smallest::of_these(gib(8), [])));
-        assert_eq!(read("8589934592"), Ok(Smallest::of_these(gib(8), [])));
-        assert_eq!(read("0x2_0000_0000"), Ok(Smallest::of_these(gib(8), [])));
+        assert_eq!(read(r#""8G""#), Ok(MinOf::of_these(gib(8), [])));
+        assert_eq!(read("8589934592"), Ok(MinOf::of_these(gib(8), [])));
+        assert_eq!(read("0x2_0000_0000"), Ok(MinOf::of_these(gib(8), [])));
         assert_eq!(
             read(r#"["8G", 1073741824, "55%"]"#),
-            Ok(Smallest::of_these(gib(8), [gib(1), Size::percent(55)]))
+            Ok(MinOf::of_these(gib(8), [gib(1), Size::percent(55)]))
         );
     }
 
@@ -174,7 +174,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(bytes in 1_048_576_u64.., whole in 20_u32..50, shares in prop::collection::vec(100_u32..=10_000, 0..3)) {
             let round = Size::Bytes(Bytes::new(1 << whole));
-            let line = Smallest::of_these(Size::Bytes(Bytes::new(bytes)), shares.into_iter().map(Size::Share).chain([round]));
+            let line = MinOf::of_these(Size::Bytes(Bytes::new(bytes)), shares.into_iter().map(Size::Share).chain([round]));
             let text = toml::to_string(&Line { line: line.clone() }).expect("written");
             prop_assert_eq!(toml::from_str::<Line>(&text).map(|l| l.line), Ok(line));
         }

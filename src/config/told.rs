@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use super::{Config, ConfigError, EffectiveLines, Origin, Smallest, Spot, key};
-use crate::api::explanation::{LineInfo, LinesInfo};
+use super::{Config, ConfigError, EffectiveThresholds, MinOf, Origin, Spot, key};
+use crate::api::explanation::{ThresholdInfo, ThresholdsInfo};
 use crate::model::Bytes;
 
-impl EffectiveLines {
-    /// The lines with what was set and where.
+impl EffectiveThresholds {
+    /// The thresholds with what was set and where.
     #[must_use]
-    pub fn told(&self, config: &Config) -> LinesInfo {
-        let line = |bytes: Bytes, set: &Smallest, key| LineInfo {
+    pub fn told(&self, config: &Config) -> ThresholdsInfo {
+        let line = |bytes: Bytes, set: &MinOf, key| ThresholdInfo {
             bytes,
             set: set.to_string(),
             origin: config.origins.of(key).to_string(),
         };
-        LinesInfo {
-            warn: line(self.lines.warn, &config.lines.warn, key::WARN),
-            kill: line(self.lines.kill, &config.lines.kill, key::KILL),
+        ThresholdsInfo {
+            warn: line(self.thresholds.warn, &config.thresholds.warn, key::WARN),
+            kill: line(self.thresholds.kill, &config.thresholds.kill, key::KILL),
             notes: self.notes.clone(),
         }
     }

@@ -31,7 +31,7 @@ fn feed(forecaster: &mut Forecaster, hours: f64, figure: impl Fn(f64) -> f64) ->
 }
 
 fn forecaster() -> Forecaster {
-    Forecaster::new(Ceiling::KillLine, LIMIT)
+    Forecaster::new(Ceiling::KillThreshold, LIMIT)
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn another_ceiling_keeps_what_was_seen_and_the_alarm_until_it_is_asked() {
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
     assert_eq!(one.level(), ForecastLevel::Warn);
     let before = one.forecast();
-    one.aim(Ceiling::KillLine, LIMIT);
+    one.aim(Ceiling::KillThreshold, LIMIT);
     assert_eq!((one.level(), one.forecast()), (ForecastLevel::Warn, before), "the same is no other");
     one.aim(Ceiling::Cgroup, Bytes::gib(40));
     one.add(at(4.5 * 3600.0), Bytes::gib(12));

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Boottime, Bytes, Lines};
+use crate::model::{Boottime, Bytes, Thresholds};
 
 /// So long somebody may be held for whom nothing is done. A decision waits 3 s at most for a closer look at what members
 /// share, and a tick for its figures.
@@ -36,7 +36,7 @@ const PAGE: u64 = 64 << 10;
 
 /// The brake of one scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Brake {
+pub struct Throttle {
     state: State,
 }
 
@@ -69,7 +69,7 @@ pub struct Held {
     pub held: Bytes,
     /// How often the kernel has found it above `memory.high` so far.
     pub pressed: u64,
-    /// Its agent is over its kill line.
+    /// Its agent is over its kill threshold.
     pub is_over: bool,
     /// What is being ended.
     pub acting: Acting,
@@ -98,13 +98,13 @@ pub enum Order {
     LetGo,
 }
 
-impl Brake {
-    /// Where a scope with that limit is held: above its highest kill line by a quarter of the way to the wall. At the line, a
+impl Throttle {
+    /// Where a scope with that limit is held: above its highest kill threshold by a quarter of the way to the wall. At the line, a
     /// leak stood still just below it, since the kernel's own memory counts for the limit and not for the agent's charge
     /// (0.3 % in a guest); below, it crawled there at 1 MB/s.
     #[must_use]
     pub fn place(limit: Bytes) -> Bytes {
-        let line = Lines::below_wall(limit);
+        let line = Thresholds::below_wall(limit);
         let place = line + limit.saturating_sub(line).share(1, ABOVE_LINE_SHARE);
         Bytes::new(place.get() / PAGE * PAGE)
     }
@@ -170,7 +170,7 @@ mod tests {
 
     /// What the kernel has of what was ordered: all of it at once.
     struct Scope {
-        brake: Brake,
+        brake: Throttle,
         high: Option<Bytes>,
         limit: Bytes,
         pressed: u64,
@@ -180,7 +180,14 @@ mod tests {
 
     impl Scope {
         fn new() -> Self {
-            Self { brake: Brake::default(), high: None, limit: LIMIT, pressed: 0, cache: 0, is_over: false }
+            Self {
+                brake: Throttle::default(),
+                high: None,
+                limit: LIMIT,
+                pressed: 0,
+                cache: 0,
+                is_over: false,
+            }
         }
 
         fn look(&mut self, ms: u64, held: u64, acting: Acting) -> Option<Order> {
@@ -210,7 +217,7 @@ mod tests {
     fn it_slows_down_between_the_line_and_the_wall() {
         for gib in [1, 2, 8, 13, 64, 120] {
             let limit = Bytes::gib(gib);
-            let (place, line) = (Brake::place(limit), Lines::below_wall(limit));
+            let (place, line) = (Throttle::place(limit), Thresholds::below_wall(limit));
             assert!(place > line + line.share(7, 1000), "{limit}: {place}");
             // There allocations wait for 25 ms each 256K.
             assert!(place + place.share(2, 100) < limit, "{limit}: {place}");
@@ -269,7 +276,7 @@ mod tests {
     #[test]
     fn a_leak_that_comes_slowly_to_a_large_limit_is_not_let_go_before_its_line() {
         let mut scope = Scope { limit: Bytes::gib(8), ..Scope::new() };
-        let line = Lines::below_wall(scope.limit);
+        let line = Thresholds::below_wall(scope.limit);
         let mut held = 7000;
         for ms in (0..120_000).step_by(100) {
             held += u64::from(ms % 500 == 0);

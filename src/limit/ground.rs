@@ -22,22 +22,24 @@ pub struct Level {
 
 /// The cgroup that holds [`SLICE`](super::SLICE).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ground<'a> {
+pub enum Placement<'a> {
     /// As it is.
     Clear(&'a Path),
     /// Once the processes that are in it have gone aside, into a cgroup below it.
-    Crowded(&'a Path),
+    NeedsMigration(&'a Path),
 }
 
 /// The nearest of `levels`, the process's own first; `None` where there is none. Nobody is led out of a limit that they are
 /// in, and nobody moved where there is another way.
 #[must_use]
-pub fn ground(levels: &[Level]) -> Option<Ground<'_>> {
+pub fn ground(levels: &[Level]) -> Option<Placement<'_>> {
     let limit = levels.iter().position(|level| level.limited).map_or(levels.len(), |at| at + 1);
     let within = || levels.iter().take(limit).filter(|level| level.ours);
     let is_clear = |level: &&Level| level.passed_on || level.available && level.clear;
-    let clear = within().find(is_clear).map(|level| Ground::Clear(&level.path));
-    clear.or_else(|| within().find(|level| level.available).map(|level| Ground::Crowded(&level.path)))
+    let clear = within().find(is_clear).map(|level| Placement::Clear(&level.path));
+    clear.or_else(|| {
+        within().find(|level| level.available).map(|level| Placement::NeedsMigration(&level.path))
+    })
 }
 
 #[cfg(test)]
@@ -60,8 +62,10 @@ mod tests {
     fn of(levels: &[(&str, &str)]) -> String {
         let levels: Vec<Level> = levels.iter().map(|(path, has)| level(path, has)).collect();
         match ground(&levels) {
-            Some(Ground::Clear(path)) => path.display().to_string(),
-            Some(Ground::Crowded(path)) => format!("{} once its processes are aside", path.display()),
+            Some(Placement::Clear(path)) => path.display().to_string(),
+            Some(Placement::NeedsMigration(path)) => {
+                format!("{} once its processes are aside", path.display())
+            }
             None => "nowhere".to_owned(),
         }
     }

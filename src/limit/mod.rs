@@ -8,10 +8,10 @@ mod place;
 mod plan;
 mod shape;
 
-pub use brake::{Acting, Brake, Held, Order};
+pub use brake::{Acting, Held, Order, Throttle};
 pub use error::LimitError;
-pub use ground::{Ground, Level, ground};
+pub use ground::{Level, Placement, ground};
 pub use name::Name;
 pub use place::{SLICE, any_scope_of, is_scope, root_of, scope_name, scope_of};
 pub use plan::{Inside, Plan, plan};
-pub use shape::{DEFAULT, Shape, Wish, cap, default_swap};
+pub use shape::{DEFAULT, MemoryLimits, Wish, cap, default_swap};

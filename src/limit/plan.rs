@@ -1,7 +1,7 @@
 //! What a limit comes to, outside of any other and inside of one.
 
-use super::{LimitError, Shape, Wish};
-use crate::model::{Bytes, Lines};
+use super::{LimitError, MemoryLimits, Wish};
+use crate::model::{Bytes, Thresholds};
 
 /// The scope that somebody is in who asks for a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ pub struct Inside {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// A scope of its own.
-    Start(Shape),
+    Start(MemoryLimits),
     /// The scope that it is in gets less. Another one beside it would be a way out of it.
-    Tighten(Shape),
+    Tighten(MemoryLimits),
     /// The scope that it is in has no more already.
-    Keep(Shape),
+    Keep(MemoryLimits),
 }
 
 /// What `wish` comes to where all together may have `cap`.
@@ -40,12 +40,12 @@ pub fn plan(wish: Wish, cap: Option<Bytes>, inside: Option<&Inside>) -> Result<P
         (Some(now), None) => now,
         (now, _) => least(now, shape.swap),
     };
-    let tight = Shape { max: least(inside.max, shape.max), swap };
+    let tight = MemoryLimits { max: least(inside.max, shape.max), swap };
     if inside.max == Some(tight.max) && inside.swap == Some(tight.swap) {
         return Ok(Plan::Keep(tight));
     }
     // Above its line somebody in it is acted upon.
-    if inside.held >= Lines::below_wall(tight.max) {
+    if inside.held >= Thresholds::below_wall(tight.max) {
         return Err(LimitError::HoldsMore {
             scope: inside.scope.clone(),
             held: inside.held,
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn a_second_limit_tightens_and_never_widens() {
         let eight = inside(Bytes::gib(8), Bytes::gib(1));
-        let shape = |max| Shape { max, swap: Bytes::mib(512) };
+        let shape = |max| MemoryLimits { max, swap: Bytes::mib(512) };
         assert_eq!(asked(Bytes::gib(12), &eight), Ok(Plan::Keep(shape(Bytes::gib(8)))));
         assert_eq!(asked(Bytes::gib(8), &eight), Ok(Plan::Keep(shape(Bytes::gib(8)))));
         assert_eq!(asked(Bytes::gib(4), &eight), Ok(Plan::Tighten(shape(Bytes::gib(4)))));
         let none = Wish { limit: Bytes::gib(12), swap: Some(Bytes::ZERO) };
-        let tight = Shape { max: Bytes::gib(8), swap: Bytes::ZERO };
+        let tight = MemoryLimits { max: Bytes::gib(8), swap: Bytes::ZERO };
         assert_eq!(plan(none, None, Some(&eight)), Ok(Plan::Tighten(tight)));
         let more = Wish { limit: Bytes::gib(12), swap: Some(Bytes::gib(9)) };
         assert_eq!(plan(more, None, Some(&eight)), Ok(Plan::Keep(shape(Bytes::gib(8)))));
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn outside_of_any_it_is_a_scope_of_its_own() {
-        let shape = Shape { max: Bytes::gib(8), swap: Bytes::mib(512) };
+        let shape = MemoryLimits { max: Bytes::gib(8), swap: Bytes::mib(512) };
         assert_eq!(plan(Wish { limit: Bytes::gib(8), swap: None }, None, None), Ok(Plan::Start(shape)));
     }
 }

@@ -9,7 +9,7 @@ pub const DEFAULT: Bytes = Bytes::gib(12);
 /// The smallest limit that is taken: a bash at its prompt has 4M resident.
 const LEAST: Bytes = Bytes::mib(8);
 
-/// All limited agents together may take so much of a guest, which is where the highest kill line is. The kernel and the
+/// All limited agents together may take so much of a guest, which is where the highest kill threshold is. The kernel and the
 /// desktop need the rest.
 const CAP_PERCENT: u64 = 85;
 
@@ -28,7 +28,7 @@ pub struct Wish {
 
 /// What a scope gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct MemoryLimits {
     /// `memory.max`.
     pub max: Bytes,
     /// `memory.swap.max`.
@@ -40,12 +40,12 @@ impl Wish {
     ///
     /// # Errors
     /// [`LimitError::TooSmall`].
-    pub fn shape(self, cap: Option<Bytes>) -> Result<Shape, LimitError> {
+    pub fn shape(self, cap: Option<Bytes>) -> Result<MemoryLimits, LimitError> {
         if self.limit < LEAST {
             return Err(LimitError::TooSmall { asked: self.limit, least: LEAST });
         }
         let max = whole_pages(cap.map_or(self.limit, |cap| self.limit.min(cap)));
-        Ok(Shape { max, swap: whole_pages(self.swap.unwrap_or_else(|| default_swap(max))) })
+        Ok(MemoryLimits { max, swap: whole_pages(self.swap.unwrap_or_else(|| default_swap(max))) })
     }
 }
 

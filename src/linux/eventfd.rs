@@ -8,9 +8,9 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 /// A counter of the kernel (`eventfd(2)`), which is no more than rung or silent here. One thread waits for it.
 #[derive(Debug)]
-pub struct Bell(OwnedFd);
+pub struct EventFd(OwnedFd);
 
-impl Bell {
+impl EventFd {
     /// A silent one.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Bell {
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for EventFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_woken_from_another_thread_and_once() {
-        let bell = Arc::new(Bell::new().unwrap());
+        let bell = Arc::new(EventFd::new().unwrap());
         let far = || Instant::now() + Duration::from_mins(1);
         let other = Arc::clone(&bell);
         let ringing = thread::spawn(move || {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn it_comes_when_it_should_again_and_again() {
-        let bell = Bell::new().unwrap();
+        let bell = EventFd::new().unwrap();
         for wait in [0, 5, 30, 1] {
             let at = Instant::now() + Duration::from_millis(wait);
             assert!(!bell.wait_until(at));

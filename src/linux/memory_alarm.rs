@@ -10,7 +10,7 @@ use std::{io, thread};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cgroup::Cgroups;
-use super::eventfd::Bell;
+use super::eventfd::EventFd;
 use crate::linux::cgroup::event_watch::Events;
 use crate::linux::procfs::pressure::Trigger;
 
@@ -41,7 +41,7 @@ pub struct Alarms {
 #[derive(Debug)]
 struct Shared {
     /// Ends the thread's wait.
-    bell: Bell,
+    bell: EventFd,
     /// A set of cgroups that the thread has not taken yet. Locked to put it in or out, never longer.
     waiting: Mutex<Option<Vec<PathBuf>>>,
     /// A cgroup of the set has gone: under its path there may be another one.
@@ -65,7 +65,7 @@ impl Alarms {
             Err(error) => (None, Some(error)),
         };
         let shared = Arc::new(Shared {
-            bell: Bell::new()?,
+            bell: EventFd::new()?,
             waiting: Mutex::new(None),
             lost: AtomicBool::new(false),
             over: AtomicBool::new(false),

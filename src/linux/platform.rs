@@ -9,7 +9,7 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::procfs::meminfo;
 use crate::model::lack::Hierarchy;
-use crate::model::{Bytes, Lack, Uid};
+use crate::model::{Bytes, MissingFeature, Uid};
 
 /// The pid namespace of a machine, not of a container (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 32;
 
 /// Where to look, and as whom.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct Platform {
     proc: PathBuf,
     cgroup: PathBuf,
     /// `/`: where a container and systemd leave their marks.
@@ -28,7 +28,7 @@ pub struct Surroundings {
     pidfd: bool,
 }
 
-impl Surroundings {
+impl Platform {
     /// This machine, with processes at `proc` and cgroups at `cgroup`, for a supervisor that runs as `uid`.
     #[must_use]
     pub fn of(proc: &Path, cgroup: &Path, uid: Uid) -> Self {
@@ -38,18 +38,18 @@ impl Surroundings {
 
     /// All that is missing, what matters most first. What cannot be read is not known to be missing.
     #[must_use]
-    pub fn lacks(&self) -> Vec<Lack> {
+    pub fn lacks(&self) -> Vec<MissingFeature> {
         let options = self.mount_options();
         let lacks = [
-            (self.uid != Uid::ROOT).then_some(Lack::Root),
+            (self.uid != Uid::ROOT).then_some(MissingFeature::Root),
             self.meminfo(&options),
             self.processes(&options),
             self.outside(),
             self.measure(),
-            (!self.pidfd).then_some(Lack::Pidfd),
+            (!self.pidfd).then_some(MissingFeature::Pidfd),
             self.cgroups(),
-            (!self.read("pressure/memory").starts_with(b"some ")).then_some(Lack::Pressure),
-            (!self.root.join("run/systemd/system").is_dir()).then_some(Lack::Systemd),
+            (!self.read("pressure/memory").starts_with(b"some ")).then_some(MissingFeature::Pressure),
+            (!self.root.join("run/systemd/system").is_dir()).then_some(MissingFeature::Systemd),
         ];
         lacks.into_iter().flatten().collect()
     }
@@ -77,29 +77,29 @@ impl Surroundings {
         options.split(',').map(str::to_owned).collect()
     }
 
-    fn meminfo(&self, options: &[String]) -> Option<Lack> {
+    fn meminfo(&self, options: &[String]) -> Option<MissingFeature> {
         let only_pids = options.iter().any(|option| option == "subset=pid");
-        (only_pids && !self.proc.join("meminfo").exists()).then_some(Lack::Meminfo)
+        (only_pids && !self.proc.join("meminfo").exists()).then_some(MissingFeature::Meminfo)
     }
 
     /// Whoever may trace all processes, or is of the group that may, sees the first one all the same.
-    fn processes(&self, options: &[String]) -> Option<Lack> {
+    fn processes(&self, options: &[String]) -> Option<MissingFeature> {
         let hides = |option: &&String| {
             let how = option.strip_prefix("hidepid=");
             how.is_some_and(|how| ["1", "2", "4", "noaccess", "invisible", "ptraceable"].contains(&how))
         };
         let option = options.iter().find(hides)?;
-        self.read("1/stat").is_empty().then(|| Lack::Processes(option.clone()))
+        self.read("1/stat").is_empty().then(|| MissingFeature::Processes(option.clone()))
     }
 
     /// Where the namespace is known it decides: a machine made of a container's image has its marks too, and who shares
     /// the machine's pids sees all of them.
-    fn outside(&self) -> Option<Lack> {
+    fn outside(&self) -> Option<MissingFeature> {
         let namespace = fs::read_link(self.proc.join("self/ns/pid")).ok();
         match namespace {
             Some(namespace) if namespace == Path::new(FIRST_PID_NAMESPACE) => None,
-            Some(_) => Some(Lack::Outside(self.container())),
-            None => self.container().map(|name| Lack::Outside(Some(name))),
+            Some(_) => Some(MissingFeature::Outside(self.container())),
+            None => self.container().map(|name| MissingFeature::Outside(Some(name))),
         }
     }
 
@@ -114,21 +114,21 @@ impl Surroundings {
     }
 
     /// The root of all cgroups has no limit, that of a container may.
-    fn measure(&self) -> Option<Lack> {
+    fn measure(&self) -> Option<MissingFeature> {
         let total = meminfo::parse(&self.read("meminfo"))?.mem_total;
         let limit = ["memory.max", "memory/memory.limit_in_bytes"].iter().find_map(|file| {
             fs::read_to_string(self.cgroup.join(file)).ok()?.trim().parse().ok().map(Bytes::new)
         })?;
-        (limit < total).then_some(Lack::Measure { limit, total })
+        (limit < total).then_some(MissingFeature::Measure { limit, total })
     }
 
-    fn cgroups(&self) -> Option<Lack> {
+    fn cgroups(&self) -> Option<MissingFeature> {
         let Ok(available) = fs::read_to_string(self.cgroup.join("cgroup.controllers")) else {
-            return Some(Lack::Cgroups(self.hierarchy()));
+            return Some(MissingFeature::Cgroups(self.hierarchy()));
         };
         let below = fs::read_to_string(self.cgroup.join("cgroup.subtree_control")).unwrap_or_default();
         let counts = |names: &str| names.split_whitespace().any(|name| name == "memory");
-        (!counts(&available) || !counts(&below)).then_some(Lack::MemoryController)
+        (!counts(&available) || !counts(&below)).then_some(MissingFeature::MemoryController)
     }
 
     fn hierarchy(&self) -> Hierarchy {

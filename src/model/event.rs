@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey, Uid};
-use crate::api::forecast::Foretold;
+use crate::api::forecast::ForecastAlert;
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,26 +13,26 @@ pub struct Event {
     /// What it cost at that moment; all agents together where it is of the guest.
     pub charge: Bytes,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// A rule recognised an agent that was not there before.
     Found,
     /// Nothing of the agent is left.
     Gone,
     /// It lives, and is an agent by no rule any more.
     Unknown,
-    /// It crossed its warn line.
+    /// It crossed its warn threshold.
     Warned {
-        /// The warn line.
+        /// The warn threshold.
         line: Bytes,
     },
-    /// It fell back, clearly below its warn line.
+    /// It fell back, clearly below its warn threshold.
     Recovered {
-        /// The warn line.
+        /// The warn threshold.
         line: Bytes,
     },
     /// It was decided to end part or all of it, and the first wave went out.
@@ -47,7 +47,7 @@ pub enum What {
         after: Duration,
     },
     /// It forks faster than it can be ended: what started it ends, too.
-    Widened {
+    Escalated {
         /// Which action.
         action: u64,
         /// What is to end now.
@@ -88,23 +88,23 @@ pub enum What {
         /// Why.
         why: Failure,
     },
-    /// It is over its kill line again soon after an action, or was started anew and is: the next action waits.
-    HeldBack {
+    /// It is over its kill threshold again soon after an action, or was started anew and is: the next action waits.
+    RestartBackoff {
         /// How many actions there were on it and those that it follows, within the memory of such things.
         actions: u32,
         /// How long nothing is done, unless the guest is in danger.
         wait: Duration,
     },
     /// It is foretold to reach its ceiling; of the guest: that its memory ends.
-    Foretold(Foretold),
+    ForecastAlert(ForecastAlert),
     /// That is no longer foretold.
-    Unforeseen,
+    ForecastCleared,
     /// The kernel's OOM killer has ended some of it; of the guest: somebody who is no agent's, as far as is known.
     KernelOom {
         /// How many.
         kills: u64,
         /// The largest process that is missing since.
-        lost: Option<Lost>,
+        lost: Option<KilledProcess>,
         /// The agent's limit, where it has one.
         limit: Option<Bytes>,
     },
@@ -113,7 +113,7 @@ pub enum What {
         /// How it stands.
         danger: Danger,
         /// Why nobody.
-        why: Spared,
+        why: NoActionReason,
     },
     /// The guest is out of danger again.
     GuestSafe {
@@ -124,7 +124,7 @@ pub enum What {
 
 /// A process that is not there any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct KilledProcess {
     /// Which.
     pub key: ProcessKey,
     /// Base name of its executable.
@@ -148,7 +148,7 @@ pub struct Danger {
 
 /// Why nobody is acted on though the guest is in danger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spared {
+pub enum NoActionReason {
     /// There is no agent.
     NoAgents,
     /// Others than agents took the memory.
@@ -167,7 +167,7 @@ pub enum Spared {
 /// What a decision rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The agent is over its kill line.
+    /// The agent is over its kill threshold.
     Line,
     /// The guest is in danger, whatever the lines.
     Guard(Danger),
@@ -205,9 +205,9 @@ pub struct Decision {
     pub action: u64,
     /// Why.
     pub cause: Cause,
-    /// The agent's kill line.
+    /// The agent's kill threshold.
     pub line: Bytes,
-    /// What must be freed: to be back under the warn line, or for the guest to be out of danger; all of it where its end
+    /// What must be freed: to be back under the warn threshold, or for the guest to be out of danger; all of it where its end
     /// was asked for.
     pub shortfall: Bytes,
     /// Under the guard: what the agent took since the guest was comfortable.

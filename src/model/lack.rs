@@ -6,7 +6,7 @@ use super::Bytes;
 
 /// One thing that is missing. Where nothing is, as for root on a Debian guest, there is none of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lack {
+pub enum MissingFeature {
     /// We are not root.
     Root,
     /// `/proc` shows processes and nothing else.
@@ -45,7 +45,7 @@ pub enum Hierarchy {
     Hybrid,
 }
 
-impl Lack {
+impl MissingFeature {
     /// Whether it belongs beside the figures: they are not whole, or nobody acts upon them. All else is for the log.
     #[must_use]
     pub fn is_noted(&self) -> bool {
@@ -61,7 +61,7 @@ impl Lack {
     }
 }
 
-impl fmt::Display for Lack {
+impl fmt::Display for MissingFeature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNCOUNTED: &str =
             "files that agents keep in a tmpfs are not counted, and their limits are not seen";
@@ -118,24 +118,24 @@ mod tests {
     #[test]
     fn each_says_what_it_costs_in_one_line() {
         let all = [
-            Lack::Root,
-            Lack::Meminfo,
-            Lack::Processes("hidepid=invisible".to_owned()),
-            Lack::Outside(None),
-            Lack::Outside(Some("docker".to_owned())),
-            Lack::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) },
-            Lack::Pidfd,
-            Lack::Cgroups(Hierarchy::Absent),
-            Lack::Cgroups(Hierarchy::Legacy),
-            Lack::Cgroups(Hierarchy::Hybrid),
-            Lack::MemoryController,
-            Lack::Pressure,
-            Lack::Systemd,
+            MissingFeature::Root,
+            MissingFeature::Meminfo,
+            MissingFeature::Processes("hidepid=invisible".to_owned()),
+            MissingFeature::Outside(None),
+            MissingFeature::Outside(Some("docker".to_owned())),
+            MissingFeature::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) },
+            MissingFeature::Pidfd,
+            MissingFeature::Cgroups(Hierarchy::Absent),
+            MissingFeature::Cgroups(Hierarchy::Legacy),
+            MissingFeature::Cgroups(Hierarchy::Hybrid),
+            MissingFeature::MemoryController,
+            MissingFeature::Pressure,
+            MissingFeature::Systemd,
         ];
-        let lines: Vec<_> = all
+        let thresholds: Vec<_> = all
             .iter()
             .map(|lack| format!("{} {lack}", if lack.is_noted() { "noted" } else { "log  " }))
             .collect();
-        insta::assert_snapshot!(lines.join("\n"));
+        insta::assert_snapshot!(thresholds.join("\n"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AgentRef, Boottime, Bytes, Charge, Guest, Lines, Pressure, ProcessKey, Uid};
+use super::{AgentRef, Boottime, Bytes, Charge, Guest, Pressure, ProcessKey, Thresholds, Uid};
 
 /// The guest and its agents at one moment.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +132,7 @@ impl AgentSample {
 
     /// The lines that count for it, of those of all agents.
     #[must_use]
-    pub fn lines(&self, all: Lines) -> Lines {
+    pub fn thresholds(&self, all: Thresholds) -> Thresholds {
         all.within(self.limit())
     }
 

@@ -4,7 +4,7 @@ use super::Bytes;
 
 /// The lines that count in this guest: `warn` is below `kill`, and `kill` is a line the guest can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lines {
+pub struct Thresholds {
     /// From here an agent is warned of.
     pub warn: Bytes,
     /// From here an agent is acted upon.
@@ -15,8 +15,8 @@ pub struct Lines {
 /// anybody down before 1.4 % above the line (`calculate_high_delay` of `mm/memcontrol.c`, at 250 ticks a second).
 const ROOM_SHARE: u64 = 32;
 
-impl Lines {
-    /// The highest kill line of an agent that may hold no more than `limit`.
+impl Thresholds {
+    /// The highest kill threshold of an agent that may hold no more than `limit`.
     #[must_use]
     pub fn below_wall(limit: Bytes) -> Bytes {
         limit.saturating_sub(limit.share(1, ROOM_SHARE))
@@ -42,12 +42,12 @@ mod tests {
 
     #[test]
     fn a_limit_brings_the_lines_down_and_never_up() {
-        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-        assert_eq!(lines.within(None), lines);
-        assert_eq!(lines.within(Some(Bytes::gib(14))), lines);
-        let own = lines.within(Some(Bytes::mib(320)));
-        assert_eq!(own, Lines { warn: Bytes::mib(310).share(55, 85), kill: Bytes::mib(310) });
-        let large = lines.within(Some(Bytes::gib(13)));
-        assert_eq!(large, Lines { warn: Bytes::gib(8), kill: Bytes::mib(13 * 992) });
+        let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        assert_eq!(thresholds.within(None), thresholds);
+        assert_eq!(thresholds.within(Some(Bytes::gib(14))), thresholds);
+        let own = thresholds.within(Some(Bytes::mib(320)));
+        assert_eq!(own, Thresholds { warn: Bytes::mib(310).share(55, 85), kill: Bytes::mib(310) });
+        let large = thresholds.within(Some(Bytes::gib(13)));
+        assert_eq!(large, Thresholds { warn: Bytes::gib(8), kill: Bytes::mib(13 * 992) });
     }
 }

@@ -9,37 +9,38 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::api::forecast::Outlook;
+use crate::api::forecast::ForecastSummary;
 use crate::api::status::AgentLevel;
 use crate::model::event::Danger;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, Lines, ProcessKey, Signal, Snapshot,
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, ProcessKey, Signal, Snapshot,
+    Thresholds,
 };
 
 use super::Act;
 use super::guard::Guard;
-use super::ladder::{self, Ladder};
-use super::losses::Losses;
-use super::pace::{self, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST, Way};
+use super::ladder::{self, KillSequence};
+use super::losses::OomKillDetector;
+use super::pace::{self, Headroom, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST};
 use super::restarts::Restarts;
-use super::stuck::Stuck;
-use super::watch::Watch;
+use super::stuck::Unkillable;
+use super::watch::AgentState;
 use requests::Request;
-use together::Together;
+use together::SliceGuard;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
 pub struct Engine {
-    lines: Lines,
+    thresholds: Thresholds,
     act: Act,
-    watches: HashMap<ProcessKey, Watch>,
+    watches: HashMap<ProcessKey, AgentState>,
     guard: Guard,
-    together: Together,
-    losses: Losses,
+    together: SliceGuard,
+    losses: OomKillDetector,
     restarts: Restarts,
     /// Who could not be ended.
-    stuck: Stuck,
-    ladder: Option<Ladder>,
+    stuck: Unkillable,
+    ladder: Option<KillSequence>,
     /// Ends that somebody asked for, in the order in which they did.
     requests: Vec<Request>,
     /// When the targets of the last action were gone.
@@ -47,7 +48,7 @@ pub struct Engine {
     /// A dry run has said whom it would end in this danger.
     said: bool,
     actions: u64,
-    outlook: Outlook,
+    outlook: ForecastSummary,
     danger: Option<Danger>,
     pace: Pace,
     last_look: LastLook,
@@ -60,7 +61,7 @@ struct LastLook {
     due: Boottime,
     used: Bytes,
     leeway: Bytes,
-    /// From the nearest charge to its kill line.
+    /// From the nearest charge to its kill threshold.
     to_kill: Option<Bytes>,
 }
 
@@ -68,7 +69,7 @@ struct LastLook {
 #[derive(Debug, Default)]
 pub struct Step {
     /// Signals, to be sent before anything else is done.
-    pub wave: Option<Wave>,
+    pub wave: Option<SignalBatch>,
     /// What to tell, in order, after the signals.
     pub events: Vec<Event>,
     /// How soon to look again.
@@ -77,7 +78,7 @@ pub struct Step {
 
 /// What a look at the guest's memory alone asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Glance {
+pub struct MemoryPoll {
     /// A whole snapshot is wanted now.
     pub look: bool,
     /// It is wanted because memory moves, not because it is time.
@@ -88,7 +89,7 @@ pub struct Glance {
 
 /// One signal to several processes, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wave {
+pub struct SignalBatch {
     /// The action that it belongs to.
     pub action: u64,
     /// Which signal.
@@ -106,24 +107,24 @@ pub struct Wave {
 impl Engine {
     /// An engine that has seen nothing yet.
     #[must_use]
-    pub fn new(lines: Lines, act: Act) -> Self {
+    pub fn new(thresholds: Thresholds, act: Act) -> Self {
         let mut guard = Guard::default();
         guard.keep(act.reserve);
         Self {
-            lines,
+            thresholds,
             act,
             watches: HashMap::new(),
             guard,
-            together: Together::default(),
-            losses: Losses::default(),
+            together: SliceGuard::default(),
+            losses: OomKillDetector::default(),
             restarts: Restarts::default(),
-            stuck: Stuck::default(),
+            stuck: Unkillable::default(),
             ladder: None,
             requests: Vec::new(),
             ended: None,
             said: false,
             actions: 0,
-            outlook: Outlook::default(),
+            outlook: ForecastSummary::default(),
             danger: None,
             pace: Pace::default(),
             last_look: LastLook::default(),
@@ -137,8 +138,8 @@ impl Engine {
 
     /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
     /// keeps its grace.
-    pub fn reconfigure(&mut self, lines: Lines, act: Act) {
-        self.lines = lines;
+    pub fn reconfigure(&mut self, thresholds: Thresholds, act: Act) {
+        self.thresholds = thresholds;
         self.act = act;
         self.guard.keep(act.reserve);
         // What a dry run only said is to be done, or said anew.
@@ -147,7 +148,7 @@ impl Engine {
     }
 
     /// Takes in what is foretold: it hurries looks, and the grace of an action.
-    pub fn foresee(&mut self, outlook: Outlook) {
+    pub fn foresee(&mut self, outlook: ForecastSummary) {
         self.outlook = outlook;
     }
 
@@ -158,14 +159,14 @@ impl Engine {
     }
 
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
-    pub fn glance(&mut self, at: Boottime, guest: &Guest) -> Glance {
+    pub fn glance(&mut self, at: Boottime, guest: &Guest) -> MemoryPoll {
         self.guard.fill.take(at, guest.used());
         self.pace.seen(self.guard.fill.now());
         let last = &self.last_look;
         let since = at.since(last.at);
         let moved = used(guest).saturating_sub(last.used) >= last.leeway && since >= QUICKEST_GLANCE;
         let moved = moved || (since >= QUICKEST_GLANCE && self.is_urgent(guest, since));
-        Glance { look: moved || at >= last.due, moved, next: self.next_glance(at, guest) }
+        MemoryPoll { look: moved || at >= last.due, moved, next: self.next_glance(at, guest) }
     }
 
     /// Whether the guest's memory alone asks for a look.
@@ -199,7 +200,7 @@ impl Engine {
         self.losses.take(snapshot, &mut step.events);
         self.cross(snapshot, true, &mut step.events);
         // An action is measured by the same members from its decision until its memory is back.
-        if self.ladder.is_none() && !self.watches.values().any(Watch::is_settling) {
+        if self.ladder.is_none() && !self.watches.values().any(AgentState::is_settling) {
             self.stuck.forget(snapshot.at);
         }
         let within_reach = &*self.stuck.without(snapshot);
@@ -224,8 +225,8 @@ impl Engine {
 
     /// The last signals before the supervisor leaves: nobody stays held.
     #[must_use]
-    pub fn leave(&mut self) -> Option<Wave> {
-        self.ladder.as_mut().and_then(Ladder::leave)
+    pub fn leave(&mut self) -> Option<SignalBatch> {
+        self.ladder.as_mut().and_then(KillSequence::leave)
     }
 
     /// Where an agent stands.
@@ -261,11 +262,12 @@ impl Engine {
 
     /// When to look at every agent again, and how much may happen until then.
     fn plan(&mut self, snapshot: &Snapshot) {
-        let mut ways: Vec<Way> = snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
+        let mut ways: Vec<Headroom> =
+            snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
         // Who is over its line and waits for something may be acted on when that has come.
         let somebody_waits = ways.len() < snapshot.agents.len();
         ways.extend(self.together.way());
-        let settling = self.watches.values().any(Watch::is_settling);
+        let settling = self.watches.values().any(AgentState::is_settling);
         let doubted = self.watches.values().any(|w| !w.is_proven);
         let guest = &snapshot.guest;
         let due = match &self.ladder {
@@ -282,26 +284,26 @@ impl Engine {
             at: snapshot.at,
             due: snapshot.at + due,
             used: used(guest),
-            leeway: pace::leeway(ways.iter().copied(), self.lines.warn),
+            leeway: pace::leeway(ways.iter().copied(), self.thresholds.warn),
             to_kill: ways.iter().map(|w| w.to_kill).min(),
         };
     }
 
     /// How far an agent is from its lines; `None` where nothing more will be done about it.
-    fn way(&self, at: Boottime, sample: &AgentSample) -> Option<Way> {
+    fn way(&self, at: Boottime, sample: &AgentSample) -> Option<Headroom> {
         let charge = sample.charge.total();
         let watch = self.watches.get(&sample.agent.root)?;
-        let lines = sample.lines(self.lines);
-        let over = charge >= lines.kill;
+        let thresholds = sample.thresholds(self.thresholds);
+        let over = charge >= thresholds.kill;
         if over && (watch.is_out_of_reach() || !self.may_act(at, sample)) {
             return None;
         }
         let to = |line: Bytes| line.saturating_sub(charge);
-        let to_kill = to(lines.kill);
-        Some(Way {
+        let to_kill = to(thresholds.kill);
+        Some(Headroom {
             to_kill,
-            to_next: if watch.warned || charge >= lines.warn { to_kill } else { to(lines.warn) },
-            is_small: charge < lines.warn.share(1, 2),
+            to_next: if watch.warned || charge >= thresholds.warn { to_kill } else { to(thresholds.warn) },
+            is_small: charge < thresholds.warn.share(1, 2),
             rate: watch.rate,
         })
     }

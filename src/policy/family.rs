@@ -9,16 +9,16 @@ use super::culprit::{Choice, touchable};
 
 /// An agent with all that it started, other agents included.
 #[derive(Clone, Debug)]
-pub(super) struct Family {
+pub(super) struct AgentTree {
     /// All of them as if they were one agent: its root is the topmost agent's.
     pub(super) whole: AgentSample,
     /// Who is in it, and how its members are spread; the topmost first.
-    pub(super) agents: Vec<Relative>,
+    pub(super) agents: Vec<AgentNode>,
 }
 
 /// One agent of a family.
 #[derive(Clone, Debug)]
-pub(super) struct Relative {
+pub(super) struct AgentNode {
     pub(super) agent: AgentRef,
     /// The roots of those above it, nearest first.
     above: Vec<ProcessKey>,
@@ -27,16 +27,16 @@ pub(super) struct Relative {
 }
 
 /// Every family among `agents`.
-pub(super) fn families(agents: &[AgentSample]) -> Vec<Family> {
+pub(super) fn families(agents: &[AgentSample]) -> Vec<AgentTree> {
     let samples = by_root(agents);
-    let mut families: Vec<Family> = Vec::new();
+    let mut families: Vec<AgentTree> = Vec::new();
     let mut index: HashMap<ProcessKey, usize> = HashMap::new();
     let mut found: Vec<(Vec<ProcessKey>, &AgentSample)> =
         agents.iter().map(|a| (above(a, &samples), a)).collect();
     found.sort_by_key(|(above, _)| above.len());
     for (above, sample) in found {
         let top = above.last().copied().unwrap_or(sample.agent.root);
-        let relative = Relative {
+        let relative = AgentNode {
             agent: sample.agent.clone(),
             charge: sample.charge.total(),
             members: sample.members.iter().map(|m| m.key).collect(),
@@ -52,14 +52,14 @@ pub(super) fn families(agents: &[AgentSample]) -> Vec<Family> {
         } else {
             index.insert(top, families.len());
             let whole = AgentSample { members: descended(sample, &samples), ..sample.clone() };
-            families.push(Family { whole, agents: vec![relative] });
+            families.push(AgentTree { whole, agents: vec![relative] });
         }
     }
     families
 }
 
 /// The agents with these roots and all below them, as families of their own, whoever is above them.
-pub(super) fn below(snapshot: &Snapshot, roots: &[ProcessKey]) -> Vec<Family> {
+pub(super) fn below(snapshot: &Snapshot, roots: &[ProcessKey]) -> Vec<AgentTree> {
     let samples = by_root(&snapshot.agents);
     let is_below = |a: &&AgentSample| {
         roots.contains(&a.agent.root) || above(a, &samples).iter().any(|root| roots.contains(root))
@@ -111,7 +111,7 @@ fn descended(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) 
     sample.members.iter().map(extended).collect()
 }
 
-impl Family {
+impl AgentTree {
     /// The roots of all of them, the topmost first.
     pub(super) fn roots(&self) -> Vec<ProcessKey> {
         self.agents.iter().map(|a| a.agent.root).collect()
@@ -119,8 +119,12 @@ impl Family {
 
     /// As few whole sub-agents as cover `shortfall`, those that `weight` more first; `None` where all of them do not.
     /// Each goes with all that it started.
-    pub(super) fn sub_agents(&self, shortfall: Bytes, weight: impl Fn(&Relative) -> Bytes) -> Option<Choice> {
-        let mut below: Vec<&Relative> = self.agents.iter().skip(1).collect();
+    pub(super) fn sub_agents(
+        &self,
+        shortfall: Bytes,
+        weight: impl Fn(&AgentNode) -> Bytes,
+    ) -> Option<Choice> {
+        let mut below: Vec<&AgentNode> = self.agents.iter().skip(1).collect();
         below.sort_by_key(|r| std::cmp::Reverse((weight(r), r.charge)));
         let touchable: Vec<&Member> = touchable(&self.whole).collect();
         let (mut freed, mut roots, mut targets) = (Bytes::ZERO, Vec::new(), Vec::new());
@@ -135,7 +139,7 @@ impl Family {
             let doomed =
                 touchable.iter().filter(|m| m.key == root || m.lineage.contains(&root)).map(|m| m.key);
             targets.extend(doomed.filter(|key| !targets.contains(key)).collect::<Vec<_>>());
-            let inside = |r: &&Relative| r.agent.root == root || r.above.contains(&root);
+            let inside = |r: &&AgentNode| r.agent.root == root || r.above.contains(&root);
             freed += self.agents.iter().filter(inside).map(|r| r.charge).sum();
             roots.push(root);
         }
@@ -146,9 +150,9 @@ impl Family {
     }
 
     /// The agents that lose something when these end, with whether they lose all.
-    pub(super) fn losers(&self, targets: &[ProcessKey]) -> Vec<(&Relative, bool)> {
-        let loses = |r: &Relative| r.members.iter().any(|key| targets.contains(key));
-        let whole = |r: &Relative| r.members.iter().all(|key| targets.contains(key));
+    pub(super) fn losers(&self, targets: &[ProcessKey]) -> Vec<(&AgentNode, bool)> {
+        let loses = |r: &AgentNode| r.members.iter().any(|key| targets.contains(key));
+        let whole = |r: &AgentNode| r.members.iter().all(|key| targets.contains(key));
         self.agents.iter().filter(|r| loses(r)).map(|r| (r, whole(r))).collect()
     }
 }

@@ -6,11 +6,11 @@ mod thrashing;
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::model::event::{Danger, Spared};
+use crate::model::event::{Danger, NoActionReason};
 use crate::model::{AgentSample, Bytes, Guest, ProcessKey, Snapshot};
 
 use super::culprit::{Choice, choose};
-use super::family::{Family, families};
+use super::family::{AgentTree, families};
 use super::fill::Fill;
 use evidence::{Evidence, TELLING_PERCENT};
 use thrashing::Thrashing;
@@ -37,22 +37,22 @@ pub(super) struct Guard {
     pub(super) fill: Fill,
     evidence: Evidence,
     thrashing: Thrashing,
-    told: Option<Spared>,
+    told: Option<NoActionReason>,
     /// What the user wants to be left.
     kept: Option<Bytes>,
 }
 
 /// What the guard makes of a danger.
-pub(super) enum Judgement {
+pub(super) enum GuardDecision {
     /// These are to end.
-    Act(Box<Sentence>),
+    Act(Box<KillPlan>),
     /// Nobody is.
-    Spare(Spared),
+    Spare(NoActionReason),
 }
 
 /// Whom the guard ends, and why them.
-pub(super) struct Sentence {
-    pub(super) family: Family,
+pub(super) struct KillPlan {
+    pub(super) family: AgentTree,
     pub(super) choice: Choice,
     pub(super) shortfall: Bytes,
     /// What the family took since the guest was comfortable.
@@ -60,9 +60,9 @@ pub(super) struct Sentence {
 }
 
 /// A family that may have taken it.
-struct Suspect {
+struct Candidate {
     /// As far as it is within reach.
-    family: Family,
+    family: AgentTree,
     /// What all of it costs.
     charge: Bytes,
     /// By how much that has grown; no more than is within reach.
@@ -123,22 +123,22 @@ impl Guard {
         snapshot: &Snapshot,
         within_reach: &[AgentSample],
         danger: &Danger,
-    ) -> Judgement {
+    ) -> GuardDecision {
         let all = families(&snapshot.agents);
         if all.is_empty() {
-            return Judgement::Spare(Spared::NoAgents);
+            return GuardDecision::Spare(NoActionReason::NoAgents);
         }
         let grown: Bytes = all.iter().map(|f| self.evidence.growth(&f.whole, f)).sum();
         if self.evidence.speaks_of_others(snapshot, grown) {
-            return Judgement::Spare(Spared::Outside);
+            return GuardDecision::Spare(NoActionReason::Outside);
         }
         let total = snapshot.guest.mem_total;
         // Whoever took most of it lately; where that says nothing, the largest.
         let is_telling = grown >= total.share(TELLING_PERCENT, 100);
-        let mut suspects: Vec<Suspect> = families(within_reach)
+        let mut suspects: Vec<Candidate> = families(within_reach)
             .into_iter()
             .zip(&all)
-            .map(|(family, all)| Suspect {
+            .map(|(family, all)| Candidate {
                 grown: self.grown_within_reach(&family, all),
                 charge: all.whole.charge.total(),
                 family,
@@ -151,12 +151,12 @@ impl Guard {
         let least = (danger.reserve + total.share(LEAST_PERCENT, 100)).saturating_sub(danger.left);
         let comfort = total.share(COMFORT_PERCENT, 100).max(danger.reserve.share(3, 2));
         let wanted = comfort.saturating_sub(danger.left).max(least);
-        let mut spared = Spared::TooSmall { shortfall: least };
-        for Suspect { family, charge: all, grown } in suspects {
+        let mut spared = NoActionReason::TooSmall { shortfall: least };
+        for Candidate { family, charge: all, grown } in suspects {
             let charge = family.whole.charge.total();
             if charge < least {
                 if all >= least {
-                    spared = Spared::OutOfReach;
+                    spared = NoActionReason::OutOfReach;
                 }
                 continue;
             }
@@ -164,16 +164,16 @@ impl Guard {
             let shortfall = wanted.min(least.max(charge.share(1, 2)));
             let choice = self.choose(&family, shortfall, grown, is_telling);
             if choice.targets.is_empty() {
-                spared = Spared::OutOfReach;
+                spared = NoActionReason::OutOfReach;
                 continue;
             }
-            return Judgement::Act(Box::new(Sentence { family, choice, shortfall, grown }));
+            return GuardDecision::Act(Box::new(KillPlan { family, choice, shortfall, grown }));
         }
-        Judgement::Spare(spared)
+        GuardDecision::Spare(spared)
     }
 
     /// By how much a family has grown in what is within reach: what cannot be ended makes the rest of it no more guilty.
-    fn grown_within_reach(&self, reached: &Family, all: &Family) -> Bytes {
+    fn grown_within_reach(&self, reached: &AgentTree, all: &AgentTree) -> Bytes {
         let grown = self.evidence.growth(&all.whole, all);
         if reached.whole.members.len() == all.whole.members.len() {
             return grown;
@@ -182,14 +182,14 @@ impl Guard {
     }
 
     /// The smallest part that covers it, rather one that grew; else sub-agents, rather those; else all of it.
-    fn choose(&self, family: &Family, shortfall: Bytes, grown: Bytes, is_telling: bool) -> Choice {
+    fn choose(&self, family: &AgentTree, shortfall: Bytes, grown: Bytes, is_telling: bool) -> Choice {
         let has_grown = |top: ProcessKey| {
             let within = family.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
             let growth: Bytes = within.map(|m| self.evidence.growth_of(m)).sum();
             is_telling && growth > Bytes::ZERO && growth + growth >= grown
         };
         let choice = choose(&family.whole, shortfall, has_grown);
-        let by_growth = |relative: &super::family::Relative| {
+        let by_growth = |relative: &super::family::AgentNode| {
             relative.charge.saturating_sub(self.evidence.before(relative.agent.root))
         };
         // What started several agents costs as much as they do, and few of them may be enough.
@@ -199,7 +199,7 @@ impl Guard {
     }
 
     /// Whether nobody was told yet that nobody is acted on, for this reason.
-    pub(super) fn is_news(&mut self, why: Spared) -> bool {
+    pub(super) fn is_news(&mut self, why: NoActionReason) -> bool {
         let kind = std::mem::discriminant(&why);
         let news = self.told.is_none_or(|told| std::mem::discriminant(&told) != kind);
         self.told = Some(why);

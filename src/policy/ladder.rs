@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal, Uid,
 };
 
-use super::Wave;
+use super::SignalBatch;
 use super::culprit::{Choice, touchable, within};
 use super::pace::QUICKEST;
-use super::subject::Subject;
+use super::subject::KillTarget;
 use super::watch::Freed;
 
 /// How long a `KILL` may take to show: a process of 8 GiB takes a second to give its pages back.
@@ -33,10 +33,10 @@ const YOUNG: usize = 5;
 
 /// One action under way. There is never more than one.
 #[derive(Debug)]
-pub(super) struct Ladder {
+pub(super) struct KillSequence {
     pub(super) action: u64,
     pub(super) agent: AgentRef,
-    pub(super) subject: Subject,
+    pub(super) subject: KillTarget,
     /// Whose processes it may reach; `None`: everybody's.
     reach: Option<Uid>,
     pub(super) signal: Signal,
@@ -73,7 +73,7 @@ pub(super) enum Progress {
     /// Nothing to do but wait.
     Waiting,
     /// Another wave, and what is to be told of it.
-    Send(Wave, Option<What>),
+    Send(SignalBatch, Option<EventKind>),
     /// All are gone.
     Ended(Freed),
     /// It cannot be brought to an end: these have outlived their `KILL`.
@@ -81,11 +81,11 @@ pub(super) enum Progress {
 }
 
 /// What an action is begun with.
-pub(super) struct Beginning<'a> {
+pub(super) struct KillSequenceParams<'a> {
     pub(super) action: u64,
     pub(super) at: Boottime,
     pub(super) agent: AgentRef,
-    pub(super) subject: Subject,
+    pub(super) subject: KillTarget,
     /// Who asked for it; `None`: it is for the sake of memory.
     pub(super) by: Option<Uid>,
     pub(super) sample: &'a AgentSample,
@@ -97,9 +97,10 @@ pub(super) struct Beginning<'a> {
     pub(super) grace: Duration,
 }
 
-impl Ladder {
-    pub(super) fn begin(beginning: Beginning<'_>) -> Self {
-        let Beginning { action, at, agent, subject, by, sample, guest, choice, longest, grace } = beginning;
+impl KillSequence {
+    pub(super) fn begin(beginning: KillSequenceParams<'_>) -> Self {
+        let KillSequenceParams { action, at, agent, subject, by, sample, guest, choice, longest, grace } =
+            beginning;
         let top = choice.culprit.top;
         // Nobody could do anything in so short a time, and the next tick may be too late.
         let hurried = grace <= QUICKEST;
@@ -133,7 +134,7 @@ impl Ladder {
     }
 
     /// The first wave.
-    pub(super) fn first_wave(&mut self, sample: &AgentSample) -> Wave {
+    pub(super) fn first_wave(&mut self, sample: &AgentSample) -> SignalBatch {
         self.wave(self.signal, self.targets.clone(), Some(sample))
     }
 
@@ -182,7 +183,7 @@ impl Ladder {
             Phase::Grace { .. } | Phase::Holding { .. } => {
                 let (action, remaining, after) = (self.action, living.len(), at.since(self.decided));
                 self.phase = Phase::Killing { first: at, last: at, reached: remaining, rounds: 0 };
-                let what = What::Killed { action, remaining, after };
+                let what = EventKind::Killed { action, remaining, after };
                 Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(what))
             }
             Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
@@ -237,7 +238,7 @@ impl Ladder {
     }
 
     /// What is owed to those that are held when nobody goes on: the signal that was to follow.
-    pub(super) fn leave(&mut self) -> Option<Wave> {
+    pub(super) fn leave(&mut self) -> Option<SignalBatch> {
         match self.phase {
             Phase::Holding { then, .. } => Some(self.wave(then, self.targets.clone(), None)),
             Phase::Grace { .. } | Phase::Killing { .. } => self.release(),
@@ -245,7 +246,7 @@ impl Ladder {
     }
 
     /// Lets go whom nothing more will be sent.
-    pub(super) fn release(&mut self) -> Option<Wave> {
+    pub(super) fn release(&mut self) -> Option<SignalBatch> {
         (!self.held.is_empty()).then(|| self.wave(Signal::Term, Vec::new(), None))
     }
 
@@ -278,7 +279,7 @@ impl Ladder {
         self.targets =
             touchable(agent).map(|m| m.key).filter(|key| self.whole || inside.contains(key)).collect();
         self.phase = Phase::Killing { first: at, last: at, reached: self.targets.len(), rounds: 0 };
-        let what = What::Widened {
+        let what = EventKind::Escalated {
             action: self.action,
             culprit: super::culprit::named(agent, self.top, self.targets.len()),
             whole: self.subject.names(top),
@@ -306,7 +307,7 @@ impl Ladder {
             .collect()
     }
 
-    fn wave(&mut self, signal: Signal, targets: Vec<ProcessKey>, agent: Option<&AgentSample>) -> Wave {
+    fn wave(&mut self, signal: Signal, targets: Vec<ProcessKey>, agent: Option<&AgentSample>) -> SignalBatch {
         let kills_all = self.whole && signal == Signal::Kill;
         let cgroup = agent.filter(|_| kills_all).and_then(|agent| own_cgroup(agent, &targets));
         let (action, scope) = (self.action, self.scope.clone());
@@ -316,12 +317,12 @@ impl Ladder {
                 targets.into_iter().filter(|key| !self.subject.names(*key)).collect();
             self.held
                 .extend(targets.iter().filter(|key| !self.held.contains(key)).copied().collect::<Vec<_>>());
-            return Wave { action, signal, targets, released: Vec::new(), cgroup, scope };
+            return SignalBatch { action, signal, targets, released: Vec::new(), cgroup, scope };
         }
         // One that has become somebody else meanwhile, an agent of its own, gets no signal and is not to stay held.
         let released =
             std::mem::take(&mut self.held).into_iter().filter(|key| !targets.contains(key)).collect();
-        Wave { action, signal, targets, released, cgroup, scope }
+        SignalBatch { action, signal, targets, released, cgroup, scope }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::model::event::{Lost, What};
+use crate::model::event::{EventKind, KilledProcess};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
 /// Less than this is not what an OOM killer chooses; most that vanishes is small.
@@ -14,8 +14,8 @@ const ENDING: Duration = Duration::from_secs(2);
 
 /// How things stood at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Losses {
-    agents: HashMap<ProcessKey, Known>,
+pub(super) struct OomKillDetector {
+    agents: HashMap<ProcessKey, KnownAgent>,
     /// How many the kernel has ended in all the guest, as far as is told or waits to be.
     kills: Option<u64>,
     waiting: Vec<Waiting>,
@@ -31,7 +31,7 @@ struct Waiting {
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownAgent {
     agent: AgentRef,
     charge: Bytes,
     limit: Option<Bytes>,
@@ -40,7 +40,7 @@ struct Known {
     members: HashMap<ProcessKey, (String, Bytes)>,
 }
 
-impl Losses {
+impl OomKillDetector {
     /// Takes in a snapshot; what it tells of kills by the kernel since the last one.
     pub(super) fn take(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         let since = snapshot.at;
@@ -64,7 +64,7 @@ impl Losses {
             self.waiting.push(Waiting { since, root: None, kills: now - accounted });
         }
         self.tell(snapshot, events);
-        self.agents = snapshot.agents.iter().map(|a| (a.agent.root, Known::of(a))).collect();
+        self.agents = snapshot.agents.iter().map(|a| (a.agent.root, KnownAgent::of(a))).collect();
     }
 
     fn tell(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
@@ -88,7 +88,7 @@ impl Losses {
             events.push(Event {
                 agent: known.map(|k| k.agent.clone()),
                 charge: known.map_or_else(|| now.values().map(|a| a.charge.total()).sum(), |k| k.charge),
-                what: What::KernelOom { kills: *kills, lost, limit: known.and_then(|k| k.limit) },
+                what: EventKind::KernelOom { kills: *kills, lost, limit: known.and_then(|k| k.limit) },
             });
             false
         });
@@ -96,7 +96,7 @@ impl Losses {
     }
 
     /// The largest process that vanished of an agent whose kills nobody counts.
-    fn elsewhere(&self, now: &HashMap<ProcessKey, &AgentSample>) -> Option<(&Known, Lost)> {
+    fn elsewhere(&self, now: &HashMap<ProcessKey, &AgentSample>) -> Option<(&KnownAgent, KilledProcess)> {
         let counted = |root| now.get(root).is_some_and(|a| a.cgroup.is_some());
         let losses = self.agents.iter().filter(|(root, _)| !counted(*root));
         let losses = losses.filter_map(|(root, known)| Some((known, known.lost(now.get(root).copied())?)));
@@ -104,7 +104,7 @@ impl Losses {
     }
 }
 
-impl Known {
+impl KnownAgent {
     fn of(sample: &AgentSample) -> Self {
         let members = sample.members.iter().map(|m| (m.key, (m.name.clone(), m.charge.total())));
         Self {
@@ -117,9 +117,9 @@ impl Known {
     }
 
     /// The largest of its processes that is not there any more.
-    fn lost(&self, now: Option<&AgentSample>) -> Option<Lost> {
+    fn lost(&self, now: Option<&AgentSample>) -> Option<KilledProcess> {
         let gone = self.members.iter().filter(|(key, _)| now.is_none_or(|a| a.member(**key).is_none()));
         let (key, (name, charge)) = gone.max_by_key(|(_, (_, charge))| *charge)?;
-        (*charge >= LEAST).then(|| Lost { key: *key, name: name.clone(), charge: *charge })
+        (*charge >= LEAST).then(|| KilledProcess { key: *key, name: name.clone(), charge: *charge })
     }
 }

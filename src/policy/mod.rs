@@ -18,7 +18,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, Glance, Step, Wave};
+pub use engine::{Engine, MemoryPoll, SignalBatch, Step};
 
 use std::time::Duration;
 

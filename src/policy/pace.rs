@@ -39,7 +39,7 @@ const NOBODY: Duration = Duration::from_mins(1);
 /// Between two glances where there is no agent: nobody could be acted on.
 pub(super) const NOBODY_GLANCE: Duration = Duration::from_secs(2);
 
-/// An agent stands still if it would take so long to its kill line at its rate.
+/// An agent stands still if it would take so long to its kill threshold at its rate.
 const STILL: Duration = Duration::from_mins(2);
 
 /// The guest may move by so much whatever its agents do.
@@ -84,9 +84,10 @@ impl Pace {
 
     /// How long until every agent is to be looked at again, though the guest does not move. What is faster shows in a glance
     /// before.
-    pub(super) fn look(ways: impl Iterator<Item = Way>) -> Duration {
-        let rests = |w: &Way| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
-        let one = |w: Way| {
+    pub(super) fn look(ways: impl Iterator<Item = Headroom>) -> Duration {
+        let rests =
+            |w: &Headroom| w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= STILL);
+        let one = |w: Headroom| {
             if rests(&w) {
                 AT_REST
             } else {
@@ -99,12 +100,12 @@ impl Pace {
 
 /// One agent on its way to its lines.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    /// From its charge to its kill line.
+pub(super) struct Headroom {
+    /// From its charge to its kill threshold.
     pub(super) to_kill: Bytes,
     /// From its charge to the next of its lines.
     pub(super) to_next: Bytes,
-    /// Whether it is below half of its warn line.
+    /// Whether it is below half of its warn threshold.
     pub(super) is_small: bool,
     pub(super) rate: BytesPerSecond,
 }
@@ -124,7 +125,7 @@ pub(super) fn foretold(level: ForecastLevel) -> Duration {
 
 /// By how much the guest may fill before they are to be looked at all the same: a quarter of the way to the nearest
 /// line, or of what an agent that nobody knows yet would need.
-pub(super) fn leeway(ways: impl Iterator<Item = Way>, unknown: Bytes) -> Bytes {
+pub(super) fn leeway(ways: impl Iterator<Item = Headroom>, unknown: Bytes) -> Bytes {
     ways.map(|w| w.to_next).fold(unknown, Bytes::min).share(1, 4).max(NOISE)
 }
 
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn looks_need_not_be_faster_than_glances_make_them() {
-        let way = Way { to_kill: ROOM, to_next: ROOM, is_small: false, rate: BytesPerSecond::default() };
+        let way = Headroom { to_kill: ROOM, to_next: ROOM, is_small: false, rate: BytesPerSecond::default() };
         assert_eq!(Pace::look([way].into_iter()).as_millis(), 195);
     }
 }

@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// What makes one agent the follower of another: the same program, started for the same user by the same process; or in
 /// the same cgroup, a unit's, where that starts everybody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Kin {
+struct RestartKey {
     rule: String,
     uid: Uid,
     place: Place,
@@ -34,7 +34,7 @@ enum Place {
     In(PathBuf),
 }
 
-impl Kin {
+impl RestartKey {
     /// `None`: nothing tells whom it follows.
     fn of(sample: &AgentSample) -> Option<Self> {
         let unit = || sample.cgroup.as_ref().map(|cgroup| Place::In(cgroup.path.clone()));
@@ -46,13 +46,13 @@ impl Kin {
 /// The agents that were ended whole, of late.
 #[derive(Debug, Default)]
 pub(super) struct Restarts {
-    rows: VecDeque<Row>,
+    rows: VecDeque<RestartHistory>,
 }
 
 /// Agents that followed one another.
 #[derive(Debug)]
-struct Row {
-    kin: Kin,
+struct RestartHistory {
+    kin: RestartKey,
     ended: u32,
     last: Boottime,
 }
@@ -61,12 +61,12 @@ impl Restarts {
     /// An agent is being ended whole.
     pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
         self.rows.retain(|row| at.since(row.last) < MEMORY);
-        let Some(kin) = Kin::of(agent) else { return };
+        let Some(kin) = RestartKey::of(agent) else { return };
         if let Some(row) = self.rows.iter_mut().find(|row| row.kin == kin) {
             (row.ended, row.last) = (row.ended.saturating_add(1), at);
             return;
         }
-        self.rows.push_back(Row { kin, ended: 1, last: at });
+        self.rows.push_back(RestartHistory { kin, ended: 1, last: at });
         if self.rows.len() > MOST {
             self.rows.pop_front();
         }
@@ -74,7 +74,7 @@ impl Restarts {
 
     /// How many were ended that this one follows, and how long it is to be left alone still; `None`: not at all.
     pub(super) fn wait(&self, at: Boottime, agent: &AgentSample) -> Option<(u32, Duration)> {
-        let kin = Kin::of(agent)?;
+        let kin = RestartKey::of(agent)?;
         let row = self.rows.iter().find(|row| row.kin == kin && has_followed(row, agent.agent.root))?;
         let since = at.since(row.last);
         let doubled = FIRST.saturating_mul(2u32.saturating_pow(row.ended - 1));
@@ -85,6 +85,6 @@ impl Restarts {
 
 /// It has started after the end of the one before: others of its kind may run beside that. Start times are in hundredths
 /// of a second.
-fn has_followed(row: &Row, root: ProcessKey) -> bool {
+fn has_followed(row: &RestartHistory, root: ProcessKey) -> bool {
     Boottime::from_ticks(root.start_ticks.saturating_add(1)) >= row.last
 }

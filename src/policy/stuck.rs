@@ -11,11 +11,11 @@ pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
 /// Who is set aside, and until when.
 #[derive(Debug, Default)]
-pub(super) struct Stuck {
+pub(super) struct Unkillable {
     until: HashMap<ProcessKey, Boottime>,
 }
 
-impl Stuck {
+impl Unkillable {
     /// These have outlived their `KILL`.
     pub(super) fn set_aside(&mut self, at: Boottime, keys: impl IntoIterator<Item = ProcessKey>) {
         self.until.extend(keys.into_iter().map(|key| (key, at + AFTER_FAILURE)));

@@ -7,19 +7,19 @@ use crate::model::{AgentSample, ProcessKey, Snapshot};
 
 /// Named by roots, because agents come and go meanwhile.
 #[derive(Clone, Debug)]
-pub(super) enum Subject {
+pub(super) enum KillTarget {
     /// One agent; those that it started are not in question.
     Agent(ProcessKey),
     /// These agents with all that they started.
-    Family(Vec<ProcessKey>),
+    AgentTree(Vec<ProcessKey>),
 }
 
-impl Subject {
+impl KillTarget {
     /// Whether an agent was named by the decision.
     pub(super) fn names(&self, root: ProcessKey) -> bool {
         match self {
             Self::Agent(own) => *own == root,
-            Self::Family(roots) => roots.contains(&root),
+            Self::AgentTree(roots) => roots.contains(&root),
         }
     }
 
@@ -27,7 +27,7 @@ impl Subject {
     pub(super) fn seen<'a>(&self, snapshot: &'a Snapshot) -> Option<Cow<'a, AgentSample>> {
         match self {
             Self::Agent(root) => snapshot.agents.iter().find(|a| a.agent.root == *root).map(Cow::Borrowed),
-            Self::Family(roots) => {
+            Self::AgentTree(roots) => {
                 let left = below(snapshot, roots).into_iter().map(|family| family.whole);
                 let merged = left.reduce(|mut all, other| {
                     all.members.extend(other.members);

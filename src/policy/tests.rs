@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use super::{Act, Engine, Step, protected};
 use crate::api::status::AgentLevel;
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use crate::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Lines, Member, Pid, ProcessKey, Snapshot,
-    Uid,
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Member, Pid, ProcessKey, Snapshot,
+    Thresholds, Uid,
 };
 
 const TICK: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ impl World {
     }
 
     fn acting(act: Act) -> Self {
-        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
         let guest = Guest {
             mem_total: Bytes::gib(64),
             mem_available: Bytes::gib(60),
@@ -66,7 +66,7 @@ impl World {
             ..Guest::default()
         };
         let snapshot = Snapshot { guest, ..Snapshot::default() };
-        Self { engine: Engine::new(lines, act), snapshot, elsewhere: Bytes::ZERO, swapped: Bytes::ZERO }
+        Self { engine: Engine::new(thresholds, act), snapshot, elsewhere: Bytes::ZERO, swapped: Bytes::ZERO }
     }
 
     fn agent(mut self, pid: i32, charge: Bytes) -> Self {
@@ -158,36 +158,36 @@ fn told(step: &Step) -> Vec<String> {
         format!("{} {}", w.signal.name(), pids.join(" "))
     });
     let events = step.events.iter().map(|e| match &e.what {
-        What::Found => "found".to_owned(),
-        What::Gone => "gone".to_owned(),
-        What::Unknown => "unknown".to_owned(),
-        What::Warned { .. } => "warned".to_owned(),
-        What::Recovered { .. } => "recovered".to_owned(),
-        What::Acted(d) if d.whole => "act on the agent".to_owned(),
-        What::Acted(d) => format!("act on {} {}", d.culprit.name, d.culprit.top.pid),
-        What::Killed { remaining, .. } => format!("{remaining} to kill"),
-        What::Widened { culprit, whole, .. } => {
+        EventKind::Found => "found".to_owned(),
+        EventKind::Gone => "gone".to_owned(),
+        EventKind::Unknown => "unknown".to_owned(),
+        EventKind::Warned { .. } => "warned".to_owned(),
+        EventKind::Recovered { .. } => "recovered".to_owned(),
+        EventKind::Acted(d) if d.whole => "act on the agent".to_owned(),
+        EventKind::Acted(d) => format!("act on {} {}", d.culprit.name, d.culprit.top.pid),
+        EventKind::Killed { remaining, .. } => format!("{remaining} to kill"),
+        EventKind::Escalated { culprit, whole, .. } => {
             if *whole {
                 "widened to the agent".to_owned()
             } else {
                 format!("widened to {}", culprit.top.pid)
             }
         }
-        What::Signalled { .. } => "signalled".to_owned(),
-        What::Ended { freed, back, .. } => {
+        EventKind::Signalled { .. } => "signalled".to_owned(),
+        EventKind::Ended { freed, back, .. } => {
             format!("ended, {freed} freed{}", if *back { "" } else { ", not back" })
         }
-        What::Failed { why, .. } => format!("failed: {why:?}"),
-        What::HeldBack { .. } => "held back".to_owned(),
-        What::Foretold(_) => "foretold".to_owned(),
-        What::Unforeseen => "unforeseen".to_owned(),
-        What::KernelOom { kills, lost, .. } => {
+        EventKind::Failed { why, .. } => format!("failed: {why:?}"),
+        EventKind::RestartBackoff { .. } => "held back".to_owned(),
+        EventKind::ForecastAlert(_) => "foretold".to_owned(),
+        EventKind::ForecastCleared => "unforeseen".to_owned(),
+        EventKind::KernelOom { kills, lost, .. } => {
             let agent = e.agent.as_ref().map_or("nobody's".to_owned(), |agent| agent.id.to_string());
             let lost = lost.as_ref().map_or("somebody".to_owned(), |lost| lost.key.pid.to_string());
             format!("the kernel took {kills}: {lost} of {agent}")
         }
-        What::GuestInDanger { why, .. } => format!("danger: {why:?}"),
-        What::GuestSafe { .. } => "safe".to_owned(),
+        EventKind::GuestInDanger { why, .. } => format!("danger: {why:?}"),
+        EventKind::GuestSafe { .. } => "safe".to_owned(),
     });
     wave.chain(events).collect()
 }

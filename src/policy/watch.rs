@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::fill::SHORTEST;
 use super::stuck::AFTER_FAILURE;
-use super::subject::Subject;
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Lines, ProcessKey};
+use super::subject::KillTarget;
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, ProcessKey, Thresholds};
 
-/// Below this share of the warn line an agent counts as fallen back. A garbage collector swings by a few percent
+/// Below this share of the warn threshold an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
 const CLEARLY_BELOW_PERCENT: u64 = 90;
 
@@ -25,7 +25,7 @@ const PROOF: Duration = Duration::from_secs(3);
 
 /// One agent's past, as far as decisions need it.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct AgentState {
     pub(super) agent: AgentRef,
     charge: Bytes,
     /// What its rate was last told from.
@@ -58,16 +58,16 @@ pub(super) struct Freed {
     pub(super) peak: Bytes,
     /// Lowest room of the guest seen while the targets lived.
     pub(super) least_room: Bytes,
-    pub(super) subject: Subject,
+    pub(super) subject: KillTarget,
 }
 
-/// Where a charge went, seen from the warn line.
+/// Where a charge went, seen from the warn threshold.
 pub(super) enum Crossing {
     Up,
     Down,
 }
 
-impl Watch {
+impl AgentState {
     pub(super) fn new(agent: AgentRef, at: Boottime, charge: Bytes) -> Self {
         Self {
             agent,
@@ -90,11 +90,17 @@ impl Watch {
     }
 
     /// Takes in how sure the new charge is. A node of 7 GB that forks looks like 14 GB until its pages are looked at.
-    pub(super) fn doubt(&mut self, at: Boottime, sample: &AgentSample, lines: Lines, guest: &Guest) {
+    pub(super) fn doubt(
+        &mut self,
+        at: Boottime,
+        sample: &AgentSample,
+        thresholds: Thresholds,
+        guest: &Guest,
+    ) {
         let charge = sample.charge.total();
         let proven = charge.saturating_sub(sample.unproven);
         let hangs_on_it = |line: Bytes| charge >= line && proven < line;
-        if !hangs_on_it(lines.warn) && !hangs_on_it(lines.kill) {
+        if !hangs_on_it(thresholds.warn) && !hangs_on_it(thresholds.kill) {
             self.doubted = None;
             self.is_proven = true;
             return;
@@ -105,7 +111,7 @@ impl Watch {
     }
 
     /// Takes in a new charge.
-    pub(super) fn update(&mut self, at: Boottime, charge: Bytes, lines: Lines) {
+    pub(super) fn update(&mut self, at: Boottime, charge: Bytes, thresholds: Thresholds) {
         let (before, last) = self.last;
         self.charge = charge;
         // Two looks at once tell no rate.
@@ -114,18 +120,18 @@ impl Watch {
             self.rate = seen.max(self.rate.halved());
             self.last = (at, charge);
         }
-        if charge < lines.kill.share(CLEARLY_BELOW_PERCENT, 100) {
+        if charge < thresholds.kill.share(CLEARLY_BELOW_PERCENT, 100) {
             self.said = false;
         }
     }
 
-    pub(super) fn crossing(&mut self, lines: Lines) -> Option<Crossing> {
+    pub(super) fn crossing(&mut self, thresholds: Thresholds) -> Option<Crossing> {
         let charge = self.charge;
-        if !self.warned && self.is_proven && charge >= lines.warn {
+        if !self.warned && self.is_proven && charge >= thresholds.warn {
             self.warned = true;
             return Some(Crossing::Up);
         }
-        if self.warned && charge < lines.warn.share(CLEARLY_BELOW_PERCENT, 100) {
+        if self.warned && charge < thresholds.warn.share(CLEARLY_BELOW_PERCENT, 100) {
             self.warned = false;
             return Some(Crossing::Down);
         }

@@ -10,7 +10,7 @@ use super::interpreter::{Interpreter, Program};
 
 /// What is known of a process when it is asked what it is.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct ProcessFacts<'a> {
     /// Its executable; `None` where we may not see it.
     pub exe: Option<&'a Path>,
     /// Its arguments.
@@ -20,7 +20,7 @@ pub struct Facts<'a> {
     pub cwd: &'a dyn Fn() -> Option<PathBuf>,
 }
 
-impl fmt::Debug for Facts<'_> {
+impl fmt::Debug for ProcessFacts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Facts").field("exe", &self.exe).field("argv", &self.argv).finish_non_exhaustive()
     }
@@ -28,28 +28,28 @@ impl fmt::Debug for Facts<'_> {
 
 /// One thing that the rules are asked about.
 #[derive(Clone, Debug)]
-pub(crate) enum Sight<'a> {
+pub(crate) enum MatchInput<'a> {
     Exe { path: &'a Path, argv0: &'a OsStr },
     Script(Cow<'a, Path>),
     Module(&'a OsStr),
     Argv0(&'a OsStr),
 }
 
-impl<'a> Facts<'a> {
+impl<'a> ProcessFacts<'a> {
     /// The first thing to ask about.
-    pub(crate) fn exe(&self) -> Option<Sight<'a>> {
+    pub(crate) fn exe(&self) -> Option<MatchInput<'a>> {
         let argv0 = self.argv0().and_then(Path::file_name).unwrap_or_default();
-        self.exe.map(|exe| Sight::Exe { path: without_deleted(exe), argv0 })
+        self.exe.map(|exe| MatchInput::Exe { path: without_deleted(exe), argv0 })
     }
 
     /// The other thing, where nobody knows the executable: what an interpreter runs, else `argv[0]`.
-    pub(crate) fn program(&self) -> Option<Sight<'a>> {
+    pub(crate) fn program(&self) -> Option<MatchInput<'a>> {
         let argv0 = self.argv0()?;
         let interpreter = Interpreter::named(self.exe.map_or(argv0, without_deleted));
         match interpreter.map_or(Program::Unnamed, |interpreter| interpreter.program(&self.argv[1..])) {
-            Program::Script(script) => Some(Sight::Script(self.whole(Path::new(script)))),
-            Program::Module(name) => Some(Sight::Module(name)),
-            Program::Unnamed => argv0.file_name().map(Sight::Argv0),
+            Program::Script(script) => Some(MatchInput::Script(self.whole(Path::new(script)))),
+            Program::Module(name) => Some(MatchInput::Module(name)),
+            Program::Unnamed => argv0.file_name().map(MatchInput::Argv0),
         }
     }
 

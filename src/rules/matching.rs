@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::built_in;
-use super::facts::{Facts, Sight};
+use super::facts::{MatchInput, ProcessFacts};
 use super::spec::{Rule, Verdict};
-use super::trial::{End, Look, Trial};
+use super::trial::{End, Look, MatchTrace};
 use crate::model::Recognised;
 use crate::rules::rule::check_name;
 use crate::rules::{
@@ -76,21 +76,21 @@ impl Rules {
     /// (Node 24 calls every program `MainThread`) nor at the joined command line (each shell that Claude starts has
     /// `.claude/shell-snapshots/` in it). A script that no rule knows ends the search.
     #[must_use]
-    pub fn recognise(&self, facts: &Facts<'_>) -> Option<Arc<Recognised>> {
+    pub fn recognise(&self, facts: &ProcessFacts<'_>) -> Option<Arc<Recognised>> {
         facts.exe().and_then(|exe| self.find(&exe)).or_else(|| self.find(&facts.program()?))
     }
 
-    fn find(&self, sight: &Sight<'_>) -> Option<Arc<Recognised>> {
+    fn find(&self, sight: &MatchInput<'_>) -> Option<Arc<Recognised>> {
         let rule = self.rules.iter().find(|rule| matches!(rule.verdict(sight), Verdict::Matched(_)))?;
         Some(rule.says(sight))
     }
 
     /// The same search, step by step, for whoever asks why or why not.
     #[must_use]
-    pub fn explain(&self, facts: &Facts<'_>) -> Trial {
+    pub fn explain(&self, facts: &ProcessFacts<'_>) -> MatchTrace {
         let mut looks = Vec::new();
         let mut end = End::NothingToSee;
-        for next in [Facts::exe, Facts::program] {
+        for next in [ProcessFacts::exe, ProcessFacts::program] {
             let Some(sight) = next(facts) else { continue };
             looks.push(Look::new(&sight, &self.rules));
             if let Some(recognised) = self.find(&sight) {
@@ -99,7 +99,7 @@ impl Rules {
             }
             end = End::unknown(&sight);
         }
-        Trial { looks, end }
+        MatchTrace { looks, end }
     }
 
     /// The names, in the order in which they are tried; those that are switched off are not among them.

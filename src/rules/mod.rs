@@ -27,7 +27,7 @@ mod spec;
 mod tests;
 
 pub use environment::{VARIABLES, origin};
-pub use facts::Facts;
+pub use facts::ProcessFacts;
 pub use heap::{default_heap_limit, has_heap_limit, heap_limit_in, heap_limit_of};
 pub use matching::{Rules, Shadowed};
-pub use trial::{End, Look, Outcome, Part, Trial, Tried};
+pub use trial::{End, Look, MatchTrace, Outcome, Part, RuleResult};

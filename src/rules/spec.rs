@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use super::facts::Sight;
+use super::facts::MatchInput;
 use crate::model::{Recognised, Role};
 use crate::rules::{
     pattern::{Name, Pattern},
@@ -74,9 +74,9 @@ impl Rule {
             && (&self.argv0, &self.not_argv0) == (&other.argv0, &other.not_argv0)
     }
 
-    pub(crate) fn verdict(&self, sight: &Sight<'_>) -> Verdict<'_> {
+    pub(crate) fn verdict(&self, sight: &MatchInput<'_>) -> Verdict<'_> {
         match sight {
-            Sight::Exe { path, argv0 } => {
+            MatchInput::Exe { path, argv0 } => {
                 match decide(&self.exe, |pattern| pattern.matches(path), Pattern::as_str) {
                     Verdict::Matched(pattern) => self
                         .not_argv0
@@ -86,15 +86,17 @@ impl Rule {
                     other => other,
                 }
             }
-            Sight::Script(path) => decide(&self.script, |pattern| pattern.matches(path), Pattern::as_str),
-            Sight::Module(name) => decide(&self.module, |n| n.matches(name.as_bytes()), Name::as_str),
-            Sight::Argv0(name) => decide(&self.argv0, |n| n.matches(name.as_bytes()), Name::as_str),
+            MatchInput::Script(path) => {
+                decide(&self.script, |pattern| pattern.matches(path), Pattern::as_str)
+            }
+            MatchInput::Module(name) => decide(&self.module, |n| n.matches(name.as_bytes()), Name::as_str),
+            MatchInput::Argv0(name) => decide(&self.argv0, |n| n.matches(name.as_bytes()), Name::as_str),
         }
     }
 
     /// What it says of a process of which it matches this.
-    pub(crate) fn says(&self, matched: &Sight<'_>) -> Arc<Recognised> {
-        Arc::clone(if matches!(matched, Sight::Script(_)) { &self.by_script } else { &self.otherwise })
+    pub(crate) fn says(&self, matched: &MatchInput<'_>) -> Arc<Recognised> {
+        Arc::clone(if matches!(matched, MatchInput::Script(_)) { &self.by_script } else { &self.otherwise })
     }
 
     /// What it says of a process that was this to its agent before.
@@ -103,12 +105,12 @@ impl Rule {
     }
 
     /// Its patterns for this, as they were written.
-    pub(crate) fn patterns(&self, sight: &Sight<'_>) -> Vec<String> {
+    pub(crate) fn patterns(&self, sight: &MatchInput<'_>) -> Vec<String> {
         match sight {
-            Sight::Exe { .. } => self.exe.iter().map(ToString::to_string).collect(),
-            Sight::Script(_) => self.script.iter().map(ToString::to_string).collect(),
-            Sight::Module(_) => self.module.iter().map(ToString::to_string).collect(),
-            Sight::Argv0(_) => self.argv0.iter().map(ToString::to_string).collect(),
+            MatchInput::Exe { .. } => self.exe.iter().map(ToString::to_string).collect(),
+            MatchInput::Script(_) => self.script.iter().map(ToString::to_string).collect(),
+            MatchInput::Module(_) => self.module.iter().map(ToString::to_string).collect(),
+            MatchInput::Argv0(_) => self.argv0.iter().map(ToString::to_string).collect(),
         }
     }
 }

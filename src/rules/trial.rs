@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::facts::Sight;
+use super::facts::MatchInput;
 use super::spec::{Rule, Verdict};
 use crate::model::Recognised;
 
 /// A whole search.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trial {
+pub struct MatchTrace {
     /// What was looked at, in this order.
     pub looks: Vec<Look>,
     /// How it ended.
@@ -25,7 +25,7 @@ pub struct Look {
     /// the process wants: clean it before you show it.
     pub text: String,
     /// The rules that were asked, up to the one that matched.
-    pub tried: Vec<Tried>,
+    pub tried: Vec<RuleResult>,
 }
 
 /// What about a process is looked at.
@@ -43,7 +43,7 @@ pub enum Part {
 
 /// What one rule says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
+pub struct RuleResult {
     /// Its name.
     pub rule: String,
     /// What it says.
@@ -88,12 +88,12 @@ pub enum End {
 }
 
 impl Look {
-    pub(crate) fn new(sight: &Sight<'_>, rules: &[Rule]) -> Self {
+    pub(crate) fn new(sight: &MatchInput<'_>, rules: &[Rule]) -> Self {
         let (part, text) = match sight {
-            Sight::Exe { path, .. } => (Part::Exe, path.as_os_str()),
-            Sight::Script(path) => (Part::Script, path.as_os_str()),
-            Sight::Module(name) => (Part::Module, *name),
-            Sight::Argv0(name) => (Part::Argv0, *name),
+            MatchInput::Exe { path, .. } => (Part::Exe, path.as_os_str()),
+            MatchInput::Script(path) => (Part::Script, path.as_os_str()),
+            MatchInput::Module(name) => (Part::Module, *name),
+            MatchInput::Argv0(name) => (Part::Argv0, *name),
         };
         let mut tried = Vec::new();
         for rule in rules {
@@ -104,7 +104,7 @@ impl Look {
                 Verdict::NotAsked => Outcome::NotAsked,
             };
             let matched = matches!(outcome, Outcome::Matched { .. });
-            tried.push(Tried { rule: rule.name.clone(), outcome });
+            tried.push(RuleResult { rule: rule.name.clone(), outcome });
             if matched {
                 break;
             }
@@ -115,11 +115,11 @@ impl Look {
 
 impl End {
     /// The end of a search of which this was the last look.
-    pub(crate) fn unknown(sight: &Sight<'_>) -> Self {
+    pub(crate) fn unknown(sight: &MatchInput<'_>) -> Self {
         match sight {
-            Sight::Script(_) => Self::UnknownScript,
-            Sight::Module(_) => Self::UnknownModule,
-            Sight::Exe { .. } | Sight::Argv0(_) => Self::UnknownProgram,
+            MatchInput::Script(_) => Self::UnknownScript,
+            MatchInput::Module(_) => Self::UnknownModule,
+            MatchInput::Exe { .. } | MatchInput::Argv0(_) => Self::UnknownProgram,
         }
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::process_table::Roster;
-use super::scan_depth::Care;
-use super::scope_escapes::Leavers;
+use super::process_table::ProcessTable;
+use super::scan_depth::ScanDepth;
+use super::scope_escapes::ScopeEscapes;
 use crate::attribution::membership::{Tree, TreeMember};
 use crate::attribution::shared_memory::{Figures, Look, Sharing};
 use crate::limit;
@@ -25,13 +25,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Weighs agents. Remembers what a look at their members' mappings has found.
 #[derive(Debug)]
-pub(crate) struct Scales {
+pub(crate) struct MemoryAccounting {
     slow: SlowReader,
     sharing: HashMap<ProcessKey, Sharing>,
     cgroups: Option<Cgroups>,
     homes: HashMap<ProcessKey, Home>,
-    weighed: HashMap<ProcessKey, Weighed>,
-    pub(crate) leavers: Leavers,
+    weighed: HashMap<ProcessKey, CachedUsage>,
+    pub(crate) leavers: ScopeEscapes,
     own: Option<Pid>,
     /// Whoever costs more is verified to be alone in its cgroup in each look.
     verify: Bytes,
@@ -39,7 +39,7 @@ pub(crate) struct Scales {
 
 /// What one process cost.
 #[derive(Debug)]
-struct Weighed {
+struct CachedUsage {
     at: Boottime,
     /// Read before the charge, so that what came between shows the next time.
     traces: Traces,
@@ -56,7 +56,7 @@ struct Home {
     path: Option<PathBuf>,
 }
 
-impl Scales {
+impl MemoryAccounting {
     pub(crate) fn new(proc: &Path, cgroup: &Path) -> Result<Self, ReadError> {
         Ok(Self {
             slow: SlowReader::open(proc, &[])?,
@@ -64,7 +64,7 @@ impl Scales {
             cgroups: Cgroups::open(cgroup),
             homes: HashMap::new(),
             weighed: HashMap::new(),
-            leavers: Leavers::default(),
+            leavers: ScopeEscapes::default(),
             own: i32::try_from(std::process::id()).ok().and_then(Pid::new),
             verify: Bytes::ZERO,
         })
@@ -77,9 +77,9 @@ impl Scales {
     pub(crate) fn weigh(
         &mut self,
         proc: &mut Proc,
-        roster: &Roster,
+        roster: &ProcessTable,
         at: Boottime,
-        care: Care,
+        care: ScanDepth,
         guest: &Guest,
         trees: &[Tree],
     ) -> Vec<AgentSample> {
@@ -139,9 +139,9 @@ impl Scales {
     fn weigh_one(
         &mut self,
         proc: &mut Proc,
-        roster: &Roster,
+        roster: &ProcessTable,
         at: Boottime,
-        care: Care,
+        care: ScanDepth,
         guest: &Guest,
         tree: &Tree,
     ) -> AgentSample {
@@ -184,7 +184,7 @@ impl Scales {
         }
     }
 
-    fn member(&self, roster: &Roster, member: &TreeMember, charge: Charge, memory: Bytes) -> Member {
+    fn member(&self, roster: &ProcessTable, member: &TreeMember, charge: Charge, memory: Bytes) -> Member {
         let known = roster.get(member.key);
         let name = known.map(|known| known.name.clone()).unwrap_or_default();
         Member {
@@ -207,7 +207,7 @@ impl Scales {
         &mut self,
         proc: &Proc,
         at: Boottime,
-        care: Care,
+        care: ScanDepth,
         agent: &AgentRef,
         members: &[Member],
         processes: Bytes,
@@ -219,7 +219,7 @@ impl Scales {
         if memory.charge.total().max(processes) < self.verify {
             // Nobody but root moves a process into a scope of ours.
             memory.alone = limit::any_scope_of(&path).is_some()
-                || (care == Care::Close && self.cgroups.as_ref()?.holds_only(&path, &pids(members)));
+                || (care == ScanDepth::Close && self.cgroups.as_ref()?.holds_only(&path, &pids(members)));
             return Some(memory);
         }
         // All in it may be killed at once, and what was so a while ago is not enough for that.
@@ -256,9 +256,9 @@ impl Scales {
     fn figures(
         &mut self,
         proc: &mut Proc,
-        roster: &Roster,
+        roster: &ProcessTable,
         at: Boottime,
-        care: Care,
+        care: ScanDepth,
         key: ProcessKey,
     ) -> Figures {
         let known = roster.get(key);
@@ -269,13 +269,13 @@ impl Scales {
             return Figures { key, image, charge };
         }
         let traces = known.map(|known| known.traces).unwrap_or_default();
-        let still = |w: &&Weighed| w.traces == traces && at.since(w.at) < care.charge();
-        if let Some(Weighed { charge, .. }) = self.weighed.get(&key).filter(still) {
+        let still = |w: &&CachedUsage| w.traces == traces && at.since(w.at) < care.charge();
+        if let Some(CachedUsage { charge, .. }) = self.weighed.get(&key).filter(still) {
             return Figures { key, image, charge: *charge };
         }
         let status = proc.status(key.pid).ok().flatten();
         let charge = status.and_then(|status| status.charge).unwrap_or_default();
-        self.weighed.insert(key, Weighed { at, traces, charge });
+        self.weighed.insert(key, CachedUsage { at, traces, charge });
         Figures { key, image, charge }
     }
 }
@@ -285,6 +285,6 @@ fn pids(members: &[Member]) -> HashSet<Pid> {
 }
 
 /// A service manager starts whoever has a unit, and takes in whose parent has ended.
-fn is_manager(roster: &Roster, keeper: ProcessKey) -> bool {
+fn is_manager(roster: &ProcessTable, keeper: ProcessKey) -> bool {
     keeper.pid == Pid::INIT || roster.get(keeper).is_some_and(|known| known.name == "systemd")
 }

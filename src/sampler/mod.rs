@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use scan_depth::Care;
+pub(crate) use scan_depth::ScanDepth;
 
 use crate::attribution::membership::{Census, Tree};
 use crate::linux::clock;
@@ -15,8 +15,8 @@ use crate::linux::procfs::zoneinfo::Zoneinfo;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
 use crate::rules::Rules;
-use accounting::Scales;
-use process_table::{Roster, Whom};
+use accounting::MemoryAccounting;
+use process_table::{ProcessTable, Whom};
 
 /// Where zram tells what it saves.
 const SYS: &str = "/sys";
@@ -45,8 +45,8 @@ pub(crate) struct Sampler {
     changed: bool,
     /// When the kernel's kills were counted last.
     counted: Option<Boottime>,
-    roster: Roster,
-    scales: Scales,
+    roster: ProcessTable,
+    scales: MemoryAccounting,
 }
 
 impl Sampler {
@@ -66,8 +66,8 @@ impl Sampler {
             trees: Vec::new(),
             changed: false,
             counted: None,
-            roster: Roster::new(proc, cgroup, rules, only)?,
-            scales: Scales::new(proc, cgroup)?,
+            roster: ProcessTable::new(proc, cgroup, rules, only)?,
+            scales: MemoryAccounting::new(proc, cgroup)?,
         })
     }
 
@@ -85,11 +85,16 @@ impl Sampler {
     pub(crate) fn sample(&mut self) -> Result<Snapshot, ReadError> {
         let at = clock::now();
         let guest = self.guest(at)?;
-        self.look(at, guest, Care::Close)
+        self.look(at, guest, ScanDepth::Close)
     }
 
     /// Sees everything, the guest's memory having been read before.
-    pub(crate) fn look(&mut self, at: Boottime, guest: Guest, care: Care) -> Result<Snapshot, ReadError> {
+    pub(crate) fn look(
+        &mut self,
+        at: Boottime,
+        guest: Guest,
+        care: ScanDepth,
+    ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
         let changed = self.roster.look(&mut self.proc, at, care, Whom::Members)?;
         let before = self.count(changed);
@@ -119,7 +124,7 @@ impl Sampler {
     /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is
     /// to follow. Most that starts is nobody's, and ends soon.
     pub(crate) fn meet_newcomers(&mut self, at: Boottime) -> Result<bool, ReadError> {
-        let changed = self.roster.look(&mut self.proc, at, Care::Calm, Whom::Newcomers)?;
+        let changed = self.roster.look(&mut self.proc, at, ScanDepth::Calm, Whom::Newcomers)?;
         let before = self.count(changed);
         Ok(before.is_some_and(|before| !belong_alike(&before, &self.trees)))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::linux::procfs::stat::{Comm, Stat, Traces};
 use crate::model::{Boottime, Bytes, Origin, Pid, ProcessKey, Recognised, Uid};
-use crate::rules::{self, Facts, Rules};
+use crate::rules::{self, ProcessFacts, Rules};
 
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub(crate) enum Environment {
 
 /// One process.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct ProcessEntry {
     pub(crate) key: ProcessKey,
     pub(crate) parent: Option<Pid>,
     pub(crate) session: i32,
@@ -69,7 +69,7 @@ pub(crate) struct Known {
     pub(crate) looked: Option<Boottime>,
 }
 
-impl Known {
+impl ProcessEntry {
     /// What `stat` and its executable tell; its arguments come later, until then it is what it was `before`.
     pub(crate) fn new(
         rules: &Rules,
@@ -180,7 +180,7 @@ impl Known {
     }
 
     fn recognise(&mut self, rules: &Rules, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
-        let rule = rules.recognise(&Facts { exe: self.exe.as_deref(), argv, cwd });
+        let rule = rules.recognise(&ProcessFacts { exe: self.exe.as_deref(), argv, cwd });
         // A program that rewrites its title stays what it was: only an exec makes it something else.
         self.rule = rule.or(self.matched.clone()).filter(|_| !self.copy);
     }

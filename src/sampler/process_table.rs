@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limited_scopes::Limited;
-use super::process_entry::{Environment, Known, Program};
-use super::scan_depth::Care;
+use super::process_entry::{Environment, ProcessEntry, Program};
+use super::scan_depth::ScanDepth;
 use crate::attribution::membership::Seen;
 use crate::linux::procfs::background::{Found, Question, SlowReader};
-use crate::linux::procfs::last_pid::{Newest, Window};
+use crate::linux::procfs::last_pid::{LastPid, Window};
 use crate::linux::procfs::stat::Stat;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Boottime, Pid, ProcessKey, Recognised, Uid};
@@ -36,15 +36,15 @@ pub(crate) enum Whom {
 
 /// The processes that there are.
 #[derive(Debug)]
-pub(crate) struct Roster {
-    known: HashMap<Pid, Known>,
+pub(crate) struct ProcessTable {
+    known: HashMap<Pid, ProcessEntry>,
     /// Kernel threads: nothing to see in them until the next sweep.
     kernel: HashSet<Pid>,
     members: HashSet<Pid>,
     rules: Arc<Rules>,
     slow: SlowReader,
     limited: Limited,
-    newest: Option<Newest>,
+    newest: Option<LastPid>,
     /// The last pid of the look before the last, and of the last.
     last: [Option<Pid>; 2],
     swept: Option<Boottime>,
@@ -63,7 +63,7 @@ pub(crate) struct Roster {
     only: Option<Uid>,
 }
 
-impl Roster {
+impl ProcessTable {
     pub(crate) fn new(
         proc: &Path,
         cgroup: &Path,
@@ -77,7 +77,7 @@ impl Roster {
             rules,
             slow: SlowReader::open(proc, rules::VARIABLES)?,
             limited: Limited::new(proc, cgroup),
-            newest: Newest::open(proc),
+            newest: LastPid::open(proc),
             last: [None, None],
             swept: None,
             combed: None,
@@ -90,7 +90,7 @@ impl Roster {
         })
     }
 
-    pub(crate) fn get(&self, key: ProcessKey) -> Option<&Known> {
+    pub(crate) fn get(&self, key: ProcessKey) -> Option<&ProcessEntry> {
         self.known.get(&key.pid).filter(|known| known.key == key)
     }
 
@@ -146,7 +146,7 @@ impl Roster {
         &mut self,
         proc: &mut Proc,
         at: Boottime,
-        care: Care,
+        care: ScanDepth,
         whom: Whom,
     ) -> Result<bool, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
@@ -171,7 +171,7 @@ impl Roster {
             self.changed |= self.limited.look();
         }
         if self.changed || self.stirs.is_some_and(|due| at >= due) {
-            self.stirs = self.known.values().filter_map(Known::due).min();
+            self.stirs = self.known.values().filter_map(ProcessEntry::due).min();
         }
         Ok(self.changed)
     }
@@ -194,7 +194,7 @@ impl Roster {
     /// Takes in what was asked of processes, as far as it comes in time.
     pub(crate) fn await_answers(&mut self, proc: &mut Proc, patience: Duration) {
         for answer in self.slow.answers(patience) {
-            let asked_of = |k: &&mut Known| k.key == answer.key && k.image == answer.image;
+            let asked_of = |k: &&mut ProcessEntry| k.key == answer.key && k.image == answer.image;
             let Some(known) = self.known.get_mut(&answer.key.pid).filter(asked_of) else { continue };
             self.changed = true;
             match answer.found {
@@ -214,7 +214,7 @@ impl Roster {
         &mut self,
         proc: &mut Proc,
         at: Boottime,
-        care: Care,
+        care: ScanDepth,
         pids: &mut Vec<Pid>,
     ) -> Result<(), ReadError> {
         pids.clear();
@@ -223,7 +223,7 @@ impl Roster {
             return Ok(());
         }
         // Before the list: what starts in between is looked at once more.
-        let now = self.newest.as_ref().and_then(Newest::pid);
+        let now = self.newest.as_ref().and_then(LastPid::pid);
         let [before, last] = self.last;
         self.last = [last, now];
         // A pid is given out before its process can be found, so each window is looked at twice.
@@ -317,7 +317,13 @@ impl Roster {
         Some(())
     }
 
-    fn identify(&self, proc: &mut Proc, at: Boottime, stat: &Stat, before: Option<Known>) -> Option<Known> {
+    fn identify(
+        &self,
+        proc: &mut Proc,
+        at: Boottime,
+        stat: &Stat,
+        before: Option<ProcessEntry>,
+    ) -> Option<ProcessEntry> {
         let pid = stat.key.pid;
         let status = proc.status(pid).ok()??;
         // A thread has a pid and a folder of its own.
@@ -330,12 +336,12 @@ impl Roster {
         let parent = parent.filter(|p| stat.start_stack != 0 && p.start_stack == stat.start_stack);
         // Where the kernel does not choose at random (setarch -R), two programs may have the same stack.
         let is_copy = parent.is_some_and(|p| proc.exe(p.key.pid).is_ok_and(|parents| parents == exe));
-        Some(Known::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
+        Some(ProcessEntry::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
     }
 
     /// Whether its parent may be another than the one that started it: whoever takes in orphans has a session of its
     /// own.
-    fn may_be_astray(&self, known: &Known) -> bool {
+    fn may_be_astray(&self, known: &ProcessEntry) -> bool {
         // In the first look all are asked: sessions are to be known before the first stray is judged.
         let parent = known.parent.and_then(|pid| self.known.get(&pid));
         self.supervises(known.uid)
@@ -343,7 +349,7 @@ impl Roster {
     }
 
     /// What a rule makes of it, else that it was started under a limit.
-    fn rule(&self, known: &Known) -> Option<Arc<Recognised>> {
+    fn rule(&self, known: &ProcessEntry) -> Option<Arc<Recognised>> {
         known.rule.clone().or_else(|| self.limited.rule(known.key.pid, &known.name))
     }
 
@@ -351,7 +357,7 @@ impl Roster {
         self.only.is_none_or(|only| only == uid)
     }
 
-    fn seen_one(&self, known: &Known) -> Seen {
+    fn seen_one(&self, known: &ProcessEntry) -> Seen {
         Seen {
             key: known.key,
             parent: known.parent,
@@ -368,7 +374,7 @@ impl Roster {
     }
 }
 
-fn ask_environment(slow: &mut SlowReader, known: &mut Known) {
+fn ask_environment(slow: &mut SlowReader, known: &mut ProcessEntry) {
     if matches!(known.environment, Environment::Unasked)
         && slow.ask(known.key, known.image, Question::Variables)
     {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// What an idle guest can do without. Where memory moves, or somebody asks, nothing is taken for granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Care {
+pub(crate) enum ScanDepth {
     /// Everything is read anew.
     Close,
     /// What shows no sign of a change is taken to be as it was.
     Calm,
 }
 
-impl Care {
+impl ScanDepth {
     /// How old the last sweep of all processes may be. It finds what no pid tells, an exec in place of an old process. One of
     /// 300 takes some 50 ms in an emulated guest, as much as the glances of two minutes there.
     pub(crate) fn sweep(self) -> Duration {

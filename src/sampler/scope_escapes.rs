@@ -17,12 +17,12 @@ const NAMED: usize = 3;
 
 /// The scopes that agents were seen in, and who of them is elsewhere now.
 #[derive(Debug, Default)]
-pub(crate) struct Leavers {
-    stays: HashMap<ProcessKey, Stay>,
+pub(crate) struct ScopeEscapes {
+    stays: HashMap<ProcessKey, Tracked>,
 }
 
 #[derive(Debug)]
-struct Stay {
+struct Tracked {
     looked: Boottime,
     agent: AgentId,
     scope: PathBuf,
@@ -30,7 +30,7 @@ struct Stay {
     said: bool,
 }
 
-impl Leavers {
+impl ScopeEscapes {
     /// Forgets agents that are gone.
     pub(crate) fn retain(&mut self, lives: impl Fn(&ProcessKey) -> bool) {
         self.stays.retain(|root, _| lives(root));
@@ -56,7 +56,7 @@ impl Leavers {
         // Who has ended meanwhile is in neither.
         let left: Vec<Pid> = outside.filter(|pid| is_elsewhere(proc, *pid, &scope)).collect();
         let said = known.is_some_and(|stay| stay.said && left.iter().all(|pid| stay.left.contains(pid)));
-        self.stays.insert(root, Stay { looked: at, agent: agent.clone(), scope, left, said });
+        self.stays.insert(root, Tracked { looked: at, agent: agent.clone(), scope, left, said });
     }
 
     /// The scope that the agent with that root was seen in.
@@ -71,7 +71,7 @@ impl Leavers {
 
     /// A sentence for each agent of which somebody has left.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
-        self.stays.values().filter(|stay| !stay.left.is_empty()).map(Stay::sentence)
+        self.stays.values().filter(|stay| !stay.left.is_empty()).map(Tracked::sentence)
     }
 
     /// Those of the sentences that have not been said yet.
@@ -85,7 +85,7 @@ impl Leavers {
     }
 }
 
-impl Stay {
+impl Tracked {
     fn sentence(&self) -> String {
         let scope = self.scope.file_name().unwrap_or_default().to_string_lossy();
         let named: Vec<String> = self.left.iter().take(NAMED).map(ToString::to_string).collect();

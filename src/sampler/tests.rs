@@ -379,7 +379,7 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
         let guest = sampler.guest(clock::now()).unwrap();
         let mut alone = |later: u64| {
             let at = at + Duration::from_millis(later);
-            sampler.look(at, guest, Care::Close).unwrap().agents[0].cgroup.is_some()
+            sampler.look(at, guest, ScanDepth::Close).unwrap().agents[0].cgroup.is_some()
         };
         assert!(alone(0));
         fs::write(scope.join("cgroup.procs"), "1\n100\n").unwrap();
@@ -396,7 +396,7 @@ fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
     let world = world.process(110, 1, "claude", CLAUDE, &["claude"], 10);
     let cgroups = TempDir::new().unwrap();
     fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
-    let alone = |cgroup: &str, care: Care| {
+    let alone = |cgroup: &str, care: ScanDepth| {
         let place = cgroups.path().join(cgroup);
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join("memory.stat"), "anon 4096\n").unwrap();
@@ -415,9 +415,13 @@ fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
         fs::write(place.join("cgroup.procs"), "1\n100\n").unwrap();
         (before, look(100))
     };
-    assert_eq!(alone("docker-1.scope", Care::Close), (true, false), "somebody was let in");
-    assert_eq!(alone("docker-1.scope", Care::Calm), (false, false), "not looked at");
-    assert_eq!(alone("agents.slice/agent-claude-100.scope", Care::Calm), (true, true), "only root lets in");
+    assert_eq!(alone("docker-1.scope", ScanDepth::Close), (true, false), "somebody was let in");
+    assert_eq!(alone("docker-1.scope", ScanDepth::Calm), (false, false), "not looked at");
+    assert_eq!(
+        alone("agents.slice/agent-claude-100.scope", ScanDepth::Calm),
+        (true, true),
+        "only root lets in"
+    );
 }
 
 #[test]
@@ -439,7 +443,7 @@ fn an_agent_that_another_one_joins_is_not_alone_in_its_scope() {
     let world = world.process(110, 100, "claude", CLAUDE, &["claude"], 10);
     place(&world, 110);
     let (at, guest) = (clock::now() + Duration::from_secs(2), sampler.guest(clock::now()).unwrap());
-    let snapshot = sampler.look(at, guest, Care::Close).unwrap();
+    let snapshot = sampler.look(at, guest, ScanDepth::Close).unwrap();
     assert_eq!(snapshot.agents.len(), 2);
     assert!(!snapshot.agents[0].cgroup.as_ref().unwrap().alone);
 }
@@ -510,7 +514,7 @@ fn a_calm_look_reads_again_what_shows_a_change() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let mut sampler = world.sampler();
     let (at, guest) = (clock::now(), sampler.guest(clock::now()).unwrap());
-    let mut charge = |seconds: u64, care: Care| {
+    let mut charge = |seconds: u64, care: ScanDepth| {
         let at = at + Duration::from_secs(seconds);
         sampler.look(at, guest, care).unwrap().agents[0].charge.total().get() >> 20
     };
@@ -518,13 +522,13 @@ fn a_calm_look_reads_again_what_shows_a_change() {
         let status = format!("Uid:\t1000\t1000\t1000\t1000\nRssAnon:\t{} kB\n", mib << 10);
         fs::write(world.file(100, "status"), status).unwrap();
     };
-    assert_eq!(charge(0, Care::Close), 100);
+    assert_eq!(charge(0, ScanDepth::Close), 100);
     grow(200);
-    assert_eq!(charge(1, Care::Calm), 100, "nothing shows it");
-    assert_eq!(charge(2, Care::Close), 200);
+    assert_eq!(charge(1, ScanDepth::Calm), 100, "nothing shows it");
+    assert_eq!(charge(2, ScanDepth::Close), 200);
     grow(300);
-    assert_eq!(charge(61, Care::Calm), 200);
-    assert_eq!(charge(63, Care::Calm), 300, "a minute is long enough");
+    assert_eq!(charge(61, ScanDepth::Calm), 200);
+    assert_eq!(charge(63, ScanDepth::Calm), 300, "a minute is long enough");
     for (number, place) in [10, 12, 23, 24].into_iter().enumerate() {
         let mib = 400 + u64::try_from(number).unwrap();
         grow(mib);
@@ -532,7 +536,7 @@ fn a_calm_look_reads_again_what_shows_a_change() {
         let mut fields: Vec<&str> = stat.split(' ').collect();
         fields[place - 1] = "7";
         fs::write(world.file(100, "stat"), fields.join(" ")).unwrap();
-        assert_eq!(charge(64 + mib - 400, Care::Calm), mib, "field {place}");
+        assert_eq!(charge(64 + mib - 400, ScanDepth::Calm), mib, "field {place}");
     }
 }
 

@@ -58,20 +58,20 @@ pub struct Scope {
 
 /// Properties of a scope that not every manager knows; what it is found not to know is not said again.
 #[derive(Debug)]
-pub struct Knowledge {
+pub struct ManagerFeatures {
     /// `PIDFDs=`, from systemd 255: a process that is pinned, where a pid may have become another's.
     pidfds: AtomicBool,
     /// `OOMPolicy=`, which scopes have from systemd 253; before, one child's OOM ends nothing but the child.
     policy: AtomicBool,
 }
 
-impl Default for Knowledge {
+impl Default for ManagerFeatures {
     fn default() -> Self {
         Self { pidfds: AtomicBool::new(true), policy: AtomicBool::new(true) }
     }
 }
 
-impl Knowledge {
+impl ManagerFeatures {
     /// Takes in that a property is unknown to the manager, of a call that had these; whether there is one to do without.
     /// The manager looks at them in our order and refuses the first that it does not know. Others may find the same out
     /// at the same time.
@@ -122,7 +122,7 @@ impl Manager {
     ///
     /// # Errors
     /// [`ManagerError::Exists`] where a scope of that name is there already; others where it is refused or fails.
-    pub async fn start(&self, scope: &Scope, knowledge: &Knowledge) -> Result<(), ManagerError> {
+    pub async fn start(&self, scope: &Scope, knowledge: &ManagerFeatures) -> Result<(), ManagerError> {
         let of = |source| ManagerError::of(&scope.name, source);
         // Before there is any. Who asked for a job is told of its end without a subscription (`bus_foreach_bus` of
         // systemd's dbus.c).
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn two_who_find_the_same_out_both_do_without() {
-        let knowledge = Knowledge::default();
+        let knowledge = ManagerFeatures::default();
         assert!(knowledge.lessen(true, true) && knowledge.lessen(true, true));
         assert!(knowledge.policy.load(Ordering::Relaxed), "it was not looked at");
         assert!(knowledge.lessen(false, true) && knowledge.lessen(false, true));

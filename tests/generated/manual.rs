@@ -14,7 +14,7 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("NO_COLOR", "Not empty: no colour, whatever the terminal can do."),
     (
         "WATCHDOG_WARN_MB, WATCHDOG_KILL_MB",
-        "The warn line and the kill line in MiB. Of the service in /etc/default/claude-watchdog.",
+        "The warn threshold and the kill threshold in MiB. Of the service in /etc/default/claude-watchdog.",
     ),
 ];
 

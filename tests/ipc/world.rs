@@ -54,7 +54,7 @@ pub(super) fn status(available: u64) -> StatusInfo {
         "agents": [{
             "id": "claude-1", "rule": "claude", "pid": 1, "uid": 1000, "cwd": "/home/alice", "command": "claude",
             "charge": 3, "total_charge": 3, "anon": 3, "shmem": 0, "swap": 0, "processes": 2, "root_alive": true,
-            "warn_line": 8, "kill_line": 13, "level": "ok",
+            "warn_threshold": 8, "kill_threshold": 13, "level": "ok",
             "culprits": [{ "pid": 2, "charge": 2, "command": "node" }],
         }],
         "actions": [{

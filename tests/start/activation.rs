@@ -77,7 +77,7 @@ fn a_passed_socket_goes_before_one_that_is_named() {
 
 #[test]
 fn who_waits_for_one_that_cannot_start_is_told_so_once_and_at_once() {
-    let world = World::new().file("config.toml", "[lines\n");
+    let world = World::new().file("config.toml", "[thresholds\n");
     let path = world.path("passed");
     let listener = UnixListener::bind(&path).unwrap();
     listener.set_nonblocking(true).unwrap();

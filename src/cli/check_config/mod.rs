@@ -7,11 +7,11 @@ mod report;
 mod tests;
 
 use super::terminal::{Page, Paint, Style};
-use crate::api::explanation::LinesInfo;
+use crate::api::explanation::ThresholdsInfo;
 pub(super) use command::run;
 pub use report::{Matched, Mistake, Report, RuleReport, Setting};
 
-/// Where the values of the first lines begin, and those of each section.
+/// Where the values of the first thresholds begin, and those of each section.
 const FIRST: usize = 10;
 const LABEL: usize = 2;
 const VALUE: usize = 14;
@@ -36,26 +36,26 @@ pub fn render_plain(report: &Report, style: &Style) -> String {
     for warning in &report.warnings {
         page.paint(Paint::Warning, "Warning").to(FIRST).wrapped(FIRST, warning);
     }
-    if let Some(lines) = &report.lines {
-        self::lines(&mut page, lines, report);
+    if let Some(thresholds) = &report.thresholds {
+        self::thresholds(&mut page, thresholds, report);
     }
     rules(&mut page, &report.rules);
     page.finish()
 }
 
-fn lines(page: &mut Page, lines: &LinesInfo, report: &Report) {
+fn thresholds(page: &mut Page, thresholds: &ThresholdsInfo, report: &Report) {
     let settings = &report.settings;
     page.end().paint(Paint::Heading, "Settings").end();
-    for (name, line) in [("warn line", &lines.warn), ("kill line", &lines.kill)] {
-        let key = format!("lines.{}", name.split(' ').next().unwrap_or_default());
+    for (name, line) in [("warn threshold", &thresholds.warn), ("kill threshold", &thresholds.kill)] {
+        let key = format!("thresholds.{}", name.split(' ').next().unwrap_or_default());
         let overruled = settings.iter().find(|setting| setting.key == key).map(over).unwrap_or_default();
         let text = format!("{}, set to {} ({}{overruled})", line.bytes, line.set, line.origin);
         page.to(LABEL).paint(Paint::Aside, name).to(VALUE).wrapped(VALUE, &text);
     }
-    for note in lines.notes.iter().filter(|note| !report.warnings.contains(note)) {
+    for note in thresholds.notes.iter().filter(|note| !report.warnings.contains(note)) {
         page.to(VALUE).wrapped(VALUE, note);
     }
-    for setting in settings.iter().filter(|setting| !setting.key.starts_with("lines.")) {
+    for setting in settings.iter().filter(|setting| !setting.key.starts_with("thresholds.")) {
         let name = match setting.key.as_str() {
             "guard.enabled" => "guard".to_owned(),
             key => key.rsplit('.').next().unwrap_or_default().replace('_', " "),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::explanation::LinesInfo;
-use crate::config::{Config, ConfigError, EffectiveLines, Inert, Origin, key};
+use crate::api::explanation::ThresholdsInfo;
+use crate::config::{Config, ConfigError, EffectiveThresholds, Ineffective, Origin, key};
 use crate::daemon::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
@@ -22,8 +22,8 @@ pub struct Report {
     pub error: Option<Mistake>,
     /// All settings and where they come from; empty where something is wrong.
     pub settings: Vec<Setting>,
-    /// The lines that count in this guest; null where something is wrong.
-    pub lines: Option<LinesInfo>,
+    /// The thresholds that count in this guest; null where something is wrong.
+    pub thresholds: Option<ThresholdsInfo>,
     /// The rules, in the order in which they are tried; empty where something is wrong.
     pub rules: Vec<RuleReport>,
     /// What is right but may not be meant, a sentence each.
@@ -118,14 +118,16 @@ impl Report {
         let mut warnings = Vec::new();
         if config.act.dry_run {
             let origin = config.origins.of(key::DRY_RUN);
-            warnings.push(format!("dry run ({origin}): agents over their kill line are reported, not ended"));
+            warnings.push(format!(
+                "dry run ({origin}): agents over their kill threshold are reported, not ended"
+            ));
         }
         if running.is_none() {
             warnings.push("the running processes could not be looked at in time".to_owned());
         }
         let reports: Vec<_> =
             rules.iter().filter(|rule| rule.enabled).map(|rule| report(rule, running)).collect();
-        let effective = EffectiveLines::of(config, total);
+        let effective = EffectiveThresholds::of(config, total);
         warnings.extend(effective.unmet.iter().cloned());
         warnings.extend(config.inert.iter().map(ToString::to_string));
         // One that is described and switched off has its warning already.
@@ -133,14 +135,14 @@ impl Report {
             config
                 .inert
                 .iter()
-                .any(|inert| matches!(inert, Inert::OffWithKeys { rule: off, .. } if *off == rule.name))
+                .any(|inert| matches!(inert, Ineffective::OffWithKeys { rule: off, .. } if *off == rule.name))
         };
         for rule in rules.iter().filter(|rule| !told(rule)) {
             warnings.extend(warning(rule, running));
         }
         Self {
             settings: settings(config),
-            lines: Some(effective.told(config)),
+            thresholds: Some(effective.told(config)),
             rules: reports,
             warnings,
             ..Self::empty(file, found)
@@ -155,7 +157,7 @@ impl Report {
             found,
             error: None,
             settings: Vec::new(),
-            lines: None,
+            thresholds: None,
             rules: Vec::new(),
             warnings: Vec::new(),
         }
@@ -194,8 +196,8 @@ fn settings(config: &Config) -> Vec<Setting> {
         overruled: config.origins.overruled(key).map(ToString::to_string).collect(),
     };
     vec![
-        setting(key::WARN, config.lines.warn.to_string()),
-        setting(key::KILL, config.lines.kill.to_string()),
+        setting(key::WARN, config.thresholds.warn.to_string()),
+        setting(key::KILL, config.thresholds.kill.to_string()),
         setting(key::GRACE, humantime::format_duration(config.act.grace).to_string()),
         setting(key::DRY_RUN, config.act.dry_run.to_string()),
         setting(key::GUARD, config.guard.enabled.to_string()),

@@ -43,7 +43,7 @@ fn defaults_in_a_small_guest() {
 fn a_users_settings_with_all_that_may_not_be_meant() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.toml");
-    std::fs::write(&path, "[lines]\nkill = \"95%\"\n[act]\ndry_run = true\n").unwrap();
+    std::fs::write(&path, "[thresholds]\nkill = \"95%\"\n[act]\ndry_run = true\n").unwrap();
     let environment = &|name: &str| (name == "WATCHDOG_WARN_MB").then(|| "6144".into());
     let sources = Sources { place: Place::Named(path), environment, overrides: Overrides::default() };
     let config = load(&sources).unwrap();
@@ -80,8 +80,8 @@ fn a_mistake_has_its_place() {
         let error = Report::wrong(None, true, &error(text)).error.unwrap();
         (error.line, error.column, error.key)
     };
-    assert_eq!(told("[lines]\nwran = 1"), (Some(2), Some(1), Some("lines.wran".into())));
-    assert_eq!(told("[lines]\n\nwarn = 1"), (Some(3), Some(8), Some("lines.warn".into())));
+    assert_eq!(told("[thresholds]\nwran = 1"), (Some(2), Some(1), Some("thresholds.wran".into())));
+    assert_eq!(told("[thresholds]\n\nwarn = 1"), (Some(3), Some(8), Some("thresholds.warn".into())));
     assert_eq!(told("x ="), (Some(1), Some(4), None));
     std::fs::remove_file(&path).unwrap();
     let place = Place::Named(path.clone());

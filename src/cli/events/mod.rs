@@ -39,7 +39,7 @@ mod tests {
     fn an_event_is_a_line_that_no_terminal_obeys() {
         let lines = [
             event("found", "info", "found claude-1234 (pid 1234, uid 1000), at 240M"),
-            event("warn", "warning", "claude-1234 is at 8.1G, over its warn line of 8G"),
+            event("warn", "warning", "claude-1234 is at 8.1G, over its warn threshold of 8G"),
             event("failed", "error", "hostile \u{1b}[2J\n2026 forged"),
         ];
         let of = |style: &Style| lines.iter().map(|event| render(event, style)).collect::<String>();

@@ -16,7 +16,7 @@ const ALONE: u8 = 3;
 
 /// Why nothing is told.
 #[derive(Debug, thiserror::Error)]
-enum Untold {
+enum ExplainError {
     #[error(transparent)]
     Fault(#[from] Fault),
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(options: &Explain, socket: Option<&Path>) -> ExitCode 
 }
 
 /// Whether a supervisor told it.
-fn tell(options: &Explain, socket: Option<&Path>) -> Result<bool, Untold> {
+fn tell(options: &Explain, socket: Option<&Path>) -> Result<bool, ExplainError> {
     let asked =
         Client::connect(&paths::candidates(socket)).and_then(|mut client| client.explain(options.pid));
     let told = match asked {
@@ -52,11 +52,11 @@ fn tell(options: &Explain, socket: Option<&Path>) -> Result<bool, Untold> {
     } else {
         render_plain(&told, &Style::for_stdout(options.no_color))
     };
-    print(&text).map_err(Untold::Write)?;
+    print(&text).map_err(ExplainError::Write)?;
     Ok(told.watched)
 }
 
-fn without_supervisor(options: &Explain, why: &ClientError) -> Result<Explanation, Untold> {
+fn without_supervisor(options: &Explain, why: &ClientError) -> Result<Explanation, ExplainError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let mut told = explain_alone(Path::new("/proc"), Path::new("/sys/fs/cgroup"), options.pid, uid)??;
     told.notes.insert(0, why.to_string());

@@ -9,13 +9,13 @@ mod tests;
 
 use super::health::foretold::per_hour;
 use super::terminal::{Page, Paint, Style};
-use crate::api::explanation::{LinesInfo, ProcessInfo};
+use crate::api::explanation::{ProcessInfo, ThresholdsInfo};
 use crate::api::status::{AgentInfo, AgentLevel};
 use crate::api::{explanation::Explanation, forecast::Forecast};
 
 pub(super) use command::run;
 
-/// Where the values of the first lines begin, and those of each section.
+/// Where the values of the first thresholds begin, and those of each section.
 const FIRST: usize = 10;
 const LABEL: usize = 2;
 const VALUE: usize = 14;
@@ -37,8 +37,8 @@ pub fn render_plain(told: &Explanation, style: &Style) -> String {
             value(&mut page, "unproven", &unproven);
         }
     }
-    if let Some(lines) = &told.lines {
-        self::lines(&mut page, lines);
+    if let Some(thresholds) = &told.thresholds {
+        self::thresholds(&mut page, thresholds);
     }
     memory::of_process(&mut page, told.memory.as_ref(), told.membership.as_ref());
     if let Some(cgroup) = &told.cgroup {
@@ -99,8 +99,8 @@ fn agent(page: &mut Page, agent: &AgentInfo) {
     let split = memory::kinds(agent.anon, agent.shmem, agent.swap);
     value(page, "charge", &format!("{}: {split}", agent.charge));
     let (paint, level) = match agent.level {
-        AgentLevel::Ok => (Paint::Good, "ok, below its warn line"),
-        AgentLevel::Warned => (Paint::Warning, "warned: over its warn line, or not yet clearly back"),
+        AgentLevel::Ok => (Paint::Good, "ok, below its warn threshold"),
+        AgentLevel::Warned => (Paint::Warning, "warned: over its warn threshold, or not yet clearly back"),
         AgentLevel::Acting => (Paint::Alarm, "acting: a part of it is being ended"),
     };
     label(page, "level").paint(paint, level).end();
@@ -120,11 +120,11 @@ fn foretold(page: &mut Page, forecast: &Forecast) {
     }
 }
 
-fn lines(page: &mut Page, lines: &LinesInfo) {
-    for (name, line) in [("warn line", &lines.warn), ("kill line", &lines.kill)] {
+fn thresholds(page: &mut Page, thresholds: &ThresholdsInfo) {
+    for (name, line) in [("warn threshold", &thresholds.warn), ("kill threshold", &thresholds.kill)] {
         value(page, name, &format!("{}, set to {} ({})", line.bytes, line.set, line.origin));
     }
-    for note in &lines.notes {
+    for note in &thresholds.notes {
         page.to(VALUE).wrapped(VALUE, note);
     }
 }

@@ -5,8 +5,8 @@ use insta::assert_snapshot;
 use super::render_plain;
 use crate::api::explanation::Explanation;
 use crate::api::explanation::{
-    CgroupInfo, CgroupUse, Joining, LineInfo, LinesInfo, Look, LookedAt, Membership, ProcessInfo,
-    ProcessMemory, ProcessPart, Recognition, Shares, SignalsInfo, TriedRule,
+    CgroupInfo, CgroupUse, Joining, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart,
+    Recognition, Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
 };
 use crate::api::forecast::ForecastLevel;
 use crate::api::status::{AgentInfo, AgentLevel, CulpritInfo};
@@ -78,8 +78,8 @@ fn root() -> Explanation {
             swap: Bytes::mib(48),
             processes: 14,
             root_alive: true,
-            warn_line: Bytes::gib(8),
-            kill_line: Bytes::gib(13),
+            warn_threshold: Bytes::gib(8),
+            kill_threshold: Bytes::gib(13),
             level: AgentLevel::Ok,
             scope: None,
             limit: None,
@@ -96,20 +96,20 @@ fn root() -> Explanation {
             charge: Some(Bytes::mib(2950)),
             max: Some(Bytes::gib(12)),
         }),
-        lines: Some(LinesInfo {
-            warn: LineInfo { bytes: Bytes::gib(8), set: r#"["8G", "55%"]"#.into(), origin: "built in".into() },
-            kill: LineInfo {
+        thresholds: Some(ThresholdsInfo {
+            warn: ThresholdInfo { bytes: Bytes::gib(8), set: r#"["8G", "55%"]"#.into(), origin: "built in".into() },
+            kill: ThresholdInfo {
                 bytes: Bytes::gib(13),
                 set: "16G".into(),
                 origin: "/etc/claude-watchdog/config.toml.d/50-local.toml:3".into(),
             },
-            notes: vec!["the kill line 16G (from /etc/claude-watchdog/config.toml.d/50-local.toml:3) is above 85% of \
+            notes: vec!["the kill threshold 16G (from /etc/claude-watchdog/config.toml.d/50-local.toml:3) is above 85% of \
                          this guest's 15.3G: 13G counts"
                 .into()],
         }),
         signals: SignalsInfo {
             never: false,
-            because: "once claude-1234 is over its kill line of 13G, with the whole agent, where ending no smaller \
+            because: "once claude-1234 is over its kill threshold of 13G, with the whole agent, where ending no smaller \
                       part of it frees enough"
                 .into(),
         },
@@ -159,17 +159,17 @@ fn child() -> Explanation {
     cgroup.path = Some("/user.slice/user-1000.slice/session-3.scope".into());
     (cgroup.use_by, cgroup.processes, cgroup.max) = (CgroupUse::Shared, Some(31), None);
     told.signals.because =
-        "once claude-1234 is over its kill line of 13G, if it is in the smallest part of it that \
+        "once claude-1234 is over its kill threshold of 13G, if it is in the smallest part of it that \
                             frees enough, or with the whole agent"
             .into();
-    told.notes = vec!["dry run: agents over their kill line are reported, not ended".into()];
+    told.notes = vec!["dry run: agents over their kill threshold are reported, not ended".into()];
     told
 }
 
 fn stranger() -> Explanation {
     let mut told = child();
     told.because = "no rule matches it, and its parent, pid 1, belongs to no agent".into();
-    (told.membership, told.agent, told.lines) = (None, None, None);
+    (told.membership, told.agent, told.thresholds) = (None, None, None);
     told.signals = SignalsInfo { never: true, because: "only members of agents are ever signalled".into() };
     told.notes = vec![];
     told

@@ -61,12 +61,12 @@ fn row(page: &mut Page, columns: &Columns, agent: &AgentInfo) {
     // The end of a name holds the pid, which tells two agents of one rule apart.
     page.put(&cut_start(&id, LONGEST_ID));
     page.right(columns.charge, &agent.charge.to_string());
-    page.right(columns.warn, &line(agent.warn_line));
-    page.right(columns.kill, &line(agent.kill_line));
+    page.right(columns.warn, &line(agent.warn_threshold));
+    page.right(columns.kill, &line(agent.kill_threshold));
     page.right(columns.processes, &agent.processes.to_string()).to(columns.level);
     match agent.level {
         // Nobody has looked.
-        AgentLevel::Ok if agent.warn_line == Bytes::ZERO => page.put("-"),
+        AgentLevel::Ok if agent.warn_threshold == Bytes::ZERO => page.put("-"),
         AgentLevel::Ok => page.put("ok"),
         AgentLevel::Warned => page.paint(Paint::Warning, "warned"),
         AgentLevel::Acting => page.paint(Paint::Alarm, "acting"),

@@ -29,7 +29,7 @@ impl Times {
     }
 }
 
-/// `reaches the kill line of 13G at 15:40, between 15:10 and 16:30`; `None` where no time can be given.
+/// `reaches the kill threshold of 13G at 15:40, between 15:10 and 16:30`; `None` where no time can be given.
 pub(super) fn sentence(forecast: &Forecast, clock: &Clock) -> Option<String> {
     let Times { at, low, high } = Times::of(forecast)?;
     let ceiling = ceiling(forecast);
@@ -46,7 +46,7 @@ pub(super) fn sentence(forecast: &Forecast, clock: &Clock) -> Option<String> {
     Some(format!("reaches {ceiling} {}, {between}", when(at, clock)))
 }
 
-/// `the kill line of 13G at 15:40 (15:10 to 16:30)` where that is worth an eye; without a time, why not.
+/// `the kill threshold of 13G at 15:40 (15:10 to 16:30)` where that is worth an eye; without a time, why not.
 pub(super) fn aside(forecast: &Forecast, clock: &Clock) -> Option<String> {
     if forecast.level == ForecastLevel::None {
         return None;
@@ -72,7 +72,7 @@ pub(in crate::cli) fn per_hour(rate: i64) -> String {
     format!("{sign}{} an hour", Bytes::new(rate.unsigned_abs()))
 }
 
-/// `claude-1234: kill line at 15:40`: what comes first of all that there is to be warned of.
+/// `claude-1234: kill threshold at 15:40`: what comes first of all that there is to be warned of.
 pub(super) fn nearest(status: &StatusInfo, clock: &Clock) -> Option<String> {
     let agents = status.agents.iter().map(|agent| (agent.id.as_str(), agent.forecast.as_ref()));
     let all = std::iter::once(("guest", status.guest.forecast.as_ref())).chain(agents);
@@ -110,7 +110,7 @@ pub(super) fn paint(level: ForecastLevel) -> Paint {
 /// The ceiling's name, where there is room for a name only.
 pub(super) fn short(ceiling: Ceiling) -> &'static str {
     match ceiling {
-        Ceiling::KillLine => "kill line",
+        Ceiling::KillThreshold => "kill threshold",
         Ceiling::Cgroup => "cgroup",
         Ceiling::Guest => "guest",
         Ceiling::Heap => "heap",
@@ -121,7 +121,7 @@ pub(super) fn short(ceiling: Ceiling) -> &'static str {
 pub(in crate::cli) fn ceiling(forecast: &Forecast) -> String {
     let bytes = forecast.ceiling_bytes;
     match forecast.ceiling {
-        Ceiling::KillLine => format!("the kill line of {bytes}"),
+        Ceiling::KillThreshold => format!("the kill threshold of {bytes}"),
         Ceiling::Cgroup => format!("its cgroup's limit of {bytes}"),
         Ceiling::Guest => format!("the guest's {bytes}"),
         Ceiling::Heap => format!("its heap's limit of {bytes}"),

@@ -8,8 +8,8 @@ pub(super) fn of(status: &StatusInfo) -> String {
     match status.verdict {
         Verdict::Ok => match status.agents.len() {
             0 => "no agent is running".to_owned(),
-            1 => "1 agent, below its warn line".to_owned(),
-            count => format!("{count} agents, all below their warn lines"),
+            1 => "1 agent, below its warn threshold".to_owned(),
+            count => format!("{count} agents, all below their warn thresholds"),
         },
         Verdict::Warning => warning(status),
         Verdict::Critical => critical(&status.agents),
@@ -25,11 +25,11 @@ fn warning(status: &StatusInfo) -> String {
             [one] => format!("{one} is foretold to run out of memory"),
             many => format!("{} are foretold to run out of memory", many.join(", ")),
         },
-        [one] if one.charge >= one.warn_line => {
-            format!("{} is over its warn line: {} of {}", one.id, one.charge, one.warn_line)
+        [one] if one.charge >= one.warn_threshold => {
+            format!("{} is over its warn threshold: {} of {}", one.id, one.charge, one.warn_threshold)
         }
-        [one] => format!("{} was over its warn line and is not clearly back", one.id),
-        many => format!("{} agents are over their warn lines", many.len()),
+        [one] => format!("{} was over its warn threshold and is not clearly back", one.id),
+        many => format!("{} agents are over their warn thresholds", many.len()),
     }
 }
 
@@ -43,12 +43,14 @@ fn foretold(status: &StatusInfo) -> Vec<String> {
 
 fn critical(agents: &[AgentInfo]) -> String {
     let acting: Vec<_> = agents.iter().filter(|agent| agent.level == AgentLevel::Acting).collect();
-    let over: Vec<_> = agents.iter().filter(|agent| agent.charge >= agent.kill_line).collect();
+    let over: Vec<_> = agents.iter().filter(|agent| agent.charge >= agent.kill_threshold).collect();
     match (acting.as_slice(), over.as_slice()) {
         ([one], _) => format!("{} is being acted upon", one.id),
-        ([], [one]) => format!("{} is over its kill line: {} of {}", one.id, one.charge, one.kill_line),
+        ([], [one]) => {
+            format!("{} is over its kill threshold: {} of {}", one.id, one.charge, one.kill_threshold)
+        }
         ([], []) => "the guest runs out of memory".to_owned(),
-        ([], many) => format!("{} agents are over their kill lines", many.len()),
+        ([], many) => format!("{} agents are over their kill thresholds", many.len()),
         (many, _) => format!("{} agents are being acted upon", many.len()),
     }
 }

@@ -52,8 +52,8 @@ pub(in crate::cli) fn agent(rule: &str, pid: i32, charge: Bytes) -> AgentInfo {
         swap: Bytes::ZERO,
         processes: 14,
         root_alive: true,
-        warn_line: Bytes::gib(8),
-        kill_line: Bytes::gib(13),
+        warn_threshold: Bytes::gib(8),
+        kill_threshold: Bytes::gib(13),
         level: AgentLevel::Ok,
         scope: None,
         limit: None,
@@ -107,14 +107,14 @@ pub(super) fn clock() -> Clock {
     Clock::new(UnixSeconds(1_795_615_560), berlin)
 }
 
-/// That the kill line is reached after so many minutes, by an interval of a half to the double.
+/// That the kill threshold is reached after so many minutes, by an interval of a half to the double.
 pub(in crate::cli) fn forecast(level: ForecastLevel, minutes: f64) -> Forecast {
     Forecast {
         level,
         trend: format!("oom_predicted:{minutes:.0}"),
         bytes_per_hour: Some(2100 << 20),
         least_squares_per_hour: Some(1900 << 20),
-        ceiling: Ceiling::KillLine,
+        ceiling: Ceiling::KillThreshold,
         ceiling_bytes: Bytes::gib(13),
         eta_seconds: Some(minutes * 60.0),
         eta_low_seconds: Some(minutes * 30.0),
@@ -202,7 +202,7 @@ fn warned() {
     status.agents[1].scope = Some("agent-codex-1.scope".into());
     status.agents[1].limit = Some(Bytes::gib(4));
     status.notes = vec![
-        "The kill line of 16G is more than 85 % of this guest; it is taken as 13.2G, or it would never be reached."
+        "The kill threshold of 16G is more than 85 % of this guest; it is taken as 13.2G, or it would never be reached."
             .into(),
     ];
     assert_snapshot!(plain(&status));
@@ -236,7 +236,7 @@ fn after_an_action() {
 fn no_daemon() {
     let mut status = StatusInfo { verdict: Verdict::Unknown, ..calm() };
     for agent in &mut status.agents {
-        (agent.warn_line, agent.kill_line) = (Bytes::ZERO, Bytes::ZERO);
+        (agent.warn_threshold, agent.kill_threshold) = (Bytes::ZERO, Bytes::ZERO);
     }
     status.notes = vec![
         "no supervisor answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \

@@ -14,9 +14,9 @@ use crate::cli::args::Replay as Options;
 use crate::cli::exit;
 use crate::cli::health::trend::left_out;
 use crate::cli::terminal::{Clock, shown};
-use crate::config::{Config, EffectiveLines};
+use crate::config::{Config, EffectiveThresholds};
 use crate::ipc::{Client, ClientError, paths};
-use crate::model::{Bytes, Lines};
+use crate::model::{Bytes, Thresholds};
 
 /// Why it is not replayed to its end.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,10 @@ enum Ended {
     Client(#[from] ClientError),
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
-    #[error("the warn line {warn} is not below the kill line {kill}; set --warn or --kill otherwise")]
-    Lines { warn: Bytes, kill: Bytes },
+    #[error(
+        "the warn threshold {warn} is not below the kill threshold {kill}; set --warn or --kill otherwise"
+    )]
+    Thresholds { warn: Bytes, kill: Bytes },
 }
 
 /// Runs `claude-watchdog replay`.
@@ -45,7 +47,7 @@ pub(in crate::cli) fn run(options: &Options, socket: Option<&Path>) -> ExitCode 
             exit::fail(&shown(&error.to_string()), exit::DATA)
         }
         Err(error @ Ended::Client(ClientError::Absent { .. })) => exit::fail(&error, exit::ABSENT),
-        Err(error @ Ended::Lines { .. }) => exit::fail(&error, 2),
+        Err(error @ Ended::Thresholds { .. }) => exit::fail(&error, 2),
         Err(error) => exit::fail(&shown(&error.to_string()), 1),
     }
 }
@@ -75,13 +77,13 @@ fn print(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// The built-in lines in a guest that is large enough for them, but for what was said. The limit is what is foretold: the
-/// kill line, unless another one was said.
+/// The built-in thresholds in a guest that is large enough for them, but for what was said. The limit is what is foretold: the
+/// kill threshold, unless another one was said.
 fn terms(options: &Options) -> Result<Terms, Ended> {
-    let built_in = EffectiveLines::of(&Config::default(), Bytes::gib(1 << 20)).lines;
-    let lines = said(options).lines(built_in);
-    let limit = options.limit.unwrap_or(lines.kill);
-    checked(Terms { ceiling: Ceiling::KillLine, limit, lines })
+    let built_in = EffectiveThresholds::of(&Config::default(), Bytes::gib(1 << 20)).thresholds;
+    let thresholds = said(options).thresholds(built_in);
+    let limit = options.limit.unwrap_or(thresholds.kill);
+    checked(Terms { ceiling: Ceiling::KillThreshold, limit, thresholds })
 }
 
 fn said(options: &Options) -> Said {
@@ -89,8 +91,8 @@ fn said(options: &Options) -> Said {
 }
 
 fn checked(terms: Terms) -> Result<Terms, Ended> {
-    let Lines { warn, kill } = terms.lines;
-    if warn < kill { Ok(terms) } else { Err(Ended::Lines { warn, kill }) }
+    let Thresholds { warn, kill } = terms.thresholds;
+    if warn < kill { Ok(terms) } else { Err(Ended::Thresholds { warn, kill }) }
 }
 
 /// What the supervisor has recorded, series by series.

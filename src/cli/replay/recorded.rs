@@ -6,27 +6,27 @@ use super::{Sample, Terms};
 use crate::api::forecast::Ceiling;
 use crate::api::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
 use crate::api::status::StatusInfo;
-use crate::config::{Config, EffectiveLines};
-use crate::model::{Boottime, Bytes, Lines};
+use crate::config::{Config, EffectiveThresholds};
+use crate::model::{Boottime, Bytes, Thresholds};
 
 /// Lines and limit that were said; the rest is as it is in the guest.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Said {
     /// What is foretold of an agent.
     pub limit: Option<Bytes>,
-    /// The warn line.
+    /// The warn threshold.
     pub warn: Option<Bytes>,
-    /// The kill line.
+    /// The kill threshold.
     pub kill: Option<Bytes>,
 }
 
 impl Said {
-    /// The kill line, and the warn line with it: in the proportion of the built-in ones, where another kill line was said.
-    pub(super) fn lines(self, else_lines: Lines) -> Lines {
+    /// The kill threshold, and the warn threshold with it: in the proportion of the built-in ones, where another kill threshold was said.
+    pub(super) fn thresholds(self, else_lines: Thresholds) -> Thresholds {
         let said = self.kill.or(self.limit).filter(|kill| *kill != else_lines.kill);
         let kill = said.unwrap_or(else_lines.kill);
         let warn = self.warn.unwrap_or_else(|| said.map_or(else_lines.warn, |kill| kill.share(55, 85)));
-        Lines { warn, kill }
+        Thresholds { warn, kill }
     }
 }
 
@@ -58,17 +58,21 @@ pub(super) fn time(seconds: f64) -> UnixSeconds {
     UnixSeconds(seconds as i64)
 }
 
-/// What a series is replayed against: an agent's own lines, where it still runs, else the built-in ones of this guest; the
+/// What a series is replayed against: an agent's own thresholds, where it still runs, else the built-in ones of this guest; the
 /// guest against all that it has.
 #[must_use]
 pub fn terms(series: &SeriesInfo, status: &StatusInfo, said: Said) -> Terms {
     let guest = &status.guest;
-    let built_in = EffectiveLines::of(&Config::default(), guest.mem_total).lines;
+    let built_in = EffectiveThresholds::of(&Config::default(), guest.mem_total).thresholds;
     if series.kind == SeriesKind::Guest {
-        return Terms { ceiling: Ceiling::Guest, limit: guest.mem_total + guest.swap_total, lines: built_in };
+        return Terms {
+            ceiling: Ceiling::Guest,
+            limit: guest.mem_total + guest.swap_total,
+            thresholds: built_in,
+        };
     }
     let runs = status.agents.iter().find(|agent| series.this_boot && agent.id == series.id);
-    let own = runs.map(|agent| Lines { warn: agent.warn_line, kill: agent.kill_line });
-    let lines = said.lines(own.unwrap_or(built_in));
-    Terms { ceiling: Ceiling::KillLine, limit: said.limit.unwrap_or(lines.kill), lines }
+    let own = runs.map(|agent| Thresholds { warn: agent.warn_threshold, kill: agent.kill_threshold });
+    let thresholds = said.thresholds(own.unwrap_or(built_in));
+    Terms { ceiling: Ceiling::KillThreshold, limit: said.limit.unwrap_or(thresholds.kill), thresholds }
 }

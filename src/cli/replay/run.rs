@@ -2,10 +2,10 @@
 
 use crate::api::forecast::{Ceiling, Forecast};
 use crate::forecast::{Forecaster, Progress};
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use crate::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Lines, Member, Pid, ProcessKey,
-    Snapshot, Uid,
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Member, Pid, ProcessKey,
+    Snapshot, Thresholds, Uid,
 };
 use crate::policy::{Act, Engine};
 use serde::Serialize;
@@ -19,8 +19,8 @@ pub struct Terms {
     pub ceiling: Ceiling,
     /// Where that is.
     pub limit: Bytes,
-    /// The lines.
-    pub lines: Lines,
+    /// The thresholds.
+    pub thresholds: Thresholds,
 }
 
 /// One line of the output.
@@ -60,7 +60,7 @@ impl Replay {
     pub fn new(terms: Terms) -> Self {
         let act = Act { dry_run: true, guard: false, ..Act::default() };
         Self {
-            engine: Engine::new(terms.lines, act),
+            engine: Engine::new(terms.thresholds, act),
             forecaster: Forecaster::new(terms.ceiling, terms.limit),
             // A name; nothing here is a process.
             root: ProcessKey { pid: Pid::INIT, start_ticks: 0 },
@@ -73,9 +73,9 @@ impl Replay {
         let step = self.engine.step(&self.snapshot(at, bytes));
         for event in step.events {
             let action = match event.what {
-                What::Warned { .. } => "warn",
-                What::Recovered { .. } => "recovered",
-                What::Acted(_) => "kill",
+                EventKind::Warned { .. } => "warn",
+                EventKind::Recovered { .. } => "recovered",
+                EventKind::Acted(_) => "kill",
                 _ => continue,
             };
             write(Record::Action { seconds, action, bytes });

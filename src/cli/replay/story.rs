@@ -40,7 +40,7 @@ pub fn replay(series: &SeriesInfo, terms: Terms, samples: bool) -> Vec<Told<'_>>
     told
 }
 
-/// The lines for people; one that says so where there is nothing.
+/// The thresholds for people; one that says so where there is nothing.
 #[must_use]
 pub fn render(series: &SeriesInfo, told: &[Told<'_>], clock: &Clock) -> String {
     let name = shown(&series.id);

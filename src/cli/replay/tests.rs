@@ -9,7 +9,7 @@ use crate::api::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
 use crate::api::status::StatusInfo;
 use crate::cli::health::tests::{agent, calm};
 use crate::cli::terminal::{Clock, to_json};
-use crate::model::{Bytes, Lines, Uid};
+use crate::model::{Bytes, Thresholds, Uid};
 
 /// 2026-11-25 15:06 in UTC.
 const NOW: i64 = 1_795_619_160;
@@ -72,11 +72,14 @@ fn what_is_said_goes_before_what_is_in_force() {
     let series = grown(SeriesKind::Agent, "claude-1234", 1, 1, 1);
     let of = |said| terms(&series, &status(), said);
     let own = of(Said::default());
-    assert_eq!((own.lines, own.limit), (Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) }, Bytes::gib(13)));
+    assert_eq!(
+        (own.thresholds, own.limit),
+        (Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) }, Bytes::gib(13))
+    );
     let warned = of(Said { warn: Some(Bytes::gib(6)), ..Said::default() });
-    assert_eq!(warned.lines, Lines { warn: Bytes::gib(6), kill: Bytes::gib(13) });
+    assert_eq!(warned.thresholds, Thresholds { warn: Bytes::gib(6), kill: Bytes::gib(13) });
     let killed = of(Said { kill: Some(Bytes::gib(17)), ..Said::default() });
-    assert_eq!(killed.lines, Lines { warn: Bytes::gib(11), kill: Bytes::gib(17) });
+    assert_eq!(killed.thresholds, Thresholds { warn: Bytes::gib(11), kill: Bytes::gib(17) });
     let guest = terms(&grown(SeriesKind::Guest, "guest", 1, 1, 1), &status(), Said::default());
     let all = status().guest.mem_total + status().guest.swap_total;
     assert_eq!((guest.ceiling, guest.limit), (Ceiling::Guest, all));

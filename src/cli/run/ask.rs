@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::comeback::Comeback;
+use super::comeback::ReconnectWindow;
 use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::daemon::limit_alone;
 use crate::ipc::{Client, ClientError, Fault, paths};
@@ -58,7 +58,7 @@ pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<Limit
         return Ok(limited);
     }
     let (candidates, until) = (paths::candidates(socket), Instant::now() + BUSY);
-    let mut comeback = Comeback::at(&candidates);
+    let mut comeback = ReconnectWindow::at(&candidates);
     let pause = Duration::from_millis(PAUSE_MS + u64::from(std::process::id()) % PAUSE_MS);
     loop {
         match Client::connect(&candidates).and_then(|mut client| client.limit(request)) {

@@ -12,14 +12,14 @@ const LONGEST: Duration = Duration::from_millis(1500);
 
 /// What is waited for.
 #[derive(Debug)]
-pub(super) struct Comeback {
+pub(super) struct ReconnectWindow {
     /// There is a unit that may come back.
     is_possible: bool,
     /// When nobody answered for the first time.
     absent: Option<Instant>,
 }
 
-impl Comeback {
+impl ReconnectWindow {
     /// Of who is to listen at one of `candidates`.
     pub(super) fn at(candidates: &[PathBuf]) -> Self {
         Self::of(Path::new(SYSTEM_SOCKET), systemd::is_booted(), candidates)
@@ -51,16 +51,16 @@ mod tests {
         let now = Instant::now();
         let is_awaited = |candidates: &[&PathBuf], now| {
             let candidates: Vec<PathBuf> = candidates.iter().map(|path| (*path).clone()).collect();
-            Comeback::of(&system, true, &candidates).is_awaited(now)
+            ReconnectWindow::of(&system, true, &candidates).is_awaited(now)
         };
         assert!(!is_awaited(&[&system], now), "it has never run");
         std::fs::create_dir(place("run")).unwrap();
         assert!(is_awaited(&[&system, &user], now));
         assert!(!is_awaited(&[&user], now), "another one is asked");
-        let mut comeback = Comeback::of(&system, true, std::slice::from_ref(&system));
+        let mut comeback = ReconnectWindow::of(&system, true, std::slice::from_ref(&system));
         assert!(comeback.is_awaited(now) && comeback.is_awaited(now + LONGEST / 2));
         assert!(!comeback.is_awaited(now + LONGEST));
-        let mut unbooted = Comeback::of(&system, false, std::slice::from_ref(&system));
+        let mut unbooted = ReconnectWindow::of(&system, false, std::slice::from_ref(&system));
         assert!(!unbooted.is_awaited(now), "nothing would bring it back");
     }
 }

@@ -8,7 +8,7 @@ use std::process::{self, ExitCode};
 
 use super::ask::ask;
 use super::waiter;
-use super::words::Words;
+use super::words::RunArgs;
 use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::cli::args::{Restart, Run};
 use crate::cli::exit;
@@ -20,7 +20,7 @@ use crate::model::{Bytes, Size, SizeError};
 
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
-enum NotRun {
+enum RunError {
     #[error(transparent)]
     Size(#[from] SizeError),
     #[error("a share of the guest cannot be told: {0}")]
@@ -101,8 +101,8 @@ impl Program {
     }
 }
 
-fn prepare(options: &Run) -> Result<(LimitRequest, Program), NotRun> {
-    let Words { limit, command: (name, arguments) } = Words::of(&options.words)?;
+fn prepare(options: &Run) -> Result<(LimitRequest, Program), RunError> {
+    let RunArgs { limit, command: (name, arguments) } = RunArgs::of(&options.words)?;
     let called = options.name.clone().unwrap_or_else(|| Name::of_program(&name));
     let request = LimitRequest {
         limit: bytes(limit)?,

@@ -10,13 +10,13 @@ const USUAL: &str = "claude";
 
 /// What is to be run, and under which limit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct RunArgs {
     pub(super) limit: Size,
     /// The program and its arguments.
     pub(super) command: (OsString, Vec<OsString>),
 }
 
-impl Words {
+impl RunArgs {
     /// From what follows the options.
     pub(super) fn of(words: &[OsString]) -> Result<Self, SizeError> {
         let (limit, mut rest) = match words.split_first() {
@@ -49,7 +49,7 @@ mod tests {
 
     fn of(line: &str) -> String {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let Words { limit, command: (program, arguments) } = Words::of(&words).unwrap();
+        let RunArgs { limit, command: (program, arguments) } = RunArgs::of(&words).unwrap();
         let mut all = vec![OsString::from(limit.to_string()), program];
         all.extend(arguments);
         all.join(" ".as_ref()).into_string().unwrap()
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn what_starts_with_a_digit_is_a_limit_or_wrong() {
         for wrong in ["8X", "8GB", "8Gclaude", "101%", "7z", "99999999999999999999"] {
-            let error = Words::of(&[wrong.into()]).unwrap_err().to_string();
+            let error = RunArgs::of(&[wrong.into()]).unwrap_err().to_string();
             assert!(error.contains(&format!("`{wrong}`")), "{error}");
         }
-        assert_eq!(Words::of(&["4096".into()]).unwrap().limit, Size::Bytes(Bytes::kib(4)));
+        assert_eq!(RunArgs::of(&["4096".into()]).unwrap().limit, Size::Bytes(Bytes::kib(4)));
     }
 }

@@ -12,7 +12,7 @@ use crate::ipc::{Client, ClientError, Fault, paths};
 
 /// Why it is not ended, or not told.
 #[derive(Debug, thiserror::Error)]
-enum Unended {
+enum StopError {
     /// Not theirs to end.
     #[error("{}: {fault}", shown(agent))]
     Denied { agent: String, fault: Fault },
@@ -32,22 +32,22 @@ pub(in crate::cli) fn run(options: &Stop, socket: Option<&Path>) -> ExitCode {
     match stop(options, socket) {
         Ok(()) => ExitCode::SUCCESS,
         Err(
-            error @ (Unended::Client(ClientError::Absent { .. })
-            | Unended::Refused { fault: Fault::Unconfigured {} }),
+            error @ (StopError::Client(ClientError::Absent { .. })
+            | StopError::Refused { fault: Fault::Unconfigured {} }),
         ) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }
 }
 
-fn stop(options: &Stop, socket: Option<&Path>) -> Result<(), Unended> {
+fn stop(options: &Stop, socket: Option<&Path>) -> Result<(), StopError> {
     let asked =
         Client::connect(&paths::candidates(socket)).and_then(|mut client| client.stop(&options.agent));
     let action = asked.map_err(|error| match error {
         ClientError::Refused { fault: fault @ Fault::PermissionDenied {}, .. } => {
-            Unended::Denied { agent: options.agent.clone(), fault }
+            StopError::Denied { agent: options.agent.clone(), fault }
         }
-        ClientError::Refused { fault, .. } => Unended::Refused { fault },
-        other => Unended::Client(other),
+        ClientError::Refused { fault, .. } => StopError::Refused { fault },
+        other => StopError::Client(other),
     })?;
     let text = if options.json { to_json(&action)? } else { render(&action) };
     print(&text)?;

@@ -10,20 +10,20 @@ use crate::config::{Config, key, layer};
 
 #[test]
 fn harmless_oddities_are_read() {
-    for text in ["", "\n\n", "# only a comment", "[lines]", "\u{feff}", "\u{feff}[act]\r\n"] {
+    for text in ["", "\n\n", "# only a comment", "[thresholds]", "\u{feff}", "\u{feff}[act]\r\n"] {
         assert_eq!(World::new().file(text).load().expect(text), Config::default(), "{text:?}");
     }
-    let world = World::new().file("\u{feff}[lines]\r\nkill = '9G'\r\n");
-    assert_eq!(world.load().expect("loaded").lines.kill, gib(9));
+    let world = World::new().file("\u{feff}[thresholds]\r\nkill = '9G'\r\n");
+    assert_eq!(world.load().expect("loaded").thresholds.kill, gib(9));
     assert_eq!(world.origin(key::KILL), "/etc/config.toml:2");
-    insta::assert_snapshot!(World::new().file("\u{feff}kil = 1\r\n").error(), @"/etc/config.toml:1:1: unknown key `kil`; the nearest known key is `lines.kill`");
+    insta::assert_snapshot!(World::new().file("\u{feff}kil = 1\r\n").error(), @"/etc/config.toml:1:1: unknown key `kil`; the nearest known key is `thresholds.kill`");
     let masked = World::new().drop_in("1.toml", "act.dry_run = true").link("2.toml", "/dev/null");
     assert!(masked.load().expect("loaded").act.dry_run);
 }
 
 #[test]
 fn what_is_no_text_file_is_refused() {
-    insta::assert_snapshot!(World::new().file(b"[lines]\n# gr\xfc\xdfe").error(), @"/etc/config.toml:2:5: this is not UTF-8 text; save the file as UTF-8");
+    insta::assert_snapshot!(World::new().file(b"[thresholds]\n# gr\xfc\xdfe").error(), @"/etc/config.toml:2:5: this is not UTF-8 text; save the file as UTF-8");
     insta::assert_snapshot!(World::new().file(b"\xff\xfe[\0").error(), @"/etc/config.toml:1:1: this is not UTF-8 text; save the file as UTF-8");
     insta::assert_snapshot!(World::new().file(vec![b'#'; 10 << 20]).error(), @"/etc/config.toml is larger than 1M; this is not a configuration file");
     assert!(World::new().file(vec![b'#'; 1 << 20]).load().is_ok());
@@ -64,7 +64,7 @@ fn a_named_file_has_to_be_there() {
 }
 
 /// Pieces of a configuration, divided by middle dots, to be put together well and badly.
-const PIECES: &str = "[lines]·[act]·[[lines]]·[rules]·[rules.x]·[[rules]]·rules·exe·argv0·resume·launcher·[·]·{·}·=· = ·.·,·\n·\r\n·\r·\
+const PIECES: &str = "[thresholds]·[act]·[[thresholds]]·[rules]·[rules.x]·[[rules]]·rules·exe·argv0·resume·launcher·[·]·{·}·=· = ·.·,·\n·\r\n·\r·\
     #·\"·'·'''·warn·kill·lines·act·dry_run·grace·true·\"8G\"·'55%'·13·\
     -1·1e400·9223372036854775808·0x·nan·1979-05-27·\u{feff}·ü·\\·\\u0000·\0·\t· ";
 
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn no_value_makes_the_reader_panic(key in prop::sample::select(vec!["lines.warn", "act.grace", "rules.x.exe", "rules.x.resume", "rules.x.enabled"]), text in any::<String>()) {
+    fn no_value_makes_the_reader_panic(key in prop::sample::select(vec!["thresholds.warn", "act.grace", "rules.x.exe", "rules.x.resume", "rules.x.enabled"]), text in any::<String>()) {
         never_panics(&format!("{key} = {text:?}"));
         never_panics(&format!("{key} = {text}"));
     }

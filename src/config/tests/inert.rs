@@ -13,11 +13,11 @@ fn told(world: &World) -> String {
 fn each_is_told_with_its_place_and_what_counts() {
     let world = World::new()
         .file(
-            "[lines]\nwarn = ['9G', '8G', '60%']\n[guard]\nreserve = ['4%', '4%']\n[rules.mine]\nexe = ['mine']\n\
+            "[thresholds]\nwarn = ['9G', '8G', '60%']\n[guard]\nreserve = ['4%', '4%']\n[rules.mine]\nexe = ['mine']\n\
              enabled = false\n[rules.goose]\n",
         )
         .drop_in("50-local.toml", "rules.mine.exe = ['mine']\n")
-        .drop_in("60-local.conf", "lines.warn = '1G'\n")
+        .drop_in("60-local.conf", "thresholds.warn = '1G'\n")
         .drop_in("README", "")
         .drop_in(".60.toml.swp", "")
         .variable("WATCHDOG_KILL_MB", " ");
@@ -27,8 +27,10 @@ fn each_is_told_with_its_place_and_what_counts() {
 #[test]
 fn what_counts_is_not_told() {
     let shipped = include_str!("../../../config/claude-watchdog.toml");
-    let world =
-        World::new().file(shipped).drop_in("50.toml", "lines.warn = '6G'").variable("WATCHDOG_WARN_MB", "1");
+    let world = World::new()
+        .file(shipped)
+        .drop_in("50.toml", "thresholds.warn = '6G'")
+        .variable("WATCHDOG_WARN_MB", "1");
     assert_eq!(
         told(&world),
         "",
@@ -39,12 +41,12 @@ fn what_counts_is_not_told() {
 #[test]
 fn where_a_value_was_set_to_no_effect_is_known() {
     let world = World::new()
-        .file("lines.warn = '3G'")
-        .drop_in("50.toml", "lines.warn = '4G'")
+        .file("thresholds.warn = '3G'")
+        .drop_in("50.toml", "thresholds.warn = '4G'")
         .variable("WATCHDOG_WARN_MB", "5000");
     let config = world.load().expect("loaded");
     let overruled: Vec<String> =
-        config.origins.overruled("lines.warn").map(|o| world.local(&o.to_string())).collect();
+        config.origins.overruled("thresholds.warn").map(|o| world.local(&o.to_string())).collect();
     assert_eq!(overruled, ["/etc/config.toml.d/50.toml:1", "/etc/config.toml:1"]);
-    assert_eq!(config.origins.overruled("lines.kill").count(), 0);
+    assert_eq!(config.origins.overruled("thresholds.kill").count(), 0);
 }

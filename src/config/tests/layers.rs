@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::{World, gib};
-use crate::config::{Act, Config, EffectiveLines, Overrides, Place, Sources, key, load};
+use crate::config::{Act, Config, EffectiveThresholds, Overrides, Place, Sources, key, load};
 use crate::model::Bytes;
 
 #[test]
@@ -16,14 +16,14 @@ fn without_any_file_the_defaults_hold() {
 #[test]
 fn a_later_layer_replaces_single_keys() {
     let world = World::new()
-        .file("[lines]\nwarn = \"3G\"\nkill = \"9G\"\n[act]\ngrace = \"20s\"")
-        .drop_in("60.toml", "lines.kill = '11G'")
-        .drop_in("50.toml", "lines.kill = '10G'\nact.grace = '1m'")
+        .file("[thresholds]\nwarn = \"3G\"\nkill = \"9G\"\n[act]\ngrace = \"20s\"")
+        .drop_in("60.toml", "thresholds.kill = '11G'")
+        .drop_in("50.toml", "thresholds.kill = '10G'\nact.grace = '1m'")
         .drop_in("70.toml.bak", "broken")
         .drop_in(".#80.toml", "broken")
         .drop_in("README", "broken");
     let config = world.load().expect("loaded");
-    assert_eq!((config.lines.warn, config.lines.kill), (gib(3), gib(11)));
+    assert_eq!((config.thresholds.warn, config.thresholds.kill), (gib(3), gib(11)));
     assert_eq!(config.act, Act { dry_run: false, grace: Duration::from_mins(1), brake: true });
     assert_eq!(world.origin(key::WARN), "/etc/config.toml:2");
     assert_eq!(world.origin(key::KILL), "/etc/config.toml.d/60.toml:1");
@@ -46,12 +46,12 @@ fn drop_ins_apply_in_order_of_their_names() {
 #[test]
 fn the_environment_is_over_files_and_flags_are_over_all() {
     let world = World::new()
-        .file("lines.warn = '3G'\nlines.kill = '9G'\nact.dry_run = false")
+        .file("thresholds.warn = '3G'\nlines.kill = '9G'\nact.dry_run = false")
         .variable("WATCHDOG_WARN_MB", " 4096 ")
         .variable("WATCHDOG_KILL_MB", "")
         .dry_run();
     let config = world.load().expect("loaded");
-    assert_eq!((config.lines.warn, config.lines.kill), (gib(4), gib(9)));
+    assert_eq!((config.thresholds.warn, config.thresholds.kill), (gib(4), gib(9)));
     assert!(config.act.dry_run);
     assert_eq!(world.origin(key::WARN), "WATCHDOG_WARN_MB");
     assert_eq!(world.origin(key::DRY_RUN), "--dry-run");
@@ -60,14 +60,15 @@ fn the_environment_is_over_files_and_flags_are_over_all() {
 #[test]
 fn lines_the_wrong_way_round_are_put_right_and_told_with_both_places() {
     let told = |world: &World| {
-        let lines = EffectiveLines::of(&world.load().expect("loaded"), Bytes::gib(32));
-        world.local(&lines.notes.join("\n"))
+        let thresholds = EffectiveThresholds::of(&world.load().expect("loaded"), Bytes::gib(32));
+        world.local(&thresholds.notes.join("\n"))
     };
-    let world = World::new().file("[lines]\nwarn = '9G'\nkill = '8G'");
-    insta::assert_snapshot!(told(&world), @"the warn line 9G (from /etc/config.toml:2) is not below the kill line 8G (from /etc/config.toml:3): 5.2G counts");
-    let world =
-        World::new().drop_in("5.toml", "lines.kill = ['8G', '50%']").variable("WATCHDOG_WARN_MB", "8192");
-    insta::assert_snapshot!(told(&world), @"the warn line 8G (from WATCHDOG_WARN_MB) is not below the kill line 8G (from /etc/config.toml.d/5.toml:1): 5.2G counts");
+    let world = World::new().file("[thresholds]\nwarn = '9G'\nkill = '8G'");
+    insta::assert_snapshot!(told(&world), @"the warn threshold 9G (from /etc/config.toml:2) is not below the kill threshold 8G (from /etc/config.toml:3): 5.2G counts");
+    let world = World::new()
+        .drop_in("5.toml", "thresholds.kill = ['8G', '50%']")
+        .variable("WATCHDOG_WARN_MB", "8192");
+    insta::assert_snapshot!(told(&world), @"the warn threshold 8G (from WATCHDOG_WARN_MB) is not below the kill threshold 8G (from /etc/config.toml.d/5.toml:1): 5.2G counts");
 }
 
 #[test]
@@ -75,17 +76,17 @@ fn who_sets_one_line_is_not_refused_for_the_shipped_other() {
     let shipped = include_str!("../../../config/claude-watchdog.toml");
     assert!(World::new().file(shipped).variable("WATCHDOG_KILL_MB", "4000").load().is_ok());
     assert!(World::new().file(shipped).variable("WATCHDOG_WARN_MB", "14000").load().is_ok());
-    assert!(World::new().file(shipped).drop_in("1.toml", "lines.kill = ['4G', '40%']").load().is_ok());
-    assert!(World::new().file(shipped).drop_in("1.toml", "lines.warn = ['14G', '90%']").load().is_ok());
-    assert!(World::new().file("lines.warn = '8G'\nlines.kill = '60%'").load().is_ok());
+    assert!(World::new().file(shipped).drop_in("1.toml", "thresholds.kill = ['4G', '40%']").load().is_ok());
+    assert!(World::new().file(shipped).drop_in("1.toml", "thresholds.warn = ['14G', '90%']").load().is_ok());
+    assert!(World::new().file("thresholds.warn = '8G'\nlines.kill = '60%'").load().is_ok());
 }
 
 #[test]
 fn a_reserve_counts_within_what_the_guard_can_work_with() {
     let of = |reserve: &str| {
         let config = World::new().file(format!("guard.reserve = {reserve}")).load().expect("loaded");
-        let lines = EffectiveLines::of(&config, Bytes::gib(10));
-        (lines.reserve.share(1, 1).get() >> 20, lines.unmet.len())
+        let thresholds = EffectiveThresholds::of(&config, Bytes::gib(10));
+        (thresholds.reserve.share(1, 1).get() >> 20, thresholds.unmet.len())
     };
     assert_eq!(of("'4%'"), (409, 0));
     assert_eq!(of("'500M'"), (500, 0));

@@ -95,6 +95,6 @@ fn a_rule_is_a_table_with_a_plain_name_and_known_keys() {
         "[rules.My_Agent]\nexe = ['agent']",
         "[rules.\"\\u001b[2J\"]\nexe = ['agent']",
         "[rules.\"*\"]\nexe = ['agent']",
-        "[lines]\n\n[rules.limited]\nargv0 = ['x']",
+        "[thresholds]\n\n[rules.limited]\nargv0 = ['x']",
     ]));
 }

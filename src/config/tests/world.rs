@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::config::{Config, ConfigError, Overrides, Place, Smallest, Sources, load};
+use crate::config::{Config, ConfigError, MinOf, Overrides, Place, Sources, load};
 use crate::model::{Bytes, Size};
 
 /// A directory with a `config.toml`, its drop-ins and an environment.
@@ -92,6 +92,6 @@ impl World {
 }
 
 /// A line of so many GiB.
-pub(super) fn gib(n: u64) -> Smallest {
-    Smallest::of_these(Size::Bytes(Bytes::gib(n)), [])
+pub(super) fn gib(n: u64) -> MinOf {
+    MinOf::of_these(Size::Bytes(Bytes::gib(n)), [])
 }

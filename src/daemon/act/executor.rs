@@ -7,9 +7,9 @@ use crate::linux::brake::Brakes;
 use crate::linux::cgroup::kill::CgroupKiller;
 use crate::linux::process::mrelease::{Released, Releaser};
 use crate::linux::process::pidfd::{Sent, Signaller};
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use crate::model::{ProcessKey, Signal};
-use crate::policy::Wave;
+use crate::policy::SignalBatch;
 
 /// Sends what the policy decided. All it needs is opened before: sending allocates nothing.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Executor {
 
     /// Sends one wave, in order. Allocates nothing, and waits for nobody until the last signal is out.
     #[must_use]
-    pub fn send(&self, wave: &Wave) -> What {
+    pub fn send(&self, wave: &SignalBatch) -> EventKind {
         let signal = match wave.signal {
             Signal::Term => rustix::process::Signal::TERM,
             Signal::Stop => rustix::process::Signal::STOP,
@@ -72,11 +72,11 @@ impl Executor {
         if wave.signal == Signal::Kill {
             self.make_sure(wave);
         }
-        What::Signalled { action: wave.action, signal: wave.signal, delivered, gone, refused }
+        EventKind::Signalled { action: wave.action, signal: wave.signal, delivered, gone, refused }
     }
 
     /// A process that is held at its brake needed over 60 s for a handler of `TERM` that takes 8 MB, and 0.6 s without.
-    fn lift_brake(&self, wave: &Wave) {
+    fn lift_brake(&self, wave: &SignalBatch) {
         match (&self.brakes, &wave.scope) {
             (Some(brakes), Some(scope)) => brakes.lift(scope),
             (Some(brakes), None) => brakes.lift_all(),
@@ -95,7 +95,7 @@ impl Executor {
     }
 
     /// After the last signal: memory is to come back soon, and who was started meanwhile is to end too.
-    fn make_sure(&self, wave: &Wave) {
+    fn make_sure(&self, wave: &SignalBatch) {
         if let Some(releaser) = &self.releaser {
             for &target in &wave.targets {
                 releaser.release(target);

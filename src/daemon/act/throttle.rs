@@ -8,17 +8,17 @@ use tracing::Level;
 
 use crate::daemon::report::journal::{Report, Reporter};
 use crate::daemon::start::Options;
-use crate::limit::{self, Acting, Brake, Held, Order, SLICE};
+use crate::limit::{self, Acting, Held, Order, SLICE, Throttle};
 use crate::linux::brake::{Brakes, MOST};
 use crate::linux::cgroup::Cgroups;
-use crate::model::{AgentRef, AgentSample, Bytes, Lines, Snapshot, Uid};
+use crate::model::{AgentRef, AgentSample, Bytes, Snapshot, Thresholds, Uid};
 use crate::systemd::notify;
 
 /// The brakes of all scopes of ours that one agent has for itself.
 #[derive(Debug)]
 pub(crate) struct Braking {
     on: bool,
-    scopes: HashMap<PathBuf, Brake>,
+    scopes: HashMap<PathBuf, Throttle>,
     /// It was told that some cannot be held.
     crowded: bool,
 }
@@ -37,12 +37,12 @@ impl Braking {
     pub(crate) fn look(
         &mut self,
         snapshot: &Snapshot,
-        lines: Lines,
+        thresholds: Thresholds,
         acting: impl Fn(&AgentRef) -> Acting,
         brakes: &mut Brakes,
     ) -> Vec<String> {
         let agents = snapshot.agents.iter().filter(|_| self.on);
-        let limited: Vec<Limited<'_>> = agents.filter_map(|sample| Limited::of(sample, lines)).collect();
+        let limited: Vec<Limited<'_>> = agents.filter_map(|sample| Limited::of(sample, thresholds)).collect();
         let all = limited.len();
         let limited = nearest(limited, MOST);
         let left_out = all - limited.len();
@@ -87,7 +87,7 @@ struct Limited<'a> {
 }
 
 impl<'a> Limited<'a> {
-    fn of(sample: &'a AgentSample, lines: Lines) -> Option<Self> {
+    fn of(sample: &'a AgentSample, thresholds: Thresholds) -> Option<Self> {
         let cgroup = sample.cgroup.as_ref()?;
         // A user's own manager, and a container's, have such slices too, and their scopes nobody lifts after us.
         let name = limit::scope_of(&cgroup.path)?;
@@ -99,7 +99,7 @@ impl<'a> Limited<'a> {
             high: cgroup.high,
             held: cgroup.current.saturating_sub(cgroup.cache),
             pressed: cgroup.pressed,
-            is_over: sample.charge.total() >= sample.lines(lines).kill,
+            is_over: sample.charge.total() >= sample.thresholds(thresholds).kill,
         })
     }
 }
@@ -127,7 +127,7 @@ fn let_go(agent: &AgentRef, limit: Bytes) -> String {
     format!(
         "{}: held back at {} of its limit of {limit}, and nobody is to blame: it goes on, up to the limit",
         agent.id,
-        Brake::place(limit)
+        Throttle::place(limit)
     )
 }
 
@@ -218,8 +218,8 @@ mod tests {
             cgroup.current = held + cgroup.cache;
             cgroup.pressed += u64::from(high.is_some_and(|high| cgroup.current >= high));
             cgroup.high = high;
-            let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-            self.braking.look(&self.snapshot, lines, |_| acting, &mut self.brakes)
+            let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+            self.braking.look(&self.snapshot, thresholds, |_| acting, &mut self.brakes)
         }
 
         /// What the file of the first one has; behind a shorter word the rest of a longer one stays there.
@@ -282,7 +282,7 @@ mod tests {
     fn only_scopes_of_ours_are_held() {
         let mut world = World::new();
         assert_eq!(world.look(0, Bytes::mib(100), Acting::Nobody), [""; 0]);
-        let place = Brake::place(LIMIT).get().to_string();
+        let place = Throttle::place(LIMIT).get().to_string();
         assert!(world.says(0, &place));
         // Whatever it was handed, it has carried out by then.
         assert_eq!(world.brakes.scopes(), [Path::new("/agents.slice/agent-a-1.scope")]);
@@ -297,7 +297,7 @@ mod tests {
         let mut world = World::new();
         let high = Bytes::mib(316);
         assert_eq!(world.look(0, high, Acting::Nobody), [""; 0]);
-        assert!(world.says(0, &Brake::place(LIMIT).get().to_string()));
+        assert!(world.says(0, &Throttle::place(LIMIT).get().to_string()));
         for second in 1..4 {
             assert_eq!(world.look(second, high, Acting::Nobody), [""; 0]);
         }
@@ -306,7 +306,7 @@ mod tests {
             assert_eq!(world.look(second, high, Acting::Nobody), [""; 0]);
         }
         let told = world.look(9, high, Acting::Nobody);
-        let place = Brake::place(LIMIT);
+        let place = Throttle::place(LIMIT);
         assert_eq!(
             told,
             [format!(
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn who_is_acted_upon_or_not_to_be_held_is_free() {
         let mut world = World::new();
-        let place = Brake::place(LIMIT).get().to_string();
+        let place = Throttle::place(LIMIT).get().to_string();
         let _ = world.look(0, Bytes::mib(100), Acting::Nobody);
         assert!(world.says(0, &place));
         let _ = world.look(1, Bytes::mib(100), Acting::This);
@@ -351,8 +351,8 @@ mod tests {
         };
         let mut samples: Vec<_> = (1..=10).map(|n| limited(1000, n, n.unsigned_abs().into())).collect();
         samples.push(limited(1001, 11, 0));
-        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-        let all = || samples.iter().filter_map(|sample| Limited::of(sample, lines)).collect::<Vec<_>>();
+        let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        let all = || samples.iter().filter_map(|sample| Limited::of(sample, thresholds)).collect::<Vec<_>>();
         let held = |most| nearest(all(), most).iter().map(|l| l.agent.root.pid.get()).collect::<Vec<_>>();
         assert_eq!(held(11).len(), 11);
         assert_eq!(held(4), [10, 11, 9, 8]);

@@ -1,13 +1,13 @@
 //! What a configuration comes to in this guest.
 
-use crate::config::{Config, EffectiveLines};
-use crate::model::{Bytes, Lines};
+use crate::config::{Config, EffectiveThresholds};
+use crate::model::{Bytes, Thresholds};
 use crate::policy::Act;
 use crate::rules::Rules;
 
 /// What a configuration comes to in this guest.
 pub(crate) struct Terms {
-    pub(crate) effective: EffectiveLines,
+    pub(crate) effective: EffectiveThresholds,
     pub(crate) act: Act,
     /// Limited agents are held back just below their limits.
     pub(crate) brake: bool,
@@ -19,10 +19,10 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn of(config: &Config, rules: &Rules, total: Bytes) -> Self {
-        let effective = EffectiveLines::of(config, total);
+        let effective = EffectiveThresholds::of(config, total);
         let mut notes = effective.notes.clone();
         if config.act.dry_run {
-            notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
+            notes.push("dry run: agents over their kill threshold are reported, not ended".to_owned());
         }
         if !config.guard.enabled {
             notes.push(
@@ -45,7 +45,7 @@ impl Terms {
 }
 
 /// The lines and the grace, in one breath.
-pub(crate) fn said(lines: Lines, act: Act) -> String {
+pub(crate) fn said(thresholds: Thresholds, act: Act) -> String {
     let grace = humantime::format_duration(act.grace);
-    format!("warn line {}, kill line {}, grace {grace}", lines.warn, lines.kill)
+    format!("warn threshold {}, kill threshold {}, grace {grace}", thresholds.warn, thresholds.kill)
 }

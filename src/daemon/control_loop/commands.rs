@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::waker::Calls;
+use super::waker::Waker;
 use crate::api::status::ActionInfo;
 use crate::daemon::control_loop::stops::Ends;
 use crate::daemon::report::messages::Message;
 use crate::daemon::serve::reload::Loaded;
 use crate::ipc::Fault;
-use crate::model::event::{Cause, What};
+use crate::model::event::{Cause, EventKind};
 use crate::model::{AgentRef, Event, ProcessKey, Uid};
 use crate::policy::Engine;
 
@@ -40,15 +40,15 @@ pub(crate) struct Stop {
 
 /// The near end, for those who ask.
 #[derive(Clone, Debug)]
-pub(crate) struct Requests {
+pub(crate) struct CommandSender {
     queue: mpsc::Sender<Request>,
-    calls: Arc<Calls>,
+    calls: Arc<Waker>,
     ending: watch::Receiver<Vec<AgentRef>>,
 }
 
 /// The loop's end, with those who wait for an answer.
 #[derive(Debug)]
-pub(crate) struct Inbox {
+pub(crate) struct CommandQueue {
     queue: mpsc::Receiver<Request>,
     waiting: Vec<Waiting>,
     ends: Ends,
@@ -65,14 +65,14 @@ struct Waiting {
 }
 
 /// Both ends. Whatever is asked rings the loop.
-pub(crate) fn requests(calls: Arc<Calls>) -> (Requests, Inbox) {
+pub(crate) fn requests(calls: Arc<Waker>) -> (CommandSender, CommandQueue) {
     let (queue, received) = mpsc::channel(QUEUE);
     let ending = watch::Sender::default();
-    let requests = Requests { queue, calls, ending: ending.subscribe() };
-    (requests, Inbox { queue: received, waiting: Vec::new(), ends: Ends::default(), ending })
+    let requests = CommandSender { queue, calls, ending: ending.subscribe() };
+    (requests, CommandQueue { queue: received, waiting: Vec::new(), ends: Ends::default(), ending })
 }
 
-impl Requests {
+impl CommandSender {
     /// Hands over a request; never waits.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Requests {
     }
 }
 
-impl Requests {
+impl CommandSender {
     /// A look is wanted soon.
     pub(crate) fn ring(&self) {
         self.calls.ask();
@@ -96,7 +96,7 @@ impl Requests {
     }
 }
 
-impl Inbox {
+impl CommandQueue {
     /// The next request, where there is one.
     pub(crate) fn next(&mut self) -> Option<Request> {
         self.queue.try_recv().ok()
@@ -158,22 +158,22 @@ impl Inbox {
     }
 }
 
-fn is_request(what: &What) -> bool {
-    matches!(what, What::Acted(decision) if matches!(decision.cause, Cause::Request { .. }))
+fn is_request(what: &EventKind) -> bool {
+    matches!(what, EventKind::Acted(decision) if matches!(decision.cause, Cause::Request { .. }))
 }
 
 impl Waiting {
     fn take_in(&mut self, event: &Event, pending: bool, told: &impl Fn(u64) -> Option<ActionInfo>) {
         match &event.what {
-            What::Acted(decision) if is_request(&event.what) => {
+            EventKind::Acted(decision) if is_request(&event.what) => {
                 self.action = Some(decision.action);
                 if decision.dry_run {
                     self.finish(decision.action, told);
                 }
             }
-            What::Ended { action, .. } if self.action == Some(*action) => self.finish(*action, told),
+            EventKind::Ended { action, .. } if self.action == Some(*action) => self.finish(*action, told),
             // Refused from the first, it has no action of its own; another one of the agent's is none of ours.
-            What::Failed { action, .. } if self.action.map_or(!pending, |own| own == *action) => {
+            EventKind::Failed { action, .. } if self.action.map_or(!pending, |own| own == *action) => {
                 let agent = self.agent.id.to_string();
                 self.tell(Err(Fault::NotStopped { agent, reason: Message::of(event).text }));
             }

@@ -19,9 +19,9 @@ use tracing::Level;
 use super::act::executor::Executor;
 use super::act::throttle::{self, Braking};
 use super::control_loop::active_config::{Terms, said};
-use super::control_loop::commands::{Inbox, Reloaded, Request, Requests, requests};
+use super::control_loop::commands::{CommandQueue, CommandSender, Reloaded, Request, requests};
 use super::error::DaemonError;
-use super::report::forecasts::Foresight;
+use super::report::forecasts::ForecastTracker;
 use super::report::history::{self, Record};
 use super::report::journal::{Report, Reporter};
 use super::report::publisher::Publisher;
@@ -31,21 +31,21 @@ use super::serve::handlers::Service;
 use super::serve::limit::Limiter;
 use super::serve::quota::{Asks, Refusals};
 use super::serve::reload::{Loaded, Reloader};
-use super::serve::status_cache::{self, Freshness};
+use super::serve::status_cache::{self, StatusCache};
 use super::start::Options;
 use crate::api::history::HistoryInfo;
 use crate::api::status::SupervisorInfo;
 use crate::limit::Acting;
 use crate::linux::memory_alarm::Alarms;
-use crate::linux::platform::Surroundings;
+use crate::linux::platform::Platform;
 use crate::linux::process::memlock;
 use crate::linux::procfs::Proc;
-use crate::model::event::What;
-use crate::model::{AgentRef, Boottime, Bytes, Event, Lack, Lines, Pid, Snapshot, Uid};
+use crate::model::event::EventKind;
+use crate::model::{AgentRef, Boottime, Bytes, Event, MissingFeature, Pid, Snapshot, Thresholds, Uid};
 use crate::policy::{Engine, Step};
 use crate::sampler::Sampler;
 use crate::systemd::notify::Notifier;
-use waker::Calls;
+use waker::Waker;
 
 /// After a wake that failed: long enough not to spin, short enough not to miss much.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -65,21 +65,21 @@ pub(super) struct Supervisor {
     executor: Executor,
     braking: Braking,
     publisher: Publisher,
-    foresight: Foresight,
+    foresight: ForecastTracker,
     record: Record,
     /// Where what was recorded before we came is to come.
     past: Option<Receiver<HistoryInfo>>,
     reporter: Reporter,
     notifier: Notifier,
-    calls: Arc<Calls>,
+    calls: Arc<Waker>,
     /// `None` where its thread could not be started.
     alarms: Option<Alarms>,
     /// What explanations rest on besides what is seen.
     settings: watch::Sender<Arc<Settings>>,
     /// What there is not, for as long as we run.
-    lacks: Vec<Lack>,
-    inbox: Inbox,
-    requests: Requests,
+    lacks: Vec<MissingFeature>,
+    inbox: CommandQueue,
+    requests: CommandSender,
     info: SupervisorInfo,
     /// When the last look began.
     looked: Instant,
@@ -106,36 +106,36 @@ impl Supervisor {
             log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
         }
         // Before anything that may fail for want of it.
-        let lacks = Surroundings::of(&options.proc, &options.cgroup, uid).lacks();
+        let lacks = Platform::of(&options.proc, &options.cgroup, uid).lacks();
         for lack in &lacks {
             log(if lack.is_noted() { Level::WARN } else { Level::INFO }, lack.to_string());
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let Loaded { config, rules } = loaded;
         let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
-        let lines = effective.lines;
+        let thresholds = effective.thresholds;
         let only = (uid != Uid::ROOT).then_some(uid);
         let whose = if only.is_some() { "your own agents" } else { "the agents of all users" };
-        log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(lines, act)));
+        log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(thresholds, act)));
         for note in notes.iter().chain(&inert) {
             log(Level::WARN, note.clone());
         }
         let notes = [notes, noted(&lacks).collect()].concat();
         let rules = Arc::new(rules);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
-        sampler.verify_homes_above(lines.kill.share(1, 2));
-        let engine = Engine::new(lines, act);
+        sampler.verify_homes_above(thresholds.kill.share(1, 2));
+        let engine = Engine::new(thresholds, act);
         let snapshot = sampler.sample()?;
         let record = Record::start(options, uid, &reporter);
-        let publisher = Publisher::new(snapshot, &engine, &sampler, lines, notes);
-        let calls = Arc::new(Calls::new()?);
+        let publisher = Publisher::new(snapshot, &engine, &sampler, thresholds, notes);
+        let calls = Arc::new(Waker::new()?);
         let (requests, inbox) = requests(Arc::clone(&calls));
         let settings = Settings {
             proc: options.proc.clone(),
             cgroup: options.cgroup.clone(),
             config,
             rules,
-            lines: effective,
+            thresholds: effective,
             only,
             supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
         };
@@ -146,11 +146,11 @@ impl Supervisor {
             executor: Executor::open(&options.cgroup)?.with_brakes(throttle::start(options, uid, &reporter)),
             braking: Braking::new(brake),
             publisher,
-            foresight: Foresight::new(),
+            foresight: ForecastTracker::new(),
             past: record.before(),
             record,
             notifier: Notifier::start()?,
-            alarms: waker::alarms(options, &calls, &reporter, lacks.contains(&Lack::Pressure)),
+            alarms: waker::alarms(options, &calls, &reporter, lacks.contains(&MissingFeature::Pressure)),
             lacks,
             calls,
             reporter,
@@ -174,7 +174,7 @@ impl Supervisor {
             events: self.publisher.events(),
             seen: self.publisher.seen(),
             explainer: Explainer::new(self.settings.subscribe(), self.publisher.seen()),
-            freshness: Freshness::new(self.publisher.seen(), Arc::clone(&self.calls)),
+            freshness: StatusCache::new(self.publisher.seen(), Arc::clone(&self.calls)),
             requests: self.requests.clone(),
             reloader: Reloader::new(options, uid),
             record: self.record.clone(),
@@ -187,7 +187,7 @@ impl Supervisor {
     }
 
     /// Where it is told of alarms, readers, and that it is to end.
-    pub(super) fn calls(&self) -> Arc<Calls> {
+    pub(super) fn calls(&self) -> Arc<Waker> {
         Arc::clone(&self.calls)
     }
 
@@ -278,19 +278,20 @@ impl Supervisor {
     fn reconfigure(&mut self, loaded: Loaded, total: Bytes) -> Vec<String> {
         let Loaded { config, rules } = loaded;
         let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
-        let (lines, rules) = (effective.lines, Arc::new(rules));
-        self.engine.reconfigure(lines, act);
+        let (thresholds, rules) = (effective.thresholds, Arc::new(rules));
+        self.engine.reconfigure(thresholds, act);
         self.braking.switch(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
         // What has begun is brought to its end under the rule that it was begun with.
         self.sampler.hold(|root| self.engine.is_under_way(root));
-        self.sampler.verify_homes_above(lines.kill.share(1, 2));
-        self.publisher.reconfigure(lines, notes.iter().cloned().chain(noted(&self.lacks)).collect());
+        self.sampler.verify_homes_above(thresholds.kill.share(1, 2));
+        self.publisher.reconfigure(thresholds, notes.iter().cloned().chain(noted(&self.lacks)).collect());
         self.settings.send_modify(|settings| {
-            *settings = Arc::new(Settings { config, rules, lines: effective, ..Settings::clone(settings) });
+            *settings =
+                Arc::new(Settings { config, rules, thresholds: effective, ..Settings::clone(settings) });
         });
         let log = |level, text| self.reporter.tell(Report::Log(level, text));
-        log(Level::INFO, format!("the configuration was read anew: {}", said(lines, act)));
+        log(Level::INFO, format!("the configuration was read anew: {}", said(thresholds, act)));
         let notes = [notes, inert].concat();
         for note in &notes {
             log(Level::WARN, note.clone());
@@ -299,10 +300,10 @@ impl Supervisor {
     }
 
     /// Goes on from what was recorded before we came, once that is there; whether it is waited for no more.
-    fn recalls(&mut self, snapshot: &Snapshot, lines: Lines) -> bool {
+    fn recalls(&mut self, snapshot: &Snapshot, thresholds: Thresholds) -> bool {
         let Some(past) = &self.past else { return true };
         match past.try_recv() {
-            Ok(history) => self.foresight.recall(&history, snapshot, lines),
+            Ok(history) => self.foresight.recall(&history, snapshot, thresholds),
             Err(TryRecvError::Empty) if self.started.elapsed() < history::RECALL => return false,
             Err(_) => {}
         }
@@ -319,7 +320,7 @@ impl Supervisor {
             Some(_) => Acting::Another,
             None => Acting::Nobody,
         };
-        self.braking.look(snapshot, self.publisher.lines(), acting, brakes)
+        self.braking.look(snapshot, self.publisher.thresholds(), acting, brakes)
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
@@ -332,13 +333,13 @@ impl Supervisor {
         for event in &mut events {
             // Nothing of it is left, or nothing that a rule knows since the last reload.
             let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.is_there(agent.root));
-            if event.what == What::Gone && lives {
-                event.what = What::Unknown;
+            if event.what == EventKind::Gone && lives {
+                event.what = EventKind::Unknown;
             }
         }
-        let lines = self.publisher.lines();
+        let thresholds = self.publisher.thresholds();
         let foretold =
-            self.recalls(&snapshot, lines).then(|| self.foresight.take(&snapshot, lines)).flatten();
+            self.recalls(&snapshot, thresholds).then(|| self.foresight.take(&snapshot, thresholds)).flatten();
         if foretold.is_some() {
             self.engine.foresee(self.foresight.outlook());
             self.record.look(snapshot.at, &self.foresight);
@@ -384,14 +385,15 @@ impl Supervisor {
 /// The events in the order in which they happened: what was decided, then how its signals went, then the rest.
 fn with_signals(
     mut events: Vec<Event>,
-    sent: Option<What>,
+    sent: Option<EventKind>,
     snapshot: &Snapshot,
     agent: Option<AgentRef>,
 ) -> Vec<Event> {
     let (Some(what), Some(agent)) = (sent, agent) else { return events };
     let sample = snapshot.agents.iter().find(|a| a.agent.root == agent.root);
     let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
-    let decided = events.iter().position(|e| matches!(e.what, What::Acted(_) | What::Killed { .. }));
+    let decided =
+        events.iter().position(|e| matches!(e.what, EventKind::Acted(_) | EventKind::Killed { .. }));
     let at = decided.map_or(events.len(), |at| at + 1);
     events.insert(at, Event { agent: Some(agent), charge, what });
     events

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::event::{Cause, What};
+use crate::model::event::{Cause, EventKind};
 use crate::model::{AgentRef, Event, ProcessKey};
 
 /// So many are remembered, like the actions that can be told of.
@@ -27,20 +27,22 @@ impl Ends {
     pub(crate) fn take_in(&mut self, event: &Event) -> bool {
         let begun = |action| self.0.iter().position(|end| end.action == action && !end.is_over);
         match (&event.what, &event.agent) {
-            (What::Acted(decision), Some(agent)) if decision.whole && !decision.dry_run => {
+            (EventKind::Acted(decision), Some(agent)) if decision.whole && !decision.dry_run => {
                 let is_requested = matches!(decision.cause, Cause::Request { .. });
                 self.begin(agent, decision.action, is_requested);
                 true
             }
-            (What::Widened { action, whole: true, .. }, Some(agent)) if begun(*action).is_none() => {
+            (EventKind::Escalated { action, whole: true, .. }, Some(agent)) if begun(*action).is_none() => {
                 self.begin(agent, *action, false);
                 true
             }
-            (What::Ended { action, .. }, _) => {
+            (EventKind::Ended { action, .. }, _) => {
                 let end = begun(*action).and_then(|at| self.0.get_mut(at));
                 end.is_some_and(|end| !std::mem::replace(&mut end.is_over, true))
             }
-            (What::Failed { action, .. }, _) => begun(*action).and_then(|at| self.0.remove(at)).is_some(),
+            (EventKind::Failed { action, .. }, _) => {
+                begun(*action).and_then(|at| self.0.remove(at)).is_some()
+            }
             _ => false,
         }
     }

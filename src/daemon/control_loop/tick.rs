@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};
-use crate::daemon::control_loop::trigger::{Occasion, SOON};
-use crate::daemon::control_loop::waker::Rings;
+use crate::daemon::control_loop::trigger::{SOON, SampleTrigger};
+use crate::daemon::control_loop::waker::PendingWakeups;
 use crate::daemon::report::journal::Report;
 use crate::linux::procfs::ReadError;
 use crate::linux::{alloc_rate, clock};
 use crate::model::{Boottime, Bytes};
-use crate::policy::Glance;
+use crate::policy::MemoryPoll;
 
 /// Where the kernel tells how many processors there are.
 const SYS: &str = "/sys";
@@ -35,7 +35,7 @@ impl Supervisor {
         let Some(occasion) = self.occasion(at, begun, glance, rings) else {
             return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
         };
-        if occasion == Occasion::Newcomers && !self.sampler.meet_newcomers(at)? {
+        if occasion == SampleTrigger::Newcomers && !self.sampler.meet_newcomers(at)? {
             return Ok(self.sooner(Duration::ZERO, glance.next));
         }
         let asked = self.calls.take_asked();
@@ -53,7 +53,7 @@ impl Supervisor {
             let _ = asked.send(notes);
         }
         let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
-        if occasion == Occasion::Round && !hurry {
+        if occasion == SampleTrigger::Round && !hurry {
             self.try_fill_rate(begun);
         }
         let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
@@ -81,20 +81,26 @@ impl Supervisor {
         }
     }
 
-    fn occasion(&mut self, at: Boottime, begun: Instant, glance: Glance, rings: Rings) -> Option<Occasion> {
+    fn occasion(
+        &mut self,
+        at: Boottime,
+        begun: Instant,
+        glance: MemoryPoll,
+        rings: PendingWakeups,
+    ) -> Option<SampleTrigger> {
         let since = begun - self.looked;
         let asked = self.calls.is_asked() && begun >= self.spaced();
         let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
         if rings.any() || self.failing {
-            Some(Occasion::Alarm)
+            Some(SampleTrigger::Alarm)
         } else if asked || followed {
-            Some(Occasion::Reader)
+            Some(SampleTrigger::Reader)
         } else if glance.moved {
-            Some(Occasion::Memory)
+            Some(SampleTrigger::Memory)
         } else if glance.look {
-            Some(Occasion::Round)
+            Some(SampleTrigger::Round)
         } else {
-            self.stirs(at, since).then_some(Occasion::Newcomers)
+            self.stirs(at, since).then_some(SampleTrigger::Newcomers)
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::sampler::Care;
+use crate::sampler::ScanDepth;
 
 /// What waits for a look and is no danger waits for so long: newcomers, and the next update of a stream.
 pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// Why a whole look is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Occasion {
+pub(crate) enum SampleTrigger {
     /// The kernel's alarm, or nothing could be seen the last time.
     Alarm,
     /// Somebody wants to know.
@@ -22,14 +22,14 @@ pub(crate) enum Occasion {
     Newcomers,
 }
 
-impl Occasion {
+impl SampleTrigger {
     /// How closely to look. What no pid tells and what shows in no count matters when memory moves or somebody asks; and
     /// while somebody is being ended (`acting`), since in a guest with hundreds of busy processes a fork may take longer than
     /// its pid is looked for, and who was not seen is not ended.
-    pub(crate) fn care(self, acting: bool) -> Care {
+    pub(crate) fn care(self, acting: bool) -> ScanDepth {
         match self {
-            Self::Round | Self::Newcomers if !acting => Care::Calm,
-            _ => Care::Close,
+            Self::Round | Self::Newcomers if !acting => ScanDepth::Calm,
+            _ => ScanDepth::Close,
         }
     }
 }
@@ -40,9 +40,9 @@ mod tests {
 
     #[test]
     fn a_calm_guest_is_looked_at_calmly() {
-        use Occasion::{Alarm, Memory, Newcomers, Reader, Round};
-        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(false)), [Care::Calm; 2]);
-        assert_eq!([Memory, Alarm, Reader].map(|occasion| occasion.care(false)), [Care::Close; 3]);
-        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(true)), [Care::Close; 2]);
+        use SampleTrigger::{Alarm, Memory, Newcomers, Reader, Round};
+        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(false)), [ScanDepth::Calm; 2]);
+        assert_eq!([Memory, Alarm, Reader].map(|occasion| occasion.care(false)), [ScanDepth::Close; 3]);
+        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(true)), [ScanDepth::Close; 2]);
     }
 }

@@ -9,14 +9,14 @@ use tracing::Level;
 
 use crate::daemon::report::journal::{Report, Reporter};
 use crate::daemon::start::Options;
-use crate::linux::eventfd::Bell;
+use crate::linux::eventfd::EventFd;
 use crate::linux::memory_alarm::{Alarm, Alarms};
 
 /// The bell at the loop's door. Whoever rings it, from whatever thread, neither waits nor allocates; however often
 /// it rings until the loop comes, it is one look.
 #[derive(Debug)]
-pub(crate) struct Calls {
-    bell: Bell,
+pub(crate) struct Waker {
+    bell: EventFd,
     asked: AtomicBool,
     ending: AtomicBool,
     pressure: AtomicU64,
@@ -25,15 +25,15 @@ pub(crate) struct Calls {
 
 /// Rings that have not been answered yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rings {
+pub(crate) struct PendingWakeups {
     pub(crate) pressure: u64,
     pub(crate) cgroups: u64,
 }
 
-impl Calls {
+impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
-            bell: Bell::new()?,
+            bell: EventFd::new()?,
             asked: AtomicBool::default(),
             ending: AtomicBool::default(),
             pressure: AtomicU64::default(),
@@ -89,15 +89,15 @@ impl Calls {
     }
 
     /// The alarms are answered by the look that follows.
-    pub(crate) fn take_alarms(&self) -> Rings {
-        Rings {
+    pub(crate) fn take_alarms(&self) -> PendingWakeups {
+        PendingWakeups {
             pressure: self.pressure.swap(0, Ordering::Relaxed),
             cgroups: self.cgroups.swap(0, Ordering::Relaxed),
         }
     }
 }
 
-impl Rings {
+impl PendingWakeups {
     pub(crate) fn any(self) -> bool {
         self != Self::default()
     }
@@ -107,7 +107,7 @@ impl Rings {
 /// figures has been said.
 pub(crate) fn alarms(
     options: &Options,
-    calls: &Arc<Calls>,
+    calls: &Arc<Waker>,
     reporter: &Reporter,
     told: bool,
 ) -> Option<Alarms> {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_call_from_another_thread_wakes_whoever_waits() {
-        let calls = Arc::new(Calls::new().unwrap());
+        let calls = Arc::new(Waker::new().unwrap());
         let kernel = Arc::clone(&calls);
         let listener = thread::spawn(move || {
             kernel.alarm(Alarm::Cgroup);
@@ -146,7 +146,7 @@ mod tests {
         assert!(calls.wait_until(Instant::now() + Duration::from_mins(1)));
         listener.join().unwrap();
         assert!(calls.is_alarmed() && !calls.is_asked());
-        assert_eq!(calls.take_alarms(), Rings { pressure: 2, cgroups: 1 });
+        assert_eq!(calls.take_alarms(), PendingWakeups { pressure: 2, cgroups: 1 });
         assert!(!calls.is_alarmed() && !calls.take_alarms().any(), "each is answered once");
         assert!(!calls.is_ending());
         calls.end();

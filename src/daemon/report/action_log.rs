@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::messages::{Message, seconds};
 use crate::api::status::{ActionInfo, CulpritInfo};
-use crate::model::event::{Culprit, What};
+use crate::model::event::{Culprit, EventKind};
 use crate::model::{AgentRef, Bytes, Event, ProcessKey, Signal};
 
 /// How many actions are remembered.
@@ -14,12 +14,12 @@ const KEPT: usize = 16;
 
 /// The last actions, newest first.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct ActionLog {
     /// Ours with their number; the kernel's have none.
     actions: VecDeque<(Option<u64>, ActionInfo)>,
 }
 
-impl Ledger {
+impl ActionLog {
     /// Takes in an event. `command` and `cwd` tell of the processes as they were last seen: they may be gone.
     pub(crate) fn record(
         &mut self,
@@ -28,7 +28,7 @@ impl Ledger {
         cwd: impl Fn() -> Option<String>,
     ) {
         match (&event.what, &event.agent) {
-            (What::Acted(decision), Some(agent)) => {
+            (EventKind::Acted(decision), Some(agent)) => {
                 let culprit = culprit_info(&decision.culprit, command);
                 let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
                 let time = Timestamp::now();
@@ -43,7 +43,7 @@ impl Ledger {
                 };
                 self.keep(Some(decision.action), info);
             }
-            (What::KernelOom { lost, limit, .. }, Some(agent)) => {
+            (EventKind::KernelOom { lost, limit, .. }, Some(agent)) => {
                 let time = Timestamp::now();
                 let whole = lost.as_ref().is_none_or(|lost| lost.key == agent.root);
                 let culprit = lost.as_ref().map(|lost| CulpritInfo {
@@ -64,22 +64,22 @@ impl Ledger {
                 };
                 self.keep(None, info);
             }
-            (What::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
+            (EventKind::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
                 // Each once: who is left is killed again and again, and that says nothing new.
                 if info.signals.last().is_none_or(|last| last != signal.name()) {
                     info.signals.push(signal.name().to_owned());
                 }
             }),
-            (What::Widened { action, culprit, whole }, Some(agent)) => self.update(*action, |info| {
+            (EventKind::Escalated { action, culprit, whole }, Some(agent)) => self.update(*action, |info| {
                 info.culprit = Some(culprit_info(culprit, command));
                 info.resume = whole.then(|| resume(command_of(agent), cwd())).flatten();
             }),
-            (What::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
+            (EventKind::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
                 let how =
                     if info.signals.iter().any(|s| s == Signal::Kill.name()) { "killed" } else { "ended" };
                 info.outcome = format!("{how}, {freed} freed {} after the decision", seconds(*after));
             }),
-            (What::Failed { action, .. }, _) => {
+            (EventKind::Failed { action, .. }, _) => {
                 self.update(*action, |info| info.outcome = Message::of(event).text);
             }
             _ => {}
@@ -158,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::event::{Cause, Decision, Lost};
+    use crate::model::event::{Cause, Decision, KilledProcess};
     use crate::model::{AgentId, Bytes, Pid, Uid};
 
     fn key(pid: i32) -> ProcessKey {
@@ -190,16 +190,16 @@ mod tests {
             grace: Duration::from_secs(10),
             dry_run: false,
         };
-        let mut ledger = Ledger::default();
+        let mut ledger = ActionLog::default();
         let mut record = |what| {
             let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(14), what };
             ledger.record(&event, |key| format!("command of {}", key.pid), || Some("/work".to_owned()));
             let action = ledger.action(1).unwrap();
             (action.culprit.unwrap().command.unwrap(), action.resume)
         };
-        assert_eq!(record(What::Acted(decision)), ("command of 8".to_owned(), None));
+        assert_eq!(record(EventKind::Acted(decision)), ("command of 8".to_owned(), None));
         let all = Culprit { top: key(7), charge: Bytes::gib(14), ..part };
-        let whole = record(What::Widened { action: 1, culprit: all, whole: true });
+        let whole = record(EventKind::Escalated { action: 1, culprit: all, whole: true });
         let resume = Some("cd /work && claude --continue".to_owned());
         assert_eq!(whole, ("command of 7".to_owned(), resume));
     }
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_ended_stands_beside_what_we_did() {
-        let mut ledger = Ledger::default();
+        let mut ledger = ActionLog::default();
         let agent = AgentRef {
             id: AgentId::new("claude", key(7)),
             rule: "claude".into(),
@@ -224,8 +224,8 @@ mod tests {
             resume_session: None,
         };
         let mut take = |key| {
-            let lost = Some(Lost { key, name: "node".into(), charge: Bytes::gib(1) });
-            let what = What::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
+            let lost = Some(KilledProcess { key, name: "node".into(), charge: Bytes::gib(1) });
+            let what = EventKind::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
             let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(2), what };
             ledger.record(&event, |_| "node leak.js".into(), || Some("/work".into()));
         };

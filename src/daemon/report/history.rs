@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::Level;
 
-use super::forecasts::Foresight;
+use super::forecasts::ForecastTracker;
 use super::journal::{Report, Reporter};
 use super::state_dir;
 use crate::api::history::{Figures, HistoryInfo, UnixSeconds};
@@ -64,7 +64,7 @@ impl Record {
     }
 
     /// Records a look. Waits for nobody.
-    pub(crate) fn look(&self, at: Boottime, foresight: &Foresight) {
+    pub(crate) fn look(&self, at: Boottime, foresight: &ForecastTracker) {
         if let Some(history) = &self.0 {
             history.record(Figures { at, time: clock::wall(), figures: foresight.figures() });
         }

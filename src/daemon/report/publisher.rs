@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::action_log::Ledger;
-use super::forecasts::Foresight;
+use super::action_log::ActionLog;
+use super::forecasts::ForecastTracker;
 use super::messages::event_info::told;
 use super::status;
 use crate::api::event_log::EventLog;
 use crate::api::status::{ActionInfo, StatusInfo, SupervisorInfo};
 use crate::daemon::serve::explain::Seen;
-use crate::model::{Event, Lines, Snapshot};
+use crate::model::{Event, Snapshot, Thresholds};
 use crate::policy::Engine;
 use crate::sampler::Sampler;
 
@@ -28,9 +28,9 @@ pub(crate) struct Publisher {
     seen: watch::Sender<Seen>,
     /// Receivers of `updates` that wait in the service for somebody to listen.
     idle: usize,
-    ledger: Ledger,
+    ledger: ActionLog,
     events: watch::Sender<Arc<EventLog>>,
-    lines: Lines,
+    thresholds: Thresholds,
     notes: Vec<String>,
 }
 
@@ -40,12 +40,13 @@ impl Publisher {
         snapshot: Snapshot,
         engine: &Engine,
         sampler: &Sampler,
-        lines: Lines,
+        thresholds: Thresholds,
         notes: Vec<String>,
     ) -> Self {
-        let ledger = Ledger::default();
+        let ledger = ActionLog::default();
         let info = SupervisorInfo::default();
-        let status = Arc::new(status::status(&snapshot, engine, sampler, &ledger, lines, &notes, Some(info)));
+        let status =
+            Arc::new(status::status(&snapshot, engine, sampler, &ledger, thresholds, &notes, Some(info)));
         let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::clone(&status) };
         Self {
             updates: watch::Sender::new(status),
@@ -53,20 +54,20 @@ impl Publisher {
             idle: 0,
             ledger,
             events: watch::Sender::default(),
-            lines,
+            thresholds,
             notes,
         }
     }
 
     /// Takes up other lines and notes; they are made known with the next snapshot.
-    pub(crate) fn reconfigure(&mut self, lines: Lines, notes: Vec<String>) {
-        self.lines = lines;
+    pub(crate) fn reconfigure(&mut self, thresholds: Thresholds, notes: Vec<String>) {
+        self.thresholds = thresholds;
         self.notes = notes;
     }
 
     /// The lines that count.
-    pub(crate) fn lines(&self) -> Lines {
-        self.lines
+    pub(crate) fn thresholds(&self) -> Thresholds {
+        self.thresholds
     }
 
     /// For those who want to know what happened.
@@ -134,11 +135,11 @@ impl Publisher {
         snapshot: Snapshot,
         engine: &Engine,
         sampler: &Sampler,
-        foresight: &Foresight,
+        foresight: &ForecastTracker,
         info: SupervisorInfo,
     ) -> String {
-        let Self { ledger, lines, notes, .. } = self;
-        let mut status = status::status(&snapshot, engine, sampler, ledger, *lines, notes, Some(info));
+        let Self { ledger, thresholds, notes, .. } = self;
+        let mut status = status::status(&snapshot, engine, sampler, ledger, *thresholds, notes, Some(info));
         foresight.tell(&mut status);
         let line = status::line(&status);
         let status = Arc::new(status);

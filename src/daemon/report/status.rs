@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action_log::Ledger;
+use super::action_log::ActionLog;
 use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use crate::config::{Config, EffectiveLines};
-use crate::linux::platform::Surroundings;
+use crate::config::{Config, EffectiveThresholds};
+use crate::linux::platform::Platform;
 use crate::linux::procfs::ReadError;
-use crate::model::{AgentSample, Bytes, Lack, Lines, Snapshot, Uid};
+use crate::model::{AgentSample, Bytes, MissingFeature, Snapshot, Thresholds, Uid};
 use crate::policy::culprit::largest;
 use crate::policy::{Act, Engine};
 use crate::rules::Rules;
@@ -31,12 +31,13 @@ pub(crate) fn status(
     snapshot: &Snapshot,
     engine: &Engine,
     sampler: &Sampler,
-    ledger: &Ledger,
-    lines: Lines,
+    ledger: &ActionLog,
+    thresholds: Thresholds,
     notes: &[String],
     supervisor: Option<SupervisorInfo>,
 ) -> StatusInfo {
-    let agents: Vec<AgentInfo> = snapshot.agents.iter().map(|a| agent(a, engine, sampler, lines)).collect();
+    let agents: Vec<AgentInfo> =
+        snapshot.agents.iter().map(|a| agent(a, engine, sampler, thresholds)).collect();
     let agents = rolled_up(agents);
     StatusInfo {
         version: StatusInfo::VERSION,
@@ -56,8 +57,8 @@ pub(crate) fn status(
     }
 }
 
-fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines) -> AgentInfo {
-    let (root, own) = (sample.agent.root, sample.lines(lines));
+fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, thresholds: Thresholds) -> AgentInfo {
+    let (root, own) = (sample.agent.root, sample.thresholds(thresholds));
     let culprits = largest(sample, CULPRITS).into_iter().map(|subtree| CulpritInfo {
         pid: subtree.top.key.pid,
         charge: subtree.charge,
@@ -80,8 +81,8 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, lines: Lines)
         swap: sample.charge.swap,
         processes: sample.members.len(),
         root_alive: sample.root_alive,
-        warn_line: own.warn,
-        kill_line: own.kill,
+        warn_threshold: own.warn,
+        kill_threshold: own.kill,
         level: engine.level(root),
         scope: limited.map(|c| c.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
         limit: limited.and_then(|c| c.max),
@@ -105,7 +106,7 @@ fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
 }
 
 fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo], somebody_left: bool) -> Verdict {
-    let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_line;
+    let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_threshold;
     if snapshot.guest.room() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical) {
         Verdict::Critical
     } else if somebody_left || agents.iter().any(|a| a.level == AgentLevel::Warned) {
@@ -133,7 +134,7 @@ pub(crate) fn line(status: &StatusInfo) -> String {
     let last = status.actions.first().map(last_action).unwrap_or_default();
     format!(
         "{count}, largest {} at {} (warn {}, kill {}{state}); {guest}{last}",
-        largest.id, largest.charge, largest.warn_line, largest.kill_line
+        largest.id, largest.charge, largest.warn_threshold, largest.kill_threshold
     )
 }
 
@@ -151,13 +152,13 @@ fn last_action(action: &ActionInfo) -> String {
 pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
     let cgroup = Path::new(CGROUP);
     let (_, mut status) = look(proc, cgroup, Arc::new(Rules::built_in()), only)?;
-    let lacks = Surroundings::of(proc, cgroup, only.unwrap_or(Uid::ROOT)).lacks();
+    let lacks = Platform::of(proc, cgroup, only.unwrap_or(Uid::ROOT)).lacks();
     status.notes.extend(noted(&lacks));
     Ok(status)
 }
 
 /// What readers of the status should know of what is missing.
-pub(crate) fn noted(lacks: &[Lack]) -> impl Iterator<Item = String> {
+pub(crate) fn noted(lacks: &[MissingFeature]) -> impl Iterator<Item = String> {
     lacks.iter().filter(|lack| lack.is_noted()).map(ToString::to_string)
 }
 
@@ -171,9 +172,11 @@ pub(crate) fn look(
     let mut sampler = Sampler::new(proc, cgroup, rules, only)?;
     let snapshot = sampler.patient_sample(PATIENCE)?;
     let config = Config::default();
-    let EffectiveLines { lines, notes, .. } = EffectiveLines::of(&config, snapshot.guest.mem_total);
-    let mut engine = Engine::new(lines, Act { dry_run: true, grace: config.act.grace, ..Act::default() });
+    let EffectiveThresholds { thresholds, notes, .. } =
+        EffectiveThresholds::of(&config, snapshot.guest.mem_total);
+    let mut engine =
+        Engine::new(thresholds, Act { dry_run: true, grace: config.act.grace, ..Act::default() });
     engine.step(&snapshot);
-    let status = status(&snapshot, &engine, &sampler, &Ledger::default(), lines, &notes, None);
+    let status = status(&snapshot, &engine, &sampler, &ActionLog::default(), thresholds, &notes, None);
     Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))
 }

@@ -11,7 +11,7 @@ use super::explain::{Explainer, Seen};
 use super::limit::Limiter;
 use super::quota::{Asks, Refusals};
 use super::reload::Reloader;
-use super::status_cache::{self, Freshness};
+use super::status_cache::{self, StatusCache};
 use crate::api::history::HistoryInfo;
 use crate::api::status::{ActionInfo, StatusInfo};
 use crate::api::{
@@ -19,7 +19,7 @@ use crate::api::{
     explanation::Explanation,
     limited::{LimitInfo, LimitRequest},
 };
-use crate::daemon::control_loop::commands::{Request, Requests, Stop};
+use crate::daemon::control_loop::commands::{CommandSender, Request, Stop};
 use crate::daemon::report::history::Record;
 use crate::daemon::report::journal::{Report, Reporter};
 use crate::ipc::{self, Caller, Fault};
@@ -36,8 +36,8 @@ pub(crate) struct Service {
     pub(crate) events: watch::Receiver<Arc<EventLog>>,
     pub(crate) seen: watch::Receiver<Seen>,
     pub(crate) explainer: Explainer,
-    pub(crate) freshness: Freshness,
-    pub(crate) requests: Requests,
+    pub(crate) freshness: StatusCache,
+    pub(crate) requests: CommandSender,
     pub(crate) record: Record,
     pub(crate) reloader: Reloader,
     pub(crate) limiter: Limiter,

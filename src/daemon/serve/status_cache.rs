@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::explain::Seen;
-use crate::daemon::control_loop::waker::Calls;
+use crate::daemon::control_loop::waker::Waker;
 
 /// A status may be so old: a person does not notice, and whoever polls faster causes no more looks by it.
 pub(crate) const STATUS: Duration = Duration::from_secs(1);
@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The readers' end of the loop.
 #[derive(Debug)]
-pub(crate) struct Freshness {
+pub(crate) struct StatusCache {
     seen: watch::Receiver<Seen>,
-    calls: Arc<Calls>,
+    calls: Arc<Waker>,
 }
 
-impl Freshness {
-    pub(crate) fn new(seen: watch::Receiver<Seen>, calls: Arc<Calls>) -> Self {
+impl StatusCache {
+    pub(crate) fn new(seen: watch::Receiver<Seen>, calls: Arc<Waker>) -> Self {
         Self { seen, calls }
     }
 
@@ -71,10 +71,10 @@ mod tests {
     }
 
     /// Figures of `age`, and who asks for newer ones of them.
-    fn world(age: Duration) -> (watch::Sender<Seen>, Freshness, Arc<Calls>) {
+    fn world(age: Duration) -> (watch::Sender<Seen>, StatusCache, Arc<Waker>) {
         let then = Instant::now().checked_sub(age).unwrap();
-        let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Calls::new().unwrap()));
-        let freshness = Freshness::new(sender.subscribe(), Arc::clone(&calls));
+        let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Waker::new().unwrap()));
+        let freshness = StatusCache::new(sender.subscribe(), Arc::clone(&calls));
         (sender, freshness, calls)
     }
 

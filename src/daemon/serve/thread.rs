@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::handlers::Service;
 use super::listener::{self, PassedError};
-use crate::daemon::control_loop::waker::Calls;
+use crate::daemon::control_loop::waker::Waker;
 use crate::daemon::error::DaemonError;
 use crate::daemon::report::journal::Reporter;
 use crate::daemon::shutdown_signals::Ending;
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     /// Who answers.
     pub(crate) service: Service,
     /// Rung when a signal asks us to end.
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) calls: Arc<Waker>,
     /// What the service manager passed.
     pub(crate) passed: Result<Option<UnixListener>, PassedError>,
     /// Where to listen; `None`: the usual place.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::explanation::Explanation;
-use crate::config::{Config, EffectiveLines};
+use crate::config::{Config, EffectiveThresholds};
 use crate::daemon::error::DaemonError;
 use crate::daemon::report::status;
 use crate::daemon::serve::explain::places::Places;
@@ -29,9 +29,9 @@ pub fn explain_alone(
     let only = (reader != Uid::ROOT).then_some(reader);
     let (snapshot, status) = status::look(proc, cgroup, Arc::clone(&rules), only)?;
     let config = Config::default();
-    let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
+    let thresholds = EffectiveThresholds::of(&config, snapshot.guest.mem_total);
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
-    let settings = Settings { proc, cgroup, config, rules, lines, only, supervisor: None };
+    let settings = Settings { proc, cgroup, config, rules, thresholds, only, supervisor: None };
     let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
     let Some(place) = Places::default().take(reader) else { return Ok(Err(Fault::Busy {})) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::linux::procfs::details::Details;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Pid, Uid};
-use crate::rules::{Facts, Rules};
+use crate::rules::{ProcessFacts, Rules};
 
 /// A running process that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn running_matches(
             continue;
         }
         let cwd = || proc.cwd(pid);
-        let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+        let facts = ProcessFacts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
         if let Some(it) = rules.recognise(&facts) {
             let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
             matches.push(RunningMatch { rule: it.rule.clone(), pid, uid: credentials.uid, name });

@@ -17,7 +17,7 @@ use super::dispatch::{
     dispatch,
 };
 use super::limits::Slots;
-use super::{Caller, Closing, Limits, Service};
+use super::{Caller, Limits, Service, Shutdown};
 use crate::api::event_log::EventLog;
 use crate::api::event_log::Unread;
 use crate::api::status::StatusInfo;
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     stream: UnixStream,
     peer: Uid,
     limits: Limits,
-    closing: Closing,
+    closing: Shutdown,
     slots: Rc<Slots>,
     /// Places for large answers.
     large: Rc<Semaphore>,
@@ -56,7 +56,7 @@ impl Connection {
         stream: UnixStream,
         peer: Uid,
         limits: Limits,
-        closing: Closing,
+        closing: Shutdown,
         slots: Rc<Slots>,
         large: Rc<Semaphore>,
     ) -> Self {

@@ -103,13 +103,13 @@ pub async fn serve<S: Service + 'static>(
 }
 
 /// Told of nothing but its end: the server takes nobody in any more.
-type Closing = watch::Receiver<()>;
+type Shutdown = watch::Receiver<()>;
 
 async fn accept<S: Service + 'static>(
     listener: &UnixListener,
     service: Rc<S>,
     limits: Limits,
-    closing: &Closing,
+    closing: &Shutdown,
     talks: &mut JoinSet<()>,
 ) {
     let slots = Rc::new(Slots::new(limits));

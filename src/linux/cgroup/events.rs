@@ -14,7 +14,7 @@ const PEAK_LEN: usize = 32;
 
 /// One cgroup, from a moment on.
 #[derive(Debug)]
-pub struct Toll {
+pub struct MemoryEvents {
     events: OwnedFd,
     /// Linux 5.19 and later have it.
     peak: Option<OwnedFd>,
@@ -30,7 +30,7 @@ pub struct Taken {
     pub at_limit: bool,
 }
 
-impl Toll {
+impl MemoryEvents {
     /// That of the cgroup at `path`, from now on; `None` where it is gone, or has no memory controller.
     #[must_use]
     pub fn open(cgroups: &Cgroups, path: &Path) -> Option<Self> {
@@ -57,7 +57,7 @@ impl Toll {
     }
 }
 
-impl AsFd for Toll {
+impl AsFd for MemoryEvents {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.events.as_fd()
     }
@@ -76,16 +76,16 @@ mod tests {
         fs::create_dir(&scope).unwrap();
         fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
         let cgroups = Cgroups::open(root.path()).unwrap();
-        assert!(Toll::open(&cgroups, Path::new("/a.scope")).is_none(), "no memory controller");
+        assert!(MemoryEvents::open(&cgroups, Path::new("/a.scope")).is_none(), "no memory controller");
         let file = scope.join("memory.events");
         fs::write(&file, "max 7\noom 1\noom_kill 1\n").unwrap();
-        let toll = Toll::open(&cgroups, Path::new("/a.scope")).unwrap();
+        let toll = MemoryEvents::open(&cgroups, Path::new("/a.scope")).unwrap();
         assert_eq!((toll.taken(), toll.peak()), (Some(Taken::default()), None), "an old kernel");
         fs::write(&file, "max 7\noom 1\noom_kill 3\n").unwrap();
         assert_eq!(toll.taken(), Some(Taken { killed: 2, at_limit: false }), "for the whole guest's sake");
         fs::write(&file, "max 8\noom 2\noom_kill 4\n").unwrap();
         assert_eq!(toll.taken(), Some(Taken { killed: 3, at_limit: true }));
         fs::write(scope.join("memory.peak"), "4096\n").unwrap();
-        assert_eq!(Toll::open(&cgroups, Path::new("/a.scope")).unwrap().peak(), Some(Bytes::kib(4)));
+        assert_eq!(MemoryEvents::open(&cgroups, Path::new("/a.scope")).unwrap().peak(), Some(Bytes::kib(4)));
     }
 }

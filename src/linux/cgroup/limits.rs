@@ -10,7 +10,7 @@ use crate::model::{Bytes, Pid};
 
 /// The limits of one cgroup; `None`: none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Confines {
+pub struct CgroupLimits {
     /// `memory.max`.
     pub max: Option<Bytes>,
     /// `memory.swap.max`; no bytes where the kernel has no swap.
@@ -21,7 +21,7 @@ pub struct Confines {
 
 /// What a cgroup holds those below it to; `None`: to nothing of the kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bonds {
+pub struct InheritedLimits {
     /// `memory.max`, or `memory.high` where that is less.
     pub memory: Option<Bytes>,
     /// `memory.swap.max`.
@@ -32,7 +32,7 @@ pub struct Bonds {
     pub cpu_usec_per_sec: Option<u64>,
 }
 
-impl Bonds {
+impl InheritedLimits {
     /// Both of them.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -51,11 +51,11 @@ impl Bonds {
 impl Cgroups {
     /// What the cgroup at `path` holds its processes to, as far as can be read.
     #[must_use]
-    pub fn bonds(&self, path: &Path) -> Bonds {
-        let Some(folder) = self.folder(path) else { return Bonds::default() };
+    pub fn bonds(&self, path: &Path) -> InheritedLimits {
+        let Some(folder) = self.folder(path) else { return InheritedLimits::default() };
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
         let bytes = |name: &str| amount(&read(name)).ok().flatten();
-        Bonds {
+        InheritedLimits {
             memory: bytes("memory.max").into_iter().chain(bytes("memory.high")).min(),
             swap: bytes("memory.swap.max"),
             tasks: read("pids.max").trim().parse().ok(),
@@ -65,10 +65,10 @@ impl Cgroups {
 
     /// The limits of the cgroup at `path`; `None` where it is gone or has no memory controller.
     #[must_use]
-    pub fn confines(&self, path: &Path) -> Option<Confines> {
+    pub fn confines(&self, path: &Path) -> Option<CgroupLimits> {
         let folder = self.folder(path)?;
         let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
-        Some(Confines {
+        Some(CgroupLimits {
             max: amount(&read("memory.max")?).ok()?,
             swap: read("memory.swap.max").map_or(Ok(Some(Bytes::ZERO)), |text| amount(&text)).ok()?,
             group: read("memory.oom.group").is_some_and(|text| text.trim() == "1"),
@@ -129,12 +129,12 @@ mod tests {
         assert_eq!(cgroups.confines(path), None, "no memory controller");
         fs::write(scope.join("memory.max"), "max\n").unwrap();
         fs::write(scope.join("memory.oom.group"), "1\n").unwrap();
-        let open = Confines { max: None, swap: Some(Bytes::ZERO), group: true };
+        let open = CgroupLimits { max: None, swap: Some(Bytes::ZERO), group: true };
         assert_eq!(cgroups.confines(path), Some(open));
         cgroups.ungroup(path).unwrap();
         fs::write(scope.join("memory.max"), "8589934592\n").unwrap();
         fs::write(scope.join("memory.swap.max"), "max\n").unwrap();
-        let closed = Confines { max: Some(Bytes::gib(8)), swap: None, group: false };
+        let closed = CgroupLimits { max: Some(Bytes::gib(8)), swap: None, group: false };
         assert_eq!(cgroups.confines(path), Some(closed));
         fs::write(scope.join("cgroup.procs"), "7\n8\n").unwrap();
         let pids = [7, 8].map(|pid| Pid::new(pid).unwrap()).to_vec();
@@ -151,8 +151,8 @@ mod tests {
         fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
         let cgroups = Cgroups::open(root.path()).unwrap();
         let bonds = |path: &str| cgroups.bonds(Path::new(path));
-        assert_eq!(bonds("/user.slice"), Bonds::default());
-        assert_eq!(bonds("/gone.slice"), Bonds::default());
+        assert_eq!(bonds("/user.slice"), InheritedLimits::default());
+        assert_eq!(bonds("/gone.slice"), InheritedLimits::default());
         for (file, text) in [
             ("memory.max", "max"),
             ("memory.high", "4096"),
@@ -162,7 +162,7 @@ mod tests {
         ] {
             fs::write(slice.join(file), format!("{text}\n")).unwrap();
         }
-        let held = Bonds {
+        let held = InheritedLimits {
             memory: Some(Bytes::kib(4)),
             swap: Some(Bytes::ZERO),
             tasks: Some(33),
@@ -173,7 +173,7 @@ mod tests {
         fs::write(slice.join("a.scope/pids.max"), "44\n").unwrap();
         let scope = bonds("/user.slice/a.scope");
         assert_eq!((scope.cpu_usec_per_sec, scope.tasks), (Some(1_500_000), Some(44)));
-        assert_eq!(held.and(scope), Bonds { cpu_usec_per_sec: Some(1_500_000), ..held });
+        assert_eq!(held.and(scope), InheritedLimits { cpu_usec_per_sec: Some(1_500_000), ..held });
         assert_eq!(scope.and(held), held.and(scope));
         fs::write(slice.join("cpu.max"), "1 0\n").unwrap();
         assert_eq!(bonds("/user.slice").cpu_usec_per_sec, None, "no period");

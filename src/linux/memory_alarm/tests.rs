@@ -21,7 +21,7 @@ fn paths(names: &[&str]) -> Vec<PathBuf> {
 
 fn watch(root: &Path) -> Watch {
     let shared = Shared {
-        bell: Bell::new().unwrap(),
+        bell: EventFd::new().unwrap(),
         waiting: Mutex::default(),
         lost: AtomicBool::new(false),
         over: AtomicBool::new(false),

@@ -61,10 +61,10 @@ impl Machine {
         self.file("proc/self/mountinfo", text)
     }
 
-    fn lacks(&self) -> Vec<Lack> {
+    fn lacks(&self) -> Vec<MissingFeature> {
         let root = self.dir.path().to_owned();
         let (proc, cgroup) = (root.join("proc"), root.join("cgroup"));
-        Surroundings { proc, cgroup, root, uid: self.uid, pidfd: self.pidfd }.lacks()
+        Platform { proc, cgroup, root, uid: self.uid, pidfd: self.pidfd }.lacks()
     }
 
     fn says(&self) -> String {
@@ -98,7 +98,7 @@ fn what_hides_processes_is_told_where_it_does() {
         let machine = Machine::new().proc_mounted(&format!("rw,gid=27,{option}"));
         assert_eq!(machine.lacks(), [], "who may trace them sees them");
         let machine = machine.without("proc/1/stat");
-        assert_eq!(machine.lacks(), [Lack::Processes(option.to_owned())]);
+        assert_eq!(machine.lacks(), [MissingFeature::Processes(option.to_owned())]);
     }
     for option in ["rw", "hidepid=0", "hidepid=off", "hidepid=", "xhidepid=2"] {
         assert_eq!(Machine::new().proc_mounted(option).without("proc/1/stat").lacks(), [], "{option}");
@@ -106,7 +106,7 @@ fn what_hides_processes_is_told_where_it_does() {
     let machine = Machine::new().proc_mounted("rw,subset=pid");
     assert_eq!(machine.lacks(), [], "something else was mounted over it");
     let lacks = machine.without("proc/meminfo").lacks();
-    assert_eq!(lacks, [Lack::Meminfo]);
+    assert_eq!(lacks, [MissingFeature::Meminfo]);
 }
 
 #[test]
@@ -114,12 +114,12 @@ fn a_container_is_one_by_its_namespace_and_named_by_its_marks() {
     let docker = Machine::new().file(".dockerenv", "");
     assert_eq!(docker.lacks(), [], "an image that became a machine");
     let docker = docker.namespace("pid:[4026532201]");
-    assert_eq!(docker.lacks(), [Lack::Outside(Some("docker".to_owned()))]);
+    assert_eq!(docker.lacks(), [MissingFeature::Outside(Some("docker".to_owned()))]);
     let unshared = Machine::new().namespace("pid:[4026532201]");
-    assert_eq!(unshared.lacks(), [Lack::Outside(None)]);
+    assert_eq!(unshared.lacks(), [MissingFeature::Outside(None)]);
     let named = |machine: Machine| match machine.without("proc/self/ns/pid").lacks().as_slice() {
         [] => None,
-        [Lack::Outside(name)] => name.clone(),
+        [MissingFeature::Outside(name)] => name.clone(),
         lacks => panic!("{lacks:?}"),
     };
     assert_eq!(named(Machine::new()), None);
@@ -138,7 +138,11 @@ fn a_limit_below_the_memory_of_the_machine() {
         [("cgroup/memory.max", "2147483648\n"), ("cgroup/memory/memory.limit_in_bytes", "2147483648\n")]
     {
         let lacks = Machine::new().file(file, text).lacks();
-        assert_eq!(lacks, [Lack::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) }], "{file}");
+        assert_eq!(
+            lacks,
+            [MissingFeature::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) }],
+            "{file}"
+        );
     }
     for none in ["max\n", "", "17179869184\n", "9223372036854771712\n", "-1\n", "2G\n", "\0\0"] {
         let machine = Machine::new().file("cgroup/memory.max", none);
@@ -152,7 +156,7 @@ fn a_limit_below_the_memory_of_the_machine() {
 #[test]
 fn cgroups_of_all_kinds() {
     let of = |machine: Machine| match machine.lacks().as_slice() {
-        [Lack::Cgroups(hierarchy)] => *hierarchy,
+        [MissingFeature::Cgroups(hierarchy)] => *hierarchy,
         lacks => panic!("{lacks:?}"),
     };
     let empty = || Machine::new().without("cgroup");
@@ -168,7 +172,11 @@ fn cgroups_of_all_kinds() {
         ("cgroup/cgroup.controllers", "memoryx\n"),
         ("cgroup/cgroup.subtree_control", "\n"),
     ] {
-        assert_eq!(Machine::new().file(file, text).lacks(), [Lack::MemoryController], "{file} {text:?}");
+        assert_eq!(
+            Machine::new().file(file, text).lacks(),
+            [MissingFeature::MemoryController],
+            "{file} {text:?}"
+        );
     }
 }
 
@@ -185,9 +193,9 @@ fn a_machine_of_which_nothing_can_be_read() {
 #[test]
 fn this_machine_is_looked_at_without_fear() {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
-    let lacks = Surroundings::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).lacks();
-    assert_eq!(lacks.contains(&Lack::Root), uid != Uid::ROOT);
-    assert!(!lacks.contains(&Lack::Pidfd), "the tests of pidfds need them, too");
+    let lacks = Platform::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).lacks();
+    assert_eq!(lacks.contains(&MissingFeature::Root), uid != Uid::ROOT);
+    assert!(!lacks.contains(&MissingFeature::Pidfd), "the tests of pidfds need them, too");
 }
 
 proptest! {

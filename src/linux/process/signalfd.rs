@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::{self, SfdFlags};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 pub use nix::sys::signal::Signal;
@@ -22,8 +22,8 @@ const FAULTS: [Signal; 7] = [
 
 /// Takes all signals that have a name; none is lost and none acts until it says so.
 #[derive(Debug)]
-pub struct Inbox {
-    letters: SignalFd,
+pub struct SignalFd {
+    letters: signalfd::SignalFd,
     /// What was blocked before.
     before: SigSet,
     /// What was done about ended children before.
@@ -37,14 +37,14 @@ const ENDS: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Sign
 
 /// One signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct ReceivedSignal {
     /// Which.
     pub signal: Signal,
     /// The kernel sent it, as it does for a terminal; else a process did.
     pub by_kernel: bool,
 }
 
-impl Inbox {
+impl SignalFd {
     /// Opens it, for this thread and those that it starts. Children are to be waited for from now on, whatever whoever
     /// started us thought of them.
     ///
@@ -54,7 +54,7 @@ impl Inbox {
         let mut all = SigSet::empty();
         Signal::iterator().filter(|signal| !FAULTS.contains(signal)).for_each(|signal| all.add(signal));
         let before = all.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let letters = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let letters = signalfd::SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         // Ignored, as it may be inherited, ended children leave no status behind (wait(2)).
         let children = set(Signal::SIGCHLD, &usual())?;
         let mut ignored = Vec::new();
@@ -79,13 +79,13 @@ impl Inbox {
     ///
     /// # Errors
     /// None is known.
-    pub fn next(&self) -> io::Result<Option<Letter>> {
+    pub fn next(&self) -> io::Result<Option<ReceivedSignal>> {
         while let Some(read) = self.letters.read_signal()? {
             let number = i32::try_from(read.ssi_signo).unwrap_or_default();
             // What has no name is not asked for.
             if let Ok(signal) = Signal::try_from(number) {
                 // si_code of sigaction(2): SI_USER is 0, what else a process can send is below.
-                return Ok(Some(Letter { signal, by_kernel: read.ssi_code > 0 }));
+                return Ok(Some(ReceivedSignal { signal, by_kernel: read.ssi_code > 0 }));
             }
         }
         Ok(None)
@@ -131,7 +131,7 @@ impl Inbox {
     }
 }
 
-impl AsFd for Inbox {
+impl AsFd for SignalFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.letters.as_fd()
     }

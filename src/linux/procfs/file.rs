@@ -9,14 +9,14 @@ use rustix::io::{Errno, pread};
 
 /// One file, by its path.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct ProcFile {
     path: PathBuf,
     /// `None` where the file is not the kernel's own: it may be replaced by another one under the same name, as lxcfs
     /// does it when it starts anew, so each read opens it.
     file: Option<OwnedFd>,
 }
 
-impl Kept {
+impl ProcFile {
     /// The file at `path`, whether or not it is there now.
     pub(crate) fn of(path: PathBuf) -> Self {
         let file = open(&path).ok().filter(is_of_procfs);
@@ -71,7 +71,7 @@ pub(crate) fn fill(
     Ok(len)
 }
 
-/// For [`Kept::read`] and [`fill`]: all of it.
+/// For [`ProcFile::read`] and [`fill`]: all of it.
 pub(crate) fn never(_: &[u8]) -> bool {
     false
 }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_file_of_the_kernel_is_kept_open_and_read_from_its_start_each_time() {
-        let kept = Kept::of(PathBuf::from("/proc/self/stat"));
+        let kept = ProcFile::of(PathBuf::from("/proc/self/stat"));
         let mut buffer = [0; 4096];
         for _ in 0..2 {
             let len = kept.read(&mut buffer, never).unwrap();
@@ -97,7 +97,7 @@ mod tests {
     fn a_file_of_another_tree_may_be_replaced() {
         let tree = tempfile::tempdir().unwrap();
         let path = tree.path().join("x");
-        let kept = Kept::of(path.clone());
+        let kept = ProcFile::of(path.clone());
         let mut buffer = [0; 8];
         assert_eq!(kept.read(&mut buffer, never), Err(Errno::NOENT), "not there yet");
         fs::write(&path, "one").unwrap();

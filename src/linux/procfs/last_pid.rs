@@ -24,11 +24,11 @@ const FEW: i32 = 32;
 
 /// Reads the last pid. Keeps the file open: a look is one system call and allocates nothing.
 #[derive(Debug)]
-pub struct Newest {
+pub struct LastPid {
     loadavg: OwnedFd,
 }
 
-impl Newest {
+impl LastPid {
     /// Opens `loadavg` of the tree at `root`; `None` where it would not speak of the processes listed there.
     #[must_use]
     pub fn open(root: &Path) -> Option<Self> {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_new_process_is_inside_the_window() {
         // gVisor and lxcfs have none.
-        let Some(newest) = Newest::open(Path::new("/proc")) else { return };
+        let Some(newest) = LastPid::open(Path::new("/proc")) else { return };
         let after = newest.pid().unwrap();
         let mut child = Command::new("true").spawn().unwrap();
         let to = newest.pid().unwrap();
@@ -176,9 +176,9 @@ mod tests {
     #[test]
     fn a_tree_of_files_has_none() {
         let tree = tempfile::tempdir().unwrap();
-        assert!(Newest::open(tree.path()).is_none(), "no loadavg");
+        assert!(LastPid::open(tree.path()).is_none(), "no loadavg");
         std::fs::write(tree.path().join("loadavg"), "0.08 0.25 1.10 2/85 7013\n").unwrap();
-        assert!(Newest::open(tree.path()).is_none(), "a copy stands still");
+        assert!(LastPid::open(tree.path()).is_none(), "a copy stands still");
     }
 
     #[test]

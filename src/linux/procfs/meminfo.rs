@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ReadError;
 use super::colon_pairs;
-use super::file::Kept;
+use super::file::ProcFile;
 use crate::model::{Bytes, Charge, Guest};
 
 /// The longest seen has 1.6 KiB; what we use stands in its first half, huge pages at its end.
@@ -15,14 +15,14 @@ const MEMINFO_LEN: usize = 8 * 1024;
 /// Reads `meminfo`. Keeps the kernel's file open: this is looked at before each tick, and allocates nothing.
 #[derive(Debug)]
 pub struct Meminfo {
-    file: Kept,
+    file: ProcFile,
 }
 
 impl Meminfo {
     /// That of the tree at `root`, `/proc` as a rule.
     #[must_use]
     pub fn of(root: &Path) -> Self {
-        Self { file: Kept::of(root.join("meminfo")) }
+        Self { file: ProcFile::of(root.join("meminfo")) }
     }
 
     /// Memory of the guest as it is now.

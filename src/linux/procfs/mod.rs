@@ -25,7 +25,7 @@ use procfs::{FromRead, MemoryPressure};
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat, readlinkat_raw};
 use rustix::io::{Errno, read};
 
-use super::procfs::file::Kept;
+use super::procfs::file::ProcFile;
 use super::procfs::meminfo::Meminfo;
 use super::procfs::stat::Stat;
 use super::procfs::status::Status;
@@ -72,7 +72,7 @@ pub struct Proc {
     root: PathBuf,
     dir: OwnedFd,
     meminfo: Meminfo,
-    pressure: Kept,
+    pressure: ProcFile,
     buffer: Box<[u8; SMALL_FILE_LEN]>,
 }
 
@@ -85,7 +85,7 @@ impl Proc {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = openat(CWD, root, flags, Mode::empty())
             .map_err(|e| ReadError { path: root.to_owned(), source: e.into() })?;
-        let (meminfo, pressure) = (Meminfo::of(root), Kept::of(root.join("pressure/memory")));
+        let (meminfo, pressure) = (Meminfo::of(root), ProcFile::of(root.join("pressure/memory")));
         Ok(Self { root: root.to_owned(), dir, meminfo, pressure, buffer: Box::new([0; SMALL_FILE_LEN]) })
     }
 

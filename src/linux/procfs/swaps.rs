@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{Kept, never};
+use super::file::{ProcFile, never};
 use crate::linux::procfs::zram::Zram;
 use crate::model::{Boottime, Bytes, Guest};
 
@@ -18,7 +18,7 @@ const OLD: Duration = Duration::from_secs(10);
 /// Knows the areas of swap, and what each can take.
 #[derive(Debug)]
 pub struct SwapRoom {
-    swaps: Kept,
+    swaps: ProcFile,
     block: PathBuf,
     seen: Option<Seen>,
 }
@@ -45,7 +45,7 @@ impl SwapRoom {
     /// Of the trees at `proc` and `sys`, `/proc` and `/sys` as a rule.
     #[must_use]
     pub fn of(proc: &Path, sys: &Path) -> Self {
-        Self { swaps: Kept::of(proc.join("swaps")), block: sys.join("block"), seen: None }
+        Self { swaps: ProcFile::of(proc.join("swaps")), block: sys.join("block"), seen: None }
     }
 
     /// Sets what swap can take off memory (`swap_room`) of a guest that was looked at just now, and what it takes of it

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file::Kept;
+use super::file::ProcFile;
 use crate::model::Bytes;
 
 /// The file has 4 KiB, and each kernel adds a line or two.
@@ -15,7 +15,7 @@ const OOM_KILLS: &[u8] = b"\noom_kill ";
 /// Reads `vmstat`. Keeps the kernel's file open: a look allocates nothing.
 #[derive(Debug)]
 pub struct Vmstat {
-    file: Kept,
+    file: ProcFile,
     page: u64,
 }
 
@@ -23,7 +23,7 @@ impl Vmstat {
     /// That of the tree at `root`, `/proc` as a rule.
     #[must_use]
     pub fn of(root: &Path) -> Self {
-        Self { file: Kept::of(root.join("vmstat")), page: rustix::param::page_size() as u64 }
+        Self { file: ProcFile::of(root.join("vmstat")), page: rustix::param::page_size() as u64 }
     }
 
     /// What was read back from swap since boot; `None` where the kernel has no swap, or does not say.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::colon_pairs;
-use super::file::{Kept, never};
+use super::file::{ProcFile, never};
 use crate::model::Bytes;
 
 /// 5 to 8 KiB with two processors, and 150 bytes a zone for each further one. What does not fit is not counted.
@@ -12,7 +12,7 @@ const ZONEINFO_LEN: usize = 64 * 1024;
 /// Reads `zoneinfo`. Keeps the kernel's file open: reading it allocates nothing.
 #[derive(Debug)]
 pub struct Zoneinfo {
-    file: Kept,
+    file: ProcFile,
     page: u64,
     /// Too large for a stack; what no text needs is never touched.
     text: Box<[u8]>,
@@ -23,7 +23,7 @@ impl Zoneinfo {
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let text = vec![0; ZONEINFO_LEN].into_boxed_slice();
-        Self { file: Kept::of(root.join("zoneinfo")), page: rustix::param::page_size() as u64, text }
+        Self { file: ProcFile::of(root.join("zoneinfo")), page: rustix::param::page_size() as u64, text }
     }
 
     /// What the lists of all processors hold; nothing where the kernel does not say. What a process gave back stands

@@ -2,16 +2,16 @@
 
 use std::cmp::Reverse;
 
-use crate::model::event::{Cause, Danger, Decision, Failure, Spared, What};
+use crate::model::event::{Cause, Danger, Decision, EventKind, Failure, NoActionReason};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot};
 
 use super::tellings::event;
 use super::{Engine, QUICKEST, Step};
 use crate::policy::culprit::{Choice, choose};
-use crate::policy::guard::{Judgement, Sentence};
-use crate::policy::ladder::{self, Beginning, Ladder, Progress};
-use crate::policy::subject::Subject;
-use crate::policy::watch::Watch;
+use crate::policy::guard::{GuardDecision, KillPlan};
+use crate::policy::ladder::{self, KillSequence, KillSequenceParams, Progress};
+use crate::policy::subject::KillTarget;
+use crate::policy::watch::AgentState;
 
 /// What is decided, before it is known how much time there is for it.
 pub(super) struct Plan<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Plan<'a> {
     pub(super) agent: AgentRef,
     /// What that one costs.
     pub(super) charge: Bytes,
-    pub(super) subject: Subject,
+    pub(super) subject: KillTarget,
     pub(super) sample: &'a AgentSample,
     pub(super) choice: Choice,
     /// The agent named loses all of itself.
@@ -81,13 +81,13 @@ impl Engine {
         drain: BytesPerSecond,
         step: &mut Step,
     ) -> bool {
-        let lines = agent.lines(self.lines);
+        let thresholds = agent.thresholds(self.thresholds);
         let (charge, left) = (agent.charge.total(), reached.charge.total());
-        let mut shortfall = charge.saturating_sub(lines.warn);
+        let mut shortfall = charge.saturating_sub(thresholds.warn);
         let mut choice = choose(reached, shortfall, |_| false);
-        if choice.targets.is_empty() && left < charge && left >= lines.kill {
+        if choice.targets.is_empty() && left < charge && left >= thresholds.kill {
             // What is stuck holds more than others can make up for: what is left of the agent has the lines to itself.
-            shortfall = left.saturating_sub(lines.warn);
+            shortfall = left.saturating_sub(thresholds.warn);
             choice = choose(reached, shortfall, |_| false);
         }
         let Some(watch) = self.watches.get_mut(&agent.agent.root) else { return false };
@@ -95,7 +95,7 @@ impl Engine {
             // Of what is stuck it was told when its action failed.
             if watch.falls_short(snapshot.at) && reached.members.len() == agent.members.len() {
                 self.actions += 1;
-                let what = What::Failed { action: self.actions, why: Failure::Protected };
+                let what = EventKind::Failed { action: self.actions, why: Failure::Protected };
                 step.events.push(event(agent, what));
             }
             return false;
@@ -106,7 +106,7 @@ impl Engine {
             cause: Cause::Line,
             agent: agent.agent.clone(),
             charge,
-            subject: Subject::Agent(agent.agent.root),
+            subject: KillTarget::Agent(agent.agent.root),
             sample: reached,
             choice,
             whole,
@@ -133,17 +133,17 @@ impl Engine {
             return;
         }
         if !self.act.guard {
-            self.spare(danger, Spared::Off, snapshot, &mut step.events);
+            self.spare(danger, NoActionReason::Off, snapshot, &mut step.events);
             return;
         }
         let for_slice = matches!(cause, Cause::Slice { .. });
         let guard = if for_slice { &self.together.guard } else { &self.guard };
         match guard.judge(snapshot, &within_reach.agents, &danger) {
             // The kernel ends somebody there, and that is told.
-            Judgement::Spare(why) if for_slice => _ = self.together.guard.is_news(why),
-            Judgement::Spare(why) => self.spare(danger, why, snapshot, &mut step.events),
-            Judgement::Act(sentence) => {
-                let Sentence { family, choice, shortfall, grown } = *sentence;
+            GuardDecision::Spare(why) if for_slice => _ = self.together.guard.is_news(why),
+            GuardDecision::Spare(why) => self.spare(danger, why, snapshot, &mut step.events),
+            GuardDecision::Act(sentence) => {
+                let KillPlan { family, choice, shortfall, grown } = *sentence;
                 let losers = family.losers(&choice.targets);
                 // A part that is one agent's, or all of one, is told of that one.
                 let (agent, charge, whole) = match losers.as_slice() {
@@ -154,7 +154,7 @@ impl Engine {
                     cause,
                     agent,
                     charge,
-                    subject: Subject::Family(family.roots()),
+                    subject: KillTarget::AgentTree(family.roots()),
                     sample: &family.whole,
                     agents: losers.len(),
                     choice,
@@ -167,10 +167,10 @@ impl Engine {
         }
     }
 
-    fn spare(&mut self, danger: Danger, why: Spared, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    fn spare(&mut self, danger: Danger, why: NoActionReason, snapshot: &Snapshot, events: &mut Vec<Event>) {
         if self.guard.is_news(why) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
-            events.push(Event { agent: None, charge, what: What::GuestInDanger { danger, why } });
+            events.push(Event { agent: None, charge, what: EventKind::GuestInDanger { danger, why } });
         }
     }
 
@@ -185,7 +185,7 @@ impl Engine {
         self.actions += 1;
         let rate = self.watches.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(drain);
         let grace = ladder::grace(self.act.grace, &snapshot.guest, rate);
-        let mut ladder = Ladder::begin(Beginning {
+        let mut ladder = KillSequence::begin(KillSequenceParams {
             action: self.actions,
             at: snapshot.at,
             agent: agent.clone(),
@@ -203,7 +203,7 @@ impl Engine {
         let decision = Decision {
             action: self.actions,
             cause,
-            line: sample.lines(self.lines).kill,
+            line: sample.thresholds(self.thresholds).kill,
             shortfall,
             grown,
             processes: choice.targets.len(),
@@ -214,7 +214,7 @@ impl Engine {
             grace,
             dry_run: self.act.dry_run,
         };
-        step.events.push(Event { agent: Some(agent.clone()), charge, what: What::Acted(decision) });
+        step.events.push(Event { agent: Some(agent.clone()), charge, what: EventKind::Acted(decision) });
         if self.act.dry_run {
             match cause {
                 Cause::Guard(_) | Cause::Slice { .. } => self.said = true,
@@ -242,28 +242,28 @@ impl Engine {
     /// Tells of agents over their line that take the place of one which was ended for that.
     fn hold_back(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         for sample in &snapshot.agents {
-            if sample.charge.total() < sample.lines(self.lines).kill {
+            if sample.charge.total() < sample.thresholds(self.thresholds).kill {
                 continue;
             }
             let Some((actions, wait)) = self.restarts.wait(snapshot.at, sample) else { continue };
             let Some(watch) = self.watches.get_mut(&sample.agent.root) else { continue };
             if watch.held_back < actions && !watch.said {
                 watch.held_back = actions;
-                events.push(event(sample, What::HeldBack { actions, wait }));
+                events.push(event(sample, EventKind::RestartBackoff { actions, wait }));
             }
         }
     }
 
     pub(super) fn may_act(&self, at: Boottime, agent: &AgentSample) -> bool {
-        let over = |w: &Watch| !w.said && w.cooldown.is_none() && w.is_proven;
-        agent.charge.total() >= agent.lines(self.lines).kill
+        let over = |w: &AgentState| !w.said && w.cooldown.is_none() && w.is_proven;
+        agent.charge.total() >= agent.thresholds(self.thresholds).kill
             && self.watches.get(&agent.agent.root).is_some_and(over)
             && self.restarts.wait(at, agent).is_none()
     }
 
     pub(super) fn advance(
         &mut self,
-        mut ladder: Ladder,
+        mut ladder: KillSequence,
         snapshot: &Snapshot,
         within_reach: &Snapshot,
         drain: BytesPerSecond,
@@ -298,7 +298,7 @@ impl Engine {
             Progress::Failed(living) => {
                 step.wave = ladder.release();
                 let why = Failure::Survivors(living.len());
-                step.events.push(tell(What::Failed { action: ladder.action, why }));
+                step.events.push(tell(EventKind::Failed { action: ladder.action, why }));
                 self.stuck.set_aside(snapshot.at, living);
                 return;
             }
@@ -306,7 +306,7 @@ impl Engine {
         self.ladder = Some(ladder);
     }
 
-    fn with_watch(&mut self, root: ProcessKey, change: impl FnOnce(&mut Watch)) {
+    fn with_watch(&mut self, root: ProcessKey, change: impl FnOnce(&mut AgentState)) {
         if let Some(watch) = self.watches.get_mut(&root) {
             change(watch);
         }

@@ -1,14 +1,14 @@
 //! Actions that somebody asked for.
 
-use crate::model::event::{Cause, Failure, What};
+use crate::model::event::{Cause, EventKind, Failure};
 use crate::model::{AgentSample, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot, Uid};
 
 use super::acts::Plan;
 use super::{Engine, Step};
 use crate::policy::culprit::whole;
 use crate::policy::family::below;
-use crate::policy::subject::Subject;
-use crate::policy::watch::Watch;
+use crate::policy::subject::KillTarget;
+use crate::policy::watch::AgentState;
 
 /// Ends that one user may wait for.
 const MOST: usize = 16;
@@ -46,7 +46,7 @@ impl Engine {
         let there = |r: &Request| snapshot.agents.iter().any(|a| a.agent.root == r.root);
         self.requests.retain(there);
         // Of an agent whose memory is not back yet something else is still to be told.
-        let settling = |r: &Request| self.watches.get(&r.root).is_some_and(Watch::is_settling);
+        let settling = |r: &Request| self.watches.get(&r.root).is_some_and(AgentState::is_settling);
         let Some(at) = self.requests.iter().position(|r| !settling(r)) else { return };
         if self.ladder.is_some() || self.is_pressing() {
             return;
@@ -62,7 +62,7 @@ impl Engine {
         choice.targets.retain(may);
         if choice.targets.is_empty() {
             self.actions += 1;
-            let what = What::Failed { action: self.actions, why: Failure::Protected };
+            let what = EventKind::Failed { action: self.actions, why: Failure::Protected };
             step.events.push(Event { agent: Some(sample.agent.clone()), charge, what });
             return;
         }
@@ -72,7 +72,7 @@ impl Engine {
             agent: sample.agent.clone(),
             charge,
             // What it starts meanwhile belongs to it.
-            subject: Subject::Family(family.roots()),
+            subject: KillTarget::AgentTree(family.roots()),
             sample,
             choice,
             whole: true,

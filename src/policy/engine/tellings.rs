@@ -1,25 +1,25 @@
 //! What is told besides actions: who came and went, who crossed a line, whose memory is back.
 
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use crate::model::{AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
 use super::Engine;
-use crate::policy::watch::{Crossing, Freed, Watch};
+use crate::policy::watch::{AgentState, Crossing, Freed};
 
 impl Engine {
     pub(super) fn meet(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         for sample in &snapshot.agents {
             let charge = sample.charge.total();
             let watch = self.watches.entry(sample.agent.root).or_insert_with(|| {
-                events.push(event(sample, What::Found));
-                Watch::new(sample.agent.clone(), snapshot.at, charge)
+                events.push(event(sample, EventKind::Found));
+                AgentState::new(sample.agent.clone(), snapshot.at, charge)
             });
             if watch.agent != sample.agent {
                 watch.agent.clone_from(&sample.agent);
             }
-            let lines = sample.lines(self.lines);
-            watch.update(snapshot.at, charge, lines);
-            watch.doubt(snapshot.at, sample, lines, &snapshot.guest);
+            let thresholds = sample.thresholds(self.thresholds);
+            watch.update(snapshot.at, charge, thresholds);
+            watch.doubt(snapshot.at, sample, thresholds, &snapshot.guest);
         }
     }
 
@@ -33,11 +33,11 @@ impl Engine {
             if watch.warned == up || (!up && (acting == Some(root) || watch.is_settling())) {
                 continue;
             }
-            let lines = sample.lines(self.lines);
-            let line = lines.warn;
-            match watch.crossing(lines) {
-                Some(Crossing::Up) => events.push(event(sample, What::Warned { line })),
-                Some(Crossing::Down) => events.push(event(sample, What::Recovered { line })),
+            let thresholds = sample.thresholds(self.thresholds);
+            let line = thresholds.warn;
+            match watch.crossing(thresholds) {
+                Some(Crossing::Up) => events.push(event(sample, EventKind::Warned { line })),
+                Some(Crossing::Down) => events.push(event(sample, EventKind::Recovered { line })),
                 None => {}
             }
         }
@@ -66,14 +66,14 @@ impl Engine {
             let tell = |what| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, what };
             if watch.is_settling() {
                 // A whole agent was ended: it stays until its memory is back.
-                watch.update(snapshot.at, Bytes::ZERO, self.lines);
+                watch.update(snapshot.at, Bytes::ZERO, self.thresholds);
                 let charge = left_of(watch, within_reach);
                 let Some((freed, back)) = watch.cool(snapshot.at, &snapshot.guest, charge) else {
                     return true;
                 };
                 events.push(tell(ended(&freed, charge, back, snapshot.at)));
             }
-            events.push(tell(What::Gone));
+            events.push(tell(EventKind::Gone));
             false
         });
     }
@@ -85,25 +85,29 @@ impl Engine {
         }
         if self.guard.is_over(&snapshot.guest) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
-            events.push(Event { agent: None, charge, what: What::GuestSafe { left: snapshot.guest.left() } });
+            events.push(Event {
+                agent: None,
+                charge,
+                what: EventKind::GuestSafe { left: snapshot.guest.left() },
+            });
         }
     }
 }
 
 /// What is left of what the last action on an agent was about.
-fn left_of(watch: &Watch, snapshot: &Snapshot) -> Bytes {
+fn left_of(watch: &AgentState, snapshot: &Snapshot) -> Bytes {
     match &watch.cooldown {
         Some(freed) => freed.subject.seen(snapshot).map(|s| s.charge.total()).unwrap_or_default(),
         None => watch.charge(),
     }
 }
 
-pub(super) fn event(sample: &AgentSample, what: What) -> Event {
+pub(super) fn event(sample: &AgentSample, what: EventKind) -> Event {
     Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what }
 }
 
-fn ended(freed: &Freed, charge: Bytes, back: bool, at: Boottime) -> What {
-    What::Ended {
+fn ended(freed: &Freed, charge: Bytes, back: bool, at: Boottime) -> EventKind {
+    EventKind::Ended {
         action: freed.action,
         freed: freed.peak.saturating_sub(charge),
         peak: freed.peak,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use crate::model::event::Danger;
 use crate::model::{AgentSample, BytesPerSecond, Guest, Snapshot};
 use crate::policy::guard::Guard;
-use crate::policy::pace::Way;
+use crate::policy::pace::Headroom;
 
 /// Watches what a slice has left, where one has a cap.
 #[derive(Debug, Default)]
-pub(super) struct Together {
+pub(super) struct SliceGuard {
     pub(super) guard: Guard,
     path: PathBuf,
     /// As it was seen last.
@@ -19,7 +19,7 @@ pub(super) struct Together {
     pub(super) acts: bool,
 }
 
-impl Together {
+impl SliceGuard {
     /// Takes in a snapshot; what it shows of the slice and those in it, as if that were a guest.
     pub(super) fn take(&mut self, snapshot: &Snapshot) -> Option<Snapshot> {
         let Some(slice) = &snapshot.slice else {
@@ -53,11 +53,11 @@ impl Together {
     }
 
     /// How far it is from danger; `None`: there is no cap, or nobody can be acted on.
-    pub(super) fn way(&self) -> Option<Way> {
+    pub(super) fn way(&self) -> Option<Headroom> {
         let guest = self.guest.filter(|_| !self.guard.is_standing())?;
         let left = guest.left().saturating_sub(self.guard.reserve(&guest));
         let half = guest.mem_total.share(1, 2);
-        Some(Way { to_kill: left, to_next: left, is_small: left >= half, rate: self.guard.fill.now() })
+        Some(Headroom { to_kill: left, to_next: left, is_small: left >= half, rate: self.guard.fill.now() })
     }
 
     /// What an action is measured by: the slice where it is for its sake, else the guest.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{AgentSample, Bytes, Member, ProcessKey, Snapshot};
 
-use crate::policy::family::Family;
+use crate::policy::family::AgentTree;
 
 /// Less than this share of memory is missing: that says nothing of anybody.
 pub(super) const TELLING_PERCENT: u64 = 2;
@@ -40,7 +40,7 @@ impl Evidence {
     }
 
     /// By how much a family costs more than then.
-    pub(super) fn growth(&self, whole: &AgentSample, family: &Family) -> Bytes {
+    pub(super) fn growth(&self, whole: &AgentSample, family: &AgentTree) -> Bytes {
         let before = family.agents.iter().map(|a| self.before(a.agent.root)).sum();
         whole.charge.total().saturating_sub(before)
     }

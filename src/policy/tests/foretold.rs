@@ -1,7 +1,7 @@
 //! What a forecast asks for.
 
 use super::*;
-use crate::api::forecast::{ForecastLevel, Outlook};
+use crate::api::forecast::{ForecastLevel, ForecastSummary};
 use crate::model::BytesPerSecond;
 
 /// A runaway that pauses for the moment it is looked at is one all the same.
@@ -10,11 +10,11 @@ fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
     let decided = |climb| {
         let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::mib(100));
         world.step();
-        world.engine.foresee(Outlook { level: ForecastLevel::Runaway, climb });
+        world.engine.foresee(ForecastSummary { level: ForecastLevel::Runaway, climb });
         world.grow(101, Bytes::gib(40));
         // The jump itself is long over.
         world.after(Duration::from_mins(10)).events.iter().find_map(|event| match &event.what {
-            What::Acted(decision) => Some(decision.grace),
+            EventKind::Acted(decision) => Some(decision.grace),
             _ => None,
         })
     };
@@ -24,7 +24,7 @@ fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
 
     let mut world = World::new().agent(100, Bytes::mib(240));
     let mut due = |level| {
-        world.engine.foresee(Outlook { level, ..Outlook::default() });
+        world.engine.foresee(ForecastSummary { level, ..ForecastSummary::default() });
         world.step();
         let at = world.snapshot.at;
         let looks =

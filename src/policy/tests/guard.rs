@@ -1,7 +1,7 @@
 //! The guest as a whole: none is over its own line, and it is short of memory all the same.
 
 use super::*;
-use crate::model::event::{Cause, Spared};
+use crate::model::event::{Cause, NoActionReason};
 use crate::model::system_memory::Stall;
 use crate::model::{Pressure, Signal};
 
@@ -38,7 +38,7 @@ impl World {
 
 fn causes(step: &Step) -> Vec<Cause> {
     let acted = step.events.iter().filter_map(|e| match &e.what {
-        What::Acted(decision) => Some(decision.cause),
+        EventKind::Acted(decision) => Some(decision.cause),
         _ => None,
     });
     acted.collect()
@@ -400,7 +400,7 @@ fn what_fills_steadily_leaves_time_for_its_end() {
     let step = step.unwrap();
     assert_eq!(step.wave.unwrap().signal, Signal::Term);
     let decision = step.events.iter().find_map(|e| match &e.what {
-        What::Acted(d) => Some(d.clone()),
+        EventKind::Acted(d) => Some(d.clone()),
         _ => None,
     });
     let grace = decision.unwrap().grace;
@@ -487,7 +487,7 @@ fn nobody_is_there() {
     let mut world = guest();
     world.elsewhere = Bytes::gib(12);
     let step = world.step();
-    assert!(matches!(step.events[0].what, What::GuestInDanger { why: Spared::NoAgents, .. }));
+    assert!(matches!(step.events[0].what, EventKind::GuestInDanger { why: NoActionReason::NoAgents, .. }));
     assert!(step.next >= Duration::from_millis(500), "and it does not hurry: {:?}", step.next);
 }
 

@@ -15,7 +15,7 @@ fn left_at_the_act(act: Act) -> Bytes {
     for step in 1..2000 {
         world.grow(200, Bytes::gib(6) + Bytes::mib(step * 5));
         let step = world.after(Duration::from_secs(1));
-        if step.events.iter().any(|e| matches!(e.what, What::Acted(_))) {
+        if step.events.iter().any(|e| matches!(e.what, EventKind::Acted(_))) {
             return world.snapshot.guest.mem_available;
         }
     }
@@ -46,7 +46,7 @@ fn another_reserve_counts_at_once() {
     let mut world = guest(Act::default());
     world.grow(200, Bytes::gib(7));
     assert!(world.step().wave.is_none());
-    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    world.engine.reconfigure(lines, Act { reserve: Some(Bytes::gib(4)), ..Act::default() });
+    let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    world.engine.reconfigure(thresholds, Act { reserve: Some(Bytes::gib(4)), ..Act::default() });
     assert!(world.after(Duration::from_secs(1)).wave.is_some());
 }

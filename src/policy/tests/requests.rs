@@ -8,7 +8,9 @@ const ALICE: Uid = Uid::new(1000);
 
 fn asked(step: &Step) -> Vec<(String, bool, usize)> {
     let decision = |event: &Event| match (&event.what, &event.agent) {
-        (What::Acted(decision), Some(agent)) if matches!(decision.cause, Cause::Request { by: ALICE }) => {
+        (EventKind::Acted(decision), Some(agent))
+            if matches!(decision.cause, Cause::Request { by: ALICE }) =>
+        {
             Some((agent.id.to_string(), decision.whole, decision.processes))
         }
         _ => None,
@@ -39,7 +41,7 @@ fn an_agent_ends_whole_by_the_same_ladder_though_it_costs_little() {
     for _ in 0..200 {
         told.extend(world.step().events.into_iter().map(|e| e.what));
     }
-    assert!(matches!(told.as_slice(), [What::Ended { action: 1, .. }, What::Gone]), "{told:?}");
+    assert!(matches!(told.as_slice(), [EventKind::Ended { action: 1, .. }, EventKind::Gone]), "{told:?}");
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
     for _ in 0..200 {
         let step = world.step();
         assert!(step.wave.is_none());
-        ended.extend(step.events.into_iter().filter(|e| matches!(e.what, What::Ended { .. })));
+        ended.extend(step.events.into_iter().filter(|e| matches!(e.what, EventKind::Ended { .. })));
     }
     assert_eq!(ended.len(), 1);
     assert_eq!(
@@ -106,7 +108,7 @@ fn what_is_protected_is_not_ended_on_request_either() {
     world.engine.request(key(100), ALICE);
     let step = world.step();
     assert!(step.wave.is_none());
-    let failed = |e: &Event| matches!(e.what, What::Failed { why: Failure::Protected, .. });
+    let failed = |e: &Event| matches!(e.what, EventKind::Failed { why: Failure::Protected, .. });
     assert!(step.events.iter().any(failed), "{:?}", step.events);
 }
 
@@ -120,7 +122,7 @@ fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
     assert!(step.wave.is_none());
     assert_eq!(asked(&step).len(), 1);
     world.grow(100, Bytes::gib(14));
-    let line = |e: &Event| matches!(&e.what, What::Acted(d) if matches!(d.cause, Cause::Line));
+    let line = |e: &Event| matches!(&e.what, EventKind::Acted(d) if matches!(d.cause, Cause::Line));
     assert!(world.step().events.iter().any(line));
 }
 
@@ -157,7 +159,7 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     assert_eq!(pids(&step), [200]);
     assert_eq!(world.level(100), AgentLevel::Warned);
     let act = Act { dry_run: false, grace: Duration::from_secs(1), ..Act::default() };
-    world.engine.reconfigure(Lines { warn: Bytes::gib(11), kill: Bytes::gib(20) }, act);
+    world.engine.reconfigure(Thresholds { warn: Bytes::gib(11), kill: Bytes::gib(20) }, act);
     let told = told(&world.step());
     assert!(told.iter().any(|t| t == "recovered"), "{told:?}");
     assert_eq!(world.level(200), AgentLevel::Acting);
@@ -166,8 +168,8 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     // Nor is anything said twice that was said.
     world.end(200);
     (0..200).for_each(|_| drop(world.step()));
-    world.engine.reconfigure(Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) }, act);
-    assert_eq!(world.step().events.iter().filter(|e| matches!(e.what, What::Warned { .. })).count(), 1);
+    world.engine.reconfigure(Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) }, act);
+    assert_eq!(world.step().events.iter().filter(|e| matches!(e.what, EventKind::Warned { .. })).count(), 1);
     assert!(world.step().events.is_empty());
 }
 
@@ -176,8 +178,8 @@ fn what_a_dry_run_only_said_is_done_once_it_is_none() {
     let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO, ..Act::default() })
         .agent(100, Bytes::gib(14));
     assert!(world.step().wave.is_none());
-    let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    world.engine.reconfigure(lines, Act { dry_run: false, grace: Duration::ZERO, ..Act::default() });
+    let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+    world.engine.reconfigure(thresholds, Act { dry_run: false, grace: Duration::ZERO, ..Act::default() });
     assert_eq!(pids(&world.step()), [100]);
 }
 

@@ -43,7 +43,8 @@ fn one_that_is_started_again_at_once_waits_longer_each_time() {
     for pid in 100..108 {
         leak_again(&mut world, pid, 50);
         let step = world.step();
-        held_back += step.events.iter().filter(|e| matches!(e.what, What::HeldBack { .. })).count();
+        held_back +=
+            step.events.iter().filter(|e| matches!(e.what, EventKind::RestartBackoff { .. })).count();
         waits.push(if step.wave.is_some() { 0 } else { until_wave(&mut world).as_secs() });
         world.end(pid);
         for _ in 0..5 {
@@ -224,12 +225,12 @@ fn a_limited_agent_stands_at_lines_of_its_own() {
     world.snapshot.agents[0].cgroup = Some(limited);
     assert_eq!(told(&world.step()), ["found", "found"]);
     world.grow(101, Bytes::gib(2));
-    assert_eq!(told(&world.step()), ["warned"], "2.5G: 55/85 of its kill line");
+    assert_eq!(told(&world.step()), ["warned"], "2.5G: 55/85 of its kill threshold");
     world.grow(101, Bytes::mib(2950));
     let step = world.step();
     assert_eq!(told(&step), ["TERM 101", "act on node 101"], "before the wall");
     let line = step.events.iter().find_map(|event| match &event.what {
-        What::Acted(decision) => Some(decision.line),
+        EventKind::Acted(decision) => Some(decision.line),
         _ => None,
     });
     assert_eq!(line, Some(Bytes::mib(4096 - 128)));

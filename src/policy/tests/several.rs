@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::event::{Cause, Danger, Spared};
+use crate::model::event::{Cause, Danger, NoActionReason};
 
 /// What one agent and each of its children hold, in MiB: before it fills, and then.
 type Held = Vec<(u64, u64)>;
@@ -66,13 +66,13 @@ proptest! {
             };
             for event in &told.events {
                 match &event.what {
-                    What::Acted(decision) => {
+                    EventKind::Acted(decision) => {
                         let Cause::Guard(danger) = &decision.cause else { continue };
                         let freed: Bytes = told.wave.iter().flat_map(|w| &w.targets).map(charge).sum();
                         prop_assert!(freed >= least(danger), "{freed} of {}", least(danger));
                         prop_assert!(freed >= decision.shortfall, "{freed} of {}", decision.shortfall);
                     }
-                    What::GuestInDanger { danger, why: Spared::TooSmall { shortfall } } => {
+                    EventKind::GuestInDanger { danger, why: NoActionReason::TooSmall { shortfall } } => {
                         prop_assert_eq!(*shortfall, least(danger));
                         let enough = |a: &AgentSample| a.charge.total() >= *shortfall;
                         prop_assert!(!world.snapshot.agents.iter().any(enough));

@@ -60,7 +60,7 @@ struct Zram {
 /// So much must have been stored before its ratio is known.
 const LEARNT: Bytes = Bytes::mib(16);
 
-const LINES_OUT_OF_REACH: Lines = Lines { warn: Bytes::gib(900), kill: Bytes::gib(1000) };
+const LINES_OUT_OF_REACH: Thresholds = Thresholds { warn: Bytes::gib(900), kill: Bytes::gib(1000) };
 
 /// The leak, as the kernel knows it.
 #[derive(Clone, Copy, Debug)]

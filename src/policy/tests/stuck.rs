@@ -97,7 +97,7 @@ fn what_is_out_of_reach_is_told_each_half_minute_at_most() {
     let mut failed = 0;
     for _ in 0..59 {
         let step = world.after(Duration::from_secs(1));
-        failed += step.events.iter().filter(|e| matches!(e.what, What::Failed { .. })).count();
+        failed += step.events.iter().filter(|e| matches!(e.what, EventKind::Failed { .. })).count();
         assert!(step.next >= Duration::from_millis(100), "and nobody hurries for it: {:?}", step.next);
     }
     assert_eq!(failed, 2);

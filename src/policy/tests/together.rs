@@ -74,7 +74,7 @@ fn before_the_kernel_chooses_whoever_grew_is_ended() {
     assert_eq!(told(&step), ["TERM 201", "act on node 201"], "not the larger one, nor who is larger outside");
     assert!(at < shared.cap && at > shared.cap.share(85, 100), "{at}");
     let decided = step.events.iter().find_map(|e| match &e.what {
-        What::Acted(decision) => Some(decision),
+        EventKind::Acted(decision) => Some(decision),
         _ => None,
     });
     assert!(matches!(decided.unwrap().cause, Cause::Slice { cap, .. } if cap == shared.cap));
@@ -115,7 +115,7 @@ fn nobody_is_ended_where_that_helps_nobody() {
 fn a_dry_run_says_it_once() {
     let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(300));
     shared.world.engine.reconfigure(
-        Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) },
+        Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) },
         Act { dry_run: true, grace: Duration::from_secs(10), ..Act::default() },
     );
     shared.step();

@@ -10,7 +10,7 @@ fn rules(toml: &str) -> Result<Rules, RuleError> {
 
 fn found(rules: &Rules, exe: &str, argv: &str) -> Option<(String, Role, Option<String>)> {
     let argv: Vec<OsString> = argv.split(' ').map(OsString::from).collect();
-    let facts = Facts { exe: Some(Path::new(exe)), argv: &argv, cwd: &|| None };
+    let facts = ProcessFacts { exe: Some(Path::new(exe)), argv: &argv, cwd: &|| None };
     rules.recognise(&facts).map(|found| (found.rule.clone(), found.role, found.resume.clone()))
 }
 

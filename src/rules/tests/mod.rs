@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Facts, Rules, Trial};
+use super::{MatchTrace, ProcessFacts, Rules};
 use crate::model::Recognised;
 
 /// A process. What `comm` says of it is there for the reader: no rule gets to see it.
@@ -28,12 +28,13 @@ impl Row<'_> {
 pub(crate) fn ask(rules: &Rules, row: &Row<'_>) -> Option<Arc<Recognised>> {
     let argv = row.arguments();
     let cwd = || Some(PathBuf::from("/home/u/work"));
-    let facts = Facts { exe: (!row.exe.is_empty()).then(|| Path::new(row.exe)), argv: &argv, cwd: &cwd };
+    let facts =
+        ProcessFacts { exe: (!row.exe.is_empty()).then(|| Path::new(row.exe)), argv: &argv, cwd: &cwd };
     let found = rules.recognise(&facts);
     assert_eq!(recognised_by(&rules.explain(&facts)), found, "both ways of asking agree");
     found
 }
 
-pub(crate) fn recognised_by(trial: &Trial) -> Option<Arc<Recognised>> {
+pub(crate) fn recognised_by(trial: &MatchTrace) -> Option<Arc<Recognised>> {
     if let super::End::Recognised(recognised) = &trial.end { Some(Arc::clone(recognised)) } else { None }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::recognised_by;
-use crate::rules::{End, Facts, Outcome, Part, Rules};
+use crate::rules::{End, Outcome, Part, ProcessFacts, Rules};
 
 fn script(cwd: Option<&str>, script: &str) -> (Option<String>, bool) {
     let asked = Cell::new(false);
@@ -16,7 +16,7 @@ fn script(cwd: Option<&str>, script: &str) -> (Option<String>, bool) {
         cwd.map(PathBuf::from)
     };
     let argv = ["node", script].map(OsString::from);
-    let facts = Facts { exe: Some(Path::new("/usr/bin/node")), argv: &argv, cwd: &cwd };
+    let facts = ProcessFacts { exe: Some(Path::new("/usr/bin/node")), argv: &argv, cwd: &cwd };
     let found = Rules::built_in().recognise(&facts).map(|found| found.rule.clone());
     (found, asked.get())
 }
@@ -43,7 +43,7 @@ fn the_working_directory_is_not_asked_for_without_need() {
         [("/usr/bin/make", &["make", "claude"][..]), ("/usr/bin/python3", &["python3", "-m", "x"])]
     {
         let argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
-        let facts = Facts { exe: Some(Path::new(exe)), argv: &argv, cwd: &never };
+        let facts = ProcessFacts { exe: Some(Path::new(exe)), argv: &argv, cwd: &never };
         assert_eq!(Rules::built_in().recognise(&facts), None);
     }
 }
@@ -52,7 +52,7 @@ fn the_working_directory_is_not_asked_for_without_need() {
 fn a_trial_tells_each_step() {
     let rules = Rules::built_in();
     let argv = ["node", "server.js"].map(OsString::from);
-    let facts = Facts {
+    let facts = ProcessFacts {
         exe: Some(Path::new("/usr/bin/node")),
         argv: &argv,
         cwd: &|| Some(PathBuf::from("/srv/app")),
@@ -68,7 +68,7 @@ fn a_trial_tells_each_step() {
 
     let argv = ["rg", "x"].map(OsString::from);
     let exe = Path::new("/x/@anthropic-ai/claude-code/bin/claude.exe");
-    let trial = rules.explain(&Facts { exe: Some(exe), argv: &argv, cwd: &|| None });
+    let trial = rules.explain(&ProcessFacts { exe: Some(exe), argv: &argv, cwd: &|| None });
     assert_eq!(trial.looks[0].tried[0].outcome, Outcome::Excluded { name: "rg".to_owned() });
     assert_eq!(trial.end, End::UnknownProgram);
     assert_eq!(trial.looks[1].part, Part::Argv0);
@@ -109,7 +109,7 @@ proptest! {
     ) {
         let argv: Vec<OsString> = argv.into_iter().map(OsString::from).collect();
         let cwd = || cwd.as_ref().map(PathBuf::from);
-        let facts = Facts { exe: exe.as_ref().map(Path::new), argv: &argv, cwd: &cwd };
+        let facts = ProcessFacts { exe: exe.as_ref().map(Path::new), argv: &argv, cwd: &cwd };
         let rules = Rules::built_in();
         prop_assert_eq!(recognised_by(&rules.explain(&facts)), rules.recognise(&facts));
     }

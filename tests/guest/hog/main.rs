@@ -145,10 +145,10 @@ fn typed() -> Option<io::Result<String>> {
     }
 }
 
-type Lines = Box<dyn Iterator<Item = io::Result<String>> + Send>;
+type Thresholds = Box<dyn Iterator<Item = io::Result<String>> + Send>;
 
 /// Obeys one line after the other until there are no more.
-fn obey(mut memory: Memory, mut lines: Lines) -> Result<ExitCode, String> {
+fn obey(mut memory: Memory, mut lines: Thresholds) -> Result<ExitCode, String> {
     while let Some(line) = lines.next() {
         let line = line.map_err(|error| format!("standard input: {error}"))?;
         let line = line.trim();

@@ -95,7 +95,7 @@ fn agent() -> impl Strategy<Value = AgentInfo> {
     (names, numbers, level, any::<(usize, bool)>(), vec(culprit(), 0..3), option::of(forecast())).prop_map(
         |(
             (id, parent, cwd, scope),
-            (pid, uid, charge, warn_line, kill_line, limit),
+            (pid, uid, charge, warn_threshold, kill_threshold, limit),
             level,
             rest,
             culprits,
@@ -116,8 +116,8 @@ fn agent() -> impl Strategy<Value = AgentInfo> {
                 swap: Bytes::ZERO,
                 processes: rest.0,
                 root_alive: rest.1,
-                warn_line,
-                kill_line,
+                warn_threshold,
+                kill_threshold,
                 level,
                 scope,
                 limit,
@@ -131,7 +131,7 @@ fn agent() -> impl Strategy<Value = AgentInfo> {
 fn forecast() -> impl Strategy<Value = Forecast> {
     use ForecastLevel::{None, Runaway, Warn, Watch};
     let level = prop::sample::select(vec![None, Watch, Warn, Runaway]);
-    let ceilings = vec![Ceiling::KillLine, Ceiling::Cgroup, Ceiling::Guest, Ceiling::Heap];
+    let ceilings = vec![Ceiling::KillThreshold, Ceiling::Cgroup, Ceiling::Guest, Ceiling::Heap];
     // Any float at all, no numbers and infinite ones too, and those that a forecaster says.
     let seconds = || option::of(prop_oneof![any::<f64>(), -10.0..1e6, Just(f64::NAN), Just(f64::INFINITY)]);
     let numbers = (option::of(any::<i64>()), bytes(), seconds(), seconds(), seconds());

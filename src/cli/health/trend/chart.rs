@@ -132,7 +132,7 @@ impl<'a> Chart<'a> {
     }
 }
 
-/// `kill line 13G`.
+/// `kill threshold 13G`.
 fn name(line: Line) -> String {
     format!("{} {}", line.name, line.at)
 }

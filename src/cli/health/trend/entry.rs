@@ -56,7 +56,7 @@ impl<'a> Entry<'a> {
             name: &agent.id,
             now: agent.charge.to_string(),
             forecast: agent.forecast.as_ref(),
-            line: Line { name: foretold::short(Ceiling::KillLine), at: agent.kill_line },
+            line: Line { name: foretold::short(Ceiling::KillThreshold), at: agent.kill_threshold },
             points: series.map_or(&[], |series| &series.points),
             breaks: &history.breaks,
             steps: AGENT_STEPS,

@@ -7,7 +7,7 @@ use crate::cli::run::command::Program;
 
 /// What is run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Again {
+pub(super) struct RestartCommand {
     pub(super) program: Program,
     /// It takes up its work; else it begins anew.
     pub(super) resumes: bool,
@@ -15,8 +15,8 @@ pub(super) struct Again {
 
 /// The command as its kind takes up its work, by the program that was said. Arguments of the first time are not given
 /// again: a prompt among them would be asked twice. Without a `resume` it is the same command again.
-pub(super) fn again(first: &Program, resume: Option<&str>) -> Again {
-    let Some(resume) = resume else { return Again { program: first.clone(), resumes: false } };
+pub(super) fn again(first: &Program, resume: Option<&str>) -> RestartCommand {
+    let Some(resume) = resume else { return RestartCommand { program: first.clone(), resumes: false } };
     let (directory, command) = in_directory(resume);
     let program = match words(command) {
         Some(words) if !words.is_empty() && !words[0].contains('=') => {
@@ -27,7 +27,7 @@ pub(super) fn again(first: &Program, resume: Option<&str>) -> Again {
         // Somebody's rule says more than a program and its arguments.
         _ => Program { name: "/bin/sh".into(), arguments: vec!["-c".into(), command.into()], directory },
     };
-    Again { program, resumes: true }
+    RestartCommand { program, resumes: true }
 }
 
 /// `claude.exe`, wherever it is, is what a rule means by `claude`.
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn shown(name: &str, resume: &str) -> String {
-        let Again { program, resumes } = again(&first(name), Some(resume));
+        let RestartCommand { program, resumes } = again(&first(name), Some(resume));
         assert!(resumes);
         let arguments: Vec<_> = program.arguments.iter().map(|a| a.to_string_lossy()).collect();
         let place = program.directory.map(|d| format!("{}: ", d.display())).unwrap_or_default();
@@ -121,6 +121,6 @@ mod tests {
 
     #[test]
     fn without_a_way_to_go_on_it_is_the_same_again() {
-        assert_eq!(again(&first("x"), None), Again { program: first("x"), resumes: false });
+        assert_eq!(again(&first("x"), None), RestartCommand { program: first("x"), resumes: false });
     }
 }

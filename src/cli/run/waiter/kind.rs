@@ -8,7 +8,7 @@ use crate::daemon::rules;
 use crate::linux::clock;
 use crate::linux::procfs::Proc;
 use crate::model::{Boottime, Pid};
-use crate::rules::{Facts, Rules};
+use crate::rules::{ProcessFacts, Rules};
 
 /// After an exec, and twice later: a script may become the agent in its own time.
 const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(10)];
@@ -52,7 +52,7 @@ fn recognise(pid: Pid) -> Option<String> {
     let proc = Proc::open(Path::new("/proc")).ok()?;
     let identity = proc.identity(pid).ok().flatten()?;
     let cwd = || proc.cwd(pid);
-    let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+    let facts = ProcessFacts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
     configured().recognise(&facts)?.resume.clone()
 }
 

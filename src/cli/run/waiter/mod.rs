@@ -24,13 +24,13 @@ use crate::cli::args::{Restart, Run};
 use crate::cli::exit;
 use crate::linux::clock;
 use crate::linux::process::fork::{Child, Forked};
-use crate::linux::process::signalfd::{Inbox, Signal};
+use crate::linux::process::signalfd::{Signal, SignalFd};
 use cause::Cause;
 use kind::Kind;
 use report::Told;
 use restarts::Restarts;
 use tty::Tty;
-use vigil::{End, Vigil};
+use vigil::{ChildMonitor, End};
 
 /// Runs the command as a child. In that child it comes back, too: where the command is not run.
 pub(super) fn run(options: &Run, terms: Terms<'_>, program: Program) -> ExitCode {
@@ -45,14 +45,21 @@ struct Waiter<'a> {
     terms: Terms<'a>,
     /// As it was said.
     program: Program,
-    inbox: Inbox,
+    inbox: SignalFd,
     tty: Option<Tty>,
     kind: Kind,
 }
 
 impl<'a> Waiter<'a> {
     fn open(options: &'a Run, terms: Terms<'a>, program: Program) -> io::Result<Self> {
-        Ok(Self { options, terms, program, inbox: Inbox::open()?, tty: Tty::found(), kind: Kind::default() })
+        Ok(Self {
+            options,
+            terms,
+            program,
+            inbox: SignalFd::open()?,
+            tty: Tty::found(),
+            kind: Kind::default(),
+        })
     }
 
     fn attend(mut self) -> io::Result<u8> {
@@ -70,7 +77,7 @@ impl<'a> Waiter<'a> {
                 Forked::Parent(child) => child,
             };
             drop(theirs);
-            let ended = Vigil::new(&self.inbox, &mut self.kind, child, ours).keep()?;
+            let ended = ChildMonitor::new(&self.inbox, &mut self.kind, child, ours).keep()?;
             let actions = supervisor::actions(&ended, began, self.terms.socket);
             let cause = Cause::of(&ended, &actions, clock::wall());
             if cause != Cause::Other || matches!(ended.end, End::Killed(_)) {
@@ -122,7 +129,7 @@ fn as_child(terms: Terms<'_>, program: &Program, mut waiter: UnixStream) -> u8 {
 }
 
 /// Ends as the command did, so that whoever started us sees what they would see without us.
-fn finish(inbox: &Inbox, end: End) -> u8 {
+fn finish(inbox: &SignalFd, end: End) -> u8 {
     match end {
         End::Exited(code) => code,
         End::Killed(number) => {

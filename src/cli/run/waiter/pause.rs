@@ -7,10 +7,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::vigil::timespec;
-use crate::linux::process::signalfd::{Inbox, Signal};
+use crate::linux::process::signalfd::{Signal, SignalFd};
 
 /// Waits. The signal that ends it and us: there is no command that could decide what it means.
-pub(super) fn pause(inbox: &Inbox, time: Duration) -> io::Result<Option<Signal>> {
+pub(super) fn pause(inbox: &SignalFd, time: Duration) -> io::Result<Option<Signal>> {
     let until = Instant::now() + time;
     loop {
         while let Some(letter) = inbox.next()? {

@@ -3,11 +3,11 @@
 // Not rustix's: 0 stands for a session or group of another pid namespace, as below `nsenter`, and cannot be in its `Pid`.
 use nix::unistd::{getpgid, getpgrp, getpid, getppid, getsid};
 
-use crate::linux::process::signalfd::{Letter, Signal};
+use crate::linux::process::signalfd::{ReceivedSignal, Signal};
 
 /// What is done about a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Course {
+pub(super) enum SignalAction {
     /// The command gets it from us.
     Relay,
     /// Nothing: the command has it already, or it is ours.
@@ -19,15 +19,15 @@ pub(super) enum Course {
 /// The terminal reaches the whole process group; what a process sends may be for us alone. So is the hangup of a terminal for
 /// whoever `leads` its session: the others get theirs when that one has ended (`tty_signal_session_leader` of
 /// `drivers/tty/tty_jobctrl.c`), and we wait for them.
-pub(super) const fn course(letter: Letter, leads: bool) -> Course {
+pub(super) const fn course(letter: ReceivedSignal, leads: bool) -> SignalAction {
     match letter.signal {
-        Signal::SIGCHLD | Signal::SIGPIPE => Course::Leave,
-        Signal::SIGCONT => Course::Continue,
+        Signal::SIGCHLD | Signal::SIGPIPE => SignalAction::Leave,
+        Signal::SIGCONT => SignalAction::Continue,
         // A timer that was set before us stays with this process (execve(2)) and does not reach a child (fork(2)).
-        Signal::SIGALRM | Signal::SIGVTALRM | Signal::SIGPROF => Course::Relay,
-        Signal::SIGHUP if leads => Course::Relay,
-        _ if letter.by_kernel => Course::Leave,
-        _ => Course::Relay,
+        Signal::SIGALRM | Signal::SIGVTALRM | Signal::SIGPROF => SignalAction::Relay,
+        Signal::SIGHUP if leads => SignalAction::Relay,
+        _ if letter.by_kernel => SignalAction::Leave,
+        _ => SignalAction::Relay,
     }
 }
 
@@ -63,21 +63,25 @@ mod tests {
 
     #[test]
     fn what_the_terminal_sends_is_not_sent_twice() {
-        let by = |by_kernel: bool, signal: Signal| course(Letter { signal, by_kernel }, false);
+        let by = |by_kernel: bool, signal: Signal| course(ReceivedSignal { signal, by_kernel }, false);
         for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGWINCH, Signal::SIGTSTP] {
-            assert_eq!((by(true, signal), by(false, signal)), (Course::Leave, Course::Relay), "{signal}");
+            assert_eq!(
+                (by(true, signal), by(false, signal)),
+                (SignalAction::Leave, SignalAction::Relay),
+                "{signal}"
+            );
         }
         for signal in [Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2] {
-            assert_eq!(by(false, signal), Course::Relay, "{signal}");
+            assert_eq!(by(false, signal), SignalAction::Relay, "{signal}");
         }
-        assert_eq!(by(true, Signal::SIGALRM), Course::Relay, "it is ours alone");
+        assert_eq!(by(true, Signal::SIGALRM), SignalAction::Relay, "it is ours alone");
         assert_eq!(
             (by(true, Signal::SIGCONT), by(false, Signal::SIGCONT)),
-            (Course::Continue, Course::Continue)
+            (SignalAction::Continue, SignalAction::Continue)
         );
-        assert_eq!(by(true, Signal::SIGCHLD), Course::Leave);
-        let hangup = Letter { signal: Signal::SIGHUP, by_kernel: true };
-        assert_eq!(course(hangup, true), Course::Relay, "the kernel tells the leader alone");
+        assert_eq!(by(true, Signal::SIGCHLD), SignalAction::Leave);
+        let hangup = ReceivedSignal { signal: Signal::SIGHUP, by_kernel: true };
+        assert_eq!(course(hangup, true), SignalAction::Relay, "the kernel tells the leader alone");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::again::Again;
+use super::again::RestartCommand;
 use super::cause::Cause;
 use super::restarts::{MOST, Turn};
 use super::vigil::Ended;
@@ -51,7 +51,7 @@ impl Told {
     }
 
     /// Before it is run again.
-    pub(super) fn again(&self, turn: Turn, again: &Again) -> String {
+    pub(super) fn again(&self, turn: Turn, again: &RestartCommand) -> String {
         let story = self.story.as_deref().unwrap_or_default();
         let what = if again.resumes { "" } else { "the same command, since how to resume is not known: " };
         let pause = humantime::format_duration(turn.pause);
@@ -102,7 +102,7 @@ fn reason(action: &ActionInfo) -> String {
     if action.cause == "guard" {
         format!("at {charge}, since the guest ran out of memory")
     } else {
-        format!("at {charge}, over its kill line of {line}")
+        format!("at {charge}, over its kill threshold of {line}")
     }
 }
 

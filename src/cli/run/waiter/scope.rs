@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::api::limited::LimitInfo;
 use crate::linux::cgroup::Cgroups;
-use crate::linux::cgroup::events::{Taken, Toll};
+use crate::linux::cgroup::events::{MemoryEvents, Taken};
 use crate::linux::clock;
 use crate::linux::procfs::details::Details;
 use crate::model::{Boottime, Bytes, Pid};
@@ -17,9 +17,9 @@ const SELDOM: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Scope {
     /// `None` where it cannot be watched, and from its end on.
-    toll: Option<Toll>,
+    toll: Option<MemoryEvents>,
     /// The slice around it, which stays.
-    slice: Option<Toll>,
+    slice: Option<MemoryEvents>,
     /// How many the kernel had ended in that when the scope was looked at last.
     before: u64,
     told: Boottime,
@@ -44,18 +44,18 @@ impl Scope {
         let path = Details::of(Path::new("/proc")).cgroup(pid);
         let cgroups = Cgroups::open(Path::new("/sys/fs/cgroup"));
         let place = path.zip(cgroups);
-        let slice = place.as_ref().and_then(|(path, cgroups)| Toll::open(cgroups, path.parent()?));
-        let toll = place.and_then(|(path, cgroups)| Toll::open(&cgroups, &path));
+        let slice = place.as_ref().and_then(|(path, cgroups)| MemoryEvents::open(cgroups, path.parent()?));
+        let toll = place.and_then(|(path, cgroups)| MemoryEvents::open(&cgroups, &path));
         let seen = Seen { limit: Some(limited.limit), ..Seen::default() };
         Self { toll, slice, before: 0, told: Boottime::default(), seen }
     }
 
     fn killed_in_slice(&self) -> u64 {
-        self.slice.as_ref().and_then(Toll::taken).map_or(0, |taken| taken.killed)
+        self.slice.as_ref().and_then(MemoryEvents::taken).map_or(0, |taken| taken.killed)
     }
 
     /// Its events, where it is time to wait for them; else how long that is.
-    pub(super) fn due(&self) -> Result<Option<&Toll>, Duration> {
+    pub(super) fn due(&self) -> Result<Option<&MemoryEvents>, Duration> {
         let since = clock::now().since(self.told);
         if since < SELDOM { Err(SELDOM.saturating_sub(since)) } else { Ok(self.toll.as_ref()) }
     }
@@ -110,8 +110,8 @@ mod tests {
         let scope = |is_there: bool| {
             events(&slice, 3);
             events(&slice.join("a.scope"), 0);
-            let toll = Toll::open(&cgroups, Path::new("/agents.slice/a.scope")).filter(|_| is_there);
-            let slice = Toll::open(&cgroups, Path::new("/agents.slice"));
+            let toll = MemoryEvents::open(&cgroups, Path::new("/agents.slice/a.scope")).filter(|_| is_there);
+            let slice = MemoryEvents::open(&cgroups, Path::new("/agents.slice"));
             Scope { toll, slice, before: 0, told: Boottime::default(), seen: Seen::default() }
         };
         let killed = |scope: Scope, killed| {

@@ -9,12 +9,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::kind::Kind;
-use super::relay::{self, Course};
+use super::relay::{self, SignalAction};
 use super::scope::{Scope, Seen};
 use crate::api::limited::LimitInfo;
 use crate::linux::clock;
 use crate::linux::process::fork::{Change, Child};
-use crate::linux::process::signalfd::{Inbox, Letter, Signal};
+use crate::linux::process::signalfd::{ReceivedSignal, Signal, SignalFd};
 use crate::linux::procfs::Proc;
 use crate::model::{Boottime, Pid};
 
@@ -40,8 +40,8 @@ pub(super) struct Ended {
 }
 
 /// Watches over one run.
-pub(super) struct Vigil<'a> {
-    inbox: &'a Inbox,
+pub(super) struct ChildMonitor<'a> {
+    inbox: &'a SignalFd,
     kind: &'a mut Kind,
     child: Child,
     /// Until the child has become the command.
@@ -56,8 +56,8 @@ pub(super) struct Vigil<'a> {
     early: bool,
 }
 
-impl<'a> Vigil<'a> {
-    pub(super) fn new(inbox: &'a Inbox, kind: &'a mut Kind, child: Child, talk: UnixStream) -> Self {
+impl<'a> ChildMonitor<'a> {
+    pub(super) fn new(inbox: &'a SignalFd, kind: &'a mut Kind, child: Child, talk: UnixStream) -> Self {
         Self {
             inbox,
             kind,
@@ -106,15 +106,15 @@ impl<'a> Vigil<'a> {
         }
     }
 
-    fn take(&mut self, letter: Letter) {
+    fn take(&mut self, letter: ReceivedSignal) {
         match relay::course(letter, relay::leads()) {
-            Course::Relay => self.hand_on(letter.signal),
-            Course::Continue => {
+            SignalAction::Relay => self.hand_on(letter.signal),
+            SignalAction::Continue => {
                 // Its stop may be news to us.
                 self.early = !self.stopped;
                 self.resume = Some(clock::now() + OTHERS);
             }
-            Course::Leave => {}
+            SignalAction::Leave => {}
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::event::{Culprit, Decision, Failure};
-use crate::model::{AgentId, Bytes, Lines, Pid, Signal};
+use crate::model::{AgentId, Bytes, Pid, Signal, Thresholds};
 use crate::policy::Act;
 
 fn agent(pid: i32) -> AgentRef {
@@ -15,13 +15,13 @@ fn agent(pid: i32) -> AgentRef {
     }
 }
 
-fn event(pid: i32, what: What) -> Event {
+fn event(pid: i32, what: EventKind) -> Event {
     Event { agent: Some(agent(pid)), charge: Bytes::ZERO, what }
 }
 
-fn acted(action: u64, cause: Cause, dry_run: bool) -> What {
+fn acted(action: u64, cause: Cause, dry_run: bool) -> EventKind {
     let culprit = Culprit { top: agent(1).root, name: "claude".into(), charge: Bytes::ZERO, processes: 1 };
-    What::Acted(Decision {
+    EventKind::Acted(Decision {
         action,
         cause,
         line: Bytes::ZERO,
@@ -37,9 +37,9 @@ fn acted(action: u64, cause: Cause, dry_run: bool) -> What {
     })
 }
 
-fn ended(action: u64) -> What {
+fn ended(action: u64) -> EventKind {
     let (freed, peak) = (Bytes::ZERO, Bytes::ZERO);
-    What::Ended { action, freed, peak, after: std::time::Duration::ZERO, back: true }
+    EventKind::Ended { action, freed, peak, after: std::time::Duration::ZERO, back: true }
 }
 
 fn info(action: u64) -> Option<ActionInfo> {
@@ -51,17 +51,17 @@ fn info(action: u64) -> Option<ActionInfo> {
 }
 
 struct World {
-    inbox: Inbox,
-    requests: Requests,
+    inbox: CommandQueue,
+    requests: CommandSender,
     engine: Engine,
 }
 
 impl World {
     fn new() -> Self {
-        let lines = Lines { warn: Bytes::gib(8), kill: Bytes::gib(13) };
+        let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
         let act = Act { dry_run: false, grace: std::time::Duration::ZERO, ..Act::default() };
-        let (requests, inbox) = requests(Arc::new(Calls::new().unwrap()));
-        Self { inbox, requests, engine: Engine::new(lines, act) }
+        let (requests, inbox) = requests(Arc::new(Waker::new().unwrap()));
+        Self { inbox, requests, engine: Engine::new(thresholds, act) }
     }
 
     fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, Fault>> {
@@ -91,7 +91,7 @@ fn who_asks_is_answered_when_it_has_ended_and_not_for_another_action() {
     assert!(world.engine.is_requested(agent(1).root));
     // Its child was over the line; what was asked for comes next.
     world.step(true, &[event(1, acted(1, Cause::Line, false)), event(1, ended(1))]);
-    world.step(true, &[event(1, What::Failed { action: 2, why: Failure::Survivors(1) })]);
+    world.step(true, &[event(1, EventKind::Failed { action: 2, why: Failure::Survivors(1) })]);
     assert_eq!(number(&mut answer), None);
     world.step(false, &[event(2, acted(3, ASKED, false)), event(1, acted(4, ASKED, false))]);
     world.step(false, &[event(2, ended(3))]);
@@ -115,7 +115,7 @@ fn a_dry_run_is_answered_at_once() {
 fn what_cannot_be_ended_or_has_ended_before_is_told_so() {
     let mut world = World::new();
     let (mut protected, mut gone) = (world.ask(1), world.ask(2));
-    world.step(false, &[event(1, What::Failed { action: 1, why: Failure::Protected })]);
+    world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Protected })]);
     let Some(Err(Fault::NotStopped { agent, reason })) = number(&mut protected) else { panic!("it failed") };
     assert_eq!(agent, "claude-1");
     assert!(reason.contains("protected"), "{reason}");
@@ -144,7 +144,7 @@ fn who_leaves_is_forgotten_and_too_many_are_turned_away() {
 fn a_failure_of_another_action_is_no_answer_to_who_asked() {
     let mut world = World::new();
     let mut answer = world.ask(1);
-    let failed = event(1, What::Failed { action: 1, why: Failure::Protected });
+    let failed = event(1, EventKind::Failed { action: 1, why: Failure::Protected });
     world.step(false, &[failed, event(1, acted(2, ASKED, false))]);
     assert_eq!(number(&mut answer), None);
     world.step(false, &[event(1, ended(2))]);
@@ -206,7 +206,7 @@ fn after_a_failure_who_asks_again_has_it_tried_again() {
     let mut world = World::new();
     let mut first = world.ask(1);
     world.step(false, &[event(1, acted(1, ASKED, false))]);
-    world.step(false, &[event(1, What::Failed { action: 1, why: Failure::Survivors(1) })]);
+    world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Survivors(1) })]);
     assert!(matches!(number(&mut first), Some(Err(Fault::NotStopped { .. }))));
     let mut second = world.ask(1);
     world.step(false, &[event(1, acted(2, ASKED, false))]);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ceiling;
-use super::series::{Sight, Turn};
+use super::series::{ForecastSeries, Turn};
 use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
 use crate::api::history::{PointInfo, Series, Subject, UnixSeconds};
 use crate::api::status::AgentInfo;
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Guest, Pid, ProcessKey};
 use crate::policy::culprit::{Subtree, largest, subtrees};
 
@@ -31,7 +31,7 @@ const BEYOND_HEAP_PERCENT: u64 = 110;
 #[derive(Debug)]
 pub(crate) struct AgentSight {
     series: Arc<Series>,
-    own: Sight,
+    own: ForecastSeries,
     ceiling: (Ceiling, Bytes),
     parts: HashMap<ProcessKey, Part>,
     heaps: HashMap<ProcessKey, Heap>,
@@ -44,7 +44,7 @@ pub(crate) struct AgentSight {
 /// A process whose runtime limits its heap.
 #[derive(Debug)]
 struct Heap {
-    sight: Sight,
+    sight: ForecastSeries,
     /// It holds more than the heap may, so that is not in the heap, whose limit says nothing then.
     is_beyond: bool,
 }
@@ -53,7 +53,7 @@ struct Heap {
 #[derive(Debug)]
 struct Part {
     series: Arc<Series>,
-    sight: Sight,
+    sight: ForecastSeries,
 }
 
 impl Part {
@@ -63,17 +63,17 @@ impl Part {
             name: subtree.top.name.clone(),
             uid: sample.agent.uid,
         };
-        Self { series: Arc::new(series), sight: Sight::new(Ceiling::Heap, Bytes::ZERO) }
+        Self { series: Arc::new(series), sight: ForecastSeries::new(Ceiling::Heap, Bytes::ZERO) }
     }
 }
 
 impl AgentSight {
     pub(crate) fn new(agent: &AgentRef) -> Self {
         let subject = Subject::Agent(agent.root);
-        let none = (Ceiling::KillLine, Bytes::ZERO);
+        let none = (Ceiling::KillThreshold, Bytes::ZERO);
         Self {
             series: Arc::new(Series { subject, name: agent.id.to_string(), uid: agent.uid }),
-            own: Sight::new(none.0, none.1),
+            own: ForecastSeries::new(none.0, none.1),
             ceiling: none,
             parts: HashMap::new(),
             heaps: HashMap::new(),
@@ -88,10 +88,10 @@ impl AgentSight {
         at: Boottime,
         sample: &AgentSample,
         guest: &Guest,
-        kill_line: Bytes,
-    ) -> Option<What> {
+        kill_threshold: Bytes,
+    ) -> Option<EventKind> {
         let charge = sample.charge.total();
-        self.ceiling = ceiling::of(sample, guest, kill_line);
+        self.ceiling = ceiling::of(sample, guest, kill_threshold);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
         if self.has_lost(sample) {
             self.own.forecaster.interrupt();
@@ -121,9 +121,9 @@ impl AgentSight {
         then: impl Fn(UnixSeconds) -> Boottime,
         sample: &AgentSample,
         guest: &Guest,
-        kill_line: Bytes,
+        kill_threshold: Bytes,
     ) {
-        self.ceiling = ceiling::of(sample, guest, kill_line);
+        self.ceiling = ceiling::of(sample, guest, kill_threshold);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
         // What is older is of another process that had this pid.
         let start = Boottime::from_ticks(sample.agent.root.start_ticks);
@@ -185,10 +185,10 @@ impl AgentSight {
             if !is_followed && (!is_worth_it || self.heaps.len() >= HEAPS) {
                 continue;
             }
-            let heap = self
-                .heaps
-                .entry(member.key)
-                .or_insert_with(|| Heap { sight: Sight::patient(Ceiling::Heap, limit), is_beyond: false });
+            let heap = self.heaps.entry(member.key).or_insert_with(|| Heap {
+                sight: ForecastSeries::patient(Ceiling::Heap, limit),
+                is_beyond: false,
+            });
             heap.is_beyond = charge > limit.share(BEYOND_HEAP_PERCENT, 100);
             if !heap.is_beyond {
                 heap.sight.forecaster.aim(Ceiling::Heap, limit);
@@ -207,11 +207,11 @@ impl AgentSight {
         self.sights().map(|sight| sight.told).fold(ForecastLevel::None, ForecastLevel::max)
     }
 
-    fn sights(&self) -> impl Iterator<Item = &Sight> {
+    fn sights(&self) -> impl Iterator<Item = &ForecastSeries> {
         std::iter::once(&self.own).chain(self.near_heaps())
     }
 
-    fn near_heaps(&self) -> impl Iterator<Item = &Sight> {
+    fn near_heaps(&self) -> impl Iterator<Item = &ForecastSeries> {
         self.heaps.values().filter(|heap| !heap.is_beyond).map(|heap| &heap.sight)
     }
 
@@ -224,7 +224,7 @@ impl AgentSight {
 
     /// Puts what is foretold of it into its status: whatever comes first, and its parts.
     pub(crate) fn tell(&self, info: &mut AgentInfo) {
-        let heaps = self.near_heaps().map(Sight::forecast);
+        let heaps = self.near_heaps().map(ForecastSeries::forecast);
         info.forecast = Some(heaps.fold(self.own.forecast(), sooner));
         for culprit in &mut info.culprits {
             culprit.forecast = self.part(culprit.pid).map(|part| part.sight.forecast());

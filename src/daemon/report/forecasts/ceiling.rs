@@ -3,11 +3,11 @@
 use crate::api::forecast::Ceiling;
 use crate::model::{AgentSample, Bytes, Guest};
 
-/// The nearest of the kill line, the agent's own cgroup's limit, and what the guest has room for as it is now.
-pub(crate) fn of(sample: &AgentSample, guest: &Guest, kill_line: Bytes) -> (Ceiling, Bytes) {
+/// The nearest of the kill threshold, the agent's own cgroup's limit, and what the guest has room for as it is now.
+pub(crate) fn of(sample: &AgentSample, guest: &Guest, kill_threshold: Bytes) -> (Ceiling, Bytes) {
     let cgroup = sample.cgroup.as_ref().and_then(|cgroup| cgroup.max);
-    let line = (Ceiling::KillLine, kill_line);
-    let fixed = cgroup.map_or(line, |max| if max <= kill_line { (Ceiling::Cgroup, max) } else { line });
+    let line = (Ceiling::KillThreshold, kill_threshold);
+    let fixed = cgroup.map_or(line, |max| if max <= kill_threshold { (Ceiling::Cgroup, max) } else { line });
     let room = (Ceiling::Guest, sample.charge.total() + guest.room());
     if room.1 < fixed.1 { room } else { fixed }
 }
@@ -29,7 +29,7 @@ mod tests {
     fn the_nearest_counts() {
         let roomy = guest_with(Bytes::gib(12));
         let mut sample = agent(100, Bytes::gib(1));
-        let none = (Ceiling::KillLine, LINE);
+        let none = (Ceiling::KillThreshold, LINE);
         assert_eq!(of(&sample, &roomy, LINE), none);
         let full = guest_with(Bytes::gib(2));
         let (ceiling, limit) = of(&sample, &full, LINE);
@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn a_part_has_what_the_others_leave() {
-        let ceiling = (Ceiling::KillLine, LINE);
-        assert_eq!(of_part(ceiling, Bytes::gib(3)), (Ceiling::KillLine, Bytes::gib(5)));
+        let ceiling = (Ceiling::KillThreshold, LINE);
+        assert_eq!(of_part(ceiling, Bytes::gib(3)), (Ceiling::KillThreshold, Bytes::gib(5)));
         assert_eq!(of_part(ceiling, Bytes::gib(9)).1, Bytes::ZERO);
     }
 }

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel, Outlook};
+use crate::api::forecast::{Ceiling, Forecast, ForecastLevel, ForecastSummary};
 use crate::api::history::{BreakKind, HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
 use crate::api::status::{StatusInfo, Verdict};
-use crate::model::event::What;
-use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, Lines, ProcessKey, Snapshot, Uid};
+use crate::model::event::EventKind;
+use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, ProcessKey, Snapshot, Thresholds, Uid};
 use agent::AgentSight;
-use series::{Sight, Turn};
+use series::{ForecastSeries, Turn};
 
 /// Looks that follow one another faster add nothing: the shortest window of a forecast is 50 s.
 const APART: Duration = Duration::from_millis(900);
@@ -26,18 +26,18 @@ const ENDED_PERCENT: u64 = 5;
 
 /// Forecasters of everything, fed by each look.
 #[derive(Debug)]
-pub(crate) struct Foresight {
-    guest: Sight,
+pub(crate) struct ForecastTracker {
+    guest: ForecastSeries,
     series: Arc<Series>,
     agents: HashMap<ProcessKey, AgentSight>,
     taken: Option<Boottime>,
 }
 
-impl Foresight {
+impl ForecastTracker {
     pub(crate) fn new() -> Self {
         let series = Series { subject: Subject::Guest, name: "guest".to_owned(), uid: Uid::ROOT };
         Self {
-            guest: Sight::patient(Ceiling::Guest, Bytes::ZERO),
+            guest: ForecastSeries::patient(Ceiling::Guest, Bytes::ZERO),
             series: Arc::new(series),
             agents: HashMap::new(),
             taken: None,
@@ -46,7 +46,7 @@ impl Foresight {
 
     /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. Each agent stands
     /// at its own lines.
-    pub(crate) fn take(&mut self, snapshot: &Snapshot, lines: Lines) -> Option<Vec<Event>> {
+    pub(crate) fn take(&mut self, snapshot: &Snapshot, thresholds: Thresholds) -> Option<Vec<Event>> {
         let (at, guest) = (snapshot.at, &snapshot.guest);
         if self.taken.is_some_and(|taken| at.since(taken) < APART) {
             return None;
@@ -60,7 +60,7 @@ impl Foresight {
                 continue;
             }
             let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-            if let Some(what) = sight.take(at, sample, guest, sample.lines(lines).kill) {
+            if let Some(what) = sight.take(at, sample, guest, sample.thresholds(thresholds).kill) {
                 events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what });
             }
         }
@@ -81,7 +81,7 @@ impl Foresight {
 
     /// Goes on from what was recorded of the agents that `snapshot` shows, before anything else was taken in. Alarms that
     /// stand by the end of it were told by whoever recorded it.
-    pub(crate) fn recall(&mut self, history: &HistoryInfo, snapshot: &Snapshot, lines: Lines) {
+    pub(crate) fn recall(&mut self, history: &HistoryInfo, snapshot: &Snapshot, thresholds: Thresholds) {
         let then = |time: UnixSeconds| past(snapshot.at, history.now.0.saturating_sub(time.0));
         let from = begun(history, snapshot.at);
         for series in history.series.iter().filter(|series| series.this_boot) {
@@ -103,7 +103,7 @@ impl Foresight {
                         then,
                         sample,
                         &snapshot.guest,
-                        sample.lines(lines).kill,
+                        sample.thresholds(thresholds).kill,
                     );
                 }
                 SeriesKind::Part => {}
@@ -116,9 +116,9 @@ impl Foresight {
     }
 
     /// What the policy should know of it.
-    pub(crate) fn outlook(&self) -> Outlook {
+    pub(crate) fn outlook(&self) -> ForecastSummary {
         let agents = self.agents.values().map(AgentSight::level);
-        Outlook {
+        ForecastSummary {
             level: agents.fold(self.guest.forecaster.level(), ForecastLevel::max),
             climb: self.guest.forecaster.climbs().unwrap_or_default(),
         }
@@ -167,10 +167,10 @@ fn capacity(guest: &Guest) -> Bytes {
 }
 
 impl Turn {
-    fn told(self) -> What {
+    fn told(self) -> EventKind {
         match self {
-            Self::Foretold(foretold) => What::Foretold(foretold),
-            Self::Over => What::Unforeseen,
+            Self::ForecastAlert(foretold) => EventKind::ForecastAlert(foretold),
+            Self::Over => EventKind::ForecastCleared,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel, Foretold};
+use crate::api::forecast::{Ceiling, Forecast, ForecastAlert, ForecastLevel};
 use crate::api::history::{PointInfo, UnixSeconds};
 use crate::forecast::{EVALUATED_EVERY, Forecaster, Progress};
 use crate::model::{Boottime, Bytes};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = EVALUATED_EVERY.saturating_mul(2);
 
 /// A series and its forecaster.
 #[derive(Debug)]
-pub(crate) struct Sight {
+pub(crate) struct ForecastSeries {
     pub(crate) forecaster: Forecaster,
     /// The last figure.
     pub(crate) value: Bytes,
@@ -39,12 +39,12 @@ pub(crate) struct Sight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// It has become pressing, or more so.
-    Foretold(Foretold),
+    ForecastAlert(ForecastAlert),
     /// It is not any more.
     Over,
 }
 
-impl Sight {
+impl ForecastSeries {
     pub(crate) fn new(ceiling: Ceiling, limit: Bytes) -> Self {
         Self {
             forecaster: Forecaster::new(ceiling, limit),
@@ -127,9 +127,10 @@ impl Sight {
         if is_early && level < ForecastLevel::Runaway {
             return None;
         }
-        let foretold = Foretold::of(&self.forecaster.forecast()).filter(|told| told.eta > Duration::ZERO)?;
+        let foretold =
+            ForecastAlert::of(&self.forecaster.forecast()).filter(|told| told.eta > Duration::ZERO)?;
         (self.told, self.silent) = (level, false);
-        Some(Turn::Foretold(foretold))
+        Some(Turn::ForecastAlert(foretold))
     }
 
     /// What was told before was told by somebody else.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::forecast::Foretold;
+use crate::api::forecast::ForecastAlert;
 use crate::api::history::{BreakInfo, PointInfo, SeriesInfo};
 use crate::api::status::GuestInfo;
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
@@ -8,7 +8,7 @@ mod once;
 mod runaway;
 
 const LINE: Bytes = Bytes::gib(8);
-const LINES: Lines = Lines { warn: Bytes::gib(5), kill: LINE };
+const LINES: Thresholds = Thresholds { warn: Bytes::gib(5), kill: LINE };
 
 fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
@@ -62,16 +62,16 @@ fn with(pid: i32, members: Vec<Member>) -> AgentSample {
 
 /// Time passes in looks of ten seconds.
 struct World {
-    foresight: Foresight,
+    foresight: ForecastTracker,
     seconds: u64,
     /// Others than agents hold so much.
     others: Bytes,
-    told: Vec<(u64, Option<i32>, What)>,
+    told: Vec<(u64, Option<i32>, EventKind)>,
 }
 
 impl World {
     fn new() -> Self {
-        Self { foresight: Foresight::new(), seconds: 0, others: Bytes::gib(1), told: Vec::new() }
+        Self { foresight: ForecastTracker::new(), seconds: 0, others: Bytes::gib(1), told: Vec::new() }
     }
 
     fn look(&mut self, agents: Vec<AgentSample>) {
@@ -93,9 +93,9 @@ impl World {
         }
     }
 
-    fn foretold(&self) -> Vec<(Option<i32>, Foretold)> {
-        let of = |(_, pid, what): &(u64, Option<i32>, What)| match what {
-            What::Foretold(foretold) => Some((*pid, *foretold)),
+    fn foretold(&self) -> Vec<(Option<i32>, ForecastAlert)> {
+        let of = |(_, pid, what): &(u64, Option<i32>, EventKind)| match what {
+            EventKind::ForecastAlert(foretold) => Some((*pid, *foretold)),
             _ => None,
         };
         self.told.iter().filter_map(of).collect()
@@ -114,7 +114,7 @@ fn a_slow_leak_is_told_of_once_and_comes_true() {
     world.run(235, |look| vec![agent(100, leak(Bytes::gib(4), 1024, look).share(1, 360) + Bytes::gib(4))]);
     let foretold = world.foretold();
     let [(Some(100), one)] = foretold.as_slice() else { panic!("{:?}", world.told) };
-    assert_eq!((one.level, one.ceiling, one.limit), (ForecastLevel::Warn, Ceiling::KillLine, LINE));
+    assert_eq!((one.level, one.ceiling, one.limit), (ForecastLevel::Warn, Ceiling::KillThreshold, LINE));
     let (minute, ..) = world.told[0];
     let truth = Duration::from_mins(236_u64.saturating_sub(minute));
     assert!(one.between.0 <= truth && truth <= one.between.1, "{one:?}, in truth {truth:?}");
@@ -128,7 +128,7 @@ fn what_stands_still_is_not_told_of() {
     let saw = |look: u64| Bytes::gib(3) + Bytes::mib(10 * (look % 60));
     world.run(240, |look| vec![agent(100, saw(look)), agent(200, Bytes::gib(2))]);
     assert_eq!(world.told, []);
-    assert_eq!(world.foresight.outlook(), Outlook::default());
+    assert_eq!(world.foresight.outlook(), ForecastSummary::default());
 }
 
 #[test]
@@ -148,7 +148,12 @@ fn a_runaway_child_is_told_of_and_its_end_ends_it() {
     let part = sight.figures().find(|(series, _)| matches!(series.subject, Subject::Part { .. })).unwrap();
     assert!(part.1 > Bytes::gib(4), "{part:?}");
     world.run(2, calm);
-    assert_eq!(world.told.last().map(|(.., what)| what), Some(&What::Unforeseen), "{:?}", world.told);
+    assert_eq!(
+        world.told.last().map(|(.., what)| what),
+        Some(&EventKind::ForecastCleared),
+        "{:?}",
+        world.told
+    );
     assert_eq!(world.foresight.outlook().level, ForecastLevel::None);
     assert_eq!(world.told.len(), 2);
 }
@@ -223,7 +228,7 @@ fn who_is_gone_leaves_nothing_and_many_are_bounded() {
 
 #[test]
 fn looks_that_follow_at_once_add_nothing() {
-    let mut foresight = Foresight::new();
+    let mut foresight = ForecastTracker::new();
     let at = |millis| Snapshot {
         at: Boottime::new(Duration::from_millis(millis)),
         guest: guest_with(Bytes::gib(8)),
@@ -307,7 +312,7 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
         let mut fresh = World::new();
         let booted = Snapshot { at: Boottime::new(uptime), ..snapshot.clone() };
         fresh.foresight.recall(&HistoryInfo { breaks, ..history.clone() }, &booted, LINES);
-        assert_eq!(fresh.foresight.outlook(), Outlook::default());
+        assert_eq!(fresh.foresight.outlook(), ForecastSummary::default());
         assert_eq!(fresh.foresight.guest.value, Bytes::ZERO);
     }
     // An agent that has begun since, under the same pid, has no such past.
@@ -330,9 +335,10 @@ fn an_agents_leak_is_not_told_of_the_guest_when_it_ends() {
     // Not just before the trend is asked again.
     (1200..1203).for_each(|look| world.look(vec![with(100, vec![calm(), leak(look)])]));
     world.run(30, |_| vec![with(100, vec![calm()])]);
-    let told: Vec<_> = world.told.iter().map(|(_, pid, what)| (*pid, what == &What::Unforeseen)).collect();
+    let told: Vec<_> =
+        world.told.iter().map(|(_, pid, what)| (*pid, what == &EventKind::ForecastCleared)).collect();
     assert_eq!(told, [(Some(100), false), (Some(100), true)], "{:?}", world.told);
-    assert_eq!(world.foresight.outlook(), Outlook::default());
+    assert_eq!(world.foresight.outlook(), ForecastSummary::default());
 }
 
 #[test]
@@ -370,7 +376,7 @@ fn a_part_stands_where_it_is_and_makes_room_when_it_is_small() {
 
 #[test]
 fn what_the_guest_does_by_itself_is_told_when_the_agents_part_is_over() {
-    let mut sight = Sight::new(Ceiling::Guest, Bytes::gib(16));
+    let mut sight = ForecastSeries::new(Ceiling::Guest, Bytes::gib(16));
     let at = |seconds| Boottime::new(Duration::from_secs(seconds));
     let mut last = 0;
     while sight.forecaster.level() < ForecastLevel::Warn {
@@ -379,7 +385,7 @@ fn what_the_guest_does_by_itself_is_told_when_the_agents_part_is_over() {
     }
     assert_eq!(sight.turn(at(last), true), None, "an agent tells it");
     assert_eq!(sight.turn(at(last + 60), false), None, "that is over, and this may be soon");
-    assert!(matches!(sight.turn(at(last + 400), false), Some(Turn::Foretold(_))), "it is not");
+    assert!(matches!(sight.turn(at(last + 400), false), Some(Turn::ForecastAlert(_))), "it is not");
     assert_eq!(sight.turn(at(last + 410), false), None, "once");
 }
 
@@ -397,7 +403,7 @@ fn an_alarm_that_has_just_been_told_is_not_told_again_after_a_restart() {
     let at = |seconds| Boottime::new(Duration::from_secs(seconds));
     let then = |time: UnixSeconds| at(u64::try_from(time.0).unwrap());
     let recalled = |minutes: u64| {
-        let mut sight = Sight::new(Ceiling::KillLine, Bytes::gib(16));
+        let mut sight = ForecastSeries::new(Ceiling::KillThreshold, Bytes::gib(16));
         let points: Vec<PointInfo> = (0..minutes).map(point).collect();
         sight.recall(&points, then, at(minutes * 60));
         sight
@@ -431,7 +437,11 @@ fn the_end_of_each_heap_that_was_told_of_is_told() {
     assert!(
         matches!(
             told[..],
-            [(Some(100), What::Unforeseen), (Some(100), What::Unforeseen), (Some(100), What::Unforeseen)]
+            [
+                (Some(100), EventKind::ForecastCleared),
+                (Some(100), EventKind::ForecastCleared),
+                (Some(100), EventKind::ForecastCleared)
+            ]
         ),
         "{told:?}"
     );
@@ -455,7 +465,7 @@ fn what_is_foretold_is_in_the_status_and_its_verdict() {
         notes: Vec::new(),
         supervisor: None,
     };
-    let told = |foresight: &Foresight, verdict| {
+    let told = |foresight: &ForecastTracker, verdict| {
         let mut status = StatusInfo { verdict, ..status() };
         foresight.tell(&mut status);
         (status.verdict, status.guest.forecast.map(|forecast| forecast.level))
@@ -480,11 +490,11 @@ fn a_guest_that_runs_away_is_let_off_when_what_filled_it_has_ended() {
         }
         world.foresight.outlook()
     };
-    assert_eq!(others(0, 120), Outlook::default());
+    assert_eq!(others(0, 120), ForecastSummary::default());
     let climbing = others(400, 20);
     assert_eq!(climbing.level, ForecastLevel::Runaway);
     assert!(climbing.climb.get() > 10 << 20, "{climbing:?}");
-    assert_eq!(others(0, 1), Outlook::default());
+    assert_eq!(others(0, 1), ForecastSummary::default());
 }
 
 /// What empty zram is worth is a guess: it is no memory in use, and another guess is no growth.

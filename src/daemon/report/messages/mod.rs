@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use crate::model::event::{Cause, Danger, What};
+use crate::model::event::{Cause, Danger, EventKind};
 use crate::model::{Bytes, Event};
 use text::text;
 
@@ -57,28 +57,34 @@ impl Message {
             action_id: None,
         };
         match &event.what {
-            What::Found | What::Gone | What::Unknown | What::HeldBack { .. } | What::Unforeseen => plain,
-            What::Foretold(told) => Self {
+            EventKind::Found
+            | EventKind::Gone
+            | EventKind::Unknown
+            | EventKind::RestartBackoff { .. }
+            | EventKind::ForecastCleared => plain,
+            EventKind::ForecastAlert(told) => Self {
                 line: Some(told.limit.get()),
                 eta: Some([told.between.0, told.eta, told.between.1].map(|time| time.as_secs())),
                 ..plain
             },
-            What::GuestInDanger { danger, .. } => plain.in_danger(danger),
-            What::KernelOom { lost, limit, .. } => Self {
+            EventKind::GuestInDanger { danger, .. } => plain.in_danger(danger),
+            EventKind::KernelOom { lost, limit, .. } => Self {
                 line: limit.map(Bytes::get),
                 culprit_pid: lost.as_ref().map(|lost| lost.key.pid.get()),
                 culprit_charge: lost.as_ref().map(|lost| lost.charge.get()),
                 ..plain
             },
-            What::GuestSafe { left } => Self { left: Some(left.get()), ..plain },
-            What::Widened { action, culprit, .. } => Self {
+            EventKind::GuestSafe { left } => Self { left: Some(left.get()), ..plain },
+            EventKind::Escalated { action, culprit, .. } => Self {
                 culprit_pid: Some(culprit.top.pid.get()),
                 culprit_charge: Some(culprit.charge.get()),
                 action_id: Some(*action),
                 ..plain
             },
-            What::Warned { line } | What::Recovered { line } => Self { line: Some(line.get()), ..plain },
-            What::Acted(decision) => {
+            EventKind::Warned { line } | EventKind::Recovered { line } => {
+                Self { line: Some(line.get()), ..plain }
+            }
+            EventKind::Acted(decision) => {
                 let told = Self {
                     line: Some(decision.line.get()),
                     culprit_pid: Some(decision.culprit.top.pid.get()),
@@ -95,12 +101,12 @@ impl Message {
                     Cause::Request { by } => Self { by: Some(by.get()), ..told },
                 }
             }
-            What::Signalled { action, signal, .. } => {
+            EventKind::Signalled { action, signal, .. } => {
                 Self { signal: Some(signal.name()), action_id: Some(*action), ..plain }
             }
-            What::Killed { action, .. } | What::Ended { action, .. } | What::Failed { action, .. } => {
-                Self { action_id: Some(*action), ..plain }
-            }
+            EventKind::Killed { action, .. }
+            | EventKind::Ended { action, .. }
+            | EventKind::Failed { action, .. } => Self { action_id: Some(*action), ..plain },
         }
     }
 
@@ -109,26 +115,28 @@ impl Message {
     }
 }
 
-fn kind(what: &What) -> (Level, &'static str, &'static str) {
+fn kind(what: &EventKind) -> (Level, &'static str, &'static str) {
     match what {
-        What::Found => (Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found"),
-        What::Gone => (Level::INFO, "a2a951cad12d40768354ace4cd38c6d7", "gone"),
-        What::Unknown => (Level::INFO, "e0a7c5d2916b4f38a4d1b90c7f6e2a53", "unknown"),
-        What::Warned { .. } => (Level::WARN, "372f45dc95714e6eb15277480a4f0e2f", "warn"),
-        What::Recovered { .. } => (Level::INFO, "8b9fc8f14b944deaa8a3294ec029a5d6", "recovered"),
-        What::Acted(_) => (Level::WARN, "19c62cb129aa40019a7afa752ad4d7e3", "act"),
-        What::Signalled { refused: 0, .. } => (Level::INFO, "417aa8b793654922a1c0491312fb45ef", "signal"),
-        What::Signalled { .. } => (Level::ERROR, "417aa8b793654922a1c0491312fb45ef", "signal"),
-        What::Killed { .. } => (Level::WARN, "8a849a86ed664e15a00b3c8f372fbfa7", "kill"),
-        What::Widened { .. } => (Level::WARN, "b2f8a4c15d7e4e0a9c36d18e5f70a942", "widened"),
-        What::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
-        What::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
-        What::HeldBack { .. } => (Level::WARN, "3f0a3c0d9c9e4b0f8a8b1d2a6c1e5f70", "held-back"),
-        What::Foretold(_) => (Level::WARN, "c7d1f0b24e6a4a5c9b83e15f6d20a794", "foretold"),
-        What::Unforeseen => (Level::INFO, "1f6e8c93ab5d47d2a0e4b7c58d31f962", "unforeseen"),
-        What::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
-        What::KernelOom { .. } => (Level::ERROR, "b7a1e3c05d924f6e8c2f41d09a6b7e35", "kernel_oom"),
-        What::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),
+        EventKind::Found => (Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found"),
+        EventKind::Gone => (Level::INFO, "a2a951cad12d40768354ace4cd38c6d7", "gone"),
+        EventKind::Unknown => (Level::INFO, "e0a7c5d2916b4f38a4d1b90c7f6e2a53", "unknown"),
+        EventKind::Warned { .. } => (Level::WARN, "372f45dc95714e6eb15277480a4f0e2f", "warn"),
+        EventKind::Recovered { .. } => (Level::INFO, "8b9fc8f14b944deaa8a3294ec029a5d6", "recovered"),
+        EventKind::Acted(_) => (Level::WARN, "19c62cb129aa40019a7afa752ad4d7e3", "act"),
+        EventKind::Signalled { refused: 0, .. } => {
+            (Level::INFO, "417aa8b793654922a1c0491312fb45ef", "signal")
+        }
+        EventKind::Signalled { .. } => (Level::ERROR, "417aa8b793654922a1c0491312fb45ef", "signal"),
+        EventKind::Killed { .. } => (Level::WARN, "8a849a86ed664e15a00b3c8f372fbfa7", "kill"),
+        EventKind::Escalated { .. } => (Level::WARN, "b2f8a4c15d7e4e0a9c36d18e5f70a942", "widened"),
+        EventKind::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
+        EventKind::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
+        EventKind::RestartBackoff { .. } => (Level::WARN, "3f0a3c0d9c9e4b0f8a8b1d2a6c1e5f70", "held-back"),
+        EventKind::ForecastAlert(_) => (Level::WARN, "c7d1f0b24e6a4a5c9b83e15f6d20a794", "foretold"),
+        EventKind::ForecastCleared => (Level::INFO, "1f6e8c93ab5d47d2a0e4b7c58d31f962", "unforeseen"),
+        EventKind::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
+        EventKind::KernelOom { .. } => (Level::ERROR, "b7a1e3c05d924f6e8c2f41d09a6b7e35", "kernel_oom"),
+        EventKind::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),
     }
 }
 

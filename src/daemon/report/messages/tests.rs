@@ -1,15 +1,15 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::api::forecast::{Ceiling, ForecastLevel, Foretold};
-use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, Lost, Spared};
+use crate::api::forecast::{Ceiling, ForecastAlert, ForecastLevel};
+use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, KilledProcess, NoActionReason};
 use crate::model::{AgentId, AgentRef, Bytes, BytesPerSecond, Pid, ProcessKey, Signal, Uid};
 
 fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
 }
 
-fn event(charge: Bytes, what: What) -> Event {
+fn event(charge: Bytes, what: EventKind) -> Event {
     let root = key(1234);
     let agent = AgentRef {
         id: AgentId::new("claude", root),
@@ -22,8 +22,8 @@ fn event(charge: Bytes, what: What) -> Event {
     Event { agent: Some(agent), charge, what }
 }
 
-fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> What {
-    What::Acted(Decision {
+fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> EventKind {
+    EventKind::Acted(Decision {
         cause: Cause::Line,
         grown: Bytes::ZERO,
         agents: 1,
@@ -44,42 +44,42 @@ fn danger(rate: u64, thrashing: bool) -> Danger {
     Danger { left: Bytes::mib(510), reserve: Bytes::mib(640), rate, thrashing }
 }
 
-fn guarded(culprit: &Culprit, whole: bool, agents: usize, danger: Danger) -> What {
-    let What::Acted(decision) = decision(culprit.clone(), whole, false) else { unreachable!() };
+fn guarded(culprit: &Culprit, whole: bool, agents: usize, danger: Danger) -> EventKind {
+    let EventKind::Acted(decision) = decision(culprit.clone(), whole, false) else { unreachable!() };
     let grown = if danger.thrashing { Bytes::ZERO } else { Bytes::mib(2600) };
     let signal = if agents > 1 { Signal::Kill } else { Signal::Term };
     let (cause, shortfall) = (Cause::Guard(danger), Bytes::mib(1300));
-    What::Acted(Decision { cause, shortfall, grown, agents, signal, ..decision })
+    EventKind::Acted(Decision { cause, shortfall, grown, agents, signal, ..decision })
 }
 
-fn sliced(culprit: &Culprit) -> What {
-    let What::Acted(decision) = guarded(culprit, false, 1, danger(200, false)) else { unreachable!() };
+fn sliced(culprit: &Culprit) -> EventKind {
+    let EventKind::Acted(decision) = guarded(culprit, false, 1, danger(200, false)) else { unreachable!() };
     let Cause::Guard(danger) = decision.cause else { unreachable!() };
-    What::Acted(Decision { cause: Cause::Slice { danger, cap: Bytes::gib(10) }, ..decision })
+    EventKind::Acted(Decision { cause: Cause::Slice { danger, cap: Bytes::gib(10) }, ..decision })
 }
 
-fn requested(culprit: &Culprit, by: u32, agents: usize) -> What {
-    let What::Acted(decision) = decision(culprit.clone(), true, false) else { unreachable!() };
-    What::Acted(Decision { cause: Cause::Request { by: Uid::new(by) }, agents, ..decision })
+fn requested(culprit: &Culprit, by: u32, agents: usize) -> EventKind {
+    let EventKind::Acted(decision) = decision(culprit.clone(), true, false) else { unreachable!() };
+    EventKind::Acted(Decision { cause: Cause::Request { by: Uid::new(by) }, agents, ..decision })
 }
 
-fn foretold(ceiling: Ceiling, minutes: u64) -> Foretold {
+fn foretold(ceiling: Ceiling, minutes: u64) -> ForecastAlert {
     let eta = Duration::from_mins(minutes);
     let level = if minutes < 10 { ForecastLevel::Runaway } else { ForecastLevel::Warn };
-    Foretold { level, ceiling, limit: Bytes::gib(13), eta, between: (eta / 2, eta * 2) }
+    ForecastAlert { level, ceiling, limit: Bytes::gib(13), eta, between: (eta / 2, eta * 2) }
 }
 
-fn of_guest(what: What) -> Event {
+fn of_guest(what: EventKind) -> Event {
     Event { agent: None, charge: Bytes::mib(900), what }
 }
 
 fn all() -> Vec<Event> {
     let culprit = Culprit { top: key(4321), name: "node".into(), charge: Bytes::mib(12_700), processes: 1 };
     let (leak, lost) =
-        (culprit.clone(), Lost { key: key(4321), name: "node".into(), charge: Bytes::mib(1900) });
+        (culprit.clone(), KilledProcess { key: key(4321), name: "node".into(), charge: Bytes::mib(1900) });
     vec![
-        event(Bytes::mib(240), What::Found),
-        event(Bytes::mib(8300), What::Warned { line: Bytes::gib(8) }),
+        event(Bytes::mib(240), EventKind::Found),
+        event(Bytes::mib(8300), EventKind::Warned { line: Bytes::gib(8) }),
         event(Bytes::mib(13_400), decision(culprit.clone(), false, false)),
         event(Bytes::mib(13_400), decision(culprit.clone(), false, true)),
         event(Bytes::mib(13_400), decision(culprit.clone(), true, false)),
@@ -88,44 +88,44 @@ fn all() -> Vec<Event> {
         event(Bytes::gib(6), guarded(&culprit, false, 3, danger(3000, false))),
         event(Bytes::gib(6), requested(&culprit, 1000, 1)),
         event(Bytes::gib(6), requested(&culprit, 0, 3)),
-        event(Bytes::gib(6), What::Widened { action: 1, culprit: culprit.clone(), whole: false }),
-        event(Bytes::gib(6), What::Widened { action: 1, culprit, whole: true }),
-        event(Bytes::gib(14), What::HeldBack { actions: 1, wait: Duration::from_secs(10) }),
-        event(Bytes::gib(14), What::HeldBack { actions: 3, wait: Duration::from_secs(40) }),
-        event(Bytes::gib(6), What::Foretold(foretold(Ceiling::KillLine, 42))),
-        event(Bytes::gib(6), What::Foretold(foretold(Ceiling::Heap, 2))),
-        event(Bytes::gib(6), What::Unforeseen),
-        of_guest(What::Foretold(foretold(Ceiling::Guest, 90))),
-        of_guest(What::Unforeseen),
-        of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::NoAgents }),
-        of_guest(What::GuestInDanger { danger: danger(12, false), why: Spared::Outside }),
-        of_guest(What::GuestInDanger {
+        event(Bytes::gib(6), EventKind::Escalated { action: 1, culprit: culprit.clone(), whole: false }),
+        event(Bytes::gib(6), EventKind::Escalated { action: 1, culprit, whole: true }),
+        event(Bytes::gib(14), EventKind::RestartBackoff { actions: 1, wait: Duration::from_secs(10) }),
+        event(Bytes::gib(14), EventKind::RestartBackoff { actions: 3, wait: Duration::from_secs(40) }),
+        event(Bytes::gib(6), EventKind::ForecastAlert(foretold(Ceiling::KillThreshold, 42))),
+        event(Bytes::gib(6), EventKind::ForecastAlert(foretold(Ceiling::Heap, 2))),
+        event(Bytes::gib(6), EventKind::ForecastCleared),
+        of_guest(EventKind::ForecastAlert(foretold(Ceiling::Guest, 90))),
+        of_guest(EventKind::ForecastCleared),
+        of_guest(EventKind::GuestInDanger { danger: danger(0, false), why: NoActionReason::NoAgents }),
+        of_guest(EventKind::GuestInDanger { danger: danger(12, false), why: NoActionReason::Outside }),
+        of_guest(EventKind::GuestInDanger {
             danger: danger(0, true),
-            why: Spared::TooSmall { shortfall: Bytes::mib(290) },
+            why: NoActionReason::TooSmall { shortfall: Bytes::mib(290) },
         }),
-        of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::OutOfReach }),
-        of_guest(What::GuestInDanger { danger: danger(0, false), why: Spared::Off }),
+        of_guest(EventKind::GuestInDanger { danger: danger(0, false), why: NoActionReason::OutOfReach }),
+        of_guest(EventKind::GuestInDanger { danger: danger(0, false), why: NoActionReason::Off }),
         event(
             Bytes::gib(2),
-            What::KernelOom { kills: 1, lost: Some(lost.clone()), limit: Some(Bytes::gib(2)) },
+            EventKind::KernelOom { kills: 1, lost: Some(lost.clone()), limit: Some(Bytes::gib(2)) },
         ),
-        event(Bytes::gib(6), What::KernelOom { kills: 3, lost: Some(lost), limit: None }),
-        event(Bytes::gib(2), What::KernelOom { kills: 1, lost: None, limit: Some(Bytes::gib(2)) }),
-        of_guest(What::KernelOom { kills: 2, lost: None, limit: None }),
+        event(Bytes::gib(6), EventKind::KernelOom { kills: 3, lost: Some(lost), limit: None }),
+        event(Bytes::gib(2), EventKind::KernelOom { kills: 1, lost: None, limit: Some(Bytes::gib(2)) }),
+        of_guest(EventKind::KernelOom { kills: 2, lost: None, limit: None }),
         event(Bytes::gib(6), sliced(&leak)),
-        of_guest(What::GuestSafe { left: Bytes::gib(3) }),
+        of_guest(EventKind::GuestSafe { left: Bytes::gib(3) }),
         event(
             Bytes::mib(13_400),
-            What::Signalled { action: 1, signal: Signal::Term, delivered: 3, gone: 1, refused: 0 },
+            EventKind::Signalled { action: 1, signal: Signal::Term, delivered: 3, gone: 1, refused: 0 },
         ),
         event(
             Bytes::mib(13_400),
-            What::Signalled { action: 1, signal: Signal::Term, delivered: 0, gone: 0, refused: 2 },
+            EventKind::Signalled { action: 1, signal: Signal::Term, delivered: 0, gone: 0, refused: 2 },
         ),
-        event(Bytes::gib(14), What::Killed { action: 1, remaining: 1, after: Duration::from_secs(10) }),
+        event(Bytes::gib(14), EventKind::Killed { action: 1, remaining: 1, after: Duration::from_secs(10) }),
         event(
             Bytes::mib(700),
-            What::Ended {
+            EventKind::Ended {
                 action: 1,
                 freed: Bytes::mib(13_700),
                 peak: Bytes::gib(14),
@@ -133,11 +133,11 @@ fn all() -> Vec<Event> {
                 back: true,
             },
         ),
-        event(Bytes::mib(700), What::Recovered { line: Bytes::gib(8) }),
-        event(Bytes::gib(14), What::Failed { action: 2, why: Failure::Protected }),
-        event(Bytes::gib(14), What::Failed { action: 2, why: Failure::Survivors(2) }),
-        event(Bytes::ZERO, What::Gone),
-        event(Bytes::ZERO, What::Unknown),
+        event(Bytes::mib(700), EventKind::Recovered { line: Bytes::gib(8) }),
+        event(Bytes::gib(14), EventKind::Failed { action: 2, why: Failure::Protected }),
+        event(Bytes::gib(14), EventKind::Failed { action: 2, why: Failure::Survivors(2) }),
+        event(Bytes::ZERO, EventKind::Gone),
+        event(Bytes::ZERO, EventKind::Unknown),
     ]
 }
 

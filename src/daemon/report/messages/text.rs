@@ -1,9 +1,9 @@
 //! The sentences.
 
 use super::{processes, seconds};
-use crate::api::forecast::Foretold;
+use crate::api::forecast::ForecastAlert;
 use crate::limit::SLICE;
-use crate::model::event::{Cause, Danger, Decision, Failure, Lost, Spared, What};
+use crate::model::event::{Cause, Danger, Decision, EventKind, Failure, KilledProcess, NoActionReason};
 use crate::model::time::span;
 use crate::model::{AgentId, AgentRef, Bytes, Event, Signal, Uid};
 
@@ -16,16 +16,16 @@ pub(crate) fn text(event: &Event) -> String {
 
 fn of_guest(event: &Event) -> String {
     match &event.what {
-        What::GuestInDanger { danger, why } => {
+        EventKind::GuestInDanger { danger, why } => {
             format!("{}; {}", standing(danger), spared(*why, event.charge))
         }
-        What::KernelOom { kills, .. } => format!(
+        EventKind::KernelOom { kills, .. } => format!(
             "the kernel ran out of memory and ended {}, no agent's as far as is known: see `journalctl --dmesg`",
             processes(usize::try_from(*kills).unwrap_or(usize::MAX))
         ),
-        What::GuestSafe { left } => format!("the guest is out of danger again: {left} left"),
-        What::Foretold(told) => format!("the guest runs out of memory {}", when(told)),
-        What::Unforeseen => "the guest is no longer foretold to run out of memory".to_owned(),
+        EventKind::GuestSafe { left } => format!("the guest is out of danger again: {left} left"),
+        EventKind::ForecastAlert(told) => format!("the guest runs out of memory {}", when(told)),
+        EventKind::ForecastCleared => "the guest is no longer foretold to run out of memory".to_owned(),
         // Nothing else is told of a guest.
         _ => String::new(),
     }
@@ -47,17 +47,19 @@ fn standing(danger: &Danger) -> String {
 }
 
 /// Why nobody is acted on, and what to do.
-fn spared(why: Spared, agents: Bytes) -> String {
+fn spared(why: NoActionReason, agents: Bytes) -> String {
     match why {
-        Spared::NoAgents => "there is no agent, and nothing else is ours to end".to_owned(),
-        Spared::Outside => format!(
+        NoActionReason::NoAgents => "there is no agent, and nothing else is ours to end".to_owned(),
+        NoActionReason::Outside => format!(
             "not the agents (together {agents}) but other programs took it: nobody is ended; look for them with `ps --sort=-rss`"
         ),
-        Spared::TooSmall { shortfall } => {
+        NoActionReason::TooSmall { shortfall } => {
             format!("no agent holds the {shortfall} that would help (together {agents}): nobody is ended")
         }
-        Spared::Off => "the guard is switched off (guard.enabled = false), so nobody is ended".to_owned(),
-        Spared::OutOfReach => {
+        NoActionReason::Off => {
+            "the guard is switched off (guard.enabled = false), so nobody is ended".to_owned()
+        }
+        NoActionReason::OutOfReach => {
             "the agents that hold it are protected, or outlived KILL: end them by hand".to_owned()
         }
     }
@@ -66,50 +68,52 @@ fn spared(why: Spared, agents: Bytes) -> String {
 fn of_agent(event: &Event, agent: &AgentRef) -> String {
     let (id, charge) = (&agent.id, event.charge);
     match &event.what {
-        What::Found => {
+        EventKind::Found => {
             format!("found {id} (pid {}, uid {}), at {charge}", agent.root.pid, agent.uid)
         }
-        What::Gone => format!("{id} has ended"),
-        What::Unknown => format!("{id} is an agent by no rule any more: it runs on and is not watched"),
-        What::Warned { line } => format!("{id} is at {charge}, over its warn line of {line}"),
-        What::Recovered { line } => format!("{id} is at {charge}, back under its warn line of {line}"),
-        What::Acted(decision) => decided(event, agent, decision),
-        What::Signalled { signal, delivered, gone, refused, .. } => {
+        EventKind::Gone => format!("{id} has ended"),
+        EventKind::Unknown => format!("{id} is an agent by no rule any more: it runs on and is not watched"),
+        EventKind::Warned { line } => format!("{id} is at {charge}, over its warn threshold of {line}"),
+        EventKind::Recovered { line } => {
+            format!("{id} is at {charge}, back under its warn threshold of {line}")
+        }
+        EventKind::Acted(decision) => decided(event, agent, decision),
+        EventKind::Signalled { signal, delivered, gone, refused, .. } => {
             signalled(id, signal.name(), *delivered, *gone, *refused)
         }
-        What::Killed { remaining, after, .. } => {
+        EventKind::Killed { remaining, after, .. } => {
             format!(
                 "{id}: {} still there {} after the decision, killing",
                 processes(*remaining),
                 seconds(*after)
             )
         }
-        What::Ended { freed, peak, after, back, .. } => format!(
+        EventKind::Ended { freed, peak, after, back, .. } => format!(
             "{id}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
             seconds(*after),
             if *back { "" } else { "; the guest does not show the memory yet, something else took it" }
         ),
-        What::Failed { why, .. } => failed(id, *why),
-        What::HeldBack { actions, wait } => format!(
-            "{id} is at {charge}, over its kill line, like the {} before it that {} ended of late: left alone for {} \
+        EventKind::Failed { why, .. } => failed(id, *why),
+        EventKind::RestartBackoff { actions, wait } => format!(
+            "{id} is at {charge}, over its kill threshold, like the {} before it that {} ended of late: left alone for {} \
              unless the guest is in danger; whatever starts it again should be stopped",
             if *actions == 1 { "one".to_owned() } else { actions.to_string() },
             if *actions == 1 { "was" } else { "were" },
             seconds(*wait)
         ),
-        What::Widened { culprit, whole: false, .. } => format!(
+        EventKind::Escalated { culprit, whole: false, .. } => format!(
             "{id}: it forks faster than it ends, so what started it ends too: {} (pid {}, {})",
             culprit.name,
             culprit.top.pid,
             processes(culprit.processes)
         ),
-        What::Widened { culprit, whole: true, .. } => {
+        EventKind::Escalated { culprit, whole: true, .. } => {
             format!(
                 "{id}: it forks faster than it ends, so the agent ends whole ({})",
                 processes(culprit.processes)
             )
         }
-        What::Foretold(told) => {
+        EventKind::ForecastAlert(told) => {
             format!(
                 "{id} is at {charge} and reaches {} of {} {}",
                 told.ceiling.name(),
@@ -117,17 +121,21 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
                 when(told)
             )
         }
-        What::Unforeseen => format!("{id} is at {charge}, and no longer foretold to reach its ceiling"),
-        What::KernelOom { kills, lost, limit } => taken(agent, *kills, lost.as_ref(), *limit),
-        What::GuestInDanger { .. } | What::GuestSafe { .. } => of_guest(event),
+        EventKind::ForecastCleared => {
+            format!("{id} is at {charge}, and no longer foretold to reach its ceiling")
+        }
+        EventKind::KernelOom { kills, lost, limit } => taken(agent, *kills, lost.as_ref(), *limit),
+        EventKind::GuestInDanger { .. } | EventKind::GuestSafe { .. } => of_guest(event),
     }
 }
 
 /// `claude-7: the kernel's OOM killer ended node (pid 9, 1.9G when last seen); it has a limit of 2G`.
-fn taken(agent: &AgentRef, kills: u64, lost: Option<&Lost>, limit: Option<Bytes>) -> String {
+fn taken(agent: &AgentRef, kills: u64, lost: Option<&KilledProcess>, limit: Option<Bytes>) -> String {
     let count = usize::try_from(kills).unwrap_or(usize::MAX);
     let whom = match lost {
-        Some(Lost { key, name, charge }) => format!("{name} (pid {}, {charge} when last seen)", key.pid),
+        Some(KilledProcess { key, name, charge }) => {
+            format!("{name} (pid {}, {charge} when last seen)", key.pid)
+        }
         None => processes(count),
     };
     let others = if kills > 1 && lost.is_some() { format!(" and {} more", count - 1) } else { String::new() };
@@ -139,7 +147,7 @@ fn taken(agent: &AgentRef, kills: u64, lost: Option<&Lost>, limit: Option<Bytes>
 }
 
 /// `in about 42 min, between 30 min and 1 h 10 min from now`.
-fn when(told: &Foretold) -> String {
+fn when(told: &ForecastAlert) -> String {
     let (low, high) = told.between;
     format!(
         "in about {}, between {} and {} from now if it goes on like this",
@@ -161,7 +169,7 @@ fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
 fn reason(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
     let (id, charge) = (&agent.id, event.charge);
     match &decision.cause {
-        Cause::Line => format!("{id} is at {charge}, over its kill line of {}", decision.line),
+        Cause::Line => format!("{id} is at {charge}, over its kill threshold of {}", decision.line),
         Cause::Guard(danger) if decision.grown > Bytes::ZERO => {
             let grown = decision.grown;
             format!("{}; {id} is at {charge}, of which it took {grown} since all was well", standing(danger))

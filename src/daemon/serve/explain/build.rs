@@ -3,11 +3,11 @@
 use super::reading::{Cgroup, Reading, runs_a_program};
 use super::{Seen, Settings, belonging, signals, told};
 use crate::api::explanation::{
-    CgroupInfo, CgroupUse, LinesInfo, ProcessInfo, ProcessMemory, Recognition, Shares,
+    CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Recognition, Shares, ThresholdsInfo,
 };
 use crate::linux::procfs::Identity;
 use crate::linux::procfs::stat::Stat;
-use crate::rules::Facts;
+use crate::rules::ProcessFacts;
 use crate::{api::explanation::Explanation, model::AgentSample};
 
 /// Command lines are told up to here.
@@ -33,16 +33,16 @@ pub(crate) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -
         agent: root.and_then(|pid| seen.status.agents.iter().find(|a| a.pid == pid)).cloned(),
         memory: memory(reading),
         cgroup: reading.cgroup.as_ref().map(|cgroup| self::cgroup(cgroup, found.map(|(agent, _)| agent))),
-        lines: found.map(|(agent, _)| lines(agent, settings)),
+        thresholds: found.map(|(agent, _)| thresholds(agent, settings)),
         signals: signals::of(found, settings),
         notes: notes(reading, found.map(|(agent, _)| agent), settings),
     }
 }
 
 /// The lines as they were set, and those that count where its own limit is below them.
-fn lines(agent: &AgentSample, settings: &Settings) -> LinesInfo {
-    let mut told = settings.lines.told(&settings.config);
-    let (all, own) = (settings.lines.lines, agent.lines(settings.lines.lines));
+fn thresholds(agent: &AgentSample, settings: &Settings) -> ThresholdsInfo {
+    let mut told = settings.thresholds.told(&settings.config);
+    let (all, own) = (settings.thresholds.thresholds, agent.thresholds(settings.thresholds.thresholds));
     if let Some(limit) = agent.limit().filter(|_| own != all) {
         told.notes.push(format!(
             "its scope holds no more than {limit}: its lines are {} and {}, not {} and {}",
@@ -89,7 +89,7 @@ fn command(identity: &Identity) -> String {
 fn recognition(reading: &Reading, settings: &Settings) -> Option<Recognition> {
     let identity = reading.identity.as_ref()?;
     let cwd = || reading.cwd.clone();
-    let facts = Facts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
+    let facts = ProcessFacts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
     Some(told::recognition(&settings.rules.explain(&facts)))
 }
 
@@ -142,7 +142,7 @@ fn notes(reading: &Reading, agent: Option<&AgentSample>, settings: &Settings) ->
     }
     notes.extend(agent.and_then(|agent| left(reading, agent)));
     if settings.config.act.dry_run && settings.supervisor.is_some() {
-        notes.push("dry run: agents over their kill line are reported, not ended".to_owned());
+        notes.push("dry run: agents over their kill threshold are reported, not ended".to_owned());
     }
     notes
 }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::api::explanation::Explanation;
 use crate::api::status::StatusInfo;
-use crate::config::{Config, EffectiveLines};
+use crate::config::{Config, EffectiveThresholds};
 use crate::ipc::Fault;
 use crate::model::{Pid, ProcessKey, Snapshot, Uid};
 use crate::rules::Rules;
@@ -53,7 +53,7 @@ pub(crate) struct Settings {
     pub(crate) cgroup: PathBuf,
     pub(crate) config: Config,
     pub(crate) rules: Arc<Rules>,
-    pub(crate) lines: EffectiveLines,
+    pub(crate) thresholds: EffectiveThresholds,
     /// Only this user's agents are supervised; `None`: everybody's.
     pub(crate) only: Option<Uid>,
     /// The supervisor itself; `None` where there is none.

@@ -24,7 +24,10 @@ pub(crate) fn of(found: Option<(&AgentSample, &Member)>, settings: &Settings) ->
 
 fn when(agent: &AgentSample, member: &Member, settings: &Settings) -> String {
     let id = &agent.agent.id;
-    let over = format!("once {id} is over its kill line of {}", agent.lines(settings.lines.lines).kill);
+    let over = format!(
+        "once {id} is over its kill threshold of {}",
+        agent.thresholds(settings.thresholds.thresholds).kill
+    );
     let protected = || agent.members.iter().filter(|other| other.protected);
     if let Some(above) = protected().find(|other| member.lineage.contains(&other.key)) {
         return format!(

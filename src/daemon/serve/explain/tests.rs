@@ -61,9 +61,9 @@ impl World {
         let (snapshot, status) =
             crate::daemon::report::status::look(&proc, &cgroup, Arc::clone(&rules), None).unwrap();
         let config = Config::default();
-        let lines = EffectiveLines::of(&config, snapshot.guest.mem_total);
+        let thresholds = EffectiveThresholds::of(&config, snapshot.guest.mem_total);
         let supervisor = Pid::new(2_000_000_000);
-        let settings = Settings { proc, cgroup, config, rules, lines, only: None, supervisor };
+        let settings = Settings { proc, cgroup, config, rules, thresholds, only: None, supervisor };
         let seen =
             Seen { at: std::time::Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
         let settings = watch::Sender::new(Arc::new(settings)).subscribe();
@@ -97,7 +97,7 @@ fn a_root_and_its_child_know_their_agent() {
     assert_eq!((memory.look, memory.charge.get() >> 10), (Look::Done, 1024));
     let shares = memory.shares.unwrap();
     assert_eq!((shares.anon.get() >> 10, shares.private.get() >> 10), (900, 800));
-    assert_eq!(root.lines.unwrap().kill.origin, "built in");
+    assert_eq!(root.thresholds.unwrap().kill.origin, "built in");
     let child = world.explained(101, 1000).unwrap();
     assert_eq!(child.because, "pid 100, the root of claude-100, started it");
     let membership = child.membership.unwrap();
@@ -125,7 +125,7 @@ fn who_belongs_to_none_is_told_why() {
     );
     let script = world.explained(60, 0).unwrap();
     assert_eq!(script.recognition.unwrap().ended, "a script that no rule knows ends the search");
-    assert!(script.signals.never && script.lines.is_none());
+    assert!(script.signals.never && script.thresholds.is_none());
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_is_never_signalled_is_told_why() {
         above.because
     );
     let root = of(100);
-    assert!(!root.never && root.because.starts_with("once claude-100 is over its kill line of 13G"));
+    assert!(!root.never && root.because.starts_with("once claude-100 is over its kill threshold of 13G"));
 }
 
 #[test]
@@ -270,14 +270,14 @@ fn a_limited_command_is_an_agent_with_lines_of_its_own() {
     );
     let agent = told.agent.unwrap();
     assert_eq!(agent.scope.as_deref(), Some("agent-make-100.scope"));
-    assert_eq!((agent.limit, agent.kill_line), (Some(Bytes::mib(320)), Bytes::mib(310)));
-    let lines = told.lines.unwrap();
-    assert_eq!(lines.kill.bytes, Bytes::mib(310));
+    assert_eq!((agent.limit, agent.kill_threshold), (Some(Bytes::mib(320)), Bytes::mib(310)));
+    let thresholds = told.thresholds.unwrap();
+    assert_eq!(thresholds.kill.bytes, Bytes::mib(310));
     assert!(
-        lines.notes.iter().any(|note| note.starts_with("its scope holds no more than 320M")),
-        "{lines:?}"
+        thresholds.notes.iter().any(|note| note.starts_with("its scope holds no more than 320M")),
+        "{thresholds:?}"
     );
-    assert!(told.signals.because.contains("kill line of 310M"), "{}", told.signals.because);
+    assert!(told.signals.because.contains("kill threshold of 310M"), "{}", told.signals.because);
 }
 
 #[test]

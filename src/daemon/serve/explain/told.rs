@@ -1,10 +1,10 @@
 //! How the search for a rule went, in words.
 
 use crate::api::explanation::{LookedAt, ProcessPart, Recognition, TriedRule};
-use crate::rules::{End, Look, Outcome, Part, Trial, Tried};
+use crate::rules::{End, Look, MatchTrace, Outcome, Part, RuleResult};
 
 /// The search as it is told.
-pub(crate) fn recognition(trial: &Trial) -> Recognition {
+pub(crate) fn recognition(trial: &MatchTrace) -> Recognition {
     let matched = match &trial.end {
         End::Recognised(recognised) => Some(recognised.rule.clone()),
         _ => None,
@@ -25,7 +25,7 @@ fn looked_at(look: &Look) -> LookedAt {
     }
 }
 
-fn tried(tried: &Tried) -> TriedRule {
+fn tried(tried: &RuleResult) -> TriedRule {
     let (matched, why) = match &tried.outcome {
         Outcome::Matched { pattern } => (true, format!("it is {pattern}")),
         Outcome::Excluded { name } => (false, format!("under the name {name} it is another program")),

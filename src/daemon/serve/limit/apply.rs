@@ -4,17 +4,17 @@ use std::path::Path;
 
 use super::maker::{Maker, name_of, scope_of};
 use super::target::Target;
-use super::{Means, Tools, refused};
+use super::{LimitContext, Means, refused};
 use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::ipc::Fault;
-use crate::limit::{self, Inside, LimitError, Name, Plan, Shape, Wish};
+use crate::limit::{self, Inside, LimitError, MemoryLimits, Name, Plan, Wish};
 use crate::linux::cgroup::Cgroups;
-use crate::linux::cgroup::limits::Bonds;
+use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::procfs::details::Details;
 use crate::model::{Bytes, Pid, Uid};
 use crate::systemd::manager::Which;
 
-impl Tools {
+impl LimitContext {
     pub(crate) async fn apply(
         &self,
         request: &LimitRequest,
@@ -49,7 +49,7 @@ impl Tools {
                 let bonds = if self.means == Means::Manager(Which::System) && by != Uid::ROOT {
                     self.bonds(&cgroups, target.key.pid)?
                 } else {
-                    Bonds::default()
+                    InheritedLimits::default()
                 };
                 let Plan::Start(mut shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
                     return Err(refused("there is no scope that it could stay in"));
@@ -77,7 +77,7 @@ impl Tools {
         cap: Bytes,
         path: &Path,
         by: Uid,
-    ) -> Result<Shape, Fault> {
+    ) -> Result<MemoryLimits, Fault> {
         let _turn = self.turn.lock().await;
         let gone = || refused(format_args!("{} is gone", name_of(path)));
         let (Some(confines), Some(memory)) = (cgroups.confines(path), cgroups.memory(path)) else {
@@ -102,15 +102,16 @@ impl Tools {
     /// What holds a process where it is, and is to hold it in its scope. What an administrator has put into a cgroup with
     /// a limit of memory is not to get out of it by asking for another one: the kernel lets nobody but root leave such a
     /// cgroup, and it is root who would move it. The root of the tree is left by nobody; in a container it has a limit.
-    fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<Bonds, Fault> {
+    fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, Fault> {
         let own = Details::of(&self.proc).cgroup(pid).ok_or(Fault::NoSuchProcess { pid })?;
         let left = own.ancestors().filter(|path| path.parent().is_some());
-        left.map(|path| (path, cgroups.bonds(path))).try_fold(Bonds::default(), |all, (path, bonds)| {
-            match bonds.memory {
+        left.map(|path| (path, cgroups.bonds(path))).try_fold(
+            InheritedLimits::default(),
+            |all, (path, bonds)| match bonds.memory {
                 Some(max) => Err(refused(LimitError::Confined { cgroup: path.to_owned(), max })),
                 None => Ok(all.and(bonds)),
-            }
-        })
+            },
+        )
     }
 
     /// Who shares a scope with others (`sudo -u`) has no say in what they get.
@@ -122,7 +123,13 @@ impl Tools {
         if uid == Uid::ROOT || all_own { Ok(()) } else { Err(Fault::PermissionDenied {}) }
     }
 
-    fn verify(&self, cgroups: &Cgroups, target: &Target, scope: &str, shape: Shape) -> Result<(), Fault> {
+    fn verify(
+        &self,
+        cgroups: &Cgroups,
+        target: &Target,
+        scope: &str,
+        shape: MemoryLimits,
+    ) -> Result<(), Fault> {
         let pid = target.key.pid;
         if !target.is_same(&self.proc) {
             return Err(Fault::NoSuchProcess { pid });
@@ -172,13 +179,13 @@ mod tests {
             limit(folder, "max\n");
         }
         let cgroups = Cgroups::open(&root).unwrap();
-        let tools = Tools::new(proc, root.clone(), Uid::ROOT);
+        let tools = LimitContext::new(proc, root.clone(), Uid::ROOT);
         let pid = Pid::new(7).unwrap();
         // A container's.
         limit(&root, "1073741824\n");
         fs::write(slice.join("pids.max"), "33\n").unwrap();
         fs::write(session.join("memory.swap.max"), "0\n").unwrap();
-        let kept = Bonds { tasks: Some(33), swap: Some(Bytes::ZERO), ..Bonds::default() };
+        let kept = InheritedLimits { tasks: Some(33), swap: Some(Bytes::ZERO), ..InheritedLimits::default() };
         assert_eq!(tools.bonds(&cgroups, pid), Ok(kept), "what is no limit of memory goes with it");
         limit(slice, "2147483648\n");
         let refusal = tools.bonds(&cgroups, pid).unwrap_err().to_string();

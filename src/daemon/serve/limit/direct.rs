@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::target::Target;
-use crate::limit::{self, Ground, Level, Name, SLICE, Shape};
+use crate::limit::{self, Level, MemoryLimits, Name, Placement, SLICE};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::tree::{ChangeError, MemoryController};
 use crate::linux::procfs::details::Details;
@@ -31,7 +31,7 @@ pub(crate) enum DirectError {
     NoController { path: PathBuf },
     #[error("no systemd runs here, and {} holds processes that are not ours to move aside ({whose}), so no limit can be made \
              below it: have them moved into a cgroup of their own", path.display())]
-    Crowded { path: PathBuf, whose: String },
+    NeedsMigration { path: PathBuf, whose: String },
     #[error(
         "no systemd runs here, and the process is in no cgroup that is seen from here: have /sys/fs/cgroup mounted anew, in the \
              cgroup namespace that it is in"
@@ -75,8 +75,8 @@ impl<'a> Direct<'a> {
         }
         let levels: Vec<Level> = own.ancestors().map(|path| level(cgroups, path)).collect();
         match limit::ground(&levels) {
-            Some(Ground::Clear(path)) => Ok(direct(path)),
-            Some(Ground::Crowded(path)) => {
+            Some(Placement::Clear(path)) => Ok(direct(path)),
+            Some(Placement::NeedsMigration(path)) => {
                 let direct = direct(path);
                 direct.clear(path)?;
                 Ok(direct)
@@ -101,7 +101,12 @@ impl<'a> Direct<'a> {
     }
 
     /// Makes a cgroup with that limit and moves the process into it; its name.
-    pub(crate) fn start(&self, name: &Name, target: &Target, shape: Shape) -> Result<String, DirectError> {
+    pub(crate) fn start(
+        &self,
+        name: &Name,
+        target: &Target,
+        shape: MemoryLimits,
+    ) -> Result<String, DirectError> {
         self.pass_on(&self.slice)?;
         self.sweep();
         for again in [false, true] {
@@ -123,7 +128,7 @@ impl<'a> Direct<'a> {
     }
 
     /// Sets another limit for the cgroup at `path`.
-    pub(crate) fn tighten(&self, path: &Path, shape: Shape) -> Result<(), DirectError> {
+    pub(crate) fn tighten(&self, path: &Path, shape: MemoryLimits) -> Result<(), DirectError> {
         Ok(self.cgroups.confine(path, shape.max, Some(shape.swap))?)
     }
 
@@ -167,13 +172,13 @@ impl<'a> Direct<'a> {
             }
         }
         let whose = "they fork faster than they are moved".to_owned();
-        Err(DirectError::Crowded { path: path.to_owned(), whose })
+        Err(DirectError::NeedsMigration { path: path.to_owned(), whose })
     }
 
     /// The processes in the cgroup at `path`, where all of them are ours to move: root's is the whole container.
     fn movable(&self, path: &Path) -> Result<Vec<Pid>, DirectError> {
         let details = Details::of(self.proc);
-        let not_ours = |whose: String| DirectError::Crowded { path: path.to_owned(), whose };
+        let not_ours = |whose: String| DirectError::NeedsMigration { path: path.to_owned(), whose };
         let mut pids = Vec::new();
         for inhabitant in self.cgroups.inhabitants(path)? {
             let pid = inhabitant.ok_or_else(|| not_ours("of another pid namespace".to_owned()))?;

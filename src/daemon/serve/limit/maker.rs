@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::direct::Direct;
 use super::target::Target;
-use super::{Means, Tools, refused};
+use super::{LimitContext, Means, refused};
 use crate::ipc::Fault;
-use crate::limit::{self, Name, SLICE, Shape};
+use crate::limit::{self, MemoryLimits, Name, SLICE};
 use crate::linux::cgroup::Cgroups;
-use crate::linux::cgroup::limits::Bonds;
+use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::procfs::Proc;
 use crate::linux::procfs::details::Details;
 use crate::model::{Bytes, Pid};
@@ -16,12 +16,16 @@ use crate::systemd::manager::{Manager, ManagerError, Scope, Which};
 
 /// Makes cgroups for limited agents, below an `agents.slice`.
 pub(crate) enum Maker<'a> {
-    Manager(Manager, &'a Tools),
+    Manager(Manager, &'a LimitContext),
     Direct(Direct<'a>),
 }
 
 impl<'a> Maker<'a> {
-    pub(crate) async fn find(tools: &'a Tools, cgroups: &'a Cgroups, target: &Target) -> Result<Self, Fault> {
+    pub(crate) async fn find(
+        tools: &'a LimitContext,
+        cgroups: &'a Cgroups,
+        target: &Target,
+    ) -> Result<Self, Fault> {
         let which = match tools.means {
             Means::Manager(which) => which,
             Means::Direct => {
@@ -59,8 +63,8 @@ impl<'a> Maker<'a> {
         &self,
         name: &Name,
         target: &Target,
-        shape: Shape,
-        bonds: Bonds,
+        shape: MemoryLimits,
+        bonds: InheritedLimits,
     ) -> Result<String, Fault> {
         let (manager, tools) = match self {
             Self::Manager(manager, tools) => (manager, tools),
@@ -87,7 +91,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Gives the cgroup at `path` another limit.
-    pub(crate) async fn tighten(&self, path: &Path, shape: Shape) -> Result<(), Fault> {
+    pub(crate) async fn tighten(&self, path: &Path, shape: MemoryLimits) -> Result<(), Fault> {
         match self {
             Self::Manager(manager, _) => {
                 let set = manager.set_memory(&name_of(path), shape.max, Some(shape.swap)).await;

@@ -17,7 +17,7 @@ use crate::daemon::start::Options;
 use crate::ipc::{Caller, Fault};
 use crate::model::{Pid, Uid};
 use crate::systemd;
-use crate::systemd::manager::{Knowledge, Which};
+use crate::systemd::manager::{ManagerFeatures, Which};
 use target::Target;
 use turns::Turns;
 
@@ -27,7 +27,7 @@ const STACK: usize = 1 << 20;
 /// Limits processes.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    tools: Tools,
+    tools: LimitContext,
     turns: Turns,
     /// Whom we run as.
     uid: Uid,
@@ -43,20 +43,20 @@ enum Means {
 
 /// What a thread needs.
 #[derive(Clone, Debug)]
-struct Tools {
+struct LimitContext {
     proc: PathBuf,
     cgroup: PathBuf,
     means: Means,
     /// Whom we run as.
     uid: Uid,
-    knowledge: Arc<Knowledge>,
+    knowledge: Arc<ManagerFeatures>,
     /// Between what a scope has and what it gets nobody else may tighten it, or the later one widens it again.
     turn: Arc<Mutex<()>>,
 }
 
 impl Limiter {
     pub(crate) fn new(options: &Options, uid: Uid) -> Self {
-        let tools = Tools::new(options.proc.clone(), options.cgroup.clone(), uid);
+        let tools = LimitContext::new(options.proc.clone(), options.cgroup.clone(), uid);
         Self { tools, turns: Turns::default(), uid }
     }
 
@@ -81,7 +81,7 @@ impl Limiter {
     }
 }
 
-impl Tools {
+impl LimitContext {
     fn new(proc: PathBuf, cgroup: PathBuf, uid: Uid) -> Self {
         let means = match uid {
             _ if !systemd::is_booted() => Means::Direct,
@@ -110,7 +110,7 @@ impl Tools {
 pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, Fault> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new);
-    let tools = Tools::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
+    let tools = LimitContext::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
     // Our own pid is nobody else's while we are here: no manager has to be asked whether it takes pidfds.
     let target = Target { pidfd: None, ..Target::find(&tools.proc, request.pid, Caller { uid, pid })? };
     tools.limit_one(request, &target, uid)

@@ -16,7 +16,9 @@ fn others_that_come_and_go_do_not_end_an_alarm() {
         world.others = Bytes::gib(9) + if busy { Bytes::mib(1200) } else { Bytes::ZERO };
         world.look(growing(look));
     }
-    let [(_, Some(100), What::Foretold(told))] = world.told.as_slice() else { panic!("{:?}", world.told) };
+    let [(_, Some(100), EventKind::ForecastAlert(told))] = world.told.as_slice() else {
+        panic!("{:?}", world.told)
+    };
     assert_eq!(told.ceiling, Ceiling::Guest);
 }
 
@@ -30,7 +32,9 @@ fn a_ceiling_that_is_raised_for_good_ends_it() {
     world.run(8, |look| growing(1140 + look));
     assert_eq!(world.told.len(), 1, "this may be a moment: {:?}", world.told);
     world.run(5, |look| growing(1188 + look));
-    let [_, (_, Some(100), What::Unforeseen)] = world.told.as_slice() else { panic!("{:?}", world.told) };
+    let [_, (_, Some(100), EventKind::ForecastCleared)] = world.told.as_slice() else {
+        panic!("{:?}", world.told)
+    };
 }
 
 /// What others took since counts at once, be it less than what is worth asking anew for.
@@ -85,8 +89,10 @@ fn a_heap_waits_whether_its_agent_tells_it() {
         };
         world.run(230, |look| vec![with(100, vec![node(look)])]);
         assert_eq!(world.told.len(), 1, "{later}: {:?}", world.told);
-        let [(_, What::Foretold(told))] = [(0, world.told[0].2.clone())] else { panic!("{:?}", world.told) };
-        assert_eq!(told.ceiling, Ceiling::KillLine, "{later}");
+        let [(_, EventKind::ForecastAlert(told))] = [(0, world.told[0].2.clone())] else {
+            panic!("{:?}", world.told)
+        };
+        assert_eq!(told.ceiling, Ceiling::KillThreshold, "{later}");
     }
 }
 

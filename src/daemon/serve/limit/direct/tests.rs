@@ -25,8 +25,8 @@ impl World {
         world.write("cgroup.controllers", "cpu memory\n");
         world.write("cgroup.subtree_control", "\n");
         world.write("cgroup.type", "domain\n");
-        let lines: Vec<String> = pids.iter().map(ToString::to_string).collect();
-        world.write("cgroup.procs", &lines.join("\n"));
+        let thresholds: Vec<String> = pids.iter().map(ToString::to_string).collect();
+        world.write("cgroup.procs", &thresholds.join("\n"));
         for pid in pids {
             world.process(*pid, 1000);
         }
@@ -66,7 +66,7 @@ fn target(pid: i32) -> Target {
     Target { key, pidfd: None, uid: ME, privileged: false, name: "x".to_owned() }
 }
 
-const SHAPE: Shape = Shape { max: Bytes::mib(100), swap: Bytes::ZERO };
+const SHAPE: MemoryLimits = MemoryLimits { max: Bytes::mib(100), swap: Bytes::ZERO };
 
 #[test]
 fn a_limit_is_made_below_the_root_of_a_container() {
@@ -89,7 +89,10 @@ fn a_limit_is_made_below_the_root_of_a_container() {
     let inside = world.find(&cgroups, "/agents.slice/agent-claude-7.scope").unwrap();
     assert_eq!(inside.slice, Path::new("/agents.slice"));
     inside
-        .tighten(Path::new("/agents.slice/agent-claude-7.scope"), Shape { max: Bytes::mib(50), ..SHAPE })
+        .tighten(
+            Path::new("/agents.slice/agent-claude-7.scope"),
+            MemoryLimits { max: Bytes::mib(50), ..SHAPE },
+        )
         .unwrap();
     assert_eq!(file("memory.max"), "52428800");
 }
