@@ -344,7 +344,7 @@ fn events_and_actions_are_what_is_described() {
         culprit_pid: Some(100),
         culprit_charge: Some(Bytes::gib(1)),
         signal: Some("TERM".into()),
-        cause: Some("line".into()),
+        cause: Some("threshold".into()),
         action: Some(1),
         dry_run: Some(false),
         message: "ending it".into(),

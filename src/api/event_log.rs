@@ -31,14 +31,14 @@ pub struct EventInfo {
     /// Bytes that it cost at that moment; all agents together where it is of the guest.
     pub charge: Bytes,
     /// Bytes of the line in question.
-    pub line: Option<Bytes>,
+    pub threshold: Option<Bytes>,
     /// Topmost process of what is ended.
     pub culprit_pid: Option<i32>,
     /// Bytes that it costs with all below it.
     pub culprit_charge: Option<Bytes>,
     /// The signal that was or is to be sent.
     pub signal: Option<String>,
-    /// What an action rests on: `line`, `guard`, `slice` or `request`.
+    /// What an action rests on: `threshold`, `guard`, `slice` or `request`.
     pub cause: Option<String>,
     /// Numbers the actions since the supervisor started.
     pub action: Option<u64>,
@@ -125,7 +125,7 @@ mod tests {
             pid: None,
             uid: uid.map(Uid::new),
             charge: Bytes::ZERO,
-            line: None,
+            threshold: None,
             culprit_pid: None,
             culprit_charge: None,
             signal: None,

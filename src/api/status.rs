@@ -172,14 +172,14 @@ pub struct ActionInfo {
     /// The agent's charge when it was decided.
     pub charge: Bytes,
     /// The line it was over.
-    pub line: Bytes,
+    pub threshold: Bytes,
     /// What was ended, by its topmost process: the agent's root when it was the whole agent.
     pub culprit: Option<CulpritInfo>,
     /// The signals sent, in order: `TERM`, `KILL`.
     pub signals: Vec<String>,
     /// Said but not done.
     pub dry_run: bool,
-    /// `line`: over its kill threshold; `guard`: the guest was in danger; `slice`: their slice.
+    /// `threshold`: over its kill threshold; `guard`: the guest was in danger; `slice`: their slice.
     #[serde(default)]
     pub cause: String,
     /// Where it stands or how it ended, in one sentence.

@@ -28,12 +28,12 @@ pub enum EventKind {
     /// It crossed its warn threshold.
     Warned {
         /// The warn threshold.
-        line: Bytes,
+        threshold: Bytes,
     },
     /// It fell back, clearly below its warn threshold.
     Recovered {
         /// The warn threshold.
-        line: Bytes,
+        threshold: Bytes,
     },
     /// It was decided to end part or all of it, and the first wave went out.
     Acted(Decision),
@@ -168,7 +168,7 @@ pub enum NoActionReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The agent is over its kill threshold.
-    Line,
+    Threshold,
     /// The guest is in danger, whatever the lines.
     Guard(Danger),
     /// All limited agents together are near the cap of their slice, where the kernel ends whomever it likes.
@@ -190,7 +190,7 @@ impl Cause {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Line => "line",
+            Self::Threshold => "threshold",
             Self::Guard(_) => "guard",
             Self::Slice { .. } => "slice",
             Self::Request { .. } => "request",
@@ -206,7 +206,7 @@ pub struct Decision {
     /// Why.
     pub cause: Cause,
     /// The agent's kill threshold.
-    pub line: Bytes,
+    pub threshold: Bytes,
     /// What must be freed: to be back under the warn threshold, or for the guest to be out of danger; all of it where its end
     /// was asked for.
     pub shortfall: Bytes,

@@ -298,7 +298,7 @@ impl Engine {
         if over && (watch.is_out_of_reach() || !self.may_act(at, sample)) {
             return None;
         }
-        let to = |line: Bytes| line.saturating_sub(charge);
+        let to = |threshold: Bytes| threshold.saturating_sub(charge);
         let to_kill = to(thresholds.kill);
         Some(Headroom {
             to_kill,

@@ -99,7 +99,7 @@ impl AgentState {
     ) {
         let charge = sample.charge.total();
         let proven = charge.saturating_sub(sample.unproven);
-        let hangs_on_it = |line: Bytes| charge >= line && proven < line;
+        let hangs_on_it = |threshold: Bytes| charge >= threshold && proven < threshold;
         if !hangs_on_it(thresholds.warn) && !hangs_on_it(thresholds.kill) {
             self.doubted = None;
             self.is_proven = true;

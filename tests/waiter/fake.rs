@@ -65,7 +65,7 @@ fn call(stream: &mut UnixStream) -> Option<Value> {
 fn action(cause: &str, pid: i32, resume: Option<&str>) -> Value {
     json!({
         "id": "1795000000-1", "time": jiff::Timestamp::now().to_string(), "kind": "act", "agent": format!("limited-{pid}"),
-        "rule": "limited", "pid": pid, "uid": 0, "charge": 303_038_464, "line": 304_087_040, "signals": ["TERM"],
+        "rule": "limited", "pid": pid, "uid": 0, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"],
         "culprit": { "pid": pid, "charge": 303_038_464, "command": "prog" }, "dry_run": false, "cause": cause,
         "outcome": "ended", "resume": resume,
     })

@@ -135,7 +135,7 @@ fn a_session_of_another_pid_namespace_is_no_obstacle() {
         // Not everybody may: a container's engine forbids it as a rule.
         return;
     }
-    let fake = Fake::at(&world, "line", |_| false, None);
+    let fake = Fake::at(&world, "threshold", |_| false, None);
     let inside = format!("{}; exit $?", world.line("", "./prog"));
     let output = world.shell(&format!("exec {alone} bash -c '{inside}'")).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(5), ""));
@@ -158,7 +158,7 @@ fn the_command_outlives_a_waiter_that_is_killed() {
 fn what_memory_ended_is_told_in_one_line_and_run_again() {
     let world = World::new("echo \"run $*\" >>log; [[ $1 == resume ]] && exit 3; kill -TERM $$; sleep 100");
     let resume = format!("cd {} && prog resume 'a b'", world.path("").display());
-    let fake = Fake::at(&world, "line", |number| number == 1, Some(resume));
+    let fake = Fake::at(&world, "threshold", |number| number == 1, Some(resume));
     let output = world.run("--restart=on-oom", "./prog first");
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert_eq!(world.log(), ["run first", "run resume a b"]);
@@ -198,7 +198,7 @@ fn what_somebody_asked_for_is_not_run_again() {
 fn an_interrupt_ends_the_pause_before_the_next_start() {
     use std::io::{BufRead, BufReader};
     let world = World::new("kill -KILL $$; sleep 100");
-    let fake = Fake::at(&world, "line", |_| true, None);
+    let fake = Fake::at(&world, "threshold", |_| true, None);
     let mut waiter = world.waiter("--restart=on-oom", "./prog").spawn().unwrap();
     let mut lines = BufReader::new(waiter.stderr.take().unwrap()).lines();
     let again =

@@ -40,12 +40,12 @@ fn one(page: &mut Page, action: &ActionInfo) {
 }
 
 fn why(action: &ActionInfo) -> String {
-    let ActionInfo { agent, charge, line, .. } = action;
+    let ActionInfo { agent, charge, threshold, .. } = action;
     match action.kind.as_str() {
         "act" if action.cause == "guard" => format!("{agent} at {charge}, the guest ran out of memory"),
         "act" if action.cause == "slice" => format!("{agent} at {charge}, limited agents near their cap"),
-        "act" if charge >= line => format!("{agent} at {charge}, over its line of {line}"),
-        "act" => format!("{agent} at {charge}, line {line}"),
+        "act" if charge >= threshold => format!("{agent} at {charge}, over its threshold of {threshold}"),
+        "act" => format!("{agent} at {charge}, threshold {threshold}"),
         "kernel_oom" => format!("{agent} at {charge}: the kernel's OOM killer took some"),
         "died" => format!("{agent} at {charge}: it died"),
         other => format!("{agent} at {charge}: {other}"),

@@ -79,7 +79,7 @@ fn grown(charge: Bytes, level: AgentLevel, verdict: Verdict) -> StatusInfo {
 fn action() -> ActionInfo {
     let AgentInfo { id, rule, pid, uid, culprits, .. } = agent("claude", 1234, Bytes::mib(13_400));
     ActionInfo {
-        cause: "line".to_owned(),
+        cause: "threshold".to_owned(),
         id: "7".into(),
         time: "2026-11-23T14:02:05Z".into(),
         kind: "act".into(),
@@ -88,7 +88,7 @@ fn action() -> ActionInfo {
         pid,
         uid,
         charge: Bytes::mib(13_400),
-        line: Bytes::gib(13),
+        threshold: Bytes::gib(13),
         culprit: culprits.into_iter().next(),
         signals: vec!["TERM".into(), "KILL".into()],
         dry_run: false,

@@ -29,7 +29,7 @@ mod tests {
     fn it_is_told_with_how_to_go_on() {
         let mut action: ActionInfo = serde_json::from_value(serde_json::json!({
             "id": "1", "time": "2026-11-23T14:02:05Z", "kind": "act", "agent": "claude-1234", "rule": "claude", "pid": 1234,
-            "uid": 1000, "charge": 1, "line": 2, "signals": ["TERM"], "dry_run": false, "cause": "request",
+            "uid": 1000, "charge": 1, "threshold": 2, "signals": ["TERM"], "dry_run": false, "cause": "request",
             "outcome": "ended, 720M freed 0.3s after the decision", "resume": "cd /home/\u{1b}[1m && claude --continue",
         }))
         .unwrap();

@@ -34,7 +34,7 @@ impl ActionLog {
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
-                    line: decision.line,
+                    threshold: decision.threshold,
                     culprit: Some(culprit),
                     dry_run: decision.dry_run,
                     cause: decision.cause.name().to_owned(),
@@ -56,7 +56,7 @@ impl ActionLog {
                 let info = ActionInfo {
                     id: format!("{}-kernel-{number}", time.as_second()),
                     kind: "kernel_oom".to_owned(),
-                    line: limit.unwrap_or_default(),
+                    threshold: limit.unwrap_or_default(),
                     culprit,
                     cause: "kernel".to_owned(),
                     resume: whole.then(|| resume(command_of(agent), cwd())).flatten(),
@@ -119,7 +119,7 @@ fn begun(event: &Event, agent: &AgentRef, time: Timestamp) -> ActionInfo {
         pid: agent.root.pid,
         uid: agent.uid,
         charge: event.charge,
-        line: Bytes::ZERO,
+        threshold: Bytes::ZERO,
         culprit: None,
         signals: Vec::new(),
         dry_run: false,
@@ -177,12 +177,12 @@ mod tests {
         };
         let part = Culprit { top: key(8), name: "make".to_owned(), charge: Bytes::gib(1), processes: 9 };
         let decision = Decision {
-            cause: Cause::Line,
+            cause: Cause::Threshold,
             grown: Bytes::ZERO,
             agents: 1,
             signal: Signal::Term,
             action: 1,
-            line: Bytes::gib(13),
+            threshold: Bytes::gib(13),
             shortfall: Bytes::gib(1),
             culprit: part.clone(),
             whole: false,
@@ -233,7 +233,7 @@ mod tests {
         take(key(7));
         let [root, child] = ledger.actions().try_into().unwrap();
         assert_eq!(
-            (root.kind.as_str(), root.cause.as_str(), root.line),
+            (root.kind.as_str(), root.cause.as_str(), root.threshold),
             ("kernel_oom", "kernel", Bytes::gib(2))
         );
         assert_eq!(root.resume.as_deref(), Some("cd /work && claude --continue"));

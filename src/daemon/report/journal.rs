@@ -108,7 +108,7 @@ macro_rules! tell_at {
             agent_pid = $event.agent.as_ref().map(|agent| agent.root.pid.get()),
             agent_uid = $event.agent.as_ref().map(|agent| agent.uid.get()),
             charge_bytes = $event.charge.get(),
-            line_bytes = $message.line,
+            threshold_bytes = $message.threshold,
             culprit_pid = $message.culprit_pid,
             culprit_charge_bytes = $message.culprit_charge,
             signal = $message.signal,

@@ -103,7 +103,7 @@ impl Engine {
         watch.is_acted_on();
         let whole = choice.whole;
         let plan = Plan {
-            cause: Cause::Line,
+            cause: Cause::Threshold,
             agent: agent.agent.clone(),
             charge,
             subject: KillTarget::Agent(agent.agent.root),
@@ -192,7 +192,7 @@ impl Engine {
             subject,
             by: match cause {
                 Cause::Request { by } => Some(by),
-                Cause::Line | Cause::Guard(_) | Cause::Slice { .. } => None,
+                Cause::Threshold | Cause::Guard(_) | Cause::Slice { .. } => None,
             },
             sample,
             guest: &snapshot.guest,
@@ -203,7 +203,7 @@ impl Engine {
         let decision = Decision {
             action: self.actions,
             cause,
-            line: sample.thresholds(self.thresholds).kill,
+            threshold: sample.thresholds(self.thresholds).kill,
             shortfall,
             grown,
             processes: choice.targets.len(),
@@ -218,7 +218,7 @@ impl Engine {
         if self.act.dry_run {
             match cause {
                 Cause::Guard(_) | Cause::Slice { .. } => self.said = true,
-                Cause::Line => self.said = false,
+                Cause::Threshold => self.said = false,
                 Cause::Request { .. } => return,
             }
             self.with_watch(agent.root, |watch| watch.said = true);

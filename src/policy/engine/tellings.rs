@@ -34,10 +34,10 @@ impl Engine {
                 continue;
             }
             let thresholds = sample.thresholds(self.thresholds);
-            let line = thresholds.warn;
+            let threshold = thresholds.warn;
             match watch.crossing(thresholds) {
-                Some(Crossing::Up) => events.push(event(sample, EventKind::Warned { line })),
-                Some(Crossing::Down) => events.push(event(sample, EventKind::Recovered { line })),
+                Some(Crossing::Up) => events.push(event(sample, EventKind::Warned { threshold })),
+                Some(Crossing::Down) => events.push(event(sample, EventKind::Recovered { threshold })),
                 None => {}
             }
         }

@@ -122,8 +122,8 @@ fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
     assert!(step.wave.is_none());
     assert_eq!(asked(&step).len(), 1);
     world.grow(100, Bytes::gib(14));
-    let line = |e: &Event| matches!(&e.what, EventKind::Acted(d) if matches!(d.cause, Cause::Line));
-    assert!(world.step().events.iter().any(line));
+    let threshold = |e: &Event| matches!(&e.what, EventKind::Acted(d) if matches!(d.cause, Cause::Threshold));
+    assert!(world.step().events.iter().any(threshold));
 }
 
 /// What is too little to be seen in the guest's figures is not waited for.

@@ -229,11 +229,11 @@ fn a_limited_agent_stands_at_lines_of_its_own() {
     world.grow(101, Bytes::mib(2950));
     let step = world.step();
     assert_eq!(told(&step), ["TERM 101", "act on node 101"], "before the wall");
-    let line = step.events.iter().find_map(|event| match &event.what {
-        EventKind::Acted(decision) => Some(decision.line),
+    let threshold = step.events.iter().find_map(|event| match &event.what {
+        EventKind::Acted(decision) => Some(decision.threshold),
         _ => None,
     });
-    assert_eq!(line, Some(Bytes::mib(4096 - 128)));
+    assert_eq!(threshold, Some(Bytes::mib(4096 - 128)));
     assert_eq!(world.level(200), AgentLevel::Ok, "nobody else's lines are");
 }
 

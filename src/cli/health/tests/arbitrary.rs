@@ -164,9 +164,9 @@ fn action() -> impl Strategy<Value = ActionInfo> {
     let kind = prop_oneof!["act", "died", "kernel_oom", text()];
     let texts = (text(), kind, text(), text(), option::of(text()));
     (texts, pid(), uid(), bytes(), bytes(), option::of(culprit()), vec(text(), 0..3), any::<bool>()).prop_map(
-        |((time, kind, agent, outcome, resume), pid, uid, charge, line, culprit, signals, dry_run)| {
+        |((time, kind, agent, outcome, resume), pid, uid, charge, threshold, culprit, signals, dry_run)| {
             ActionInfo {
-                cause: "line".to_owned(),
+                cause: "threshold".to_owned(),
                 id: "1".into(),
                 time,
                 kind,
@@ -175,7 +175,7 @@ fn action() -> impl Strategy<Value = ActionInfo> {
                 pid,
                 uid,
                 charge,
-                line,
+                threshold,
                 culprit,
                 signals,
                 dry_run,

@@ -61,7 +61,7 @@ impl Cause {
 
 /// Somebody's request is none of memory's.
 fn is_for_memory(action: &ActionInfo) -> bool {
-    matches!(action.cause.as_str(), "line" | "guard" | "slice")
+    matches!(action.cause.as_str(), "threshold" | "guard" | "slice")
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ pub(super) mod tests {
         let time = jiff::Timestamp::from_second(NOW.0 - ago).unwrap().to_string();
         serde_json::from_value(serde_json::json!({
             "id": "1795000000-3", "time": time, "kind": "act", "agent": "claude-100", "rule": "claude", "pid": 100,
-            "uid": 1000, "charge": 303_038_464, "line": 304_087_040, "signals": ["TERM"], "dry_run": false,
+            "uid": 1000, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"], "dry_run": false,
             "culprit": { "pid": culprit, "charge": 293_601_280, "command": "node /x/\u{1b}[1m/server.js" },
             "cause": cause, "outcome": "ended, 280M freed 0.3s after the decision",
             "resume": if culprit == 100 { Some("cd /home/me/work && claude --resume 7") } else { None },
@@ -102,7 +102,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_supervisor_says_what_it_did() {
-        for cause in ["line", "guard", "slice"] {
+        for cause in ["threshold", "guard", "slice"] {
             let its = action(cause, 100, 3);
             // Some say goodbye when they get their TERM.
             for end in [End::Killed(15), BY_KILL, End::Exited(143), End::Exited(0)] {
@@ -110,7 +110,7 @@ pub(super) mod tests {
             }
             assert_eq!(of(BY_KILL, 1, 1, std::slice::from_ref(&its)), Cause::Supervisor(its), "both at once");
         }
-        let long_ago = action("line", 100, 3600);
+        let long_ago = action("threshold", 100, 3600);
         assert_eq!(of(End::Exited(0), 0, 0, &[long_ago]), Cause::Other, "it could not be ended then");
     }
 
@@ -135,7 +135,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_end_by_itself_after_its_child_was_ended_is_its_own() {
-        let child = action("line", 101, 3000);
+        let child = action("threshold", 101, 3000);
         assert_eq!(
             of(End::Exited(0), 0, 0, std::slice::from_ref(&child)),
             Cause::Part { action: Some(child) }

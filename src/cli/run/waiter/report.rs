@@ -98,11 +98,11 @@ fn story(ended: &Ended, cause: &Cause, program: &OsStr) -> Option<String> {
 
 /// Why the supervisor did it.
 fn reason(action: &ActionInfo) -> String {
-    let ActionInfo { charge, line, .. } = action;
+    let ActionInfo { charge, threshold, .. } = action;
     if action.cause == "guard" {
         format!("at {charge}, since the guest ran out of memory")
     } else {
-        format!("at {charge}, over its kill threshold of {line}")
+        format!("at {charge}, over its kill threshold of {threshold}")
     }
 }
 
@@ -175,12 +175,12 @@ mod tests {
         let mut unlimited = ended(End::Killed(15), 0, 0);
         unlimited.seen = crate::cli::run::waiter::scope::Seen::default();
         let lines = [
-            told(&ended(End::Killed(15), 0, 0), &[action("line", 100, 1)], rule),
+            told(&ended(End::Killed(15), 0, 0), &[action("threshold", 100, 1)], rule),
             told(&unlimited, &[action("guard", 100, 1)], None),
             told(&ended(End::Killed(9), 1, 0), &[], rule),
             told(&unseen, &[], None),
             told(&outside, &[], rule),
-            told(&ended(End::Exited(0), 0, 0), &[action("line", 101, 900)], rule),
+            told(&ended(End::Exited(0), 0, 0), &[action("threshold", 101, 900)], rule),
             told(&ended(End::Exited(0), 2, 900), &[action("guard", 101, 900)], rule),
             told(&ended(End::Exited(1), 1, 900), &[], rule),
         ];
@@ -204,7 +204,7 @@ mod tests {
         let first =
             Program { name: "/opt/bin/claude".into(), arguments: vec!["-p\u{7}".into()], directory: None };
         let known = told(&ended(End::Killed(9), 1, 0), &[], Some("claude --continue"));
-        let its = told(&ended(End::Killed(15), 0, 0), &[action("line", 100, 1)], None);
+        let its = told(&ended(End::Killed(15), 0, 0), &[action("threshold", 100, 1)], None);
         let unknown = told(&ended(End::Killed(9), 1, 0), &[], None);
         let lines = [
             known.again(turn(1), &again(&first, known.resume())),

@@ -24,7 +24,7 @@ fn acted(action: u64, cause: Cause, dry_run: bool) -> EventKind {
     EventKind::Acted(Decision {
         action,
         cause,
-        line: Bytes::ZERO,
+        threshold: Bytes::ZERO,
         shortfall: Bytes::ZERO,
         grown: Bytes::ZERO,
         culprit,
@@ -45,7 +45,7 @@ fn ended(action: u64) -> EventKind {
 fn info(action: u64) -> Option<ActionInfo> {
     let info = serde_json::json!({
         "id": action.to_string(), "time": "", "kind": "act", "agent": "claude-1", "rule": "claude", "pid": 1, "uid": 1000,
-        "charge": 0, "line": 0, "signals": [], "dry_run": false, "outcome": "",
+        "charge": 0, "threshold": 0, "signals": [], "dry_run": false, "outcome": "",
     });
     serde_json::from_value(info).ok()
 }
@@ -90,7 +90,7 @@ fn who_asks_is_answered_when_it_has_ended_and_not_for_another_action() {
     let mut answer = world.ask(1);
     assert!(world.engine.is_requested(agent(1).root));
     // Its child was over the line; what was asked for comes next.
-    world.step(true, &[event(1, acted(1, Cause::Line, false)), event(1, ended(1))]);
+    world.step(true, &[event(1, acted(1, Cause::Threshold, false)), event(1, ended(1))]);
     world.step(true, &[event(1, EventKind::Failed { action: 2, why: Failure::Survivors(1) })]);
     assert_eq!(number(&mut answer), None);
     world.step(false, &[event(2, acted(3, ASKED, false)), event(1, acted(4, ASKED, false))]);
@@ -192,7 +192,7 @@ fn who_is_heard_a_moment_after_its_end_is_told_of_that() {
 #[test]
 fn who_asks_while_it_ends_for_its_line_is_told_of_that_end() {
     let mut world = World::new();
-    world.step(false, &[event(1, acted(1, Cause::Line, false))]);
+    world.step(false, &[event(1, acted(1, Cause::Threshold, false))]);
     let mut answer = world.ask(1);
     world.step(true, &[]);
     world.step(false, &[]);

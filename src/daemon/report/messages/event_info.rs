@@ -21,7 +21,7 @@ pub(crate) fn told(event: &Event) -> EventInfo {
         pid: agent.map(|agent| agent.root.pid),
         uid: agent.map(|agent| agent.uid),
         charge: event.charge,
-        line: message.line.map(Bytes::new),
+        threshold: message.threshold.map(Bytes::new),
         culprit_pid: message.culprit_pid,
         culprit_charge: message.culprit_charge.map(Bytes::new),
         signal: message.signal.map(str::to_owned),

@@ -18,11 +18,11 @@ pub(crate) struct Message {
     pub(crate) id: &'static str,
     pub(crate) action: &'static str,
     pub(crate) text: String,
-    pub(crate) line: Option<u64>,
+    pub(crate) threshold: Option<u64>,
     pub(crate) culprit_pid: Option<i32>,
     pub(crate) culprit_charge: Option<u64>,
     pub(crate) signal: Option<&'static str>,
-    /// `line`, `guard` or `request`.
+    /// `threshold`, `guard` or `request`.
     pub(crate) cause: Option<&'static str>,
     /// Who asked for it.
     pub(crate) by: Option<u32>,
@@ -44,7 +44,7 @@ impl Message {
             id,
             action,
             text: text(event),
-            line: None,
+            threshold: None,
             culprit_pid: None,
             culprit_charge: None,
             signal: None,
@@ -63,13 +63,13 @@ impl Message {
             | EventKind::RestartBackoff { .. }
             | EventKind::ForecastCleared => plain,
             EventKind::ForecastAlert(told) => Self {
-                line: Some(told.limit.get()),
+                threshold: Some(told.limit.get()),
                 eta: Some([told.between.0, told.eta, told.between.1].map(|time| time.as_secs())),
                 ..plain
             },
             EventKind::GuestInDanger { danger, .. } => plain.in_danger(danger),
             EventKind::KernelOom { lost, limit, .. } => Self {
-                line: limit.map(Bytes::get),
+                threshold: limit.map(Bytes::get),
                 culprit_pid: lost.as_ref().map(|lost| lost.key.pid.get()),
                 culprit_charge: lost.as_ref().map(|lost| lost.charge.get()),
                 ..plain
@@ -81,12 +81,12 @@ impl Message {
                 action_id: Some(*action),
                 ..plain
             },
-            EventKind::Warned { line } | EventKind::Recovered { line } => {
-                Self { line: Some(line.get()), ..plain }
+            EventKind::Warned { threshold } | EventKind::Recovered { threshold } => {
+                Self { threshold: Some(threshold.get()), ..plain }
             }
             EventKind::Acted(decision) => {
                 let told = Self {
-                    line: Some(decision.line.get()),
+                    threshold: Some(decision.threshold.get()),
                     culprit_pid: Some(decision.culprit.top.pid.get()),
                     culprit_charge: Some(decision.culprit.charge.get()),
                     signal: (!decision.dry_run).then(|| decision.signal.name()),
@@ -96,7 +96,7 @@ impl Message {
                     ..plain
                 };
                 match &decision.cause {
-                    Cause::Line => told,
+                    Cause::Threshold => told,
                     Cause::Guard(danger) | Cause::Slice { danger, .. } => told.in_danger(danger),
                     Cause::Request { by } => Self { by: Some(by.get()), ..told },
                 }
@@ -132,8 +132,8 @@ fn kind(what: &EventKind) -> (Level, &'static str, &'static str) {
         EventKind::Ended { .. } => (Level::WARN, "ffb634b6587d43c691d55e341dfb1df7", "acted"),
         EventKind::Failed { .. } => (Level::ERROR, "c9cf556beb994c8e90caa02e8c3fc55a", "failed"),
         EventKind::RestartBackoff { .. } => (Level::WARN, "3f0a3c0d9c9e4b0f8a8b1d2a6c1e5f70", "held-back"),
-        EventKind::ForecastAlert(_) => (Level::WARN, "c7d1f0b24e6a4a5c9b83e15f6d20a794", "foretold"),
-        EventKind::ForecastCleared => (Level::INFO, "1f6e8c93ab5d47d2a0e4b7c58d31f962", "unforeseen"),
+        EventKind::ForecastAlert(_) => (Level::WARN, "c7d1f0b24e6a4a5c9b83e15f6d20a794", "forecast"),
+        EventKind::ForecastCleared => (Level::INFO, "1f6e8c93ab5d47d2a0e4b7c58d31f962", "forecast_cleared"),
         EventKind::GuestInDanger { .. } => (Level::ERROR, "5d1b9a7e0c8f4a37b5a6e2f4d3c09b18", "danger"),
         EventKind::KernelOom { .. } => (Level::ERROR, "b7a1e3c05d924f6e8c2f41d09a6b7e35", "kernel_oom"),
         EventKind::GuestSafe { .. } => (Level::INFO, "9e2c4f6a1b3d4c5e8f7a0b9c8d6e5f41", "safe"),

@@ -24,12 +24,12 @@ fn event(charge: Bytes, what: EventKind) -> Event {
 
 fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> EventKind {
     EventKind::Acted(Decision {
-        cause: Cause::Line,
+        cause: Cause::Threshold,
         grown: Bytes::ZERO,
         agents: 1,
         signal: Signal::Term,
         action: 1,
-        line: Bytes::gib(13),
+        threshold: Bytes::gib(13),
         shortfall: Bytes::mib(5300),
         culprit,
         whole,
@@ -79,7 +79,7 @@ fn all() -> Vec<Event> {
         (culprit.clone(), KilledProcess { key: key(4321), name: "node".into(), charge: Bytes::mib(1900) });
     vec![
         event(Bytes::mib(240), EventKind::Found),
-        event(Bytes::mib(8300), EventKind::Warned { line: Bytes::gib(8) }),
+        event(Bytes::mib(8300), EventKind::Warned { threshold: Bytes::gib(8) }),
         event(Bytes::mib(13_400), decision(culprit.clone(), false, false)),
         event(Bytes::mib(13_400), decision(culprit.clone(), false, true)),
         event(Bytes::mib(13_400), decision(culprit.clone(), true, false)),
@@ -133,7 +133,7 @@ fn all() -> Vec<Event> {
                 back: true,
             },
         ),
-        event(Bytes::mib(700), EventKind::Recovered { line: Bytes::gib(8) }),
+        event(Bytes::mib(700), EventKind::Recovered { threshold: Bytes::gib(8) }),
         event(Bytes::gib(14), EventKind::Failed { action: 2, why: Failure::Protected }),
         event(Bytes::gib(14), EventKind::Failed { action: 2, why: Failure::Survivors(2) }),
         event(Bytes::ZERO, EventKind::Gone),

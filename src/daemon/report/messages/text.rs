@@ -73,9 +73,11 @@ fn of_agent(event: &Event, agent: &AgentRef) -> String {
         }
         EventKind::Gone => format!("{id} has ended"),
         EventKind::Unknown => format!("{id} is an agent by no rule any more: it runs on and is not watched"),
-        EventKind::Warned { line } => format!("{id} is at {charge}, over its warn threshold of {line}"),
-        EventKind::Recovered { line } => {
-            format!("{id} is at {charge}, back under its warn threshold of {line}")
+        EventKind::Warned { threshold } => {
+            format!("{id} is at {charge}, over its warn threshold of {threshold}")
+        }
+        EventKind::Recovered { threshold } => {
+            format!("{id} is at {charge}, back under its warn threshold of {threshold}")
         }
         EventKind::Acted(decision) => decided(event, agent, decision),
         EventKind::Signalled { signal, delivered, gone, refused, .. } => {
@@ -169,7 +171,7 @@ fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
 fn reason(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
     let (id, charge) = (&agent.id, event.charge);
     match &decision.cause {
-        Cause::Line => format!("{id} is at {charge}, over its kill threshold of {}", decision.line),
+        Cause::Threshold => format!("{id} is at {charge}, over its kill threshold of {}", decision.threshold),
         Cause::Guard(danger) if decision.grown > Bytes::ZERO => {
             let grown = decision.grown;
             format!("{}; {id} is at {charge}, of which it took {grown} since all was well", standing(danger))
