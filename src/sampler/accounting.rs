@@ -219,7 +219,7 @@ impl MemoryAccounting {
         if memory.charge.total().max(processes) < self.verify {
             // Nobody but root moves a process into a scope of ours.
             memory.alone = limit::any_scope_of(&path).is_some()
-                || (care == ScanDepth::Close && self.cgroups.as_ref()?.holds_only(&path, &pids(members)));
+                || (care == ScanDepth::Full && self.cgroups.as_ref()?.holds_only(&path, &pids(members)));
             return Some(memory);
         }
         // All in it may be killed at once, and what was so a while ago is not enough for that.

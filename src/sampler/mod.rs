@@ -72,7 +72,7 @@ impl Sampler {
     }
 
     /// The guest's memory as it is now, and nothing else.
-    pub(crate) fn guest(&mut self, at: Boottime) -> Result<Guest, ReadError> {
+    pub(crate) fn poll_memory(&mut self, at: Boottime) -> Result<Guest, ReadError> {
         let mut guest = self.proc.guest()?;
         self.swap.weigh(at, &mut guest);
         if guest.left() < guest.mem_total.share(FEW_PERCENT, 100) {
@@ -82,14 +82,14 @@ impl Sampler {
     }
 
     /// Sees the guest as it is now.
-    pub(crate) fn sample(&mut self) -> Result<Snapshot, ReadError> {
+    pub(crate) fn sample_now(&mut self) -> Result<Snapshot, ReadError> {
         let at = clock::now();
-        let guest = self.guest(at)?;
-        self.look(at, guest, ScanDepth::Close)
+        let guest = self.poll_memory(at)?;
+        self.sample(at, guest, ScanDepth::Full)
     }
 
     /// Sees everything, the guest's memory having been read before.
-    pub(crate) fn look(
+    pub(crate) fn sample(
         &mut self,
         at: Boottime,
         guest: Guest,
@@ -123,8 +123,8 @@ impl Sampler {
 
     /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is
     /// to follow. Most that starts is nobody's, and ends soon.
-    pub(crate) fn meet_newcomers(&mut self, at: Boottime) -> Result<bool, ReadError> {
-        let changed = self.roster.look(&mut self.proc, at, ScanDepth::Calm, Whom::Newcomers)?;
+    pub(crate) fn scan_new_processes(&mut self, at: Boottime) -> Result<bool, ReadError> {
+        let changed = self.roster.look(&mut self.proc, at, ScanDepth::Incremental, Whom::Newcomers)?;
         let before = self.count(changed);
         Ok(before.is_some_and(|before| !belong_alike(&before, &self.trees)))
     }
@@ -140,27 +140,27 @@ impl Sampler {
     }
 
     /// Whether processes have started since the last look, or are so young that they may yet become something else.
-    pub(crate) fn is_stirring(&self, at: Boottime) -> bool {
+    pub(crate) fn has_new_pids(&self, at: Boottime) -> bool {
         self.roster.is_stirring(at)
     }
 
     /// Whether there is a young process that may yet become something else.
-    pub(crate) fn has_young(&self) -> bool {
+    pub(crate) fn has_young_processes(&self) -> bool {
         self.roster.has_young()
     }
 
     /// An agent that costs more than this is looked up in its own cgroup in each look, to be alone there for sure.
-    pub(crate) fn verify_homes_above(&mut self, charge: Bytes) {
+    pub(crate) fn verify_cgroups_above(&mut self, charge: Bytes) {
         self.scales.verify_above(charge);
     }
 
     /// What is to be said, once, of processes that have left the scope which limits their agent.
-    pub(crate) fn news(&mut self) -> Vec<String> {
+    pub(crate) fn drain_new_warnings(&mut self) -> Vec<String> {
         self.scales.leavers.news()
     }
 
     /// The same as it is now, a sentence for each agent.
-    pub(crate) fn left(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         self.scales.leavers.notes()
     }
 
@@ -170,25 +170,25 @@ impl Sampler {
     }
 
     /// Agents of whose root this is true stay what they are though no rule knows them any more, until they are let go.
-    pub(crate) fn hold(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
+    pub(crate) fn pin_rules_of(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
         self.census.hold(is_held);
     }
 
     /// Lets go those of which it is true no longer.
-    pub(crate) fn let_go(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
+    pub(crate) fn unpin_rules_except(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
         self.changed |= self.census.let_go(is_held);
     }
 
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
-    pub(crate) fn patient_sample(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
-        self.sample()?;
+    pub(crate) fn sample_with_timeout(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
+        self.sample_now()?;
         self.roster.await_answers(&mut self.proc, patience);
         self.scales.await_answers(clock::now(), patience);
-        self.sample()
+        self.sample_now()
     }
 
     /// Whether a process was there at the last look, whatever it is.
-    pub(crate) fn is_there(&self, key: ProcessKey) -> bool {
+    pub(crate) fn has_process(&self, key: ProcessKey) -> bool {
         self.roster.get(key).is_some()
     }
 

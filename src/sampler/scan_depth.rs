@@ -6,9 +6,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScanDepth {
     /// Everything is read anew.
-    Close,
+    Full,
     /// What shows no sign of a change is taken to be as it was.
-    Calm,
+    Incremental,
 }
 
 impl ScanDepth {
@@ -16,8 +16,8 @@ impl ScanDepth {
     /// 300 takes some 50 ms in an emulated guest, as much as the glances of two minutes there.
     pub(crate) fn sweep(self) -> Duration {
         match self {
-            Self::Close => Duration::from_secs(1),
-            Self::Calm => Duration::from_mins(2),
+            Self::Full => Duration::from_secs(1),
+            Self::Incremental => Duration::from_mins(2),
         }
     }
 
@@ -25,8 +25,8 @@ impl ScanDepth {
     /// and misses an exec of the same program with another script.
     pub(crate) fn comb(self) -> Duration {
         match self {
-            Self::Close => Duration::from_secs(1),
-            Self::Calm => Duration::from_mins(10),
+            Self::Full => Duration::from_secs(1),
+            Self::Incremental => Duration::from_mins(10),
         }
     }
 
@@ -34,16 +34,16 @@ impl ScanDepth {
     /// pool that it gives back without unmapping them show none.
     pub(crate) fn charge(self) -> Duration {
         match self {
-            Self::Close => Duration::ZERO,
-            Self::Calm => Duration::from_mins(1),
+            Self::Full => Duration::ZERO,
+            Self::Incremental => Duration::from_mins(1),
         }
     }
 
     /// How old it may be that an agent shares its cgroup with others.
     pub(crate) fn shared(self) -> Duration {
         match self {
-            Self::Close => Duration::from_secs(10),
-            Self::Calm => Duration::from_mins(1),
+            Self::Full => Duration::from_secs(10),
+            Self::Incremental => Duration::from_mins(1),
         }
     }
 }

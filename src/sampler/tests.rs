@@ -79,7 +79,7 @@ fn seen(sampler: &mut Sampler) -> Vec<String> {
         let names: Vec<&str> = a.members.iter().map(|m| m.name.as_str()).collect();
         format!("{} {}: {}", a.agent.id, a.charge.total(), names.join(" "))
     };
-    sampler.sample().unwrap().agents.iter().map(describe).collect()
+    sampler.sample_now().unwrap().agents.iter().map(describe).collect()
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn shared_memory_is_not_counted_beyond_what_the_guest_has() {
         let status = "Name:\tx\nUid:\t1000\t1000\nRssAnon:\t0 kB\nRssShmem:\t300000 kB\nVmSwap:\t24 kB\n";
         fs::write(world.file(pid, "status"), status).unwrap();
     }
-    let sample = world.sampler().sample().unwrap();
+    let sample = world.sampler().sample_now().unwrap();
     let charge = sample.agents[0].charge;
     assert_eq!((charge.shmem, charge.swap), (Bytes::kib(300_000), Bytes::kib(40)));
 }
@@ -240,7 +240,7 @@ fn a_fork_is_not_counted_beyond_what_the_guest_has() {
         .process(100, 1, "claude", CLAUDE, &["claude"], 200)
         .process(101, 100, "node", "/usr/bin/node", &["node", "x"], 1700)
         .process(102, 101, "node", "/usr/bin/node", &["node", "x"], 1700);
-    let charge = world.sampler().sample().unwrap().agents[0].charge;
+    let charge = world.sampler().sample_now().unwrap().agents[0].charge;
     assert_eq!(charge.anon, Bytes::kib(2_000_000));
 }
 
@@ -257,7 +257,7 @@ fn long_command_lines_are_cut_at_a_character() {
     let long = "ä".repeat(400);
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude", &long], 5);
     let mut sampler = world.sampler();
-    let key = sampler.sample().unwrap().agents[0].agent.root;
+    let key = sampler.sample_now().unwrap().agents[0].agent.root;
     assert_eq!(sampler.command(key).len(), COMMAND_LEN - 1);
     assert!(sampler.cwd(key).is_none(), "the fixture has none");
     assert_eq!(std::ffi::OsStr::new(sampler.command(key)).as_bytes()[..8], *b"claude \xc3");
@@ -324,7 +324,7 @@ fn a_fork_counts_once() {
     world.rollup(101, 150, 0);
     world.rollup(102, 150, 0);
     let mut sampler = world.sampler();
-    let sample = sampler.patient_sample(Duration::from_secs(20)).unwrap();
+    let sample = sampler.sample_with_timeout(Duration::from_secs(20)).unwrap();
     assert_eq!(sample.agents[0].charge.total(), Bytes::mib(305));
     assert_eq!(sample.agents[0].members[1].charge.total(), Bytes::mib(150));
 }
@@ -344,7 +344,7 @@ fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
     };
     let charge = || {
         let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
-        let agent = sampler.sample().unwrap().agents.remove(0);
+        let agent = sampler.sample_now().unwrap().agents.remove(0);
         (agent.charge.total(), agent.cgroup.map(|c| c.path))
     };
     let path = PathBuf::from("/agents.slice/a.scope");
@@ -373,13 +373,13 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
     let noticed = |line: Bytes| {
         fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
         let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
-        sampler.verify_homes_above(line);
+        sampler.verify_cgroups_above(line);
         // Within the second in which a home is taken for known.
         let at = clock::now();
-        let guest = sampler.guest(clock::now()).unwrap();
+        let guest = sampler.poll_memory(clock::now()).unwrap();
         let mut alone = |later: u64| {
             let at = at + Duration::from_millis(later);
-            sampler.look(at, guest, ScanDepth::Close).unwrap().agents[0].cgroup.is_some()
+            sampler.sample(at, guest, ScanDepth::Full).unwrap().agents[0].cgroup.is_some()
         };
         assert!(alone(0));
         fs::write(scope.join("cgroup.procs"), "1\n100\n").unwrap();
@@ -404,21 +404,21 @@ fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
         fs::write(world.file(100, "cgroup"), format!("0::/{cgroup}\n")).unwrap();
         fs::write(world.file(110, "cgroup"), "0::/elsewhere\n").unwrap();
         let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
-        sampler.verify_homes_above(Bytes::gib(1));
+        sampler.verify_cgroups_above(Bytes::gib(1));
         let at = clock::now();
-        let guest = sampler.guest(at).unwrap();
+        let guest = sampler.poll_memory(at).unwrap();
         let mut look = |millis: u64| {
             let at = at + Duration::from_millis(millis);
-            sampler.look(at, guest, care).unwrap().agents[0].cgroup.as_ref().unwrap().alone
+            sampler.sample(at, guest, care).unwrap().agents[0].cgroup.as_ref().unwrap().alone
         };
         let before = look(0);
         fs::write(place.join("cgroup.procs"), "1\n100\n").unwrap();
         (before, look(100))
     };
-    assert_eq!(alone("docker-1.scope", ScanDepth::Close), (true, false), "somebody was let in");
-    assert_eq!(alone("docker-1.scope", ScanDepth::Calm), (false, false), "not looked at");
+    assert_eq!(alone("docker-1.scope", ScanDepth::Full), (true, false), "somebody was let in");
+    assert_eq!(alone("docker-1.scope", ScanDepth::Incremental), (false, false), "not looked at");
     assert_eq!(
-        alone("agents.slice/agent-claude-100.scope", ScanDepth::Calm),
+        alone("agents.slice/agent-claude-100.scope", ScanDepth::Incremental),
         (true, true),
         "only root lets in"
     );
@@ -438,12 +438,12 @@ fn an_agent_that_another_one_joins_is_not_alone_in_its_scope() {
     };
     place(&world, 100);
     let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
-    sampler.verify_homes_above(Bytes::gib(1));
-    assert!(sampler.sample().unwrap().agents[0].cgroup.as_ref().unwrap().alone);
+    sampler.verify_cgroups_above(Bytes::gib(1));
+    assert!(sampler.sample_now().unwrap().agents[0].cgroup.as_ref().unwrap().alone);
     let world = world.process(110, 100, "claude", CLAUDE, &["claude"], 10);
     place(&world, 110);
-    let (at, guest) = (clock::now() + Duration::from_secs(2), sampler.guest(clock::now()).unwrap());
-    let snapshot = sampler.look(at, guest, ScanDepth::Close).unwrap();
+    let (at, guest) = (clock::now() + Duration::from_secs(2), sampler.poll_memory(clock::now()).unwrap());
+    let snapshot = sampler.sample(at, guest, ScanDepth::Full).unwrap();
     assert_eq!(snapshot.agents.len(), 2);
     assert!(!snapshot.agents[0].cgroup.as_ref().unwrap().alone);
 }
@@ -474,12 +474,12 @@ fn looks_in_which_nothing_changes_say_the_same() {
 #[test]
 fn newcomers_are_seen_between_sweeps() {
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
-    sampler.sample().unwrap();
+    sampler.sample_now().unwrap();
     let mut missed = 0;
     for _ in 0..20 {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
-        let sample = sampler.sample();
+        let sample = sampler.sample_now();
         missed += usize::from(!sampler.roster.knows(pid));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -493,7 +493,7 @@ fn newcomers_are_seen_between_sweeps() {
 fn a_thread_that_starts_is_no_process() {
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
     // Windows of pids are known from the second look on.
-    (0..2).for_each(|_| drop(sampler.sample().unwrap()));
+    (0..2).for_each(|_| drop(sampler.sample_now().unwrap()));
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let (tell, told) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -502,7 +502,7 @@ fn a_thread_that_starts_is_no_process() {
     });
     let id = Pid::new(told.recv().unwrap()).unwrap();
     sampler.roster.put_off_sweep();
-    sampler.sample().unwrap();
+    sampler.sample_now().unwrap();
     assert!(!sampler.roster.knows(id) && id.get() != i32::try_from(std::process::id()).unwrap());
     drop(stop);
     thread.join().unwrap();
@@ -513,22 +513,22 @@ fn a_thread_that_starts_is_no_process() {
 fn a_calm_look_reads_again_what_shows_a_change() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let mut sampler = world.sampler();
-    let (at, guest) = (clock::now(), sampler.guest(clock::now()).unwrap());
+    let (at, guest) = (clock::now(), sampler.poll_memory(clock::now()).unwrap());
     let mut charge = |seconds: u64, care: ScanDepth| {
         let at = at + Duration::from_secs(seconds);
-        sampler.look(at, guest, care).unwrap().agents[0].charge.total().get() >> 20
+        sampler.sample(at, guest, care).unwrap().agents[0].charge.total().get() >> 20
     };
     let grow = |mib: u64| {
         let status = format!("Uid:\t1000\t1000\t1000\t1000\nRssAnon:\t{} kB\n", mib << 10);
         fs::write(world.file(100, "status"), status).unwrap();
     };
-    assert_eq!(charge(0, ScanDepth::Close), 100);
+    assert_eq!(charge(0, ScanDepth::Full), 100);
     grow(200);
-    assert_eq!(charge(1, ScanDepth::Calm), 100, "nothing shows it");
-    assert_eq!(charge(2, ScanDepth::Close), 200);
+    assert_eq!(charge(1, ScanDepth::Incremental), 100, "nothing shows it");
+    assert_eq!(charge(2, ScanDepth::Full), 200);
     grow(300);
-    assert_eq!(charge(61, ScanDepth::Calm), 200);
-    assert_eq!(charge(63, ScanDepth::Calm), 300, "a minute is long enough");
+    assert_eq!(charge(61, ScanDepth::Incremental), 200);
+    assert_eq!(charge(63, ScanDepth::Incremental), 300, "a minute is long enough");
     for (number, place) in [10, 12, 23, 24].into_iter().enumerate() {
         let mib = 400 + u64::try_from(number).unwrap();
         grow(mib);
@@ -536,7 +536,7 @@ fn a_calm_look_reads_again_what_shows_a_change() {
         let mut fields: Vec<&str> = stat.split(' ').collect();
         fields[place - 1] = "7";
         fs::write(world.file(100, "stat"), fields.join(" ")).unwrap();
-        assert_eq!(charge(64 + mib - 400, ScanDepth::Calm), mib, "field {place}");
+        assert_eq!(charge(64 + mib - 400, ScanDepth::Incremental), mib, "field {place}");
     }
 }
 
@@ -547,7 +547,7 @@ fn a_calm_sweep_asks_those_who_run_another_program() {
         .process(101, 1, "sh", "/bin/sh", &["sh"], 1)
         .process(102, 1, "sh", "/bin/sh", &["sh"], 1);
     let mut sampler = world.sampler();
-    sampler.sample().unwrap();
+    sampler.sample_now().unwrap();
     let exe = world.file(101, "exe");
     fs::remove_file(&exe).unwrap();
     symlink(CLAUDE, &exe).unwrap();
@@ -567,7 +567,7 @@ fn only_newcomers_of_an_agent_ask_for_a_look() {
     let mut second = 0;
     let mut wanted = |sampler: &mut Sampler| {
         second += 1;
-        sampler.meet_newcomers(at + Duration::from_secs(second)).unwrap()
+        sampler.scan_new_processes(at + Duration::from_secs(second)).unwrap()
     };
     assert!(wanted(&mut sampler), "the agent itself");
     assert!(!wanted(&mut sampler));
@@ -587,7 +587,7 @@ fn an_exec_of_a_young_process_is_seen_between_sweeps() {
     fs::create_dir_all(&program).unwrap();
     fs::copy("/bin/sleep", program.join("claude.exe")).unwrap();
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
-    sampler.sample().unwrap();
+    sampler.sample_now().unwrap();
     let script = format!("read word; exec {}/claude.exe 60", program.display());
     let mut child = std::process::Command::new("sh")
         .args(["-c", &script])
@@ -598,7 +598,7 @@ fn an_exec_of_a_young_process_is_seen_between_sweeps() {
     let mut seen = || {
         // As if the last sweep had just been: it is not the sweep that finds it.
         sampler.roster.put_off_sweep();
-        sampler.sample().unwrap().agents.iter().any(|agent| agent.agent.root.pid == pid)
+        sampler.sample_now().unwrap().agents.iter().any(|agent| agent.agent.root.pid == pid)
     };
     let before = (0..3).any(|_| seen());
     drop(child.stdin.take().map(|mut stdin| std::io::Write::write_all(&mut stdin, b"go\n")));
@@ -628,7 +628,7 @@ fn a_stray_is_found_by_its_environment_in_the_first_look() {
     let mut sampler = world.sampler();
     let expected = ["claude-90 5M: claude.exe", "claude-100 107M: claude.exe bash sleep hog"];
     assert_eq!(seen(&mut sampler), expected);
-    let sample = sampler.sample().unwrap();
+    let sample = sampler.sample_now().unwrap();
     assert_eq!(sample.agents[1].agent.resume_session.as_deref(), Some("claude --resume abc"));
 }
 
@@ -654,12 +654,12 @@ fn what_a_fork_may_have_written_is_unproven() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
     let world = world.process(101, 100, "node", "/usr/bin/node", node, 300);
     let mut sampler = world.sampler();
-    assert_eq!(sampler.sample().unwrap().agents[0].unproven, Bytes::ZERO);
+    assert_eq!(sampler.sample_now().unwrap().agents[0].unproven, Bytes::ZERO);
     let world = world.fork(102, 101, 300);
     let meminfo = fs::read_to_string(world.dir.path().join("meminfo")).unwrap();
     let grown = format!("AnonPages: {} kB", 2_000_000 + (100 << 10));
     fs::write(world.dir.path().join("meminfo"), meminfo.replace("AnonPages: 2000000 kB", &grown)).unwrap();
-    let agent = sampler.sample().unwrap().agents.remove(0);
+    let agent = sampler.sample_now().unwrap().agents.remove(0);
     assert_eq!((agent.charge.total(), agent.unproven), (Bytes::mib(405), Bytes::mib(100)));
 }
 
@@ -747,9 +747,9 @@ fn who_leaves_its_scope_is_told_once_and_counts_on() {
     fs::write(folder.join("memory.stat"), "anon 1\n").unwrap();
     fs::write(folder.join("memory.max"), "314572800\n").unwrap();
     let mut sampler = sampler(world.dir.path(), tree.path(), None);
-    let limit = |sampler: &mut Sampler| sampler.sample().unwrap().agents[0].limit();
+    let limit = |sampler: &mut Sampler| sampler.sample_now().unwrap().agents[0].limit();
     assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)));
-    assert_eq!(sampler.left().count(), 0);
+    assert_eq!(sampler.warnings().count(), 0);
 
     fs::write(folder.join("cgroup.procs"), "100\n").unwrap();
     put(101, "/user.slice/run-7.scope");
@@ -757,8 +757,12 @@ fn who_leaves_its_scope_is_told_once_and_counts_on() {
     assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for those who are in it");
     let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 \
                 still do";
-    assert_eq!(sampler.news(), [said]);
-    assert_eq!((sampler.news().len(), sampler.left().count()), (0, 1), "said once, known on");
+    assert_eq!(sampler.drain_new_warnings(), [said]);
+    assert_eq!(
+        (sampler.drain_new_warnings().len(), sampler.warnings().count()),
+        (0, 1),
+        "said once, known on"
+    );
     assert_eq!(seen(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
 }
 
@@ -784,8 +788,8 @@ fn who_is_in_the_scope_of_a_limited_command_belongs_to_it() {
         fs::write(world.file(pid, "cgroup"), format!("0::{scope}\n")).unwrap();
     }
     let mut sampler = sampler(world.dir.path(), tree.path(), None);
-    sampler.patient_sample(std::time::Duration::from_secs(5)).unwrap();
+    sampler.sample_with_timeout(std::time::Duration::from_secs(5)).unwrap();
     assert_eq!(seen(&mut sampler), ["limited-100 65M: dash tmux node"]);
     sampler.scales.forget_homes();
-    assert_eq!(sampler.sample().unwrap().agents[0].limit(), Some(Bytes::mib(300)));
+    assert_eq!(sampler.sample_now().unwrap().agents[0].limit(), Some(Bytes::mib(300)));
 }

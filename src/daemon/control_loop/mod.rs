@@ -123,9 +123,9 @@ impl Supervisor {
         let notes = [notes, noted(&lacks).collect()].concat();
         let rules = Arc::new(rules);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
-        sampler.verify_homes_above(thresholds.kill.share(1, 2));
+        sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
         let engine = Engine::new(thresholds, act);
-        let snapshot = sampler.sample()?;
+        let snapshot = sampler.sample_now()?;
         let record = Record::start(options, uid, &reporter);
         let publisher = Publisher::new(snapshot, &engine, &sampler, thresholds, notes);
         let calls = Arc::new(Waker::new()?);
@@ -283,8 +283,8 @@ impl Supervisor {
         self.braking.switch(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
         // What has begun is brought to its end under the rule that it was begun with.
-        self.sampler.hold(|root| self.engine.is_under_way(root));
-        self.sampler.verify_homes_above(thresholds.kill.share(1, 2));
+        self.sampler.pin_rules_of(|root| self.engine.is_under_way(root));
+        self.sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
         self.publisher.reconfigure(thresholds, notes.iter().cloned().chain(noted(&self.lacks)).collect());
         self.settings.send_modify(|settings| {
             *settings =
@@ -332,7 +332,7 @@ impl Supervisor {
             with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
         for event in &mut events {
             // Nothing of it is left, or nothing that a rule knows since the last reload.
-            let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.is_there(agent.root));
+            let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.has_process(agent.root));
             if event.what == EventKind::Gone && lives {
                 event.what = EventKind::Unknown;
             }
@@ -345,11 +345,11 @@ impl Supervisor {
             self.record.look(snapshot.at, &self.foresight);
         }
         events.extend(foretold.into_iter().flatten());
-        self.sampler.let_go(|root| self.engine.is_under_way(root));
+        self.sampler.unpin_rules_except(|root| self.engine.is_under_way(root));
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }
-        for news in self.sampler.news().into_iter().chain(held) {
+        for news in self.sampler.drain_new_warnings().into_iter().chain(held) {
             self.reporter.tell(Report::Log(Level::WARN, news));
         }
         if let Some(alarms) = &self.alarms {

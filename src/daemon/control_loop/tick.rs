@@ -25,7 +25,7 @@ impl Supervisor {
     /// glances alone must not make a loop look alive that sees no agent any more.
     pub(crate) fn glance(&mut self, begun: Instant) -> Result<Duration, ReadError> {
         let at = clock::now();
-        let guest = self.sampler.guest(at)?;
+        let guest = self.sampler.poll_memory(at)?;
         self.info.glances += 1;
         let glance = self.engine.glance(at, &guest);
         let rings = self.calls.take_alarms();
@@ -35,7 +35,7 @@ impl Supervisor {
         let Some(occasion) = self.occasion(at, begun, glance, rings) else {
             return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
         };
-        if occasion == SampleTrigger::Newcomers && !self.sampler.meet_newcomers(at)? {
+        if occasion == SampleTrigger::Newcomers && !self.sampler.scan_new_processes(at)? {
             return Ok(self.sooner(Duration::ZERO, glance.next));
         }
         let asked = self.calls.take_asked();
@@ -45,7 +45,7 @@ impl Supervisor {
             reloaded.extend(self.take_up(request, guest.mem_total));
         }
         let told = asked || !reloaded.is_empty() || self.publisher.is_followed();
-        let seen = self.sampler.look(at, guest, occasion.care(self.engine.acting_on().is_some()));
+        let seen = self.sampler.sample(at, guest, occasion.scan_depth(self.engine.acting_on().is_some()));
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
         for (asked, notes) in reloaded {
@@ -110,13 +110,13 @@ impl Supervisor {
             return false;
         }
         self.stirred = at;
-        self.sampler.is_stirring(at)
+        self.sampler.has_new_pids(at)
     }
 
     /// `next`, or sooner where a look is due before by what the policy cannot know.
     fn sooner(&self, since: Duration, next: Duration) -> Duration {
         let soon = SOON.saturating_sub(since);
-        let waited_for = || self.publisher.is_followed() || self.sampler.has_young();
+        let waited_for = || self.publisher.is_followed() || self.sampler.has_young_processes();
         if soon > Duration::ZERO && soon < next && waited_for() { soon } else { next }
     }
 }

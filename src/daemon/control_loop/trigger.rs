@@ -26,10 +26,10 @@ impl SampleTrigger {
     /// How closely to look. What no pid tells and what shows in no count matters when memory moves or somebody asks; and
     /// while somebody is being ended (`acting`), since in a guest with hundreds of busy processes a fork may take longer than
     /// its pid is looked for, and who was not seen is not ended.
-    pub(crate) fn care(self, acting: bool) -> ScanDepth {
+    pub(crate) fn scan_depth(self, acting: bool) -> ScanDepth {
         match self {
-            Self::Round | Self::Newcomers if !acting => ScanDepth::Calm,
-            _ => ScanDepth::Close,
+            Self::Round | Self::Newcomers if !acting => ScanDepth::Incremental,
+            _ => ScanDepth::Full,
         }
     }
 }
@@ -41,8 +41,11 @@ mod tests {
     #[test]
     fn a_calm_guest_is_looked_at_calmly() {
         use SampleTrigger::{Alarm, Memory, Newcomers, Reader, Round};
-        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(false)), [ScanDepth::Calm; 2]);
-        assert_eq!([Memory, Alarm, Reader].map(|occasion| occasion.care(false)), [ScanDepth::Close; 3]);
-        assert_eq!([Round, Newcomers].map(|occasion| occasion.care(true)), [ScanDepth::Close; 2]);
+        assert_eq!(
+            [Round, Newcomers].map(|occasion| occasion.scan_depth(false)),
+            [ScanDepth::Incremental; 2]
+        );
+        assert_eq!([Memory, Alarm, Reader].map(|occasion| occasion.scan_depth(false)), [ScanDepth::Full; 3]);
+        assert_eq!([Round, Newcomers].map(|occasion| occasion.scan_depth(true)), [ScanDepth::Full; 2]);
     }
 }

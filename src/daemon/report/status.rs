@@ -41,7 +41,7 @@ pub(crate) fn status(
     let agents = rolled_up(agents);
     StatusInfo {
         version: StatusInfo::VERSION,
-        verdict: verdict(snapshot, engine, &agents, sampler.left().next().is_some()),
+        verdict: verdict(snapshot, engine, &agents, sampler.warnings().next().is_some()),
         guest: GuestInfo {
             mem_total: snapshot.guest.mem_total,
             mem_available: snapshot.guest.mem_available,
@@ -52,7 +52,7 @@ pub(crate) fn status(
         },
         agents,
         actions: ledger.actions(),
-        notes: notes.iter().cloned().chain(sampler.left()).collect(),
+        notes: notes.iter().cloned().chain(sampler.warnings()).collect(),
         supervisor,
     }
 }
@@ -170,7 +170,7 @@ pub(crate) fn look(
     only: Option<Uid>,
 ) -> Result<(Snapshot, StatusInfo), ReadError> {
     let mut sampler = Sampler::new(proc, cgroup, rules, only)?;
-    let snapshot = sampler.patient_sample(PATIENCE)?;
+    let snapshot = sampler.sample_with_timeout(PATIENCE)?;
     let config = Config::default();
     let EffectiveThresholds { thresholds, notes, .. } =
         EffectiveThresholds::of(&config, snapshot.guest.mem_total);

@@ -8,9 +8,9 @@ fn swap_in_compressed_memory_is_room_by_what_it_saves() {
     let world = World::new();
     let swaps = "Filename Type Size Used Priority\n/dev/zram98765 partition 100 40 100\n";
     fs::write(world.dir.path().join("swaps"), swaps).unwrap();
-    let guest = world.sampler().guest(clock::now()).unwrap();
+    let guest = world.sampler().poll_memory(clock::now()).unwrap();
     assert_eq!((guest.swap_free, guest.swap_room), (Bytes::kib(60), Bytes::kib(30)));
-    let snapshot = world.sampler().sample().unwrap();
+    let snapshot = world.sampler().sample_now().unwrap();
     assert_eq!(snapshot.guest.swap_room, Bytes::kib(30), "in a look as well");
 }
 
@@ -25,7 +25,7 @@ fn what_processors_keep_is_asked_for_where_little_is_left() {
     let mut kept = |available: u64| {
         let text = meminfo.replace("MemAvailable: 12000000", &format!("MemAvailable: {available}"));
         fs::write(world.dir.path().join("meminfo"), text).unwrap();
-        sampler.guest(clock::now()).unwrap().per_cpu
+        sampler.poll_memory(clock::now()).unwrap().per_cpu
     };
     let pages = Bytes::new(25_600 * rustix::param::page_size() as u64);
     assert_eq!((kept(2_500_000), kept(2_400_000)), (Bytes::ZERO, pages), "15 % of 16384000 kB are 2457600");

@@ -11,7 +11,7 @@ fn rules(text: &str) -> Arc<Rules> {
 }
 
 fn resumes(sampler: &mut Sampler) -> Vec<Option<String>> {
-    sampler.sample().unwrap().agents.into_iter().map(|sample| sample.agent.resume).collect()
+    sampler.sample_now().unwrap().agents.into_iter().map(|sample| sample.agent.resume).collect()
 }
 
 #[test]
