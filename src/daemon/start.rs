@@ -1,17 +1,17 @@
 //! From options to a supervisor that runs, and its socket beside it.
 
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::config_load::LoadedConfig;
 use super::control_loop::Supervisor;
 use super::error::DaemonError;
+use super::options::Options;
 use super::report::journal::Reporter;
 use super::report::log::Relay;
 use super::serve::listener::{self, PassedError};
-use super::serve::reload::Loaded;
 use super::serve::thread::Server;
 use crate::history;
 use crate::linux::process::{capability, malloc};
@@ -19,23 +19,6 @@ use crate::model::Uid;
 
 /// How long the last reports may take when we leave.
 const LAST_REPORT: Duration = Duration::from_secs(1);
-
-/// What the supervisor is started with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The configuration file; `None`: the usual one, where it is.
-    pub config: Option<PathBuf>,
-    /// The socket; `None`: the usual one.
-    pub socket: Option<PathBuf>,
-    /// Where `/proc` is.
-    pub proc: PathBuf,
-    /// Where cgroups are.
-    pub cgroup: PathBuf,
-    /// Where state is kept; `None`: the usual place.
-    pub state: Option<PathBuf>,
-    /// Say all, send nothing.
-    pub dry_run: bool,
-}
 
 /// Supervises until a signal asks it to end.
 ///
@@ -48,7 +31,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
     // One huge page is three times all that we hold (668K or 2.6M on kernel 6.1, as luck had it). Without: as before.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let passed = listener::passed();
-    let loaded = Loaded::first(options, uid).inspect_err(|_| {
+    let loaded = LoadedConfig::first(options, uid).inspect_err(|_| {
         if let Ok(Some(listener)) = &passed {
             listener::turn_away(listener);
         }
@@ -82,7 +65,7 @@ fn abort_on_panic() {
 fn supervise(
     options: &Options,
     uid: Uid,
-    loaded: Loaded,
+    loaded: LoadedConfig,
     passed: Result<Option<UnixListener>, PassedError>,
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {

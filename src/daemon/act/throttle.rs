@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::Level;
 
+use crate::daemon::options::Options;
 use crate::daemon::report::journal::{Report, Reporter};
-use crate::daemon::start::Options;
 use crate::limit::{self, Acting, Held, Order, SLICE, Throttle};
 use crate::linux::brake::{Brakes, MOST};
 use crate::linux::cgroup::Cgroups;

@@ -6,9 +6,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::waker::Waker;
 use crate::api::status::ActionInfo;
+use crate::daemon::config_load::LoadedConfig;
 use crate::daemon::control_loop::stops::Ends;
 use crate::daemon::report::messages::Message;
-use crate::daemon::serve::reload::Loaded;
 use crate::ipc::Fault;
 use crate::model::event::{Cause, EventKind};
 use crate::model::{AgentRef, Event, ProcessKey, Uid};
@@ -23,7 +23,7 @@ pub(crate) enum Request {
     /// An agent is to end.
     Stop(Stop),
     /// Another configuration is to count.
-    Reload(Box<Loaded>, Reloaded),
+    Reload(Box<LoadedConfig>, Reloaded),
 }
 
 /// Told when it counts, with what should be known about it.

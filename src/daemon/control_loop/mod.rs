@@ -2,7 +2,6 @@
 
 pub(crate) mod active_config;
 pub(crate) mod commands;
-pub(crate) mod config_rules;
 pub(crate) mod schedule;
 pub(crate) mod stops;
 mod tick;
@@ -18,9 +17,11 @@ use tracing::Level;
 
 use super::act::executor::Executor;
 use super::act::throttle::{self, Braking};
+use super::config_load::LoadedConfig;
 use super::control_loop::active_config::{Terms, said};
 use super::control_loop::commands::{CommandQueue, CommandSender, Reloaded, Request, requests};
 use super::error::DaemonError;
+use super::options::Options;
 use super::report::forecasts::ForecastTracker;
 use super::report::history::{self, Record};
 use super::report::journal::{Report, Reporter};
@@ -30,9 +31,8 @@ use super::serve::explain::{Explainer, Settings};
 use super::serve::handlers::Service;
 use super::serve::limit::Limiter;
 use super::serve::quota::{Asks, Refusals};
-use super::serve::reload::{Loaded, Reloader};
+use super::serve::reload::Reloader;
 use super::serve::status_cache::{self, StatusCache};
-use super::start::Options;
 use crate::api::history::HistoryInfo;
 use crate::api::status::SupervisorInfo;
 use crate::limit::Acting;
@@ -98,7 +98,7 @@ impl Supervisor {
     pub(super) fn new(
         options: &Options,
         uid: Uid,
-        loaded: Loaded,
+        loaded: LoadedConfig,
         reporter: Reporter,
     ) -> Result<Self, DaemonError> {
         let log = |level, text| reporter.tell(Report::Log(level, text));
@@ -111,7 +111,7 @@ impl Supervisor {
             log(if lack.is_noted() { Level::WARN } else { Level::INFO }, lack.to_string());
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
-        let Loaded { config, rules } = loaded;
+        let LoadedConfig { config, rules } = loaded;
         let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
         let thresholds = effective.thresholds;
         let only = (uid != Uid::ROOT).then_some(uid);
@@ -275,8 +275,8 @@ impl Supervisor {
     }
 
     /// Takes up another configuration. What was seen, and what is under way, stays.
-    fn reconfigure(&mut self, loaded: Loaded, total: Bytes) -> Vec<String> {
-        let Loaded { config, rules } = loaded;
+    fn reconfigure(&mut self, loaded: LoadedConfig, total: Bytes) -> Vec<String> {
+        let LoadedConfig { config, rules } = loaded;
         let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
         let (thresholds, rules) = (effective.thresholds, Arc::new(rules));
         self.engine.reconfigure(thresholds, act);

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use tracing::Level;
 
+use crate::daemon::options::Options;
 use crate::daemon::report::journal::{Report, Reporter};
-use crate::daemon::start::Options;
 use crate::linux::eventfd::EventFd;
 use crate::linux::memory_alarm::{Alarm, Alarms};
 

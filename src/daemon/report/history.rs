@@ -11,7 +11,7 @@ use super::forecasts::ForecastTracker;
 use super::journal::{Report, Reporter};
 use super::state_dir;
 use crate::api::history::{Figures, HistoryInfo, UnixSeconds};
-use crate::daemon::start::Options;
+use crate::daemon::options::Options;
 use crate::history::{self, History, Notice, Origin};
 use crate::ipc::Fault;
 use crate::linux::{clock, machine_id};

@@ -10,21 +10,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::config::{self, Config, ConfigError, Overrides, Place, Sources};
-use crate::daemon::start::Options;
+use crate::config;
+use crate::daemon::config_load::{LoadedConfig, load};
+use crate::daemon::options::Options;
 use crate::ipc::Fault;
 use crate::model::Uid;
-use crate::rules::Rules;
 
 /// So long the files may take to be read: they are small, but may lie on a disk that hangs.
 const PATIENCE: Duration = Duration::from_secs(4);
-
-/// A configuration that is right, and its rules.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) config: Config,
-    pub(crate) rules: Rules,
-}
 
 /// Reads the configuration that the supervisor was started with, as often as somebody asks for it.
 #[derive(Debug)]
@@ -44,13 +37,6 @@ struct Environment {
     at_start: Option<String>,
 }
 
-impl Loaded {
-    /// Reads it for the first time.
-    pub(crate) fn first(options: &Options, uid: Uid) -> Result<Self, ConfigError> {
-        load(options, uid, &|name| std::env::var_os(name))
-    }
-}
-
 impl Reloader {
     pub(crate) fn new(options: &Options, uid: Uid) -> Self {
         Self {
@@ -65,7 +51,7 @@ impl Reloader {
     ///
     /// # Errors
     /// [`Fault::InvalidConfiguration`] where it is wrong or cannot be read in time; [`Fault::Busy`] where it is being read.
-    pub(crate) async fn load(&self) -> Result<Loaded, Fault> {
+    pub(crate) async fn load(&self) -> Result<LoadedConfig, Fault> {
         if self.busy.swap(true, Ordering::Relaxed) {
             return Err(Fault::Busy {});
         }
@@ -121,18 +107,6 @@ fn value(name: &str, own: Option<OsString>, before: Option<&str>, now: Option<&s
 fn file() -> String {
     // It need not be there, and the unit takes one that cannot be read for one that is not.
     fs::read_to_string(config::ENVIRONMENT_FILE).unwrap_or_default()
-}
-
-fn load(
-    options: &Options,
-    uid: Uid,
-    environment: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Loaded, ConfigError> {
-    let place = Place::of(options.config.as_deref(), uid, environment);
-    let sources = Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } };
-    let config = config::load(&sources)?;
-    let rules = crate::daemon::rules(&config)?;
-    Ok(Loaded { config, rules })
 }
 
 #[cfg(test)]

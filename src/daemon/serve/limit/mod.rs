@@ -13,7 +13,7 @@ use std::thread;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::api::limited::{LimitInfo, LimitRequest};
-use crate::daemon::start::Options;
+use crate::daemon::options::Options;
 use crate::ipc::{Caller, Fault};
 use crate::model::{Pid, Uid};
 use crate::systemd;

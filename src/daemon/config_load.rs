@@ -1,12 +1,43 @@
-//! The rules, from the configuration.
+//! Loads the configuration and builds its rules.
 
-use crate::config::{Config, ConfigError};
+use std::ffi::OsString;
+
+use super::options::Options;
+use crate::config::{self, Config, ConfigError, Overrides, Place, Sources};
+use crate::model::Uid;
 use crate::rules::Rules;
 
-/// The rules that `config` sets, built-in ones included.
+/// A valid configuration and its rules.
+#[derive(Debug)]
+pub(crate) struct LoadedConfig {
+    pub(crate) config: Config,
+    pub(crate) rules: Rules,
+}
+
+impl LoadedConfig {
+    /// Loads the configuration at startup, with the variables of our own environment.
+    pub(crate) fn first(options: &Options, uid: Uid) -> Result<Self, ConfigError> {
+        load(options, uid, &|name| std::env::var_os(name))
+    }
+}
+
+/// Loads the configuration that `options` names; `environment` looks up a variable.
+pub(crate) fn load(
+    options: &Options,
+    uid: Uid,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<LoadedConfig, ConfigError> {
+    let place = Place::of(options.config.as_deref(), uid, environment);
+    let sources = Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } };
+    let config = config::load(&sources)?;
+    let rules = rules(&config)?;
+    Ok(LoadedConfig { config, rules })
+}
+
+/// Builds the rules of `config`, built-in ones included.
 ///
 /// # Errors
-/// Where a rule as a whole cannot be; the message has the place where it was written.
+/// A rule that contradicts itself; the message names the file and line of the rule.
 pub fn rules(config: &Config) -> Result<Rules, ConfigError> {
     Rules::new(&config.rules).map_err(|error| config.at_fault(error))
 }
