@@ -1,7 +1,10 @@
 //! What a configuration comes to in this guest.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::config::{Config, EffectiveThresholds};
-use crate::model::{Bytes, Thresholds};
+use crate::model::{Bytes, Pid, Thresholds, Uid};
 use crate::policy::Act;
 use crate::rules::Rules;
 
@@ -48,4 +51,20 @@ impl Terms {
 pub(crate) fn said(thresholds: Thresholds, act: Act) -> String {
     let grace = humantime::format_duration(act.grace);
     format!("warn threshold {}, kill threshold {}, grace {grace}", thresholds.warn, thresholds.kill)
+}
+
+/// What does not change from tick to tick.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Where `/proc` is.
+    pub(crate) proc: PathBuf,
+    /// Where cgroups are.
+    pub(crate) cgroup: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) thresholds: EffectiveThresholds,
+    /// Only this user's agents are supervised; `None`: everybody's.
+    pub(crate) only: Option<Uid>,
+    /// The supervisor itself; `None` where there is none.
+    pub(crate) supervisor: Option<Pid>,
 }

@@ -11,8 +11,7 @@ use super::messages::event_info::told;
 use super::status;
 use crate::api::event_log::EventLog;
 use crate::api::status::{ActionInfo, StatusInfo, SupervisorInfo};
-use crate::daemon::serve::explain::Seen;
-use crate::model::{Event, Snapshot, Thresholds};
+use crate::model::{Event, ProcessKey, Snapshot, Thresholds};
 use crate::policy::Engine;
 use crate::sampler::Sampler;
 
@@ -20,12 +19,28 @@ use crate::sampler::Sampler;
 /// causes a look.
 const EVERY: Duration = Duration::from_secs(15);
 
+/// The snapshot and status published last.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// When the sample began.
+    pub(crate) at: Instant,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) status: Arc<StatusInfo>,
+}
+
+impl Published {
+    /// The roots of all agents.
+    pub(crate) fn roots(&self) -> Vec<ProcessKey> {
+        self.snapshot.agents.iter().map(|agent| agent.agent.root).collect()
+    }
+}
+
 /// Holds what was made known last.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     updates: watch::Sender<Arc<StatusInfo>>,
     /// The newest snapshot, for those who ask about single processes.
-    seen: watch::Sender<Seen>,
+    seen: watch::Sender<Published>,
     /// Receivers of `updates` that wait in the service for somebody to listen.
     idle: usize,
     ledger: ActionLog,
@@ -47,7 +62,8 @@ impl Publisher {
         let info = SupervisorInfo::default();
         let status =
             Arc::new(status::status(&snapshot, engine, sampler, &ledger, thresholds, &notes, Some(info)));
-        let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::clone(&status) };
+        let seen =
+            Published { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::clone(&status) };
         Self {
             updates: watch::Sender::new(status),
             seen: watch::Sender::new(seen),
@@ -87,7 +103,7 @@ impl Publisher {
     }
 
     /// For those who ask about single processes.
-    pub(crate) fn seen(&self) -> watch::Receiver<Seen> {
+    pub(crate) fn seen(&self) -> watch::Receiver<Published> {
         self.seen.subscribe()
     }
 
@@ -146,7 +162,7 @@ impl Publisher {
         // Who waits for a look then reads the status.
         self.updates.send_replace(Arc::clone(&status));
         // Handed on, not copied.
-        self.seen.send_replace(Seen { at, snapshot: Arc::new(snapshot), status });
+        self.seen.send_replace(Published { at, snapshot: Arc::new(snapshot), status });
         line
     }
 }

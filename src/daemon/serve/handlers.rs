@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tracing::Level;
 
-use super::explain::{Explainer, Seen};
+use super::explain::Explainer;
 use super::limit::Limiter;
 use super::quota::{Asks, Refusals};
 use super::reload::Reloader;
@@ -22,6 +22,7 @@ use crate::api::{
 use crate::daemon::control_loop::commands::{CommandSender, Request, Stop};
 use crate::daemon::report::history::Record;
 use crate::daemon::report::journal::{Report, Reporter};
+use crate::daemon::report::publisher::Published;
 use crate::ipc::{self, Caller, Fault};
 use crate::linux::process::peer;
 use crate::model::{AgentRef, Pid, Uid};
@@ -34,7 +35,7 @@ const UNTIL_IT_RUNS: Duration = Duration::from_millis(200);
 pub(crate) struct Service {
     pub(crate) updates: watch::Receiver<Arc<StatusInfo>>,
     pub(crate) events: watch::Receiver<Arc<EventLog>>,
-    pub(crate) seen: watch::Receiver<Seen>,
+    pub(crate) seen: watch::Receiver<Published>,
     pub(crate) explainer: Explainer,
     pub(crate) freshness: StatusCache,
     pub(crate) requests: CommandSender,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::explain::Seen;
 use crate::daemon::control_loop::waker::Waker;
+use crate::daemon::report::publisher::Published;
 
 /// A status may be so old: a person does not notice, and whoever polls faster causes no more looks by it.
 pub(crate) const STATUS: Duration = Duration::from_secs(1);
@@ -25,12 +25,12 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The readers' end of the loop.
 #[derive(Debug)]
 pub(crate) struct StatusCache {
-    seen: watch::Receiver<Seen>,
+    seen: watch::Receiver<Published>,
     calls: Arc<Waker>,
 }
 
 impl StatusCache {
-    pub(crate) fn new(seen: watch::Receiver<Seen>, calls: Arc<Waker>) -> Self {
+    pub(crate) fn new(seen: watch::Receiver<Published>, calls: Arc<Waker>) -> Self {
         Self { seen, calls }
     }
 
@@ -58,12 +58,12 @@ mod tests {
     use super::*;
     use crate::model::Snapshot;
 
-    fn seen(at: Instant) -> Seen {
+    fn seen(at: Instant) -> Published {
         let status = serde_json::from_value(serde_json::json!({
             "version": 1, "verdict": "ok", "agents": [],
             "guest": { "mem_total": 1, "mem_available": 1, "swap_total": 0, "swap_free": 0 },
         }));
-        Seen { at, snapshot: Arc::new(Snapshot::default()), status: Arc::new(status.unwrap()) }
+        Published { at, snapshot: Arc::new(Snapshot::default()), status: Arc::new(status.unwrap()) }
     }
 
     fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     /// Figures of `age`, and who asks for newer ones of them.
-    fn world(age: Duration) -> (watch::Sender<Seen>, StatusCache, Arc<Waker>) {
+    fn world(age: Duration) -> (watch::Sender<Published>, StatusCache, Arc<Waker>) {
         let then = Instant::now().checked_sub(age).unwrap();
         let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Waker::new().unwrap()));
         let freshness = StatusCache::new(sender.subscribe(), Arc::clone(&calls));

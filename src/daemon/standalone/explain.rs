@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use crate::api::explanation::Explanation;
 use crate::config::{Config, EffectiveThresholds};
+use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::error::DaemonError;
+use crate::daemon::report::publisher::Published;
 use crate::daemon::report::status;
 use crate::daemon::serve::explain::places::Places;
-use crate::daemon::serve::explain::{Seen, Settings, build, reading};
+use crate::daemon::serve::explain::{build, reading};
 use crate::ipc::Fault;
 use crate::model::{Pid, Uid};
 use crate::rules::Rules;
@@ -32,7 +34,7 @@ pub fn explain_alone(
     let thresholds = EffectiveThresholds::of(&config, snapshot.guest.mem_total);
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
     let settings = Settings { proc, cgroup, config, rules, thresholds, only, supervisor: None };
-    let seen = Seen { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
+    let seen = Published { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
     let Some(place) = Places::default().take(reader) else { return Ok(Err(Fault::Busy {})) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let read = reading::read(&settings, pid, reader, seen.roots(), place);

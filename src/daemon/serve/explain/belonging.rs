@@ -2,14 +2,15 @@
 //! what runs may read it.
 
 use super::reading::Reading;
-use super::{Seen, Settings};
 use crate::api::explanation::{Joining, Membership, Recognition};
+use crate::daemon::control_loop::active_config::Settings;
+use crate::daemon::report::publisher::Published;
 use crate::model::snapshot::Joined;
 use crate::model::{AgentSample, Member, Pid, ProcessKey};
 use crate::rules::rule::LIMITED;
 
 /// The agent that `key` belongs to, and what it is there.
-pub(crate) fn find(seen: &Seen, key: ProcessKey) -> Option<(&AgentSample, &Member)> {
+pub(crate) fn find(seen: &Published, key: ProcessKey) -> Option<(&AgentSample, &Member)> {
     seen.snapshot.agents.iter().find_map(|agent| agent.member(key).map(|member| (agent, member)))
 }
 
@@ -89,7 +90,7 @@ pub(crate) fn why(
 /// Why it is no member of any agent.
 pub(crate) fn why_none(
     reading: &Reading,
-    seen: &Seen,
+    seen: &Published,
     settings: &Settings,
     told: Option<&Recognition>,
 ) -> String {

@@ -1,10 +1,12 @@
 //! From a reading and the last snapshot to what is told.
 
 use super::reading::{Cgroup, Reading, runs_a_program};
-use super::{Seen, Settings, belonging, signals, told};
+use super::{belonging, signals, told};
 use crate::api::explanation::{
     CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Recognition, Shares, ThresholdsInfo,
 };
+use crate::daemon::control_loop::active_config::Settings;
+use crate::daemon::report::publisher::Published;
 use crate::linux::procfs::Identity;
 use crate::linux::procfs::stat::Stat;
 use crate::rules::ProcessFacts;
@@ -14,7 +16,7 @@ use crate::{api::explanation::Explanation, model::AgentSample};
 const COMMAND: usize = 4096;
 
 /// All that there is to say. It is unfiltered: the reader's view is cut afterwards.
-pub(crate) fn explanation(reading: &Reading, seen: &Seen, settings: &Settings) -> Explanation {
+pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settings) -> Explanation {
     let key = reading.stat.key;
     let found = belonging::find(seen, key);
     let recognition = recognition(reading, settings);

@@ -11,65 +11,32 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::api::explanation::Explanation;
-use crate::api::status::StatusInfo;
-use crate::config::{Config, EffectiveThresholds};
+use crate::daemon::control_loop::active_config::Settings;
+use crate::daemon::report::publisher::Published;
 use crate::ipc::Fault;
-use crate::model::{Pid, ProcessKey, Snapshot, Uid};
-use crate::rules::Rules;
+use crate::model::{Pid, Uid};
 
 use places::Places;
 
 /// How long a process is read. Longer than any `smaps_rollup` that is not held up, shorter than a client's patience.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the last tick saw, and what was made of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    /// When that was.
-    pub(crate) at: Instant,
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) status: Arc<StatusInfo>,
-}
-
-impl Seen {
-    pub(crate) fn roots(&self) -> Vec<ProcessKey> {
-        self.snapshot.agents.iter().map(|agent| agent.agent.root).collect()
-    }
-}
-
-/// What does not change from tick to tick.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// Where `/proc` is.
-    pub(crate) proc: PathBuf,
-    /// Where cgroups are.
-    pub(crate) cgroup: PathBuf,
-    pub(crate) config: Config,
-    pub(crate) rules: Arc<Rules>,
-    pub(crate) thresholds: EffectiveThresholds,
-    /// Only this user's agents are supervised; `None`: everybody's.
-    pub(crate) only: Option<Uid>,
-    /// The supervisor itself; `None` where there is none.
-    pub(crate) supervisor: Option<Pid>,
-}
-
 /// Explains processes to those who ask over the socket.
 #[derive(Debug)]
 pub(crate) struct Explainer {
     settings: watch::Receiver<Arc<Settings>>,
-    seen: watch::Receiver<Seen>,
+    seen: watch::Receiver<Published>,
     places: Places,
 }
 
 impl Explainer {
-    pub(crate) fn new(settings: watch::Receiver<Arc<Settings>>, seen: watch::Receiver<Seen>) -> Self {
+    pub(crate) fn new(settings: watch::Receiver<Arc<Settings>>, seen: watch::Receiver<Published>) -> Self {
         Self { settings, seen, places: Places::default() }
     }
 

@@ -7,9 +7,10 @@ use std::thread;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
+use super::PATIENCE;
 use super::places::Place;
-use super::{PATIENCE, Settings};
 use crate::api::explanation::Look;
+use crate::daemon::control_loop::active_config::Settings;
 use crate::ipc::Fault;
 use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::details::{Credentials, Details};

@@ -1,7 +1,7 @@
 //! Whether a process may be signalled, and why not. As in `belonging`, no sentence names what runs.
 
-use super::Settings;
 use crate::api::explanation::SignalsInfo;
+use crate::daemon::control_loop::active_config::Settings;
 use crate::model::{AgentSample, Member};
 
 /// What the executor would make of a member, or of a process that is none.

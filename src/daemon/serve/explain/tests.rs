@@ -3,9 +3,13 @@ use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::api::explanation::{CgroupUse, Joining, Look};
+use crate::config::{Config, EffectiveThresholds};
 use crate::model::Bytes;
+use crate::rules::Rules;
 
 const CLAUDE: &str = "/x/@anthropic-ai/claude-code/bin/claude.exe";
 
@@ -64,8 +68,11 @@ impl World {
         let thresholds = EffectiveThresholds::of(&config, snapshot.guest.mem_total);
         let supervisor = Pid::new(2_000_000_000);
         let settings = Settings { proc, cgroup, config, rules, thresholds, only: None, supervisor };
-        let seen =
-            Seen { at: std::time::Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
+        let seen = Published {
+            at: std::time::Instant::now(),
+            snapshot: Arc::new(snapshot),
+            status: Arc::new(status),
+        };
         let settings = watch::Sender::new(Arc::new(settings)).subscribe();
         Explainer::new(settings, watch::Sender::new(seen).subscribe())
     }
