@@ -2,7 +2,6 @@
 
 mod bus;
 mod error;
-mod private;
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,6 @@ use zbus::{Connection, Fd, MatchRule, MessageStream, ObjectPath, OwnedObjectPath
 use crate::model::{Bytes, Pid};
 use bus::{ManagerProxy, SliceProxy};
 pub use error::ManagerError;
-use private::Private;
 
 /// So long a single call may take, and a job. Fifty scopes at once took 21 s in all in an emulated guest, four at a time.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -98,21 +96,11 @@ impl Manager {
     /// Where nobody manages units.
     pub async fn connect(which: Which) -> Result<Self, ManagerError> {
         let absent = |source| ManagerError::Absent { source };
-        let direct = async {
-            let (socket, name) = Private::open(&private::path(which)?).await.ok()?;
-            let builder = Builder::authenticated_socket(socket, name.as_str()).p2p();
-            builder.method_timeout(PATIENCE).build().await.ok()
+        let builder = match which {
+            Which::System => Builder::system(),
+            Which::User => Builder::session(),
         };
-        // A manager that is frozen has a queue that takes us all the same.
-        let direct = tokio::time::timeout(PATIENCE, direct).await.ok().flatten();
-        let bus = match which {
-            Which::System => Builder::system,
-            Which::User => Builder::session,
-        };
-        let connection = match direct {
-            Some(direct) => direct,
-            None => bus().method_timeout(PATIENCE).build().await.map_err(absent)?,
-        };
+        let connection = builder.method_timeout(PATIENCE).build().await.map_err(absent)?;
         let proxy = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No);
         let proxy = proxy.build().await.map_err(absent)?;
         Ok(Self { connection, proxy })
