@@ -116,7 +116,7 @@ mod tests {
         let (of_rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|key| key.starts_with(key::RULES));
         assert_eq!(
             others,
-            [key::BRAKE, key::DRY_RUN, key::GRACE, key::GUARD, key::RESERVE, key::KILL, key::WARN]
+            [key::THROTTLE, key::DRY_RUN, key::GRACE, key::GUARD, key::RESERVE, key::KILL, key::WARN]
         );
         assert_eq!(of_rules.len(), 9);
         assert!(of_rules.contains(&&"rules.*.exe".to_owned()), "{of_rules:?}");

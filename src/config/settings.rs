@@ -20,7 +20,7 @@ pub mod key {
     /// From the polite signal to the other one.
     pub const GRACE: &str = "act.grace";
     /// Whether limited agents are held back just below their limit.
-    pub const BRAKE: &str = "act.brake";
+    pub const THROTTLE: &str = "act.throttle";
     /// Whether agents are ended for the guest's sake.
     pub const GUARD: &str = "guard.enabled";
     /// What the guest is to have left.
@@ -73,7 +73,7 @@ pub struct Act {
     pub grace: Duration,
     /// Hold a limited agent back just below its limit until it is decided who is guilty.
     #[serde(deserialize_with = "flag::deserialize")]
-    pub brake: bool,
+    pub throttle: bool,
 }
 
 /// `[guard]`: when the guest as a whole runs out of memory, though no agent is over its line.
@@ -114,6 +114,6 @@ impl Default for Guard {
 
 impl Default for Act {
     fn default() -> Self {
-        Self { dry_run: false, grace: Duration::from_secs(10), brake: true }
+        Self { dry_run: false, grace: Duration::from_secs(10), throttle: true }
     }
 }

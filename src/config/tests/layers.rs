@@ -24,7 +24,7 @@ fn a_later_layer_replaces_single_keys() {
         .drop_in("README", "broken");
     let config = world.load().expect("loaded");
     assert_eq!((config.thresholds.warn, config.thresholds.kill), (gib(3), gib(11)));
-    assert_eq!(config.act, Act { dry_run: false, grace: Duration::from_mins(1), brake: true });
+    assert_eq!(config.act, Act { dry_run: false, grace: Duration::from_mins(1), throttle: true });
     assert_eq!(world.origin(key::WARN), "/etc/config.toml:2");
     assert_eq!(world.origin(key::KILL), "/etc/config.toml.d/60.toml:1");
     assert_eq!(world.origin(key::GRACE), "/etc/config.toml.d/50.toml:2");

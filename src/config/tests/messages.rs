@@ -25,7 +25,7 @@ fn unknown_keys_name_the_nearest_one() {
     /etc/config.toml:1:6: unknown key `act.grace_period`; the nearest known key is `act.grace`
     /etc/config.toml:1:2: unknown key `acts`; the nearest known key is `act.grace`
     /etc/config.toml:1:1: unknown key `"thresholds.kill"`; the nearest known key is `thresholds.kill`
-    /etc/config.toml:2:1: unknown key `act."\u{1b}[2J"`; the nearest known key is `act.brake`
+    /etc/config.toml:2:1: unknown key `act."\u{1b}[2J"`; the nearest known key is `act.throttle`
     /etc/config.toml:1:1: unknown key `zzz`; the nearest known key is `thresholds.kill`
     "#);
 }

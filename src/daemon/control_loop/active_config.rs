@@ -43,7 +43,7 @@ impl Terms {
             format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
         });
         let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
-        Self { effective, act, brake: config.act.brake && !config.act.dry_run, notes, inert }
+        Self { effective, act, brake: config.act.throttle && !config.act.dry_run, notes, inert }
     }
 }
 
