@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claude_watchdog::attribution::membership::{Census, Seen, Tree};
+use claude_watchdog::attribution::membership::{MembershipTracker, ObservedProcess, Tree};
 use claude_watchdog::attribution::shared_memory::{Figures, Sharing};
 use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::model::{
-    AgentSample, Boottime, Bytes, Charge, Guest, Member, Pid, ProcessKey, Recognised, Role, Snapshot,
+    AgentSample, Boottime, Bytes, Charge, Member, Pid, ProcessKey, Recognised, Role, Snapshot, SystemMemory,
     Thresholds, Uid,
 };
 use claude_watchdog::policy::{Act, Engine};
@@ -25,10 +25,10 @@ fn main() {
 }
 
 /// 300 processes; every 60th is an agent, and the others are chains of 10 below the one before.
-fn processes() -> Vec<Seen> {
+fn processes() -> Vec<ObservedProcess> {
     let claude = Recognised { rule: "claude".to_owned(), role: Role::Agent, resume: None };
     let claude = Arc::new(claude);
-    let process = |pid: i32| Seen {
+    let process = |pid: i32| ObservedProcess {
         key: ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: u64::try_from(pid).unwrap() },
         parent: Pid::new(if pid % 10 == 0 { pid / 60 * 60 } else { pid - 1 }),
         session: None,
@@ -50,7 +50,7 @@ fn sample(tree: Tree) -> AgentSample {
         name: "node".to_owned(),
         protected: false,
         heap_limit: None,
-        carries_agent: m.carries_agent,
+        is_ancestor_of_agent: m.is_ancestor_of_agent,
         joined: m.joined,
     };
     let members: Vec<Member> = tree.members.into_iter().map(member).collect();
@@ -59,25 +59,26 @@ fn sample(tree: Tree) -> AgentSample {
         agent: tree.agent,
         parent: tree.parent,
         started_by: tree.started_by,
-        keeper: tree.keeper,
+        spawner: tree.spawner,
         root_alive: tree.root_alive,
         members,
         charge,
-        unproven: Bytes::ZERO,
+        unverified: Bytes::ZERO,
         cgroup: None,
         scope: None,
     }
 }
 
 fn snapshot() -> Snapshot {
-    let agents = Census::default().update(&processes()).into_iter().map(sample).collect();
-    let guest = Guest { mem_total: Bytes::gib(64), mem_available: Bytes::gib(32), ..Guest::default() };
+    let agents = MembershipTracker::default().update(&processes()).into_iter().map(sample).collect();
+    let guest =
+        SystemMemory { mem_total: Bytes::gib(64), mem_available: Bytes::gib(32), ..SystemMemory::default() };
     Snapshot { at: Boottime::new(Duration::from_secs(1)), guest, agents, ..Snapshot::default() }
 }
 
 #[divan::bench]
 fn census_of_300_processes(bencher: Bencher) {
-    let (processes, mut census) = (processes(), Census::default());
+    let (processes, mut census) = (processes(), MembershipTracker::default());
     bencher.bench_local(|| census.update(&processes));
 }
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use claude_watchdog::api::explanation::Explanation;
-use claude_watchdog::api::explanation::Joining;
 use claude_watchdog::api::status::{AgentLevel, StatusInfo, Verdict};
 use claude_watchdog::ipc::{Client, INTERFACE};
+use claude_watchdog::model::MembershipReason;
 use tempfile::TempDir;
 
 /// Runs the binary under the name `name`, as a link would.
@@ -250,7 +250,7 @@ fn a_process_is_explained_by_its_supervisor() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let told: Explanation = serde_json::from_slice(&output.stdout).unwrap();
     assert!(told.watched);
-    assert_eq!(told.membership.unwrap().joined, Joining::Root);
+    assert_eq!(told.membership.unwrap().joined, MembershipReason::Root);
     assert_eq!(told.recognition.unwrap().matched.as_deref(), Some("claude"));
     assert_eq!(told.memory.unwrap().charge.get(), 240 << 20);
     assert!(told.thresholds.unwrap().warn.origin.ends_with("config.toml:2"));

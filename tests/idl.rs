@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use claude_watchdog::api::explanation::{
-    CgroupInfo, CgroupUse, Joining, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart,
-    Recognition, Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
+    CgroupInfo, CgroupUse, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart, Recognition,
+    Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
 };
 use claude_watchdog::api::forecast::{Ceiling, ForecastLevel};
 use claude_watchdog::api::history::{
@@ -18,7 +18,7 @@ use claude_watchdog::ipc::{DESCRIPTION, Fault};
 use claude_watchdog::model::system_memory::Stall;
 use claude_watchdog::{
     api::{event_log::EventInfo, explanation::Explanation, forecast::Forecast, limited::LimitInfo},
-    model::{Bytes, Pid, Pressure, Uid},
+    model::{Bytes, MembershipReason, Pid, Pressure, Uid},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -153,7 +153,7 @@ fn explained() -> Explanation {
         }),
         membership: Some(Membership {
             agent: "claude-99".into(),
-            joined: Joining::Child,
+            joined: MembershipReason::Child,
             started_by: Some(pid),
             lineage: vec![pid],
             counted: bytes,
@@ -424,9 +424,14 @@ fn every_word_of_an_explanation_is_described() {
     with_idl(|idl| {
         let parts = [ProcessPart::Exe, ProcessPart::Script, ProcessPart::Module, ProcessPart::Argv0];
         assert_eq!(words(&parts), idl.variants("ProcessPart"));
-        let joinings =
-            [Joining::Root, Joining::Child, Joining::Session, Joining::Environment, Joining::Scope];
-        assert_eq!(words(&joinings), idl.variants("Joining"));
+        let joinings = [
+            MembershipReason::Root,
+            MembershipReason::Child,
+            MembershipReason::Session,
+            MembershipReason::Environment,
+            MembershipReason::Scope,
+        ];
+        assert_eq!(words(&joinings), idl.variants("MembershipReason"));
         let looks = [Look::Done, Look::TimedOut, Look::Refused, Look::Hidden];
         assert_eq!(words(&looks), idl.variants("Look"));
         let uses = [CgroupUse::Own, CgroupUse::Shared, CgroupUse::Unknown];

@@ -21,8 +21,8 @@ use claude_watchdog::linux::procfs::swaps::SwapRoom;
 use claude_watchdog::linux::procfs::vmstat::Vmstat;
 use claude_watchdog::model::event::EventKind;
 use claude_watchdog::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Member, Pid, ProcessKey,
-    Snapshot, Thresholds, Uid,
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, MembershipReason, Pid, ProcessKey,
+    Snapshot, SystemMemory, Thresholds, Uid,
 };
 use claude_watchdog::policy::{Act, Engine, SignalBatch};
 use rustix::process::Signal;
@@ -88,30 +88,30 @@ impl Agent {
             uid: Uid::new(1000),
             key,
             lineage: if key == root { Vec::new() } else { vec![root] },
-            joined: if key == root { Joined::Root } else { Joined::Child },
+            joined: if key == root { MembershipReason::Root } else { MembershipReason::Child },
             charge: each,
             name: "sleep".to_owned(),
             protected: false,
             heap_limit: None,
-            carries_agent: false,
+            is_ancestor_of_agent: false,
         };
         let sample = AgentSample {
             agent,
             parent: None,
             started_by: None,
-            keeper: None,
+            spawner: None,
             root_alive: true,
             members: keys.iter().map(member).collect(),
             charge: Charge { anon: Bytes::gib(14), ..Charge::default() },
-            unproven: Bytes::ZERO,
+            unverified: Bytes::ZERO,
             cgroup: None,
             scope: None,
         };
-        let guest = Guest {
+        let guest = SystemMemory {
             mem_total: Bytes::gib(64),
             mem_available: Bytes::gib(40),
-            held: Charge { anon: Bytes::gib(64), ..Charge::default() },
-            ..Guest::default()
+            process_totals: Charge { anon: Bytes::gib(64), ..Charge::default() },
+            ..SystemMemory::default()
         };
         let thresholds = Thresholds { warn: Bytes::gib(1), kill: Bytes::gib(13) };
         Self {
@@ -168,8 +168,8 @@ fn ignored(key: ProcessKey) -> u64 {
 }
 
 /// How many signals were delivered, came too late, were refused.
-fn counts(what: &EventKind) -> (usize, usize, usize) {
-    match *what {
+fn counts(kind: &EventKind) -> (usize, usize, usize) {
+    match *kind {
         EventKind::Signalled { delivered, gone, refused, .. } => (delivered, gone, refused),
         ref other => panic!("{other:?}"),
     }
@@ -217,20 +217,20 @@ fn a_look_at_the_guest_allocates_nothing() {
     )
     .unwrap();
     let mut room = SwapRoom::of(tree.path(), tree.path());
-    let mut guest = Guest { swap_total: Bytes::kib(4000), swap_free: Bytes::kib(3000), ..guest };
+    let mut guest = SystemMemory { swap_total: Bytes::kib(4000), swap_free: Bytes::kib(3000), ..guest };
     room.weigh(at(100), &mut guest);
-    assert_eq!(guest.swap_room, Bytes::kib(2000));
+    assert_eq!(guest.swap_headroom, Bytes::kib(2000));
     guest.swap_free = Bytes::kib(1500);
     let ((), counted) = allocations(|| room.weigh(at(105), &mut guest));
-    assert_eq!((guest.swap_room, counted), (Bytes::kib(1000), 0), "while the list is not old");
+    assert_eq!((guest.swap_headroom, counted), (Bytes::kib(1000), 0), "while the list is not old");
 }
 
 #[test]
 fn a_wave_of_term_is_sent_without_an_allocation() {
     let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
-    let (what, counted) = agent.step(100, |_| {});
-    assert_eq!((counts(&what), counted), ((3, 0, 0), 0));
-    assert!(matches!(what, EventKind::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
+    let (kind, counted) = agent.step(100, |_| {});
+    assert_eq!((counts(&kind), counted), ((3, 0, 0), 0));
+    assert!(matches!(kind, EventKind::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
     assert_eq!(agent.ended_by(), [TERM; 3]);
 }
 
@@ -243,11 +243,11 @@ fn a_wave_of_kill_is_sent_without_an_allocation() {
     while !agent.keys.iter().all(|key| ignored(*key) & 1 << 14 != 0) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let (what, counted) = agent.step(100, |_| {});
-    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
-    let (what, counted) = agent.step(106, |_| {});
-    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
-    assert!(matches!(what, EventKind::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
+    let (kind, counted) = agent.step(100, |_| {});
+    assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
+    let (kind, counted) = agent.step(106, |_| {});
+    assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
+    assert!(matches!(kind, EventKind::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
     assert_eq!(agent.ended_by(), [KILL; 2]);
     // The thread that takes memory back had its turn.
     let asked = (0..400).any(|_| {
@@ -267,8 +267,8 @@ fn a_stopped_process_gets_to_see_its_term() {
     while !proc.stat(stopped.pid).unwrap().unwrap().is_stopped() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let (what, counted) = agent.step(100, |_| {});
-    assert_eq!((counts(&what), counted), ((3, 0, 0), 0));
+    let (kind, counted) = agent.step(100, |_| {});
+    assert_eq!((counts(&kind), counted), ((3, 0, 0), 0));
     assert_eq!(agent.ended_by(), [TERM; 3]);
 }
 
@@ -281,8 +281,8 @@ fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
     let let_go = key_of(&other);
     assert_eq!(Signaller::open().unwrap().send(let_go, Signal::STOP), Sent::Delivered);
-    let (what, counted) = agent.step(100, |wave| wave.released = vec![let_go]);
-    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
+    let (kind, counted) = agent.step(100, |wave| wave.released = vec![let_go]);
+    assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
     assert_eq!(agent.ended_by(), [TERM; 2]);
     let mut proc = Proc::open(Path::new("/proc")).unwrap();
     let goes_on = (0..400).any(|_| {
@@ -297,16 +297,16 @@ fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
 #[test]
 fn a_stale_key_hits_nobody_and_costs_nothing() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);
-    let (what, counted) = agent.step(100, |wave| {
+    let (kind, counted) = agent.step(100, |wave| {
         let stale = wave.targets.iter().map(|key| ProcessKey { start_ticks: key.start_ticks - 1, ..*key });
         let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
         wave.targets = stale.chain([nobody]).collect();
     });
-    assert_eq!((counts(&what), counted), ((0, 3, 0), 0));
+    assert_eq!((counts(&kind), counted), ((0, 3, 0), 0));
     // Nothing of it reached anybody: the next wave finds them as they were.
     assert!(agent.children.iter_mut().all(|child| child.try_wait().unwrap().is_none()));
-    let (what, counted) = agent.step(106, |_| {});
-    assert_eq!((counts(&what), counted), ((2, 0, 0), 0));
+    let (kind, counted) = agent.step(106, |_| {});
+    assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
     assert_eq!(agent.ended_by(), [KILL; 2]);
 }
 
@@ -348,11 +348,11 @@ fn a_brake_is_lifted_before_the_signals_and_costs_nothing() {
     }
     agent.executor = Executor::open(tree.path()).unwrap().with_brakes(Some(brakes));
     let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-    let (what, counted) = agent.step(100, |wave| {
+    let (kind, counted) = agent.step(100, |wave| {
         wave.scope = Some(path(scopes[0]));
         wave.targets.extend(vec![nobody; 300_000]);
     });
-    assert_eq!((counts(&what), counted), ((1, 300_000, 0), 0));
+    assert_eq!((counts(&kind), counted), ((1, 300_000, 0), 0));
     assert_eq!(agent.ended_by(), [None]);
     assert!(fs::read_to_string(seen).unwrap().starts_with("max"));
     assert!(says(scopes[1]).starts_with("4096000"), "another's holds");
@@ -382,8 +382,8 @@ fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
             cgroup: Some(PathBuf::from(path)),
             scope: None,
         };
-        let (what, counted) = allocations(|| executor.send(&wave));
-        assert_eq!((counts(&what), counted), ((1, 0, 0), 0), "{path:.40}");
+        let (kind, counted) = allocations(|| executor.send(&wave));
+        assert_eq!((counts(&kind), counted), ((1, 0, 0), 0), "{path:.40}");
         let written = fs::read_to_string(scope.join("cgroup.kill")).unwrap();
         assert_eq!(written, if path == "/agents.slice/a.scope" { "1" } else { "" }, "{path:.40}");
         assert_eq!({ child }.wait().unwrap().signal(), KILL, "by its pid, too");

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::AgentInfo;
-use crate::model::{Bytes, Charge, Pid, Uid};
+use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
 
 /// Everything there is to say of one process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ pub struct Membership {
     /// The agent's name, like `claude-1234`.
     pub agent: String,
     /// How it came to belong to it.
-    pub joined: Joining,
+    pub joined: MembershipReason,
     /// The member that started it, which may have ended since; null for the root.
     pub started_by: Option<Pid>,
     /// All members that it descends from, nearest first, those that have ended included.
@@ -120,22 +120,6 @@ pub struct Membership {
     pub carries_agent: bool,
     /// Of the agent's charge: what may be counted twice, until a closer look has shown it.
     pub unproven: Bytes,
-}
-
-/// How a process came to belong to an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Joining {
-    /// It is the agent's root.
-    Root,
-    /// A member started it.
-    Child,
-    /// It is in a session that a member began.
-    Session,
-    /// Its environment says so.
-    Environment,
-    /// It is in the scope that limits the agent.
-    Scope,
 }
 
 /// What a process costs.

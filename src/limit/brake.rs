@@ -51,7 +51,7 @@ enum State {
         /// Since when it is pressed with nobody's end to wait for, and when it was last seen to be.
         bites: Option<(Boottime, Boottime)>,
         /// How often it had been pressed.
-        pressed: u64,
+        high_events: u64,
     },
     Lifted(Boottime),
 }
@@ -68,7 +68,7 @@ pub struct Held {
     /// What is in it, page cache aside: of that the kernel takes what it needs, and nobody waits long.
     pub held: Bytes,
     /// How often the kernel has found it above `memory.high` so far.
-    pub pressed: u64,
+    pub high_events: u64,
     /// Its agent is over its kill threshold.
     pub is_over: bool,
     /// What is being ended.
@@ -118,20 +118,21 @@ impl Throttle {
             return Some(Order::Lift);
         }
         match self.state {
-            State::Set { at, ordered, bites, pressed } if at == place => {
-                let bites = next_bites(seen, place, bites, seen.pressed > pressed);
+            State::Set { at, ordered, bites, high_events } if at == place => {
+                let bites = next_bites(seen, place, bites, seen.high_events > high_events);
                 if bites.is_some_and(|(since, _)| seen.at.since(since) >= LONGEST) {
                     self.state = State::Lifted(seen.at);
                     return Some(Order::LetGo);
                 }
                 let again = seen.high != Some(place) && seen.at.since(ordered) >= CARRIED_OUT;
                 let ordered = if again { seen.at } else { ordered };
-                self.state = State::Set { at, ordered, bites, pressed: seen.pressed };
+                self.state = State::Set { at, ordered, bites, high_events: seen.high_events };
                 again.then_some(Order::Set(place))
             }
             State::Lifted(since) if !may_rearm(seen, place, since) => seen.high.map(|_| Order::Lift),
             State::New | State::Set { .. } | State::Lifted(_) => {
-                self.state = State::Set { at: place, ordered: seen.at, bites: None, pressed: seen.pressed };
+                self.state =
+                    State::Set { at: place, ordered: seen.at, bites: None, high_events: seen.high_events };
                 Some(Order::Set(place))
             }
         }
@@ -173,7 +174,7 @@ mod tests {
         brake: Throttle,
         high: Option<Bytes>,
         limit: Bytes,
-        pressed: u64,
+        high_events: u64,
         cache: u64,
         is_over: bool,
     }
@@ -184,7 +185,7 @@ mod tests {
                 brake: Throttle::default(),
                 high: None,
                 limit: LIMIT,
-                pressed: 0,
+                high_events: 0,
                 cache: 0,
                 is_over: false,
             }
@@ -194,10 +195,10 @@ mod tests {
             let at = Boottime::new(Duration::from_millis(ms));
             let (limit, high) = (self.limit, self.high);
             let all = Bytes::mib(held + self.cache);
-            self.pressed += u64::from(high.is_some_and(|high| all >= high));
+            self.high_events += u64::from(high.is_some_and(|high| all >= high));
             let held = Bytes::mib(held);
-            let (pressed, is_over) = (self.pressed, self.is_over);
-            let order = self.brake.look(Held { at, limit, high, held, pressed, is_over, acting });
+            let (high_events, is_over) = (self.high_events, self.is_over);
+            let order = self.brake.look(Held { at, limit, high, held, high_events, is_over, acting });
             match order {
                 Some(Order::Set(place)) => self.high = Some(place),
                 Some(Order::Lift | Order::LetGo) => self.high = None,
@@ -261,7 +262,7 @@ mod tests {
         for ms in (0..60_000).step_by(1000) {
             assert_eq!(scope.alone(ms, 250), if ms == 0 { SET } else { None });
         }
-        assert_eq!(scope.pressed, 59);
+        assert_eq!(scope.high_events, 59);
     }
 
     #[test]
@@ -328,11 +329,12 @@ mod tests {
         for ms in (1000..=6000).step_by(100) {
             // Without one the fixture counts nothing.
             scope.high = high.filter(|_| ms % 2000 == 1000);
-            let pressed = scope.pressed + u64::from(scope.high.is_some());
+            let high_events = scope.high_events + u64::from(scope.high.is_some());
             let at = Boottime::new(Duration::from_millis(ms));
             let held = Bytes::mib(316);
-            let seen = Held { at, limit: LIMIT, high, held, pressed, is_over: false, acting: Acting::Nobody };
-            scope.pressed = pressed;
+            let seen =
+                Held { at, limit: LIMIT, high, held, high_events, is_over: false, acting: Acting::Nobody };
+            scope.high_events = high_events;
             told.extend(scope.brake.look(seen).map(|order| (ms, order)));
         }
         assert_eq!(told.first(), Some(&(5000, Order::LetGo)));

@@ -54,7 +54,7 @@ pub enum Role {
 
 /// What the environment of a process says of where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct SpawnOrigin {
     /// The rule of the agent that started it.
     pub rule: String,
     /// That agent's session; `None` where its kind tells none.

@@ -13,7 +13,7 @@ pub struct Event {
     /// What it cost at that moment; all agents together where it is of the guest.
     pub charge: Bytes,
     /// What happened.
-    pub what: EventKind,
+    pub kind: EventKind,
 }
 
 /// What happened.

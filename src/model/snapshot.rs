@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{AgentRef, Boottime, Bytes, Charge, Guest, Pressure, ProcessKey, Thresholds, Uid};
+use serde::{Deserialize, Serialize};
+
+use super::{AgentRef, Boottime, Bytes, Charge, Pressure, ProcessKey, SystemMemory, Thresholds, Uid};
 
 /// The guest and its agents at one moment.
 #[derive(Clone, Debug, Default)]
@@ -10,7 +12,7 @@ pub struct Snapshot {
     /// When it was taken.
     pub at: Boottime,
     /// The guest's memory.
-    pub guest: Guest,
+    pub guest: SystemMemory,
     /// Memory pressure; `None` where the kernel keeps none.
     pub pressure: Option<Pressure>,
     /// What was read back from swap since boot; `None` where nobody needed to know.
@@ -45,7 +47,7 @@ pub struct AgentSample {
     pub started_by: Option<ProcessKey>,
     /// The parent of its root when that was recognised: whoever starts an agent anew after its end is still there.
     /// `None`: it is not known, or starts everybody's, as a service manager does.
-    pub keeper: Option<ProcessKey>,
+    pub spawner: Option<ProcessKey>,
     /// Whether its root still runs; orphans of a dead root stay its members.
     pub root_alive: bool,
     /// Its processes, the root first where it lives. Sub-agents and theirs are not among them.
@@ -54,7 +56,7 @@ pub struct AgentSample {
     /// that is more.
     pub charge: Charge,
     /// Of the charge: what a closer look, that is under way, may find to be counted twice.
-    pub unproven: Bytes,
+    pub unverified: Bytes,
     /// Its cgroup; `None` where it shares one with others.
     pub cgroup: Option<CgroupMemory>,
     /// The scope that limits it, also where somebody of it has left that; `None`: it was never seen in one.
@@ -79,14 +81,15 @@ pub struct CgroupMemory {
     /// `memory.high`; `None`: nothing holds it back.
     pub high: Option<Bytes>,
     /// How often it was found above that (`high` of `memory.events`).
-    pub pressed: u64,
+    pub high_events: u64,
     /// How many in it the kernel's OOM killer has ended, whatever ran out (`oom_kill` of `memory.events`).
     pub killed: u64,
 }
 
 /// How a process came to belong to an agent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Joined {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MembershipReason {
     /// It is the root.
     Root,
     /// A member started it.
@@ -110,7 +113,7 @@ pub struct Member {
     /// All that the agent's tree knows above it, nearest first, dead ones included.
     pub lineage: Vec<ProcessKey>,
     /// How it came to be a member.
-    pub joined: Joined,
+    pub joined: MembershipReason,
     /// What it costs, its share of what it shares.
     pub charge: Charge,
     /// What its runtime allows its heap; `None` where it has no such limit, or none that is known.
@@ -120,7 +123,7 @@ pub struct Member {
     /// Never signalled: a terminal multiplexer, a login or desktop server, ourselves.
     pub protected: bool,
     /// An ancestor of another agent's root: ending it would take that agent along.
-    pub carries_agent: bool,
+    pub is_ancestor_of_agent: bool,
 }
 
 impl AgentSample {

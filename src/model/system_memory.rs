@@ -6,7 +6,7 @@ use super::{Bytes, Charge};
 
 /// Memory of the guest, from `/proc/meminfo`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Guest {
+pub struct SystemMemory {
     /// `MemTotal`: a little less than the machine was given, the kernel keeps some.
     pub mem_total: Bytes,
     /// `MemAvailable`: what can be had without swapping; page cache counts as available.
@@ -16,17 +16,17 @@ pub struct Guest {
     /// `SwapFree`.
     pub swap_free: Bytes,
     /// What swap can take off memory: the free part, less what zram would take of memory for it.
-    pub swap_room: Bytes,
+    pub swap_headroom: Bytes,
     /// What zram takes of memory for what was swapped out.
     pub zram: Bytes,
     /// Free pages that processors keep for themselves: for `meminfo` neither free nor available, and handed out before the
     /// OOM killer comes. Asked for only where little is left.
     pub per_cpu: Bytes,
     /// Bounds of what any set of its processes can hold.
-    pub held: Charge,
+    pub process_totals: Charge,
 }
 
-impl Guest {
+impl SystemMemory {
     /// Below this share of memory the guest is in danger, however slowly it fills. systemd-oomd and earlyoom act at
     /// 10 %, of which most of a 16 GB guest is still of use.
     const RESERVE_PERCENT: u64 = 4;
@@ -37,8 +37,8 @@ impl Guest {
     /// What can still be filled before the kernel's OOM killer comes: available memory, what processors keep of it, and what
     /// swap can take.
     #[must_use]
-    pub fn left(&self) -> Bytes {
-        (self.mem_available + self.per_cpu).min(self.mem_total) + self.swap_room
+    pub fn remaining(&self) -> Bytes {
+        (self.mem_available + self.per_cpu).min(self.mem_total) + self.swap_headroom
     }
 
     /// What is held, in memory and in swap. Unlike what is left it rests on no guess of how what comes will compress,
@@ -60,8 +60,8 @@ impl Guest {
 
     /// What is left above the floor.
     #[must_use]
-    pub fn room(&self) -> Bytes {
-        self.left().saturating_sub(self.floor())
+    pub fn allocatable(&self) -> Bytes {
+        self.remaining().saturating_sub(self.floor())
     }
 
     /// The part of memory that is never room.
@@ -99,27 +99,27 @@ mod tests {
 
     #[test]
     fn what_processors_keep_is_left_and_is_no_more_than_there_is() {
-        let guest = |available: u64, per_cpu: u64| Guest {
+        let guest = |available: u64, per_cpu: u64| SystemMemory {
             mem_total: Bytes::mib(1000),
             mem_available: Bytes::mib(available),
-            swap_room: Bytes::mib(7),
+            swap_headroom: Bytes::mib(7),
             per_cpu: Bytes::mib(per_cpu),
-            ..Guest::default()
+            ..SystemMemory::default()
         };
-        assert_eq!(guest(100, 90).left(), Bytes::mib(197));
-        assert_eq!(guest(950, 90).left(), Bytes::mib(1007));
+        assert_eq!(guest(100, 90).remaining(), Bytes::mib(197));
+        assert_eq!(guest(950, 90).remaining(), Bytes::mib(1007));
     }
 
     /// 3 GiB of 8 in memory; then a gigabyte of that in swap of 2 GiB.
     #[test]
     fn what_is_used_does_not_change_by_where_it_is() {
-        let guest = |available: u64, total: u64, free: u64, zram: u64| Guest {
+        let guest = |available: u64, total: u64, free: u64, zram: u64| SystemMemory {
             mem_total: Bytes::gib(8),
             mem_available: Bytes::mib(available),
             swap_total: Bytes::mib(total),
             swap_free: Bytes::mib(free),
             zram: Bytes::mib(zram),
-            ..Guest::default()
+            ..SystemMemory::default()
         };
         for (available, total, free, zram) in [
             (5120, 2048, 2048, 0),

@@ -28,7 +28,7 @@ pub struct Subtree<'a> {
     /// Whether something in it is never signalled.
     pub protected: bool,
     /// Whether another agent descends from it, and would be left without what started it.
-    pub carries_agent: bool,
+    pub is_ancestor_of_agent: bool,
 }
 
 /// Chooses what of an agent to end so that `shortfall` is freed: the smallest subtree that covers it, one that is
@@ -40,7 +40,7 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey)
         .into_iter()
         .filter(|s| !s.protected && s.top.key != agent.agent.root && s.charge >= shortfall)
         // One that started another agent only where no other does: better than the whole agent, which holds it too.
-        .min_by_key(|s| (!guilty(s.top.key), s.carries_agent, s.charge, s.processes));
+        .min_by_key(|s| (!guilty(s.top.key), s.is_ancestor_of_agent, s.charge, s.processes));
     let Some(subtree) = smallest else {
         let all = whole(agent);
         let beyond: Charge =
@@ -102,7 +102,13 @@ pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
     let mut subtrees: Vec<Subtree<'_>> = agent
         .members
         .iter()
-        .map(|top| Subtree { top, charge: Bytes::ZERO, processes: 0, protected: false, carries_agent: false })
+        .map(|top| Subtree {
+            top,
+            charge: Bytes::ZERO,
+            processes: 0,
+            protected: false,
+            is_ancestor_of_agent: false,
+        })
         .collect();
     for member in &agent.members {
         let within = std::iter::once(&member.key).chain(&member.lineage);
@@ -110,7 +116,7 @@ pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
             charges[at] = charges[at] + member.charge;
             subtrees[at].processes += 1;
             subtrees[at].protected |= member.protected;
-            subtrees[at].carries_agent |= member.carries_agent;
+            subtrees[at].is_ancestor_of_agent |= member.is_ancestor_of_agent;
         }
     }
     for (subtree, charge) in subtrees.iter_mut().zip(charges) {

@@ -13,8 +13,8 @@ use crate::api::forecast::ForecastSummary;
 use crate::api::status::AgentLevel;
 use crate::model::event::Danger;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, Guest, ProcessKey, Signal, Snapshot,
-    Thresholds,
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Signal, Snapshot,
+    SystemMemory, Thresholds,
 };
 
 use super::Act;
@@ -159,7 +159,7 @@ impl Engine {
     }
 
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
-    pub fn glance(&mut self, at: Boottime, guest: &Guest) -> MemoryPoll {
+    pub fn glance(&mut self, at: Boottime, guest: &SystemMemory) -> MemoryPoll {
         self.guard.fill.take(at, guest.used());
         self.pace.seen(self.guard.fill.now());
         let last = &self.last_look;
@@ -170,7 +170,7 @@ impl Engine {
     }
 
     /// Whether the guest's memory alone asks for a look.
-    fn is_urgent(&self, guest: &Guest, since: Duration) -> bool {
+    fn is_urgent(&self, guest: &SystemMemory, since: Duration) -> bool {
         if self.ladder.is_some() {
             // What is left of the grace is told from the same figures.
             return ladder::grace(Duration::MAX, guest, self.drain()) <= QUICKEST;
@@ -308,12 +308,12 @@ impl Engine {
         })
     }
 
-    fn next_glance(&self, at: Boottime, guest: &Guest) -> Duration {
+    fn next_glance(&self, at: Boottime, guest: &SystemMemory) -> Duration {
         if self.watches.is_empty() {
             return pace::NOBODY_GLANCE;
         }
-        let mut spare = guest.left().saturating_sub(self.guard.reserve(guest));
-        if guest.swap_room < guest.swap_free {
+        let mut spare = guest.remaining().saturating_sub(self.guard.reserve(guest));
+        if guest.swap_headroom < guest.swap_free {
             // How what comes compresses is a guess until memory is full and some of it was stored.
             spare = spare.min(guest.mem_available.saturating_sub(guest.floor()));
         }
@@ -327,6 +327,6 @@ impl Engine {
 }
 
 /// All that is in use, in memory and in swap.
-fn used(guest: &Guest) -> Bytes {
+fn used(guest: &SystemMemory) -> Bytes {
     (guest.mem_total + guest.swap_total).saturating_sub(guest.mem_available + guest.swap_free)
 }

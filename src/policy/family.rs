@@ -46,7 +46,7 @@ pub(super) fn families(agents: &[AgentSample]) -> Vec<AgentTree> {
             let family = &mut families[at];
             family.whole.members.extend(descended(sample, &samples));
             family.whole.charge = family.whole.charge + sample.charge;
-            family.whole.unproven += sample.unproven;
+            family.whole.unverified += sample.unverified;
             family.whole.cgroup = None;
             family.agents.push(relative);
         } else {

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::model::event::{Danger, NoActionReason};
-use crate::model::{AgentSample, Bytes, Guest, ProcessKey, Snapshot};
+use crate::model::{AgentSample, Bytes, ProcessKey, Snapshot, SystemMemory};
 
 use super::culprit::{Choice, choose};
 use super::family::{AgentTree, families};
@@ -76,21 +76,21 @@ impl Guard {
     }
 
     /// What is to be left however slowly it goes.
-    pub(super) fn least(&self, guest: &Guest) -> Bytes {
+    pub(super) fn least(&self, guest: &SystemMemory) -> Bytes {
         self.kept.unwrap_or_else(|| guest.reserve())
     }
 
     /// What should be left at the rate at which it goes.
-    pub(super) fn reserve(&self, guest: &Guest) -> Bytes {
+    pub(super) fn reserve(&self, guest: &SystemMemory) -> Bytes {
         let most = guest.mem_total.share(POLITE_PERCENT, 100);
         let polite = self.fill.lasting().during(POLITE).min(most);
         self.least(guest).max(polite).max(self.fill.now().during(BLIND))
     }
 
     /// The danger that the figures of the guest alone show.
-    pub(super) fn danger(&self, guest: &Guest) -> Option<Danger> {
+    pub(super) fn danger(&self, guest: &SystemMemory) -> Option<Danger> {
         let danger = Danger {
-            left: guest.left(),
+            left: guest.remaining(),
             reserve: self.reserve(guest),
             rate: self.fill.now().max(self.fill.lasting()),
             thrashing: false,
@@ -193,7 +193,7 @@ impl Guard {
             relative.charge.saturating_sub(self.evidence.before(relative.agent.root))
         };
         // What started several agents costs as much as they do, and few of them may be enough.
-        let carries = family.whole.member(choice.culprit.top).is_some_and(|m| m.carries_agent);
+        let carries = family.whole.member(choice.culprit.top).is_some_and(|m| m.is_ancestor_of_agent);
         let several = if choice.whole || carries { family.sub_agents(shortfall, by_growth) } else { None };
         several.unwrap_or(choice)
     }
@@ -207,8 +207,8 @@ impl Guard {
     }
 
     /// Whether a danger that was told of is over, clearly.
-    pub(super) fn is_over(&mut self, guest: &Guest) -> bool {
-        let clearly = guest.left() >= self.reserve(guest).share(5, 4);
+    pub(super) fn is_over(&mut self, guest: &SystemMemory) -> bool {
+        let clearly = guest.remaining() >= self.reserve(guest).share(5, 4);
         let over = clearly && !self.thrashing.is_suspected() && self.told.is_some();
         if over {
             self.told = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, Member, ProcessKey, Signal, Uid,
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Member, ProcessKey, Signal, SystemMemory, Uid,
 };
 
 use super::SignalBatch;
@@ -89,7 +89,7 @@ pub(super) struct KillSequenceParams<'a> {
     /// Who asked for it; `None`: it is for the sake of memory.
     pub(super) by: Option<Uid>,
     pub(super) sample: &'a AgentSample,
-    pub(super) guest: &'a Guest,
+    pub(super) guest: &'a SystemMemory,
     pub(super) choice: &'a Choice,
     /// The configured one.
     pub(super) longest: Duration,
@@ -127,7 +127,7 @@ impl KillSequence {
             scope: sample.cgroup.as_ref().map(|cgroup| cgroup.path.clone()),
             decided: at,
             peak: sample.charge.total(),
-            least_room: guest.room(),
+            least_room: guest.allocatable(),
             holds: None,
             phase,
         }
@@ -143,11 +143,11 @@ impl KillSequence {
         &mut self,
         at: Boottime,
         agent: Option<&AgentSample>,
-        guest: &Guest,
+        guest: &SystemMemory,
         rate: BytesPerSecond,
         in_danger: bool,
     ) -> Progress {
-        self.least_room = self.least_room.min(guest.room());
+        self.least_room = self.least_room.min(guest.allocatable());
         let living = agent.map(|a| self.living(a)).unwrap_or_default();
         let Some(agent) = agent.filter(|_| !living.is_empty()) else {
             return Progress::Ended(Freed {
@@ -183,8 +183,8 @@ impl KillSequence {
             Phase::Grace { .. } | Phase::Holding { .. } => {
                 let (action, remaining, after) = (self.action, living.len(), at.since(self.decided));
                 self.phase = Phase::Killing { first: at, last: at, reached: remaining, rounds: 0 };
-                let what = EventKind::Killed { action, remaining, after };
-                Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(what))
+                let kind = EventKind::Killed { action, remaining, after };
+                Progress::Send(self.wave(Signal::Kill, living, Some(agent)), Some(kind))
             }
             Phase::Killing { first, .. } if at.since(first) >= longest_killing(guest) => {
                 Progress::Failed(living)
@@ -265,7 +265,7 @@ impl KillSequence {
     fn widen(&mut self, at: Boottime, agent: &AgentSample) -> Progress {
         let next = self.above.iter().position(|key| agent.member(*key).is_some());
         let top = next.map_or(agent.agent.root, |at| self.above[at]);
-        let innocent = |m: &Member| m.protected || (m.carries_agent && m.key != top);
+        let innocent = |m: &Member| m.protected || (m.is_ancestor_of_agent && m.key != top);
         // With it something else would go: then the agent, which is at fault for all of it.
         let top = if !self.subject.names(top) && within(agent, top).any(innocent) {
             self.above.iter().copied().find(|key| self.subject.names(*key)).unwrap_or(agent.agent.root)
@@ -279,12 +279,12 @@ impl KillSequence {
         self.targets =
             touchable(agent).map(|m| m.key).filter(|key| self.whole || inside.contains(key)).collect();
         self.phase = Phase::Killing { first: at, last: at, reached: self.targets.len(), rounds: 0 };
-        let what = EventKind::Escalated {
+        let kind = EventKind::Escalated {
             action: self.action,
             culprit: super::culprit::named(agent, self.top, self.targets.len()),
             whole: self.subject.names(top),
         };
-        Progress::Send(self.wave(Signal::Kill, self.targets.clone(), Some(agent)), Some(what))
+        Progress::Send(self.wave(Signal::Kill, self.targets.clone(), Some(agent)), Some(kind))
     }
 
     /// What of the targets, and of what they started, still lives.
@@ -333,13 +333,13 @@ fn forks(at: Boottime, targets: &[ProcessKey]) -> bool {
 }
 
 /// Whether what is left lasts no longer than a `KILL` has shown nothing, which it does within a second.
-fn is_in_vain(waited: Duration, guest: &Guest, rate: BytesPerSecond) -> bool {
+fn is_in_vain(waited: Duration, guest: &SystemMemory, rate: BytesPerSecond) -> bool {
     let lasts = grace(Duration::MAX, guest, rate);
-    waited >= BETWEEN_KILLS && guest.room() > Bytes::ZERO && lasts <= waited
+    waited >= BETWEEN_KILLS && guest.allocatable() > Bytes::ZERO && lasts <= waited
 }
 
-fn longest_killing(guest: &Guest) -> Duration {
-    if guest.room() == Bytes::ZERO { LONGEST_WITHOUT_ROOM } else { LONGEST_KILLING }
+fn longest_killing(guest: &SystemMemory) -> Duration {
+    if guest.allocatable() == Bytes::ZERO { LONGEST_WITHOUT_ROOM } else { LONGEST_KILLING }
 }
 
 /// The cgroup that may be killed as a whole: the agent lives alone there, and all of it is to end.
@@ -349,9 +349,9 @@ fn own_cgroup(agent: &AgentSample, targets: &[ProcessKey]) -> Option<PathBuf> {
 }
 
 /// How long the targets get: the configured grace, less where the guest will be full before, nothing where it is.
-pub(super) fn grace(longest: Duration, guest: &Guest, rate: BytesPerSecond) -> Duration {
-    if guest.room() == Bytes::ZERO {
+pub(super) fn grace(longest: Duration, guest: &SystemMemory, rate: BytesPerSecond) -> Duration {
+    if guest.allocatable() == Bytes::ZERO {
         return Duration::ZERO;
     }
-    rate.time_to_fill(guest.room()).map_or(longest, |time| time.min(longest))
+    rate.time_to_fill(guest.allocatable()).map_or(longest, |time| time.min(longest))
 }

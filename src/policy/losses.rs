@@ -88,7 +88,7 @@ impl OomKillDetector {
             events.push(Event {
                 agent: known.map(|k| k.agent.clone()),
                 charge: known.map_or_else(|| now.values().map(|a| a.charge.total()).sum(), |k| k.charge),
-                what: EventKind::KernelOom { kills: *kills, lost, limit: known.and_then(|k| k.limit) },
+                kind: EventKind::KernelOom { kills: *kills, lost, limit: known.and_then(|k| k.limit) },
             });
             false
         });

@@ -35,7 +35,7 @@ pub struct Act {
     pub grace: Duration,
     /// Agents are ended for the guest's sake, too.
     pub guard: bool,
-    /// The least that is to be left of the guest's memory; `None`: [`Guest::reserve`].
+    /// The least that is to be left of the guest's memory; `None`: [`SystemMemory::reserve`].
     pub reserve: Option<Bytes>,
 }
 

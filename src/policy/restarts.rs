@@ -38,7 +38,7 @@ impl RestartKey {
     /// `None`: nothing tells whom it follows.
     fn of(sample: &AgentSample) -> Option<Self> {
         let unit = || sample.cgroup.as_ref().map(|cgroup| Place::In(cgroup.path.clone()));
-        let place = sample.keeper.filter(|k| k.pid != Pid::INIT).map(Place::Below).or_else(unit)?;
+        let place = sample.spawner.filter(|k| k.pid != Pid::INIT).map(Place::Below).or_else(unit)?;
         Some(Self { rule: sample.agent.rule.clone(), uid: sample.agent.uid, place })
     }
 }

@@ -18,7 +18,7 @@ use super::{Act, Engine, Step, protected};
 use crate::api::status::AgentLevel;
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Member, Pid, ProcessKey, Snapshot,
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, Pid, ProcessKey, Snapshot, SystemMemory,
     Thresholds, Uid,
 };
 
@@ -43,12 +43,12 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
         key: key(pid),
         uid: Uid::new(1000),
         lineage,
-        joined: crate::model::Joined::Child,
+        joined: crate::model::MembershipReason::Child,
         charge: Charge { anon: charge, ..Charge::default() },
         name: name.to_owned(),
         protected: protected::is_protected(name, None),
         heap_limit: None,
-        carries_agent: false,
+        is_ancestor_of_agent: false,
     }
 }
 
@@ -59,11 +59,11 @@ impl World {
 
     fn acting(act: Act) -> Self {
         let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-        let guest = Guest {
+        let guest = SystemMemory {
             mem_total: Bytes::gib(64),
             mem_available: Bytes::gib(60),
-            held: Charge { anon: Bytes::gib(64), shmem: Bytes::gib(64), swap: Bytes::ZERO },
-            ..Guest::default()
+            process_totals: Charge { anon: Bytes::gib(64), shmem: Bytes::gib(64), swap: Bytes::ZERO },
+            ..SystemMemory::default()
         };
         let snapshot = Snapshot { guest, ..Snapshot::default() };
         Self { engine: Engine::new(thresholds, act), snapshot, elsewhere: Bytes::ZERO, swapped: Bytes::ZERO }
@@ -83,11 +83,11 @@ impl World {
             agent,
             parent: None,
             started_by: None,
-            keeper: None,
+            spawner: None,
             root_alive: true,
             members,
             charge: Charge::default(),
-            unproven: Bytes::ZERO,
+            unverified: Bytes::ZERO,
             cgroup: None,
             scope: None,
         };
@@ -142,7 +142,7 @@ impl World {
         }
         let guest = &mut self.snapshot.guest;
         guest.swap_free = guest.swap_total.saturating_sub(self.swapped);
-        guest.swap_room = guest.swap_free;
+        guest.swap_headroom = guest.swap_free;
         guest.mem_available = guest.mem_total.saturating_sub(used.saturating_sub(self.swapped));
     }
 
@@ -157,7 +157,7 @@ fn told(step: &Step) -> Vec<String> {
         let pids: Vec<String> = w.targets.iter().map(|t| t.pid.to_string()).collect();
         format!("{} {}", w.signal.name(), pids.join(" "))
     });
-    let events = step.events.iter().map(|e| match &e.what {
+    let events = step.events.iter().map(|e| match &e.kind {
         EventKind::Found => "found".to_owned(),
         EventKind::Gone => "gone".to_owned(),
         EventKind::Unknown => "unknown".to_owned(),
@@ -327,7 +327,7 @@ fn a_subtree_that_holds_another_agent_is_no_culprit() {
         "node",
         Bytes::gib(7),
     );
-    world.member(101).carries_agent = true;
+    world.member(101).is_ancestor_of_agent = true;
     assert_eq!(told(&world.step())[0], "TERM 102");
 }
 
@@ -339,8 +339,8 @@ fn what_started_another_agent_goes_before_the_whole_agent() {
         "node",
         Bytes::gib(13),
     );
-    world.member(101).carries_agent = true;
-    world.member(102).carries_agent = true;
+    world.member(101).is_ancestor_of_agent = true;
+    world.member(102).is_ancestor_of_agent = true;
     assert_eq!(told(&world.step())[0], "TERM 102");
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::fill::SHORTEST;
 use super::stuck::AFTER_FAILURE;
 use super::subject::KillTarget;
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Guest, ProcessKey, Thresholds};
+use crate::model::{
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, ProcessKey, SystemMemory, Thresholds,
+};
 
 /// Below this share of the warn threshold an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
@@ -95,10 +97,10 @@ impl AgentState {
         at: Boottime,
         sample: &AgentSample,
         thresholds: Thresholds,
-        guest: &Guest,
+        guest: &SystemMemory,
     ) {
         let charge = sample.charge.total();
-        let proven = charge.saturating_sub(sample.unproven);
+        let proven = charge.saturating_sub(sample.unverified);
         let hangs_on_it = |threshold: Bytes| charge >= threshold && proven < threshold;
         if !hangs_on_it(thresholds.warn) && !hangs_on_it(thresholds.kill) {
             self.doubted = None;
@@ -107,7 +109,7 @@ impl AgentState {
         }
         let since = *self.doubted.get_or_insert(at);
         // With little room left there is no time for proof.
-        self.is_proven = at.since(since) >= PROOF || guest.room() < guest.floor();
+        self.is_proven = at.since(since) >= PROOF || guest.allocatable() < guest.floor();
     }
 
     /// Takes in a new charge.
@@ -169,11 +171,16 @@ impl AgentState {
 
     /// Ends a cooldown that has come to its end. `Some` with what was freed and whether the guest shows it.
     /// `charge` is what is left of what the action was about.
-    pub(super) fn cool(&mut self, at: Boottime, guest: &Guest, charge: Bytes) -> Option<(Freed, bool)> {
+    pub(super) fn cool(
+        &mut self,
+        at: Boottime,
+        guest: &SystemMemory,
+        charge: Bytes,
+    ) -> Option<(Freed, bool)> {
         let freed = self.cooldown.take()?;
         let expected = freed.peak.saturating_sub(charge);
         // Half of it: other processes go on allocating meanwhile.
-        let back = expected < UNNOTICED || guest.room() >= freed.least_room + expected.share(1, 2);
+        let back = expected < UNNOTICED || guest.allocatable() >= freed.least_room + expected.share(1, 2);
         if back || at.since(freed.gone) >= LONGEST_COOLDOWN {
             return Some((freed, back));
         }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::model::Origin;
+use crate::model::SpawnOrigin;
 
 /// The variables that are looked at; nothing else of an environment is.
 ///
@@ -21,15 +21,15 @@ pub(crate) fn value<'a>(values: &'a [Option<OsString>], name: &str) -> Option<&'
 
 /// Where a process came from, by the values of [`VARIABLES`] in its environment.
 #[must_use]
-pub fn origin(values: &[Option<OsString>]) -> Option<Origin> {
+pub fn origin(values: &[Option<OsString>]) -> Option<SpawnOrigin> {
     let value = |name: &str| value(values, name).and_then(OsStr::to_str).filter(|value| !value.is_empty());
-    let of = |rule: &str| Origin { rule: rule.to_owned(), session: None, resume: None };
+    let of = |rule: &str| SpawnOrigin { rule: rule.to_owned(), session: None, resume: None };
     // What is no plain word is no id, and must not get into a command that people paste.
     let plain =
         |id: &&str| id.len() <= SESSION_LEN && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if let Some(session) = value("CLAUDE_CODE_SESSION_ID").filter(plain) {
         let resume = Some(format!("claude --resume {session}"));
-        return Some(Origin { session: Some(session.into()), resume, ..of("claude") });
+        return Some(SpawnOrigin { session: Some(session.into()), resume, ..of("claude") });
     }
     if value("CLAUDECODE").is_some() {
         return Some(of("claude"));
@@ -41,7 +41,7 @@ pub fn origin(values: &[Option<OsString>]) -> Option<Origin> {
 mod tests {
     use super::*;
 
-    fn of(session: Option<&str>, claude: Option<&str>, gemini: Option<&str>) -> Option<Origin> {
+    fn of(session: Option<&str>, claude: Option<&str>, gemini: Option<&str>) -> Option<SpawnOrigin> {
         origin(&[session, claude, gemini].map(|value| value.map(OsString::from)))
     }
 

@@ -8,7 +8,7 @@ use super::process_table::ProcessTable;
 use super::scan_depth::ScanDepth;
 use super::scope_escapes::ScopeEscapes;
 use crate::attribution::membership::{Tree, TreeMember};
-use crate::attribution::shared_memory::{Figures, Look, Sharing};
+use crate::attribution::shared_memory::{Figures, ShareReading, Sharing};
 use crate::limit;
 use crate::linux::cgroup::{self, Cgroups};
 use crate::linux::procfs::background::{Found, Question, SlowReader, Weight};
@@ -16,7 +16,7 @@ use crate::linux::procfs::stat::Traces;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::snapshot::Slice;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, CgroupMemory, Charge, Guest, Member, Pid, ProcessKey, Uid,
+    AgentRef, AgentSample, Boottime, Bytes, CgroupMemory, Charge, Member, Pid, ProcessKey, SystemMemory, Uid,
 };
 use crate::policy::protected::is_protected;
 
@@ -80,7 +80,7 @@ impl MemoryAccounting {
         roster: &ProcessTable,
         at: Boottime,
         care: ScanDepth,
-        guest: &Guest,
+        guest: &SystemMemory,
         trees: &[Tree],
     ) -> Vec<AgentSample> {
         self.await_answers(at, Duration::ZERO);
@@ -124,9 +124,9 @@ impl MemoryAccounting {
     pub(crate) fn await_answers(&mut self, at: Boottime, patience: Duration) {
         for answer in self.slow.answers(patience) {
             let Found::Weight(weight, took) = answer.found else { continue };
-            let look = weight.map(|Weight { rollup, charge, held }| Look {
+            let look = weight.map(|Weight { rollup, charge, held }| ShareReading {
                 seen: charge,
-                held,
+                totals: held,
                 share: rollup.share,
                 shmem_swap: rollup.shmem_swap,
             });
@@ -142,7 +142,7 @@ impl MemoryAccounting {
         roster: &ProcessTable,
         at: Boottime,
         care: ScanDepth,
-        guest: &Guest,
+        guest: &SystemMemory,
         tree: &Tree,
     ) -> AgentSample {
         let figures: Vec<Figures> =
@@ -161,9 +161,9 @@ impl MemoryAccounting {
             .zip(&estimate.charges)
             .map(|(member, charge)| self.member(roster, member, *charge, guest.mem_total))
             .collect();
-        let processes = estimate.total.at_most(guest.held);
+        let processes = estimate.total.at_most(guest.process_totals);
         let cgroup = self.cgroup(proc, at, care, &tree.agent, &members, processes.total());
-        let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unproven));
+        let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unverified));
         // Charges do not move with a process, and nobody maps a file in a tmpfs: neither sum holds all of the other.
         let charge = match &cgroup {
             Some(cgroup) if cgroup.charge.total() > processes.total() => cgroup.charge,
@@ -174,10 +174,10 @@ impl MemoryAccounting {
             agent: tree.agent.clone(),
             parent: tree.parent.clone(),
             started_by: tree.started_by,
-            keeper: tree.keeper.filter(|&keeper| !is_manager(roster, keeper)),
+            spawner: tree.spawner.filter(|&spawner| !is_manager(roster, spawner)),
             root_alive: tree.root_alive,
             members,
-            unproven: charge.total().saturating_sub(proven),
+            unverified: charge.total().saturating_sub(proven),
             charge,
             cgroup,
             scope: self.leavers.scope(&tree.agent.root).map(Path::to_path_buf),
@@ -195,7 +195,7 @@ impl MemoryAccounting {
             key: member.key,
             lineage: member.lineage.clone(),
             heap_limit: known.and_then(|known| known.heap_limit(memory)),
-            carries_agent: member.carries_agent,
+            is_ancestor_of_agent: member.is_ancestor_of_agent,
             joined: member.joined,
             charge,
             name,
@@ -285,6 +285,6 @@ fn pids(members: &[Member]) -> HashSet<Pid> {
 }
 
 /// A service manager starts whoever has a unit, and takes in whose parent has ended.
-fn is_manager(roster: &ProcessTable, keeper: ProcessKey) -> bool {
-    keeper.pid == Pid::INIT || roster.get(keeper).is_some_and(|known| known.name == "systemd")
+fn is_manager(roster: &ProcessTable, spawner: ProcessKey) -> bool {
+    spawner.pid == Pid::INIT || roster.get(spawner).is_some_and(|known| known.name == "systemd")
 }

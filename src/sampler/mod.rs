@@ -7,13 +7,13 @@ use std::time::Duration;
 
 pub(crate) use scan_depth::ScanDepth;
 
-use crate::attribution::membership::{Census, Tree};
+use crate::attribution::membership::{MembershipTracker, Tree};
 use crate::linux::clock;
 use crate::linux::procfs::swaps::SwapRoom;
 use crate::linux::procfs::vmstat::Vmstat;
 use crate::linux::procfs::zoneinfo::Zoneinfo;
 use crate::linux::procfs::{Proc, ReadError};
-use crate::model::{Boottime, Bytes, Guest, ProcessKey, Snapshot, Uid};
+use crate::model::{Boottime, Bytes, ProcessKey, Snapshot, SystemMemory, Uid};
 use crate::rules::Rules;
 use accounting::MemoryAccounting;
 use process_table::{ProcessTable, Whom};
@@ -39,7 +39,7 @@ pub(crate) struct Sampler {
     swap: SwapRoom,
     vmstat: Vmstat,
     zones: Zoneinfo,
-    census: Census,
+    census: MembershipTracker,
     /// What the census said last; it is asked again when something has changed.
     trees: Vec<Tree>,
     changed: bool,
@@ -62,7 +62,7 @@ impl Sampler {
             swap: SwapRoom::of(proc, Path::new(SYS)),
             vmstat: Vmstat::of(proc),
             zones: Zoneinfo::of(proc),
-            census: Census::default(),
+            census: MembershipTracker::default(),
             trees: Vec::new(),
             changed: false,
             counted: None,
@@ -72,10 +72,10 @@ impl Sampler {
     }
 
     /// The guest's memory as it is now, and nothing else.
-    pub(crate) fn poll_memory(&mut self, at: Boottime) -> Result<Guest, ReadError> {
+    pub(crate) fn poll_memory(&mut self, at: Boottime) -> Result<SystemMemory, ReadError> {
         let mut guest = self.proc.guest()?;
         self.swap.weigh(at, &mut guest);
-        if guest.left() < guest.mem_total.share(FEW_PERCENT, 100) {
+        if guest.remaining() < guest.mem_total.share(FEW_PERCENT, 100) {
             guest.per_cpu = self.zones.per_cpu();
         }
         Ok(guest)
@@ -92,7 +92,7 @@ impl Sampler {
     pub(crate) fn sample(
         &mut self,
         at: Boottime,
-        guest: Guest,
+        guest: SystemMemory,
         care: ScanDepth,
     ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
@@ -107,7 +107,7 @@ impl Sampler {
     }
 
     /// How many the kernel has ended, where somebody may be among them whom we know, and now and then.
-    fn oom_kills(&mut self, at: Boottime, guest: &Guest, before: Option<&[Tree]>) -> Option<u64> {
+    fn oom_kills(&mut self, at: Boottime, guest: &SystemMemory, before: Option<&[Tree]>) -> Option<u64> {
         let keys = |trees: &[Tree]| {
             trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)).collect::<HashSet<_>>()
         };
@@ -214,7 +214,7 @@ fn belong_alike(before: &[Tree], now: &[Tree]) -> bool {
 }
 
 /// What swap gives back matters only then; the file takes the kernel as long as all others of a look together.
-fn thrashing_is_possible(guest: &Guest) -> bool {
+fn thrashing_is_possible(guest: &SystemMemory) -> bool {
     guest.swap_free < guest.swap_total && guest.mem_available < guest.mem_total.share(THRASHING_PERCENT, 100)
 }
 

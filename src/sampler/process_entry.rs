@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::linux::procfs::stat::{Comm, Stat, Traces};
-use crate::model::{Boottime, Bytes, Origin, Pid, ProcessKey, Recognised, Uid};
+use crate::model::{Boottime, Bytes, Pid, ProcessKey, Recognised, SpawnOrigin, Uid};
 use crate::rules::{self, ProcessFacts, Rules};
 
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
@@ -35,7 +35,7 @@ pub(crate) enum Environment {
     /// The answer is not there yet.
     Asked,
     /// `None`: nothing, or it cannot be read.
-    Told(Option<Arc<Origin>>),
+    Told(Option<Arc<SpawnOrigin>>),
 }
 
 /// One process.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::limited_scopes::Limited;
 use super::process_entry::{Environment, ProcessEntry, Program};
 use super::scan_depth::ScanDepth;
-use crate::attribution::membership::Seen;
+use crate::attribution::membership::ObservedProcess;
 use crate::linux::procfs::background::{Found, Question, SlowReader};
 use crate::linux::procfs::last_pid::{LastPid, Window};
 use crate::linux::procfs::stat::Stat;
@@ -187,7 +187,7 @@ impl ProcessTable {
     }
 
     /// Every process as the census is to know it.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<ObservedProcess> {
         self.known.values().map(|known| self.seen_one(known)).collect()
     }
 
@@ -357,8 +357,8 @@ impl ProcessTable {
         self.only.is_none_or(|only| only == uid)
     }
 
-    fn seen_one(&self, known: &ProcessEntry) -> Seen {
-        Seen {
+    fn seen_one(&self, known: &ProcessEntry) -> ObservedProcess {
+        ObservedProcess {
             key: known.key,
             parent: known.parent,
             session: Pid::new(known.session),

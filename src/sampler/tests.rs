@@ -654,13 +654,13 @@ fn what_a_fork_may_have_written_is_unproven() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
     let world = world.process(101, 100, "node", "/usr/bin/node", node, 300);
     let mut sampler = world.sampler();
-    assert_eq!(sampler.sample_now().unwrap().agents[0].unproven, Bytes::ZERO);
+    assert_eq!(sampler.sample_now().unwrap().agents[0].unverified, Bytes::ZERO);
     let world = world.fork(102, 101, 300);
     let meminfo = fs::read_to_string(world.dir.path().join("meminfo")).unwrap();
     let grown = format!("AnonPages: {} kB", 2_000_000 + (100 << 10));
     fs::write(world.dir.path().join("meminfo"), meminfo.replace("AnonPages: 2000000 kB", &grown)).unwrap();
     let agent = sampler.sample_now().unwrap().agents.remove(0);
-    assert_eq!((agent.charge.total(), agent.unproven), (Bytes::mib(405), Bytes::mib(100)));
+    assert_eq!((agent.charge.total(), agent.unverified), (Bytes::mib(405), Bytes::mib(100)));
 }
 
 #[test]

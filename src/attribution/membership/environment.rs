@@ -5,18 +5,18 @@
 
 use std::sync::Arc;
 
-use super::{Census, Entry, Live, Membership, Seen};
-use crate::model::{AgentId, AgentRef, Joined, Origin, ProcessKey, Role};
+use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
+use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Role, SpawnOrigin};
 
 /// So many sessions of one agent are remembered: `/clear` begins another.
 const SESSIONS: usize = 8;
 
-impl Census {
+impl MembershipTracker {
     /// Adopts what no lineage explains; whether anything was.
-    pub(crate) fn adopt_by_environment(&mut self, seen: &[Seen], live: &Live<'_>) -> bool {
+    pub(crate) fn adopt_by_environment(&mut self, seen: &[ObservedProcess], live: &Live<'_>) -> bool {
         self.learn_sessions(seen, live);
         self.reconsider(seen);
-        let mut strays: Vec<(&Seen, &Origin)> = seen
+        let mut strays: Vec<(&ObservedProcess, &SpawnOrigin)> = seen
             .iter()
             .filter(|s| s.rule.is_none() && !self.members.contains_key(&s.key) && !self.is_root(s.key))
             .filter_map(|s| s.origin.as_deref().map(|origin| (s, origin)))
@@ -26,7 +26,7 @@ impl Census {
         for (stray, origin) in &strays {
             let live_agent =
                 self.by_session(origin, stray).or_else(|| self.only_candidate(origin, stray, live));
-            let joined = Joined::Environment;
+            let joined = MembershipReason::Environment;
             match live_agent {
                 Some(agent) => {
                     self.members.insert(stray.key, Membership { agent, started_by: agent, joined });
@@ -40,11 +40,11 @@ impl Census {
 
     /// An agent's own process does not carry its session, those that it starts do. What the root itself carries is
     /// the session of the agent that started it.
-    fn learn_sessions(&mut self, seen: &[Seen], live: &Live<'_>) {
-        let mut members: Vec<(&Seen, &Origin, ProcessKey)> = seen
+    fn learn_sessions(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
+        let mut members: Vec<(&ObservedProcess, &SpawnOrigin, ProcessKey)> = seen
             .iter()
             .filter_map(|s| {
-                let membership = self.members.get(&s.key).filter(|m| m.joined == Joined::Child)?;
+                let membership = self.members.get(&s.key).filter(|m| m.joined == MembershipReason::Child)?;
                 Some((s, s.origin.as_deref()?, membership.agent))
             })
             .collect();
@@ -68,8 +68,9 @@ impl Census {
     }
 
     /// Gives up adoptions that what was learned since shows to be wrong.
-    fn reconsider(&mut self, seen: &[Seen]) {
-        let known = |agents: &[Entry], origin: &Origin| agents.iter().any(|e| !e.rootless && e.has(origin));
+    fn reconsider(&mut self, seen: &[ObservedProcess]) {
+        let known =
+            |agents: &[Entry], origin: &SpawnOrigin| agents.iter().any(|e| !e.rootless && e.has(origin));
         for process in seen {
             let Some(origin) = process.origin.as_deref() else { continue };
             if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, origin) {
@@ -81,7 +82,7 @@ impl Census {
             let entry = self.entry(membership.agent);
             let another =
                 entry.is_some_and(|e| !e.sessions.is_empty() && origin.session.is_some() && !e.has(origin));
-            if membership.joined == Joined::Environment && another {
+            if membership.joined == MembershipReason::Environment && another {
                 let below: Vec<ProcessKey> = self
                     .members
                     .keys()
@@ -94,20 +95,25 @@ impl Census {
     }
 
     /// Whether an agent that may have started the stray was not yet asked what it carries itself.
-    fn is_undecided(&self, stray: &Seen, origin: &Origin, live: &Live<'_>) -> bool {
+    fn is_undecided(&self, stray: &ObservedProcess, origin: &SpawnOrigin, live: &Live<'_>) -> bool {
         let of_kind = |e: &&Entry| e.agent.rule == origin.rule && e.agent.uid == stray.uid;
         let untold =
             |e: &Entry| live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root && !s.told);
         self.agents.iter().filter(of_kind).any(untold)
     }
 
-    fn by_session(&self, origin: &Origin, stray: &Seen) -> Option<ProcessKey> {
+    fn by_session(&self, origin: &SpawnOrigin, stray: &ObservedProcess) -> Option<ProcessKey> {
         let same = |e: &&Entry| e.has(origin) && e.agent.uid == stray.uid;
         self.agents.iter().find(same).map(|e| e.agent.root)
     }
 
     /// The one live agent that can have started the stray: of its user and kind, older, and of no known session.
-    fn only_candidate(&self, origin: &Origin, stray: &Seen, live: &Live<'_>) -> Option<ProcessKey> {
+    fn only_candidate(
+        &self,
+        origin: &SpawnOrigin,
+        stray: &ObservedProcess,
+        live: &Live<'_>,
+    ) -> Option<ProcessKey> {
         let possible = |e: &&Entry| {
             !e.rootless
                 && e.sessions.is_empty()
@@ -123,7 +129,7 @@ impl Census {
     }
 
     /// What a dead agent left behind is an entity of its own: nobody else is charged for it, and it is not forgotten.
-    fn begin_rootless(&mut self, stray: &Seen, origin: &Origin) {
+    fn begin_rootless(&mut self, stray: &ObservedProcess, origin: &SpawnOrigin) {
         let Some(session) = &origin.session else { return };
         let agent = AgentRef {
             id: AgentId::new(&origin.rule, stray.key),
@@ -139,7 +145,7 @@ impl Census {
             role: Role::Agent,
             parent: None,
             started_by: None,
-            keeper: None,
+            spawner: None,
             sessions,
             launched: None,
             rootless: true,
@@ -149,13 +155,13 @@ impl Census {
 
 impl Entry {
     /// Whether it is the agent, or what is left of it, of which `origin` speaks.
-    fn has(&self, origin: &Origin) -> bool {
+    fn has(&self, origin: &SpawnOrigin) -> bool {
         self.agent.rule == origin.rule && origin.session.as_ref().is_some_and(|s| self.sessions.contains(s))
     }
 }
 
 /// Whether the environment of the process `key` names the same session.
-fn carries(live: &Live<'_>, key: ProcessKey, origin: &Origin) -> bool {
+fn carries(live: &Live<'_>, key: ProcessKey, origin: &SpawnOrigin) -> bool {
     let root = live.get(&key.pid).filter(|s| s.key == key);
     root.and_then(|s| s.origin.as_deref()).is_some_and(|own| own.session == origin.session)
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use session::Begun;
 
-use crate::model::{AgentRef, Joined, Origin, Pid, ProcessKey, Recognised, Role, Uid};
+use crate::model::{AgentRef, MembershipReason, Pid, ProcessKey, Recognised, Role, SpawnOrigin, Uid};
 
 /// A live process as the census is told of it.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct ObservedProcess {
     /// Which process.
     pub key: ProcessKey,
     /// Its parent at this moment.
@@ -24,7 +24,7 @@ pub struct Seen {
     /// What a rule recognises in it.
     pub rule: Option<Arc<Recognised>>,
     /// What its environment says of where it came from; `None` where it says nothing or was not read yet.
-    pub origin: Option<Arc<Origin>>,
+    pub origin: Option<Arc<SpawnOrigin>>,
     /// Its environment was read, or cannot be.
     pub told: bool,
     /// The process that the scope which limits it began with, where that is still in there.
@@ -41,7 +41,7 @@ pub struct Tree {
     /// The member of that agent that did; it may have ended since.
     pub started_by: Option<ProcessKey>,
     /// The parent of its root when that was recognised.
-    pub keeper: Option<ProcessKey>,
+    pub spawner: Option<ProcessKey>,
     /// Whether its root still lives. Never so for processes that only their environment tells to belong together:
     /// the first of them stands for the root that is gone.
     pub root_alive: bool,
@@ -57,14 +57,14 @@ pub struct TreeMember {
     /// Those that it descends from within the agent, nearest first, dead ones included. Empty for the root.
     pub lineage: Vec<ProcessKey>,
     /// Whether another agent's root descends from it.
-    pub carries_agent: bool,
+    pub is_ancestor_of_agent: bool,
     /// How it came to be a member.
-    pub joined: Joined,
+    pub joined: MembershipReason,
 }
 
 /// Remembers agents and their members from one tick to the next.
 #[derive(Debug, Default)]
-pub struct Census {
+pub struct MembershipTracker {
     /// In order of their roots' start.
     agents: Vec<Entry>,
     members: HashMap<ProcessKey, Membership>,
@@ -82,7 +82,7 @@ struct Entry {
     /// The member of the parent agent that started this one.
     started_by: Option<ProcessKey>,
     /// The parent of its root when that was recognised.
-    keeper: Option<ProcessKey>,
+    spawner: Option<ProcessKey>,
     /// The sessions of which its members' environments speak, the newest last: a conversation may be begun anew.
     sessions: Vec<Arc<str>>,
     /// What it launched, if it is a launcher.
@@ -95,7 +95,7 @@ struct Entry {
 struct Membership {
     agent: ProcessKey,
     started_by: ProcessKey,
-    joined: Joined,
+    joined: MembershipReason,
 }
 
 /// A chain of parents longer than this is a loop in a broken tree, not a family.
@@ -106,11 +106,11 @@ const DEEPEST: usize = 4096;
 const LINEAGE: usize = 64;
 
 /// The live processes of one tick.
-type Live<'a> = HashMap<Pid, &'a Seen>;
+type Live<'a> = HashMap<Pid, &'a ObservedProcess>;
 
-impl Census {
+impl MembershipTracker {
     /// Takes in all live processes and tells who belongs to whom.
-    pub fn update(&mut self, seen: &[Seen]) -> Vec<Tree> {
+    pub fn update(&mut self, seen: &[ObservedProcess]) -> Vec<Tree> {
         let live: Live<'_> = seen.iter().map(|s| (s.key.pid, s)).collect();
         let alive = |key: ProcessKey| live.get(&key.pid).is_some_and(|s| s.key == key);
         self.retire(&live);
@@ -145,13 +145,16 @@ impl Census {
     }
 
     /// Puts strays below one another as they are: each is found by itself, and maybe before its parent.
-    fn order_strays(&mut self, seen: &[Seen], live: &Live<'_>) {
+    fn order_strays(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
         for stray in seen {
-            let Some(membership) = self.members.get(&stray.key).filter(|m| m.joined != Joined::Child) else {
+            let Some(membership) =
+                self.members.get(&stray.key).filter(|m| m.joined != MembershipReason::Child)
+            else {
                 continue;
             };
             let agent = membership.agent;
-            let is_of_it = |parent: &&Seen| self.members.get(&parent.key).is_some_and(|m| m.agent == agent);
+            let is_of_it =
+                |parent: &&ObservedProcess| self.members.get(&parent.key).is_some_and(|m| m.agent == agent);
             let parent = above(stray, live).filter(is_of_it).map(|parent| parent.key);
             if let (Some(parent), Some(membership)) = (parent, self.members.get_mut(&stray.key)) {
                 membership.started_by = parent;
@@ -159,7 +162,7 @@ impl Census {
         }
     }
 
-    fn adopt_all(&mut self, seen: &[Seen], live: &Live<'_>) {
+    fn adopt_all(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
         let mut outside = HashSet::new();
         for process in seen {
             self.adopt(process, live, &mut outside);
@@ -167,7 +170,7 @@ impl Census {
     }
 
     /// Finds the agent above a process that belongs to none yet, and makes all between them members.
-    fn adopt(&mut self, process: &Seen, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
+    fn adopt(&mut self, process: &ObservedProcess, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
         let mut path: Vec<(ProcessKey, ProcessKey)> = Vec::new();
         let mut current = process;
         let agent = loop {
@@ -185,10 +188,9 @@ impl Census {
             current = parent;
         };
         match agent {
-            Some(agent) => self.members.extend(
-                path.into_iter()
-                    .map(|(key, started_by)| (key, Membership { agent, started_by, joined: Joined::Child })),
-            ),
+            Some(agent) => self.members.extend(path.into_iter().map(|(key, started_by)| {
+                (key, Membership { agent, started_by, joined: MembershipReason::Child })
+            })),
             None => outside.extend(path.into_iter().map(|(key, _)| key).chain([process.key])),
         }
     }
@@ -211,7 +213,7 @@ impl Census {
         self.members.retain(|key, _| needed.contains(key));
     }
 
-    fn trees(&self, seen: &[Seen], alive: &impl Fn(ProcessKey) -> bool) -> Vec<Tree> {
+    fn trees(&self, seen: &[ObservedProcess], alive: &impl Fn(ProcessKey) -> bool) -> Vec<Tree> {
         let carriers: HashSet<ProcessKey> = self
             .agents
             .iter()
@@ -226,7 +228,7 @@ impl Census {
                 agent: e.agent.clone(),
                 parent: e.parent.clone(),
                 started_by: e.started_by,
-                keeper: e.keeper,
+                spawner: e.spawner,
                 root_alive: alive(e.agent.root) && !e.rootless,
                 members: Vec::new(),
             })
@@ -240,7 +242,7 @@ impl Census {
                 let member = TreeMember {
                     key,
                     lineage: self.lineage(key),
-                    carries_agent: carriers.contains(&key),
+                    is_ancestor_of_agent: carriers.contains(&key),
                     joined: self.joined(key),
                 };
                 trees[at].members.push(member);
@@ -271,11 +273,11 @@ impl Census {
         lineage
     }
 
-    fn joined(&self, key: ProcessKey) -> Joined {
+    fn joined(&self, key: ProcessKey) -> MembershipReason {
         match (self.entry(key), self.members.get(&key)) {
-            (Some(entry), _) if entry.rootless => Joined::Environment,
-            (Some(_), _) => Joined::Root,
-            (None, membership) => membership.map_or(Joined::Child, |m| m.joined),
+            (Some(entry), _) if entry.rootless => MembershipReason::Environment,
+            (Some(_), _) => MembershipReason::Root,
+            (None, membership) => membership.map_or(MembershipReason::Child, |m| m.joined),
         }
     }
 
@@ -293,7 +295,7 @@ impl Census {
 }
 
 /// Its parent. That is never younger than its child: where it is, its pid was reused while we looked.
-fn above<'a>(process: &Seen, live: &Live<'a>) -> Option<&'a Seen> {
+fn above<'a>(process: &ObservedProcess, live: &Live<'a>) -> Option<&'a ObservedProcess> {
     let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
     parent.filter(|parent| parent.key.start_ticks <= process.key.start_ticks)
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Census, Entry, Live, Membership, Seen};
-use crate::model::{AgentId, AgentRef, Joined, ProcessKey, Recognised, Role};
+use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
+use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Recognised, Role};
 
 /// Clock ticks from a launcher's start to that of what it launches, at the most: 60 s. Node needs 10 s to come so far
 /// in an emulated guest.
 const LAUNCHED_WITHIN: u64 = 6000;
 
-impl Census {
+impl MembershipTracker {
     /// Drops agents whose root became something else; their members are looked at afresh.
     pub(crate) fn retire(&mut self, live: &Live<'_>) {
         let held = &self.held;
@@ -30,7 +30,7 @@ impl Census {
     }
 
     /// A service goes on under the next of its processes where the first has ended.
-    pub(crate) fn succeed(&mut self, seen: &[Seen], alive: &impl Fn(ProcessKey) -> bool) {
+    pub(crate) fn succeed(&mut self, seen: &[ObservedProcess], alive: &impl Fn(ProcessKey) -> bool) {
         let mut moved = Vec::new();
         for entry in self.agents.iter_mut().filter(|e| e.role == Role::Service && !alive(e.agent.root)) {
             let next = seen.iter().filter(|s| is_service_of(s, entry)).min_by_key(|s| s.key.start_ticks);
@@ -58,8 +58,8 @@ impl Census {
     }
 
     /// Makes an agent of each process that a rule recognised, the oldest first.
-    pub(crate) fn recognise(&mut self, seen: &[Seen], live: &Live<'_>) {
-        let mut roots: Vec<(&Seen, &Recognised)> =
+    pub(crate) fn recognise(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
+        let mut roots: Vec<(&ObservedProcess, &Recognised)> =
             seen.iter().filter_map(|s| s.rule.as_deref().map(|rule| (s, rule))).collect();
         roots.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
         let mut new = Vec::new();
@@ -84,7 +84,7 @@ impl Census {
                 if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == whole) {
                     entry.launched = Some(process.key);
                 }
-                let joined = Joined::Child;
+                let joined = MembershipReason::Child;
                 self.members.insert(process.key, Membership { agent: whole, started_by: whole, joined });
             } else {
                 self.begin(process, rule, live);
@@ -99,7 +99,7 @@ impl Census {
     }
 
     /// The agent that a recognised process is but a part of: its launcher's, or the service's that it works for.
-    fn whole(&self, process: &Seen, rule: &Recognised, live: &Live<'_>) -> Option<ProcessKey> {
+    fn whole(&self, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> Option<ProcessKey> {
         if rule.role == Role::Service {
             return self.agents.iter().find(|e| is_service_of(process, e)).map(|e| e.agent.root);
         }
@@ -107,7 +107,7 @@ impl Census {
         self.entry(parent.key).filter(|e| launches(e, process, rule, live)).map(|_| parent.key)
     }
 
-    fn begin(&mut self, process: &Seen, rule: &Recognised, live: &Live<'_>) {
+    fn begin(&mut self, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) {
         let agent = AgentRef {
             id: AgentId::new(&rule.rule, process.key),
             rule: rule.rule.clone(),
@@ -125,7 +125,7 @@ impl Census {
             role: rule.role,
             parent,
             started_by,
-            keeper: self::parent(process, live).map(|parent| parent.key),
+            spawner: self::parent(process, live).map(|parent| parent.key),
             sessions: Vec::new(),
             launched: None,
             rootless: false,
@@ -146,7 +146,7 @@ impl Census {
     }
 
     /// A launcher that is recognised after what it launched makes the two one.
-    fn take_in_launched(&mut self, launcher: &Seen, live: &Live<'_>) {
+    fn take_in_launched(&mut self, launcher: &ObservedProcess, live: &Live<'_>) {
         let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
         let agent = above.agent.clone();
         let is_launched = |e: &&Entry| {
@@ -165,7 +165,7 @@ impl Census {
         for membership in self.members.values_mut().filter(|m| m.agent == root) {
             membership.agent = launcher.key;
         }
-        let (started_by, joined) = (launcher.key, Joined::Child);
+        let (started_by, joined) = (launcher.key, MembershipReason::Child);
         self.members.insert(root, Membership { agent: launcher.key, started_by, joined });
         self.reparent(root, &agent);
         if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == launcher.key) {
@@ -173,7 +173,7 @@ impl Census {
         }
     }
 
-    fn find_parent_agent(&mut self, root: &Seen, live: &Live<'_>) {
+    fn find_parent_agent(&mut self, root: &ObservedProcess, live: &Live<'_>) {
         if self.entry(root.key).is_none_or(|e| e.parent.is_some() || e.role == Role::Service) {
             return;
         }
@@ -192,14 +192,14 @@ impl Census {
     }
 }
 
-fn is_service_of(process: &Seen, entry: &Entry) -> bool {
+fn is_service_of(process: &ObservedProcess, entry: &Entry) -> bool {
     let same = |rule: &Recognised| rule.role == Role::Service && rule.rule == entry.agent.rule;
     entry.role == Role::Service && process.uid == entry.agent.uid && process.rule.as_deref().is_some_and(same)
 }
 
 /// Whether a process is what a launcher launches: the first of its children that the same rule matches, soon after its
 /// own start, or the next one when that has ended. Another is a tool's, whose shell has exec'd it.
-fn launches(launcher: &Entry, process: &Seen, rule: &Recognised, live: &Live<'_>) -> bool {
+fn launches(launcher: &Entry, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> bool {
     let soon = process.key.start_ticks - launcher.agent.root.start_ticks <= LAUNCHED_WITHIN;
     let next = match launcher.launched {
         None => soon,
@@ -209,7 +209,7 @@ fn launches(launcher: &Entry, process: &Seen, rule: &Recognised, live: &Live<'_>
 }
 
 /// Its parent: never younger than itself, or the parent's pid was reused while we looked.
-fn parent<'a>(process: &Seen, live: &Live<'a>) -> Option<&'a Seen> {
+fn parent<'a>(process: &ObservedProcess, live: &Live<'a>) -> Option<&'a ObservedProcess> {
     let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
     parent.filter(|p| p.key.start_ticks <= process.key.start_ticks)
 }

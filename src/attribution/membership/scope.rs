@@ -1,12 +1,12 @@
 //! Processes whose parent died before we saw either, in the scope that limits an agent: nobody but what the agent started
 //! is in there, since only root moves a process into a scope of the system's.
 
-use super::{Census, Live, Membership, Seen};
-use crate::model::{Joined, ProcessKey};
+use super::{Live, Membership, MembershipTracker, ObservedProcess};
+use crate::model::{MembershipReason, ProcessKey};
 
-impl Census {
+impl MembershipTracker {
     /// Adopts those in the scopes of agents that nothing else explains; whether there were any.
-    pub(crate) fn adopt_by_scope(&mut self, seen: &[Seen], live: &Live<'_>) -> bool {
+    pub(crate) fn adopt_by_scope(&mut self, seen: &[ObservedProcess], live: &Live<'_>) -> bool {
         let mut adopted = false;
         for process in seen {
             // Its environment names the very agent, where several share the scope.
@@ -14,7 +14,7 @@ impl Census {
                 continue;
             }
             let Some(agent) = self.limited_root(process, live) else { continue };
-            let membership = Membership { agent, started_by: agent, joined: Joined::Scope };
+            let membership = Membership { agent, started_by: agent, joined: MembershipReason::Scope };
             self.members.insert(process.key, membership);
             adopted = true;
         }
@@ -22,7 +22,7 @@ impl Census {
     }
 
     /// The live agent that the scope of `process` began with.
-    fn limited_root(&self, process: &Seen, live: &Live<'_>) -> Option<ProcessKey> {
+    fn limited_root(&self, process: &ObservedProcess, live: &Live<'_>) -> Option<ProcessKey> {
         let root = live.get(&process.scope?)?.key;
         (self.is_root(root) && root.start_ticks <= process.key.start_ticks).then_some(root)
     }

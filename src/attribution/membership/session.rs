@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::{Census, Membership, Seen};
-use crate::model::{Joined, Pid, ProcessKey};
+use super::{Membership, MembershipTracker, ObservedProcess};
+use crate::model::{MembershipReason, Pid, ProcessKey};
 
 /// Who began a session, and for which agent.
 #[derive(Debug, Default)]
@@ -20,12 +20,18 @@ struct Beginner {
 
 impl Begun {
     /// What there is now; `agent_of` tells whose member a process is.
-    pub(crate) fn now(&self, seen: &[Seen], agent_of: impl Fn(ProcessKey) -> Option<ProcessKey>) -> Self {
+    pub(crate) fn now(
+        &self,
+        seen: &[ObservedProcess],
+        agent_of: impl Fn(ProcessKey) -> Option<ProcessKey>,
+    ) -> Self {
         // Whoever began it is there: whether it is a member is known better than before.
         let mut begun: HashMap<Pid, Option<Beginner>> = seen
             .iter()
             .filter(|process| process.session == Some(process.key.pid))
-            .map(|Seen { key, .. }| (key.pid, agent_of(*key).map(|agent| Beginner { key: *key, agent })))
+            .map(|ObservedProcess { key, .. }| {
+                (key.pid, agent_of(*key).map(|agent| Beginner { key: *key, agent }))
+            })
             .collect();
         for session in seen.iter().filter_map(|process| process.session) {
             begun.entry(session).or_insert_with(|| self.0.get(&session).copied());
@@ -34,9 +40,9 @@ impl Begun {
     }
 }
 
-impl Census {
+impl MembershipTracker {
     /// Adopts those in sessions that members began; whether there were any.
-    pub(crate) fn adopt_by_session(&mut self, seen: &[Seen]) -> bool {
+    pub(crate) fn adopt_by_session(&mut self, seen: &[ObservedProcess]) -> bool {
         let mut adopted = false;
         for process in seen {
             if process.rule.is_some() || self.agent_of(process.key).is_some() {
@@ -46,7 +52,7 @@ impl Census {
             let Some(Beginner { key, agent }) = beginner.filter(|b| b.key != process.key) else { continue };
             // The agent may have ended whole since; then its orphans are.
             if self.is_root(agent) && key.start_ticks <= process.key.start_ticks {
-                let membership = Membership { agent, started_by: key, joined: Joined::Session };
+                let membership = Membership { agent, started_by: key, joined: MembershipReason::Session };
                 self.members.insert(process.key, membership);
                 adopted = true;
             }

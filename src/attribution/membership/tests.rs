@@ -4,8 +4,8 @@ use crate::model::Role;
 /// A world of processes: pid, start and parent, and which of them a rule recognises.
 #[derive(Default)]
 struct World {
-    processes: Vec<Seen>,
-    census: Census,
+    processes: Vec<ObservedProcess>,
+    census: MembershipTracker,
 }
 
 fn key(pid: i32, start_ticks: u64) -> ProcessKey {
@@ -26,7 +26,7 @@ impl World {
 
     fn start(&mut self, pid: i32, parent: i32) {
         let key = key(pid, u64::try_from(pid).unwrap());
-        self.processes.push(Seen {
+        self.processes.push(ObservedProcess {
             key,
             parent: Pid::new(parent),
             session: None,
@@ -58,7 +58,7 @@ impl World {
             let members: Vec<String> = tree
                 .members
                 .iter()
-                .map(|m| format!("{}{}", m.key.pid, if m.carries_agent { "*" } else { "" }))
+                .map(|m| format!("{}{}", m.key.pid, if m.is_ancestor_of_agent { "*" } else { "" }))
                 .collect();
             let parent = tree.parent.as_ref().map(|p| format!(" of {}", p.id)).unwrap_or_default();
             let dead = if tree.root_alive { "" } else { " (dead)" };
@@ -134,7 +134,7 @@ fn a_reused_pid_is_no_member() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.trees();
     world.end(11);
-    world.processes.push(Seen {
+    world.processes.push(ObservedProcess {
         key: key(11, 900),
         parent: Pid::new(1),
         session: None,
@@ -146,7 +146,7 @@ fn a_reused_pid_is_no_member() {
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
     // A child that names a parent younger than itself: the parent's pid was reused between two reads.
-    world.processes.push(Seen {
+    world.processes.push(ObservedProcess {
         key: key(50, 5),
         parent: Pid::new(10),
         session: None,
@@ -163,7 +163,7 @@ fn a_reused_pid_is_no_member() {
 fn a_loop_of_parents_ends() {
     let mut world = World::default();
     for (pid, parent) in [(10, 11), (11, 10)] {
-        let process = Seen {
+        let process = ObservedProcess {
             key: key(pid, 7),
             parent: Pid::new(parent),
             session: None,
@@ -189,7 +189,7 @@ impl World {
         let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
         let resume = Some(format!("claude --resume {session}"));
         let session = Some(session.into());
-        process.origin = Some(Arc::new(Origin { rule: "claude".to_owned(), session, resume }));
+        process.origin = Some(Arc::new(SpawnOrigin { rule: "claude".to_owned(), session, resume }));
     }
 }
 
@@ -271,8 +271,16 @@ fn a_stray_is_found_again_by_the_session_of_its_siblings() {
     world.origin(30, "b");
     assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20 21 30 31"]);
     let trees = world.census.update(&world.processes);
-    let joined: Vec<Joined> = trees[1].members.iter().map(|m| m.joined).collect();
-    assert_eq!(joined, [Joined::Root, Joined::Child, Joined::Environment, Joined::Child]);
+    let joined: Vec<MembershipReason> = trees[1].members.iter().map(|m| m.joined).collect();
+    assert_eq!(
+        joined,
+        [
+            MembershipReason::Root,
+            MembershipReason::Child,
+            MembershipReason::Environment,
+            MembershipReason::Child
+        ]
+    );
     assert_eq!(trees[1].agent.resume_session.as_deref(), Some("claude --resume b"));
 }
 
@@ -410,7 +418,7 @@ fn a_stray_in_a_session_that_a_member_began_is_a_member() {
     world.session(40, 11);
     assert_eq!(world.trees(), ["claude-10: 10 12 40"]);
     let joined = world.census.update(&world.processes)[0].members[2].clone();
-    assert_eq!((joined.joined, joined.lineage), (Joined::Session, vec![key(11, 11), key(10, 10)]));
+    assert_eq!((joined.joined, joined.lineage), (MembershipReason::Session, vec![key(11, 11), key(10, 10)]));
 }
 
 /// All that was known of an agent has ended, and something that it had forked just before is seen only now.
@@ -447,7 +455,7 @@ fn a_session_that_no_member_began_says_nothing() {
     world.end(11);
     world.trees();
     let parent = Pid::new(1);
-    let stranger = Seen {
+    let stranger = ObservedProcess {
         key: key(11, 900),
         parent,
         session: Pid::new(11),
@@ -497,7 +505,7 @@ fn what_a_limited_agent_left_behind_unseen_is_its_own() {
     within(&mut world, 20, 10);
     assert_eq!(world.trees(), ["claude-10: 10 20 21"]);
     let joined: Vec<_> = world.census.update(&world.processes)[0].members.iter().map(|m| m.joined).collect();
-    assert_eq!(joined, [Joined::Root, Joined::Scope, Joined::Child]);
+    assert_eq!(joined, [MembershipReason::Root, MembershipReason::Scope, MembershipReason::Child]);
 }
 
 /// A terminal multiplexer is never ended, nor what runs in it: that takes to know what runs in it.

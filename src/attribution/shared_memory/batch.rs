@@ -7,18 +7,18 @@ use crate::model::{Boottime, Bytes, Charge, ProcessKey};
 
 /// What a look at one process found, all at the same moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct ShareReading {
     /// What it mapped.
     pub seen: Charge,
     /// What the guest held.
-    pub held: Charge,
+    pub totals: Charge,
     /// Its share of what it mapped, by `smaps_rollup`.
     pub share: Charge,
     /// Shared memory that it mapped and that was swapped out.
     pub shmem_swap: Bytes,
 }
 
-impl Look {
+impl ShareReading {
     /// Its share now, when it seems to cost `now`: what has come since is its own, what has gone was.
     pub(crate) fn share_of(&self, now: &Charge) -> Charge {
         // No share is more than the whole, should the process have grown between the two reads.
@@ -42,7 +42,7 @@ pub(crate) struct Batch {
     /// How long they took so far.
     pub(crate) took: Duration,
     asked: HashSet<ProcessKey>,
-    answers: HashMap<ProcessKey, Option<Look>>,
+    answers: HashMap<ProcessKey, Option<ShareReading>>,
 }
 
 impl Batch {
@@ -55,7 +55,13 @@ impl Batch {
         self.asked.contains(&key) && !self.answers.contains_key(&key)
     }
 
-    pub(crate) fn answer(&mut self, at: Boottime, key: ProcessKey, look: Option<Look>, took: Duration) {
+    pub(crate) fn answer(
+        &mut self,
+        at: Boottime,
+        key: ProcessKey,
+        look: Option<ShareReading>,
+        took: Duration,
+    ) {
         if self.asked.contains(&key) {
             self.progress = at;
             self.answers.insert(key, look);
@@ -74,7 +80,7 @@ impl Batch {
     }
 
     /// The looks that came.
-    pub(crate) fn finish(self) -> HashMap<ProcessKey, Option<Look>> {
+    pub(crate) fn finish(self) -> HashMap<ProcessKey, Option<ShareReading>> {
         self.answers
     }
 }

@@ -7,14 +7,14 @@ use crate::model::{Bytes, Charge};
 
 /// Which pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum PageKind {
     /// Anonymous ones, in memory or swapped out: shared by forks until one of them writes.
     Private,
     /// Those of segments, memfds and shared anonymous maps.
     Shared,
 }
 
-impl Part {
+impl PageKind {
     pub(crate) fn of(self, charge: &Charge) -> Bytes {
         match self {
             Self::Private => charge.anon + charge.swap,
@@ -26,7 +26,7 @@ impl Part {
 /// Two or more members that can share so much that it matters.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub(crate) part: Part,
+    pub(crate) part: PageKind,
     /// Their places among the agent's members.
     pub(crate) members: Vec<usize>,
     /// The place of the one that maps most.
@@ -42,11 +42,11 @@ impl Group {
         }
         let shared: Vec<usize> =
             (0..members.len()).filter(|&i| members[i].charge.shmem > Bytes::ZERO).collect();
-        let private = images.into_values().filter_map(|group| Self::worth(Part::Private, group, members));
-        private.chain(Self::worth(Part::Shared, shared, members)).collect()
+        let private = images.into_values().filter_map(|group| Self::worth(PageKind::Private, group, members));
+        private.chain(Self::worth(PageKind::Shared, shared, members)).collect()
     }
 
-    fn worth(part: Part, places: Vec<usize>, members: &[Figures]) -> Option<Self> {
+    fn worth(part: PageKind, places: Vec<usize>, members: &[Figures]) -> Option<Self> {
         let of = |i: usize| part.of(&members[i].charge);
         let largest = places.iter().copied().max_by_key(|&i| of(i))?;
         let others: Bytes = places.iter().filter(|&&i| i != largest).map(|&i| of(i)).sum();
@@ -61,16 +61,18 @@ impl Group {
             self.members.iter().map(|&i| field(&members[i].charge)).max().unwrap_or_default()
         };
         let sure = match self.part {
-            Part::Private => Charge {
+            PageKind::Private => Charge {
                 anon: own.anon.max(one(|c| c.anon)).min(all.anon),
                 swap: own.swap.max(one(|c| c.swap)),
                 shmem: own.shmem,
             },
-            Part::Shared => Charge { shmem: own.shmem.max(one(|c| c.shmem)).min(all.shmem), ..own },
+            PageKind::Shared => Charge { shmem: own.shmem.max(one(|c| c.shmem)).min(all.shmem), ..own },
         };
         let likely = match self.part {
-            Part::Private => Charge { anon: (sure.anon + unseen).min(all.anon.max(sure.anon)), ..sure },
-            Part::Shared => Charge { shmem: (sure.shmem + unseen).min(all.shmem.max(sure.shmem)), ..sure },
+            PageKind::Private => Charge { anon: (sure.anon + unseen).min(all.anon.max(sure.anon)), ..sure },
+            PageKind::Shared => {
+                Charge { shmem: (sure.shmem + unseen).min(all.shmem.max(sure.shmem)), ..sure }
+            }
         };
         (sure, likely)
     }

@@ -11,10 +11,10 @@ mod group;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::model::{Boottime, Bytes, Charge, Guest, ProcessKey};
+use crate::model::{Boottime, Bytes, Charge, ProcessKey, SystemMemory};
 use batch::Batch;
-pub use batch::Look;
-use group::{Group, Part};
+pub use batch::ShareReading;
+use group::{Group, PageKind};
 
 /// Less than this is not worth a look.
 const WORTH: Bytes = Bytes::mib(4);
@@ -59,7 +59,7 @@ pub struct Estimate {
     /// All of it; never less than the parts.
     pub total: Charge,
     /// Of the total: what the next look may take away.
-    pub unproven: Bytes,
+    pub unverified: Bytes,
     /// Who is to be looked at, all in one go.
     pub ask: Vec<ProcessKey>,
 }
@@ -68,7 +68,7 @@ pub struct Estimate {
 #[derive(Debug, Default)]
 pub struct Sharing {
     /// `None`: it was looked at in vain, and costs what it seems to.
-    looks: HashMap<ProcessKey, Option<Look>>,
+    looks: HashMap<ProcessKey, Option<ShareReading>>,
     batch: Option<Batch>,
     /// When the last batch was asked for, and how long its looks took.
     last: Option<(Boottime, Duration)>,
@@ -90,14 +90,14 @@ impl Sharing {
     }
 
     /// Takes the answer to a question of [`Estimate::ask`]; `None`: there was nothing to see.
-    pub fn answered(&mut self, at: Boottime, key: ProcessKey, look: Option<Look>, took: Duration) {
+    pub fn answered(&mut self, at: Boottime, key: ProcessKey, look: Option<ShareReading>, took: Duration) {
         if let Some(batch) = &mut self.batch {
             batch.answer(at, key, look, took);
         }
     }
 
     /// What `members` cost together in this tick.
-    pub fn estimate(&mut self, at: Boottime, guest: &Guest, members: &[Figures]) -> Estimate {
+    pub fn estimate(&mut self, at: Boottime, guest: &SystemMemory, members: &[Figures]) -> Estimate {
         let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
         self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= WORTH).map(|m| m.key));
         self.mapped.retain(|key| present.contains(key));
@@ -114,13 +114,13 @@ impl Sharing {
         let mut estimate = self.sum(guest, members, &groups);
         if self.is_due(at, &sharers, &estimate) {
             estimate.ask = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
-            let held = self.before.unwrap_or(guest.held);
+            let held = self.before.unwrap_or(guest.process_totals);
             self.batch = Some(Batch::new(at, held, &estimate.ask));
             self.left = false;
             let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
             self.last = Some((at, took));
         }
-        self.before = Some(guest.held);
+        self.before = Some(guest.process_totals);
         estimate
     }
 
@@ -149,7 +149,7 @@ impl Sharing {
     fn is_due(&self, at: Boottime, sharers: &HashSet<ProcessKey>, estimate: &Estimate) -> bool {
         let Some((last, took)) = self.last else { return !sharers.is_empty() };
         let idle = self.batch.is_none() && !sharers.is_empty();
-        let doubt = estimate.unproven > estimate.total.total().share(1, 16);
+        let doubt = estimate.unverified > estimate.total.total().share(1, 16);
         let pressing = doubt || self.left || sharers.iter().any(|key| !self.looks.contains_key(key));
         let apart = match (doubt, pressing) {
             (true, _) => (took * PRESSING).clamp(OFTEN, SOON),
@@ -159,7 +159,7 @@ impl Sharing {
         idle && at.since(last) >= apart
     }
 
-    fn sum(&self, guest: &Guest, members: &[Figures], groups: &[Group]) -> Estimate {
+    fn sum(&self, guest: &SystemMemory, members: &[Figures], groups: &[Group]) -> Estimate {
         let mut charges: Vec<Charge> = members.iter().map(|m| m.charge).collect();
         for group in groups {
             let measured = group.members.iter().any(|&i| self.looks.contains_key(&members[i].key));
@@ -186,14 +186,14 @@ impl Sharing {
             proven = proven.plus_beyond(sure, own);
             total = total.plus_beyond(likely, own);
         }
-        let unproven = total.total().saturating_sub(proven.total());
-        Estimate { charges, total, unproven, ask: Vec::new() }
+        let unverified = total.total().saturating_sub(proven.total());
+        Estimate { charges, total, unverified, ask: Vec::new() }
     }
 
     /// What a group may have made its own since it was looked at: no more than the guest has lost since, less what
     /// the group's own figures show.
-    fn unseen(&self, group: &Group, guest: &Guest, members: &[Figures]) -> Bytes {
-        let since = |key| self.looks.get(key)?.map(|look| look.held);
+    fn unseen(&self, group: &Group, guest: &SystemMemory, members: &[Figures]) -> Bytes {
+        let since = |key| self.looks.get(key)?.map(|look| look.totals);
         let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
         let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
         let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
@@ -201,24 +201,24 @@ impl Sharing {
             let look = self.looks.get(&members[i].key)?.as_ref()?;
             Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&look.seen)))
         });
-        group.part.of(&guest.held).saturating_sub(then).saturating_sub(shown.sum())
+        group.part.of(&guest.process_totals).saturating_sub(then).saturating_sub(shown.sum())
     }
 
     /// Shared memory that is swapped out belongs to no figure of `status`: the look's, and what has left memory since
     /// while swap grew.
-    fn swapped_shmem(&self, guest: &Guest, members: &[Figures]) -> Vec<Bytes> {
+    fn swapped_shmem(&self, guest: &SystemMemory, members: &[Figures]) -> Vec<Bytes> {
         let swapped = |m: &Figures| {
             let look = self.looks.get(&m.key).copied().flatten()?;
             let since = look.seen.shmem.saturating_sub(m.charge.shmem);
-            let swap = guest.held.swap.saturating_sub(look.held.swap);
+            let swap = guest.process_totals.swap.saturating_sub(look.totals.swap);
             Some((look, look.shmem_swap + since.min(swap)))
         };
-        let all: Vec<Option<(Look, Bytes)>> = members.iter().map(swapped).collect();
+        let all: Vec<Option<(ShareReading, Bytes)>> = members.iter().map(swapped).collect();
         // Who has nothing of it in memory does not show with how many it shares; the largest counts.
-        let shows = |look: &Look| look.seen.shmem >= Bytes::mib(1);
+        let shows = |look: &ShareReading| look.seen.shmem >= Bytes::mib(1);
         let hidden = || all.iter().flatten().filter(|(look, _)| !shows(look)).map(|(_, bytes)| *bytes);
         let (largest, sum) = (hidden().max().unwrap_or_default(), hidden().sum::<Bytes>());
-        let part = |(look, bytes): &(Look, Bytes)| match (shows(look), sum) {
+        let part = |(look, bytes): &(ShareReading, Bytes)| match (shows(look), sum) {
             // What is in memory is shared with as many as what is not, as far as anybody can tell.
             (true, _) => bytes.share(look.share.shmem.min(look.seen.shmem).get(), look.seen.shmem.get()),
             (false, Bytes::ZERO) => Bytes::ZERO,
@@ -228,7 +228,7 @@ impl Sharing {
     }
 }
 
-impl Part {
+impl PageKind {
     fn put(self, charge: &mut Charge, part: Charge) {
         match self {
             Self::Private => (charge.anon, charge.swap) = (part.anon, part.swap),

@@ -17,13 +17,14 @@ fn shmem(mib: u64) -> Charge {
 struct World {
     sharing: Sharing,
     at: Boottime,
-    guest: Guest,
+    guest: SystemMemory,
     members: Vec<Figures>,
 }
 
 impl World {
     fn new(held: Charge) -> Self {
-        let guest = Guest { mem_total: Bytes::gib(16), held, ..Guest::default() };
+        let guest =
+            SystemMemory { mem_total: Bytes::gib(16), process_totals: held, ..SystemMemory::default() };
         Self { sharing: Sharing::default(), at: Boottime::default(), guest, members: Vec::new() }
     }
 
@@ -49,7 +50,7 @@ impl World {
     fn answer_with(&mut self, pid: i32, share: Charge, shmem_swap: Bytes, took: Duration) {
         let member = self.members.iter().find(|m| m.key == key(pid));
         let seen = member.map(|m| m.charge).unwrap_or_default();
-        let look = Look { seen, held: self.guest.held, share, shmem_swap };
+        let look = ShareReading { seen, totals: self.guest.process_totals, share, shmem_swap };
         self.sharing.answered(self.at, key(pid), Some(look), took);
     }
 
@@ -66,7 +67,7 @@ fn members_that_share_nothing_are_not_looked_at() {
     let estimate = world.tick();
     assert_eq!(estimate.total, anon(700));
     assert!(estimate.ask.is_empty());
-    assert_eq!(estimate.unproven, Bytes::ZERO);
+    assert_eq!(estimate.unverified, Bytes::ZERO);
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn a_fork_that_touches_nothing_costs_nothing() {
     world.add(2, 7, anon(300));
     let estimate = world.tick();
     assert_eq!(estimate.total, anon(300), "before anybody has looked");
-    assert_eq!(estimate.unproven, Bytes::ZERO);
+    assert_eq!(estimate.unverified, Bytes::ZERO);
     assert_eq!(estimate.ask.len(), 2);
     world.answer(1, anon(150));
     assert_eq!(world.total(), 300, "one look is half the truth");
@@ -93,16 +94,20 @@ fn a_fork_that_writes_costs_what_the_guest_loses_until_a_look_proves_it() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300));
     world.tick();
     world.add(2, 7, anon(300));
-    world.guest.held = anon(1100);
+    world.guest.process_totals = anon(1100);
     let estimate = world.tick();
-    assert_eq!((estimate.total, estimate.unproven), (anon(400), Bytes::mib(100)));
-    world.guest.held = anon(1900);
+    assert_eq!((estimate.total, estimate.unverified), (anon(400), Bytes::mib(100)));
+    world.guest.process_totals = anon(1900);
     let estimate = world.tick();
-    assert_eq!((estimate.total, estimate.unproven), (anon(600), Bytes::mib(300)), "never more than all map");
+    assert_eq!(
+        (estimate.total, estimate.unverified),
+        (anon(600), Bytes::mib(300)),
+        "never more than all map"
+    );
     world.answer(1, anon(300));
     world.answer(2, anon(300));
     let estimate = world.tick();
-    assert_eq!((estimate.total, estimate.unproven), (anon(600), Bytes::ZERO));
+    assert_eq!((estimate.total, estimate.unverified), (anon(600), Bytes::ZERO));
 }
 
 #[test]
@@ -113,11 +118,11 @@ fn what_a_member_maps_anew_is_its_own_at_once() {
     world.answer(2, anon(150));
     assert_eq!(world.total(), 300);
     world.members[1].charge = anon(500);
-    world.guest.held = anon(1200);
+    world.guest.process_totals = anon(1200);
     let estimate = world.tick();
-    assert_eq!((estimate.total, estimate.unproven), (anon(500), Bytes::ZERO));
+    assert_eq!((estimate.total, estimate.unverified), (anon(500), Bytes::ZERO));
     world.members[1].charge = anon(400);
-    world.guest.held = anon(1100);
+    world.guest.process_totals = anon(1100);
     assert_eq!(world.total(), 400, "and what it gives back is back");
 }
 
@@ -188,7 +193,7 @@ fn who_holds_swapped_segments_of_its_own_is_charged_for_them() {
     }
     world.guest.swap_total = Bytes::gib(16);
     world.guest.swap_free = Bytes::gib(7);
-    world.guest.held = Charge { shmem: Bytes::mib(100), swap: Bytes::gib(9), ..Charge::default() };
+    world.guest.process_totals = Charge { shmem: Bytes::mib(100), swap: Bytes::gib(9), ..Charge::default() };
     for key in world.tick().ask {
         let own = if key.pid.get() == 1 { Bytes::gib(8) } else { Bytes::kib(4) };
         world.answer_with(key.pid.get(), shmem(8), own, Duration::ZERO);
@@ -228,7 +233,8 @@ fn a_segment_that_is_swapped_out_still_counts() {
     for member in &mut world.members {
         member.charge = shmem(100);
     }
-    world.guest.held = Charge { shmem: Bytes::mib(700), swap: Bytes::mib(200), ..Charge::default() };
+    world.guest.process_totals =
+        Charge { shmem: Bytes::mib(700), swap: Bytes::mib(200), ..Charge::default() };
     assert_eq!(world.total(), 300, "before the next look");
     world.at = world.at + SELDOM;
     assert_eq!(world.tick().ask.len(), 2);
@@ -263,7 +269,7 @@ proptest::proptest! {
             if private > 50 {
                 world.add(pid + 1, image, anon(private) + shmem(shared));
             }
-            world.guest.held = anon(1000 + private) + shmem(shared);
+            world.guest.process_totals = anon(1000 + private) + shmem(shared);
             let estimate = world.tick();
             for key in estimate.ask {
                 if answers {
@@ -274,7 +280,7 @@ proptest::proptest! {
             let one = world.members.iter().map(|m| m.charge.anon).max().unwrap_or_default();
             proptest::prop_assert!(estimate.total.total() <= all.total());
             proptest::prop_assert!(estimate.total.anon >= one);
-            proptest::prop_assert!(estimate.unproven <= estimate.total.total());
+            proptest::prop_assert!(estimate.unverified <= estimate.total.total());
             proptest::prop_assert_eq!(estimate.charges.len(), world.members.len());
         }
     }
@@ -286,10 +292,10 @@ fn what_grows_while_a_look_is_under_way_counts_once() {
     let mut world = World::new(shmem(900)).member(1, 7, shmem(200)).member(2, 8, shmem(200));
     world.tick();
     world.members[0].charge = shmem(340);
-    world.guest.held = shmem(1040);
+    world.guest.process_totals = shmem(1040);
     world.answer(1, shmem(240));
     world.answer(2, shmem(100));
     world.members[0].charge = shmem(400);
-    world.guest.held = shmem(1100);
+    world.guest.process_totals = shmem(1100);
     assert_eq!(world.total(), 400);
 }

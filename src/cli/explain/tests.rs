@@ -5,13 +5,13 @@ use insta::assert_snapshot;
 use super::render_plain;
 use crate::api::explanation::Explanation;
 use crate::api::explanation::{
-    CgroupInfo, CgroupUse, Joining, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart,
-    Recognition, Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
+    CgroupInfo, CgroupUse, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart, Recognition,
+    Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
 };
 use crate::api::forecast::ForecastLevel;
 use crate::api::status::{AgentInfo, AgentLevel, CulpritInfo};
 use crate::cli::terminal::{Style, WIDTH, shown, width};
-use crate::model::{Bytes, Charge, Pid, Uid};
+use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
 
 fn pid(number: i32) -> Pid {
     Pid::new(number).unwrap()
@@ -56,7 +56,7 @@ fn root() -> Explanation {
         }),
         membership: Some(Membership {
             agent: "claude-1234".into(),
-            joined: Joining::Root,
+            joined: MembershipReason::Root,
             started_by: None,
             lineage: vec![],
             counted: charge.total(),
@@ -147,7 +147,7 @@ fn child() -> Explanation {
         ended: "a script that no rule knows ends the search".into(),
     });
     let membership = told.membership.as_mut().unwrap();
-    (membership.joined, membership.started_by) = (Joining::Child, Some(pid(1234)));
+    (membership.joined, membership.started_by) = (MembershipReason::Child, Some(pid(1234)));
     membership.lineage = vec![pid(1234)];
     membership.counted = Bytes::mib(1500);
     membership.unproven = Bytes::mib(300);
@@ -197,7 +197,7 @@ fn a_child() {
 fn an_orphan_found_through_its_environment() {
     let mut told = child();
     let membership = told.membership.as_mut().unwrap();
-    (membership.joined, membership.started_by) = (Joining::Environment, None);
+    (membership.joined, membership.started_by) = (MembershipReason::Environment, None);
     membership.lineage = vec![];
     told.because = "its environment names claude-1234: what started it had ended before it was seen".into();
     let agent = told.agent.as_mut().unwrap();

@@ -4,8 +4,8 @@ use crate::api::forecast::{Ceiling, Forecast};
 use crate::forecast::{Forecaster, Progress};
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Guest, Joined, Member, Pid, ProcessKey,
-    Snapshot, Thresholds, Uid,
+    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, MembershipReason, Pid, ProcessKey,
+    Snapshot, SystemMemory, Thresholds, Uid,
 };
 use crate::policy::{Act, Engine};
 use serde::Serialize;
@@ -72,7 +72,7 @@ impl Replay {
         let Sample { seconds, at, bytes } = sample;
         let step = self.engine.step(&self.snapshot(at, bytes));
         for event in step.events {
-            let action = match event.what {
+            let action = match event.kind {
                 EventKind::Warned { .. } => "warn",
                 EventKind::Recovered { .. } => "recovered",
                 EventKind::Acted(_) => "kill",
@@ -93,12 +93,12 @@ impl Replay {
             key: self.root,
             uid: Uid::ROOT,
             lineage: Vec::new(),
-            joined: Joined::Root,
+            joined: MembershipReason::Root,
             charge,
             name: "trace".to_owned(),
             protected: false,
             heap_limit: None,
-            carries_agent: false,
+            is_ancestor_of_agent: false,
         };
         let agent = AgentSample {
             agent: AgentRef {
@@ -111,15 +111,19 @@ impl Replay {
             },
             parent: None,
             started_by: None,
-            keeper: None,
+            spawner: None,
             root_alive: true,
             members: vec![member],
             charge,
-            unproven: Bytes::ZERO,
+            unverified: Bytes::ZERO,
             cgroup: None,
             scope: None,
         };
-        let guest = Guest { mem_total: most, mem_available: most.saturating_sub(bytes), ..Guest::default() };
+        let guest = SystemMemory {
+            mem_total: most,
+            mem_available: most.saturating_sub(bytes),
+            ..SystemMemory::default()
+        };
         Snapshot { at, guest, agents: vec![agent], ..Snapshot::default() }
     }
 }

@@ -54,10 +54,10 @@ impl Braking {
             told.push(format!("{MOST} limited agents are held back at the most: {left_out} are not, those furthest from their limit"));
         }
         self.crowded = left_out > 0;
-        for Limited { agent, path, limit, high, held, pressed, is_over } in limited {
+        for Limited { agent, path, limit, high, held, high_events, is_over } in limited {
             let brake = self.scopes.entry(path.to_owned()).or_default();
             let acting = acting(agent);
-            match brake.look(Held { at: snapshot.at, limit, high, held, pressed, is_over, acting }) {
+            match brake.look(Held { at: snapshot.at, limit, high, held, high_events, is_over, acting }) {
                 // Where it cannot be done now, a later look finds that and asks anew.
                 Some(Order::Set(at)) => {
                     brakes.set(path, at);
@@ -82,7 +82,7 @@ struct Limited<'a> {
     high: Option<Bytes>,
     /// Page cache aside.
     held: Bytes,
-    pressed: u64,
+    high_events: u64,
     is_over: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Limited<'a> {
             limit: cgroup.max.filter(|_| is_scope)?,
             high: cgroup.high,
             held: cgroup.current.saturating_sub(cgroup.cache),
-            pressed: cgroup.pressed,
+            high_events: cgroup.high_events,
             is_over: sample.charge.total() >= sample.thresholds(thresholds).kill,
         })
     }
@@ -216,7 +216,7 @@ mod tests {
             let high = self.high();
             let cgroup = self.snapshot.agents[0].cgroup.as_mut().unwrap();
             cgroup.current = held + cgroup.cache;
-            cgroup.pressed += u64::from(high.is_some_and(|high| cgroup.current >= high));
+            cgroup.high_events += u64::from(high.is_some_and(|high| cgroup.current >= high));
             cgroup.high = high;
             let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
             self.braking.look(&self.snapshot, thresholds, |_| acting, &mut self.brakes)
@@ -258,11 +258,11 @@ mod tests {
             agent,
             parent: None,
             started_by: None,
-            keeper: None,
+            spawner: None,
             root_alive: true,
             members: Vec::new(),
             charge: Charge::default(),
-            unproven: Bytes::ZERO,
+            unverified: Bytes::ZERO,
             scope: None,
             cgroup: Some(CgroupMemory {
                 alone: true,
@@ -272,7 +272,7 @@ mod tests {
                 cache: Bytes::mib(200),
                 max: Some(LIMIT),
                 high: None,
-                pressed: 0,
+                high_events: 0,
                 killed: 0,
             }),
         }

@@ -138,7 +138,7 @@ impl CommandQueue {
             let pending = is_requested(root);
             let own = events.iter().filter(|e| e.agent.as_ref().is_some_and(|agent| agent.root == root));
             // In one step another action on it may have failed before this one was begun.
-            let begun = own.clone().any(|e| is_request(&e.what));
+            let begun = own.clone().any(|e| is_request(&e.kind));
             for event in own {
                 waiting.take_in(event, pending || begun, &told);
             }
@@ -158,14 +158,14 @@ impl CommandQueue {
     }
 }
 
-fn is_request(what: &EventKind) -> bool {
-    matches!(what, EventKind::Acted(decision) if matches!(decision.cause, Cause::Request { .. }))
+fn is_request(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Acted(decision) if matches!(decision.cause, Cause::Request { .. }))
 }
 
 impl Waiting {
     fn take_in(&mut self, event: &Event, pending: bool, told: &impl Fn(u64) -> Option<ActionInfo>) {
-        match &event.what {
-            EventKind::Acted(decision) if is_request(&event.what) => {
+        match &event.kind {
+            EventKind::Acted(decision) if is_request(&event.kind) => {
                 self.action = Some(decision.action);
                 if decision.dry_run {
                     self.finish(decision.action, told);

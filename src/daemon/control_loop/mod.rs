@@ -333,8 +333,8 @@ impl Supervisor {
         for event in &mut events {
             // Nothing of it is left, or nothing that a rule knows since the last reload.
             let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.has_process(agent.root));
-            if event.what == EventKind::Gone && lives {
-                event.what = EventKind::Unknown;
+            if event.kind == EventKind::Gone && lives {
+                event.kind = EventKind::Unknown;
             }
         }
         let thresholds = self.publisher.thresholds();
@@ -389,12 +389,12 @@ fn with_signals(
     snapshot: &Snapshot,
     agent: Option<AgentRef>,
 ) -> Vec<Event> {
-    let (Some(what), Some(agent)) = (sent, agent) else { return events };
+    let (Some(kind), Some(agent)) = (sent, agent) else { return events };
     let sample = snapshot.agents.iter().find(|a| a.agent.root == agent.root);
     let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
     let decided =
-        events.iter().position(|e| matches!(e.what, EventKind::Acted(_) | EventKind::Killed { .. }));
+        events.iter().position(|e| matches!(e.kind, EventKind::Acted(_) | EventKind::Killed { .. }));
     let at = decided.map_or(events.len(), |at| at + 1);
-    events.insert(at, Event { agent: Some(agent), charge, what });
+    events.insert(at, Event { agent: Some(agent), charge, kind });
     events
 }

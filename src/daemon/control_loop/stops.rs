@@ -26,7 +26,7 @@ impl Ends {
     /// Takes in what happened; whether others are ending now than before.
     pub(crate) fn take_in(&mut self, event: &Event) -> bool {
         let begun = |action| self.0.iter().position(|end| end.action == action && !end.is_over);
-        match (&event.what, &event.agent) {
+        match (&event.kind, &event.agent) {
             (EventKind::Acted(decision), Some(agent)) if decision.whole && !decision.dry_run => {
                 let is_requested = matches!(decision.cause, Cause::Request { .. });
                 self.begin(agent, decision.action, is_requested);

@@ -27,7 +27,7 @@ impl ActionLog {
         command: impl Fn(ProcessKey) -> String,
         cwd: impl Fn() -> Option<String>,
     ) {
-        match (&event.what, &event.agent) {
+        match (&event.kind, &event.agent) {
             (EventKind::Acted(decision), Some(agent)) => {
                 let culprit = culprit_info(&decision.culprit, command);
                 let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
@@ -191,8 +191,8 @@ mod tests {
             dry_run: false,
         };
         let mut ledger = ActionLog::default();
-        let mut record = |what| {
-            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(14), what };
+        let mut record = |kind| {
+            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(14), kind };
             ledger.record(&event, |key| format!("command of {}", key.pid), || Some("/work".to_owned()));
             let action = ledger.action(1).unwrap();
             (action.culprit.unwrap().command.unwrap(), action.resume)
@@ -225,8 +225,8 @@ mod tests {
         };
         let mut take = |key| {
             let lost = Some(KilledProcess { key, name: "node".into(), charge: Bytes::gib(1) });
-            let what = EventKind::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
-            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(2), what };
+            let kind = EventKind::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
+            let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(2), kind };
             ledger.record(&event, |_| "node leak.js".into(), || Some("/work".into()));
         };
         take(key(9));

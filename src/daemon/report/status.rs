@@ -107,7 +107,8 @@ fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
 
 fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo], somebody_left: bool) -> Verdict {
     let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_threshold;
-    if snapshot.guest.room() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical) {
+    if snapshot.guest.allocatable() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical)
+    {
         Verdict::Critical
     } else if somebody_left || agents.iter().any(|a| a.level == AgentLevel::Warned) {
         Verdict::Warning
@@ -140,9 +141,9 @@ pub(crate) fn line(status: &StatusInfo) -> String {
 
 fn last_action(action: &ActionInfo) -> String {
     let part = action.culprit.as_ref().filter(|c| c.pid != action.pid);
-    let what = part.map_or("whole".to_owned(), |c| format!("pid {}", c.pid));
+    let kind = part.map_or("whole".to_owned(), |c| format!("pid {}", c.pid));
     let dry = if action.dry_run { " (dry run)" } else { "" };
-    format!("; last action {} on {}, {what}{dry}", action.time, action.agent)
+    format!("; last action {} on {}, {kind}{dry}", action.time, action.agent)
 }
 
 /// What `/proc` alone can tell, for when no supervisor answers: the verdict is unknown, since nobody watches.

@@ -99,7 +99,7 @@ impl Cgroups {
             cache: value("active_file") + value("inactive_file"),
             max: single("memory.max"),
             high: single("memory.high"),
-            pressed: keyed(&events, "high").map_or(0, Bytes::get),
+            high_events: keyed(&events, "high").map_or(0, Bytes::get),
             killed: keyed(&events, "oom_kill").map_or(0, Bytes::get),
         })
     }
@@ -180,7 +180,7 @@ mod tests {
         let memory = cgroups.memory(Path::new("/agents.slice/a.scope")).unwrap();
         assert_eq!(memory.charge.total(), Bytes::new(1350));
         assert_eq!((memory.current, memory.cache, memory.max), (Bytes::new(2000), Bytes::new(400), None));
-        assert_eq!((memory.high, memory.pressed), (Some(Bytes::kib(4)), 7));
+        assert_eq!((memory.high, memory.high_events), (Some(Bytes::kib(4)), 7));
     }
 
     #[test]

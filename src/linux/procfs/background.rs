@@ -217,7 +217,7 @@ fn weigh(proc: &Proc, key: ProcessKey) -> Option<Weight> {
     let rollup = proc.whole_file(key.pid, "smaps_rollup").ok()?;
     // At once after it: the walk takes milliseconds, these do not.
     let status = proc.whole_file(key.pid, "status").ok()?;
-    let held = proc.guest().ok()?.held;
+    let held = proc.guest().ok()?.process_totals;
     let charge = Status::parse(&status)?.charge?;
     Some(Weight { rollup: Rollup::parse(&rollup, charge.swap)?, charge, held })
 }

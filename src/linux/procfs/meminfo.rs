@@ -7,7 +7,7 @@ use std::path::Path;
 use super::ReadError;
 use super::colon_pairs;
 use super::file::ProcFile;
-use crate::model::{Bytes, Charge, Guest};
+use crate::model::{Bytes, Charge, SystemMemory};
 
 /// The longest seen has 1.6 KiB; what we use stands in its first half, huge pages at its end.
 const MEMINFO_LEN: usize = 8 * 1024;
@@ -29,7 +29,7 @@ impl Meminfo {
     ///
     /// # Errors
     /// Where it is missing or is no meminfo.
-    pub fn read(&self) -> Result<Guest, ReadError> {
+    pub fn read(&self) -> Result<SystemMemory, ReadError> {
         let mut text = [0; MEMINFO_LEN];
         let read = self.file.read(&mut text, is_whole).map_err(io::Error::from);
         let parsed = read.and_then(|len| {
@@ -48,7 +48,7 @@ fn is_whole(text: &[u8]) -> bool {
 
 /// Reads the text of a `meminfo` file (`proc_meminfo(5)`); `None` where it names no total.
 #[must_use]
-pub fn parse(text: &[u8]) -> Option<Guest> {
+pub fn parse(text: &[u8]) -> Option<SystemMemory> {
     let (mut total, mut free, mut available) = (None, None, None);
     let (mut anon, mut shmem, mut mapped) = (None, None, None);
     let mut huge = Bytes::ZERO;
@@ -72,15 +72,15 @@ pub fn parse(text: &[u8]) -> Option<Guest> {
     let swap_free = swap_free.min(swap_total);
     // Unknown is no bound.
     let known = |bytes: Option<Bytes>| bytes.unwrap_or(Bytes::new(u64::MAX));
-    Some(Guest {
+    Some(SystemMemory {
         mem_total,
         mem_available: available.or(free)?.min(mem_total),
         swap_total,
         swap_free,
-        swap_room: swap_free,
+        swap_headroom: swap_free,
         zram: Bytes::ZERO,
         per_cpu: Bytes::ZERO,
-        held: Charge {
+        process_totals: Charge {
             anon: known(anon) + huge,
             // A file in a tmpfs is shmem that nobody needs to map.
             shmem: known(shmem).min(known(mapped)),
@@ -99,14 +99,14 @@ mod tests {
         let guest = parse(text).unwrap();
         assert_eq!((guest.mem_total, guest.mem_available), (Bytes::mib(16), Bytes::mib(8)));
         assert_eq!((guest.swap_total, guest.swap_free), (Bytes::kib(4), Bytes::kib(3)));
-        assert_eq!(guest.held.shmem, Bytes::new(u64::MAX), "no bound");
-        assert_eq!(guest.held.swap, Bytes::kib(1));
+        assert_eq!(guest.process_totals.shmem, Bytes::new(u64::MAX), "no bound");
+        assert_eq!(guest.process_totals.swap, Bytes::kib(1));
     }
 
     #[test]
     fn pages_of_a_pool_can_be_held_too() {
         let guest = parse(b"MemTotal: 900 kB\nMemFree: 1 kB\nAnonPages: 100 kB\nHugetlb: 50 kB\n").unwrap();
-        assert_eq!(guest.held.anon, Bytes::kib(150));
+        assert_eq!(guest.process_totals.anon, Bytes::kib(150));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use super::procfs::meminfo::Meminfo;
 use super::procfs::stat::Stat;
 use super::procfs::status::Status;
 use crate::model::system_memory::Stall;
-use crate::model::{Guest, Pid, Pressure};
+use crate::model::{Pid, Pressure, SystemMemory};
 
 /// Command lines are read up to here; what identifies a program stands at the start.
 const CMDLINE_LEN: usize = 16 * 1024;
@@ -238,7 +238,7 @@ impl Proc {
     ///
     /// # Errors
     /// Where it is missing or is no meminfo.
-    pub fn guest(&self) -> Result<Guest, ReadError> {
+    pub fn guest(&self) -> Result<SystemMemory, ReadError> {
         self.meminfo.read()
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::file::{ProcFile, never};
 use crate::linux::procfs::zram::Zram;
-use crate::model::{Boottime, Bytes, Guest};
+use crate::model::{Boottime, Bytes, SystemMemory};
 
 /// A line has some 80 bytes, and there are 32 swap areas at most (`MAX_SWAPFILES`).
 const SWAPS_LEN: usize = 8 * 1024;
@@ -48,9 +48,9 @@ impl SwapRoom {
         Self { swaps: ProcFile::of(proc.join("swaps")), block: sys.join("block"), seen: None }
     }
 
-    /// Sets what swap can take off memory (`swap_room`) of a guest that was looked at just now, and what it takes of it
+    /// Sets what swap can take off memory (`swap_headroom`) of a guest that was looked at just now, and what it takes of it
     /// (`zram`). Does nothing where there is no swap; asks nothing of zram as long as swap is empty.
-    pub fn weigh(&mut self, at: Boottime, guest: &mut Guest) {
+    pub fn weigh(&mut self, at: Boottime, guest: &mut SystemMemory) {
         if guest.swap_total == Bytes::ZERO {
             self.seen = None;
             return;
@@ -65,7 +65,7 @@ impl SwapRoom {
             }
         };
         let zram;
-        (guest.swap_room, zram) = seen.room(guest);
+        (guest.swap_headroom, zram) = seen.room(guest);
         guest.zram = zram.min(guest.swap_total.saturating_sub(guest.swap_free));
         self.seen = Some(seen);
     }
@@ -92,7 +92,7 @@ impl SwapRoom {
 impl Seen {
     /// Whether it still says enough of the guest. Where disks and zram are mixed, what was taken since may have come
     /// from either, so only a list of now will do.
-    fn holds(&self, at: Boottime, guest: &Guest) -> bool {
+    fn holds(&self, at: Boottime, guest: &SystemMemory) -> bool {
         let moved = self.free != guest.swap_free;
         let is_mixed = self.areas.iter().any(|area| area.zram.is_some() != self.areas[0].zram.is_some());
         self.total == guest.swap_total
@@ -108,7 +108,7 @@ impl Seen {
     }
 
     /// What swap can take off memory, and what zram takes of it already.
-    fn room(&mut self, guest: &Guest) -> (Bytes, Bytes) {
+    fn room(&mut self, guest: &SystemMemory) -> (Bytes, Bytes) {
         if self.areas.iter().all(|area| area.zram.is_none()) {
             return (guest.swap_free, Bytes::ZERO);
         }

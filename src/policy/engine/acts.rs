@@ -95,8 +95,8 @@ impl Engine {
             // Of what is stuck it was told when its action failed.
             if watch.falls_short(snapshot.at) && reached.members.len() == agent.members.len() {
                 self.actions += 1;
-                let what = EventKind::Failed { action: self.actions, why: Failure::Protected };
-                step.events.push(event(agent, what));
+                let kind = EventKind::Failed { action: self.actions, why: Failure::Protected };
+                step.events.push(event(agent, kind));
             }
             return false;
         }
@@ -170,7 +170,7 @@ impl Engine {
     fn spare(&mut self, danger: Danger, why: NoActionReason, snapshot: &Snapshot, events: &mut Vec<Event>) {
         if self.guard.is_news(why) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
-            events.push(Event { agent: None, charge, what: EventKind::GuestInDanger { danger, why } });
+            events.push(Event { agent: None, charge, kind: EventKind::GuestInDanger { danger, why } });
         }
     }
 
@@ -214,7 +214,7 @@ impl Engine {
             grace,
             dry_run: self.act.dry_run,
         };
-        step.events.push(Event { agent: Some(agent.clone()), charge, what: EventKind::Acted(decision) });
+        step.events.push(Event { agent: Some(agent.clone()), charge, kind: EventKind::Acted(decision) });
         if self.act.dry_run {
             match cause {
                 Cause::Guard(_) | Cause::Slice { .. } => self.said = true,
@@ -282,12 +282,12 @@ impl Engine {
         let acted_on = ladder.agent.clone();
         let (guest, rate) = self.together.measure(&snapshot.guest, rate);
         let in_danger = self.danger.or(self.together.danger).is_some();
-        let tell = |what| Event { agent: Some(acted_on), charge, what };
+        let tell = |kind| Event { agent: Some(acted_on), charge, kind };
         match ladder.advance(snapshot.at, sample.as_deref(), &guest, rate, in_danger) {
             Progress::Waiting => {}
-            Progress::Send(wave, what) => {
+            Progress::Send(wave, kind) => {
                 step.wave = Some(wave);
-                step.events.extend(what.map(tell));
+                step.events.extend(kind.map(tell));
             }
             Progress::Ended(freed) => {
                 step.wave = ladder.release();

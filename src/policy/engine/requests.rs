@@ -62,8 +62,8 @@ impl Engine {
         choice.targets.retain(may);
         if choice.targets.is_empty() {
             self.actions += 1;
-            let what = EventKind::Failed { action: self.actions, why: Failure::Protected };
-            step.events.push(Event { agent: Some(sample.agent.clone()), charge, what });
+            let kind = EventKind::Failed { action: self.actions, why: Failure::Protected };
+            step.events.push(Event { agent: Some(sample.agent.clone()), charge, kind });
             return;
         }
         let losers = family.losers(&choice.targets).len();

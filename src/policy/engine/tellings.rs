@@ -63,7 +63,7 @@ impl Engine {
                 return true;
             }
             let agent = watch.agent.clone();
-            let tell = |what| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, what };
+            let tell = |kind| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, kind };
             if watch.is_settling() {
                 // A whole agent was ended: it stays until its memory is back.
                 watch.update(snapshot.at, Bytes::ZERO, self.thresholds);
@@ -88,7 +88,7 @@ impl Engine {
             events.push(Event {
                 agent: None,
                 charge,
-                what: EventKind::GuestSafe { left: snapshot.guest.left() },
+                kind: EventKind::GuestSafe { left: snapshot.guest.remaining() },
             });
         }
     }
@@ -102,8 +102,8 @@ fn left_of(watch: &AgentState, snapshot: &Snapshot) -> Bytes {
     }
 }
 
-pub(super) fn event(sample: &AgentSample, what: EventKind) -> Event {
-    Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what }
+pub(super) fn event(sample: &AgentSample, kind: EventKind) -> Event {
+    Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), kind }
 }
 
 fn ended(freed: &Freed, charge: Bytes, back: bool, at: Boottime) -> EventKind {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::event::Danger;
-use crate::model::{AgentSample, BytesPerSecond, Guest, Snapshot};
+use crate::model::{AgentSample, BytesPerSecond, Snapshot, SystemMemory};
 use crate::policy::guard::Guard;
 use crate::policy::pace::Headroom;
 
@@ -13,7 +13,7 @@ pub(super) struct SliceGuard {
     pub(super) guard: Guard,
     path: PathBuf,
     /// As it was seen last.
-    guest: Option<Guest>,
+    guest: Option<SystemMemory>,
     pub(super) danger: Option<Danger>,
     /// The action that is under way is for its sake.
     pub(super) acts: bool,
@@ -29,10 +29,10 @@ impl SliceGuard {
         if self.path != slice.path {
             *self = Self { acts: self.acts, path: slice.path.clone(), ..Self::default() };
         }
-        let guest = Guest {
+        let guest = SystemMemory {
             mem_total: slice.max,
             mem_available: slice.max.saturating_sub(slice.used),
-            ..Guest::default()
+            ..SystemMemory::default()
         };
         let own =
             Snapshot { at: snapshot.at, guest, agents: self.of(&snapshot.agents), ..Snapshot::default() };
@@ -55,13 +55,17 @@ impl SliceGuard {
     /// How far it is from danger; `None`: there is no cap, or nobody can be acted on.
     pub(super) fn way(&self) -> Option<Headroom> {
         let guest = self.guest.filter(|_| !self.guard.is_standing())?;
-        let left = guest.left().saturating_sub(self.guard.reserve(&guest));
+        let left = guest.remaining().saturating_sub(self.guard.reserve(&guest));
         let half = guest.mem_total.share(1, 2);
         Some(Headroom { to_kill: left, to_next: left, is_small: left >= half, rate: self.guard.fill.now() })
     }
 
     /// What an action is measured by: the slice where it is for its sake, else the guest.
-    pub(super) fn measure(&self, guest: &Guest, drain: BytesPerSecond) -> (Guest, BytesPerSecond) {
+    pub(super) fn measure(
+        &self,
+        guest: &SystemMemory,
+        drain: BytesPerSecond,
+    ) -> (SystemMemory, BytesPerSecond) {
         match self.guest {
             Some(own) if self.acts => (own, self.guard.fill.now()),
             _ => (*guest, drain),

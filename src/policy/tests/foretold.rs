@@ -13,7 +13,7 @@ fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
         world.engine.foresee(ForecastSummary { level: ForecastLevel::Runaway, climb });
         world.grow(101, Bytes::gib(40));
         // The jump itself is long over.
-        world.after(Duration::from_mins(10)).events.iter().find_map(|event| match &event.what {
+        world.after(Duration::from_mins(10)).events.iter().find_map(|event| match &event.kind {
             EventKind::Acted(decision) => Some(decision.grace),
             _ => None,
         })

@@ -16,7 +16,7 @@ impl World {
     /// `child` is an agent of its own, started by that member of another one.
     pub(super) fn sub_agent(mut self, of: i32, pid: i32, charge: Bytes) -> Self {
         let parent = self.snapshot.agents.iter().find(|a| a.member(key(of)).is_some()).unwrap().agent.clone();
-        self.member(of).carries_agent = true;
+        self.member(of).is_ancestor_of_agent = true;
         self = self.agent(pid, charge);
         let sample = self.snapshot.agents.last_mut().unwrap();
         (sample.parent, sample.started_by) = (Some(parent), Some(key(of)));
@@ -37,7 +37,7 @@ impl World {
 }
 
 fn causes(step: &Step) -> Vec<Cause> {
-    let acted = step.events.iter().filter_map(|e| match &e.what {
+    let acted = step.events.iter().filter_map(|e| match &e.kind {
         EventKind::Acted(decision) => Some(decision.cause),
         _ => None,
     });
@@ -162,7 +162,7 @@ fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
     assert!(world_told[1].starts_with("act on claude"), "{world_told:?}");
     let each = world.member(pids[0]).charge.total();
     let freed = Bytes::new(each.get() * pids.len() as u64);
-    assert!(world.snapshot.guest.left() + freed > Bytes::gib(16).share(5, 100), "{freed}");
+    assert!(world.snapshot.guest.remaining() + freed > Bytes::gib(16).share(5, 100), "{freed}");
 }
 
 /// All of them under one shell, which costs as much as they do.
@@ -220,7 +220,7 @@ fn swap_that_takes_no_more_is_none() {
     });
     assert_eq!(told[0], "TERM 100");
     let guest = world.snapshot.guest;
-    assert!(guest.left() > Bytes::gib(16).share(2, 100), "in time: {guest:?}");
+    assert!(guest.remaining() > Bytes::gib(16).share(2, 100), "in time: {guest:?}");
 }
 
 fn thrash(world: &mut World, second: u64, full: f32) -> Step {
@@ -383,7 +383,7 @@ fn a_build_that_peaks_and_falls_back_is_left_alone() {
             let told = told(&world.after(Duration::from_secs(1)));
             assert!(told.iter().all(|t| t == "warned" || t == "recovered"), "{told:?} at {step}");
         }
-        assert!(world.snapshot.guest.left() < Bytes::gib(16).share(10, 100));
+        assert!(world.snapshot.guest.remaining() < Bytes::gib(16).share(10, 100));
         world.grow(101, Bytes::ZERO);
         world.after(Duration::from_secs(1));
     }
@@ -399,7 +399,7 @@ fn what_fills_steadily_leaves_time_for_its_end() {
     });
     let step = step.unwrap();
     assert_eq!(step.wave.unwrap().signal, Signal::Term);
-    let decision = step.events.iter().find_map(|e| match &e.what {
+    let decision = step.events.iter().find_map(|e| match &e.kind {
         EventKind::Acted(d) => Some(d.clone()),
         _ => None,
     });
@@ -487,7 +487,7 @@ fn nobody_is_there() {
     let mut world = guest();
     world.elsewhere = Bytes::gib(12);
     let step = world.step();
-    assert!(matches!(step.events[0].what, EventKind::GuestInDanger { why: NoActionReason::NoAgents, .. }));
+    assert!(matches!(step.events[0].kind, EventKind::GuestInDanger { why: NoActionReason::NoAgents, .. }));
     assert!(step.next >= Duration::from_millis(500), "and it does not hurry: {:?}", step.next);
 }
 
@@ -496,7 +496,7 @@ impl World {
     fn swap(&mut self, total: Bytes, free: Bytes, room: Bytes) -> Step {
         self.snapshot.at = self.snapshot.at + Duration::from_millis(20);
         let guest = &mut self.snapshot.guest;
-        (guest.swap_total, guest.swap_free, guest.swap_room) = (total, free, room);
+        (guest.swap_total, guest.swap_free, guest.swap_headroom) = (total, free, room);
         self.engine.step(&self.snapshot)
     }
 }

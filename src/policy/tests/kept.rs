@@ -15,7 +15,7 @@ fn left_at_the_act(act: Act) -> Bytes {
     for step in 1..2000 {
         world.grow(200, Bytes::gib(6) + Bytes::mib(step * 5));
         let step = world.after(Duration::from_secs(1));
-        if step.events.iter().any(|e| matches!(e.what, EventKind::Acted(_))) {
+        if step.events.iter().any(|e| matches!(e.kind, EventKind::Acted(_))) {
             return world.snapshot.guest.mem_available;
         }
     }

@@ -12,7 +12,7 @@ fn cgroup(pid: i32, killed: u64) -> CgroupMemory {
         cache: Bytes::ZERO,
         max: Some(Bytes::gib(2)),
         high: None,
-        pressed: 0,
+        high_events: 0,
         killed,
     }
 }

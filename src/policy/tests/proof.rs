@@ -9,11 +9,11 @@ fn forked() -> World {
 }
 
 /// 7 GB that fork look like 14.
-fn fork(world: &mut World, unproven: Bytes) -> Vec<String> {
+fn fork(world: &mut World, unverified: Bytes) -> Vec<String> {
     if world.snapshot.agents[0].member(key(12)).is_none() {
         world.start(11, 12, "node", Bytes::gib(7));
     }
-    world.snapshot.agents[0].unproven = unproven;
+    world.snapshot.agents[0].unverified = unverified;
     told(&world.step())
 }
 
@@ -25,7 +25,7 @@ fn what_hangs_on_a_doubt_waits_for_its_proof() {
     let mut world = forked();
     fork(&mut world, Bytes::gib(7));
     world.end(12);
-    world.snapshot.agents[0].unproven = Bytes::ZERO;
+    world.snapshot.agents[0].unverified = Bytes::ZERO;
     assert!(told(&world.step()).is_empty(), "it was the same memory");
 }
 

@@ -7,7 +7,7 @@ use crate::model::{Event, Signal};
 const ALICE: Uid = Uid::new(1000);
 
 fn asked(step: &Step) -> Vec<(String, bool, usize)> {
-    let decision = |event: &Event| match (&event.what, &event.agent) {
+    let decision = |event: &Event| match (&event.kind, &event.agent) {
         (EventKind::Acted(decision), Some(agent))
             if matches!(decision.cause, Cause::Request { by: ALICE }) =>
         {
@@ -39,7 +39,7 @@ fn an_agent_ends_whole_by_the_same_ladder_though_it_costs_little() {
     world.end(100);
     let mut told = Vec::new();
     for _ in 0..200 {
-        told.extend(world.step().events.into_iter().map(|e| e.what));
+        told.extend(world.step().events.into_iter().map(|e| e.kind));
     }
     assert!(matches!(told.as_slice(), [EventKind::Ended { action: 1, .. }, EventKind::Gone]), "{told:?}");
 }
@@ -65,7 +65,7 @@ fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
     for _ in 0..200 {
         let step = world.step();
         assert!(step.wave.is_none());
-        ended.extend(step.events.into_iter().filter(|e| matches!(e.what, EventKind::Ended { .. })));
+        ended.extend(step.events.into_iter().filter(|e| matches!(e.kind, EventKind::Ended { .. })));
     }
     assert_eq!(ended.len(), 1);
     assert_eq!(
@@ -108,7 +108,7 @@ fn what_is_protected_is_not_ended_on_request_either() {
     world.engine.request(key(100), ALICE);
     let step = world.step();
     assert!(step.wave.is_none());
-    let failed = |e: &Event| matches!(e.what, EventKind::Failed { why: Failure::Protected, .. });
+    let failed = |e: &Event| matches!(e.kind, EventKind::Failed { why: Failure::Protected, .. });
     assert!(step.events.iter().any(failed), "{:?}", step.events);
 }
 
@@ -122,7 +122,7 @@ fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
     assert!(step.wave.is_none());
     assert_eq!(asked(&step).len(), 1);
     world.grow(100, Bytes::gib(14));
-    let threshold = |e: &Event| matches!(&e.what, EventKind::Acted(d) if matches!(d.cause, Cause::Threshold));
+    let threshold = |e: &Event| matches!(&e.kind, EventKind::Acted(d) if matches!(d.cause, Cause::Threshold));
     assert!(world.step().events.iter().any(threshold));
 }
 
@@ -169,7 +169,7 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     world.end(200);
     (0..200).for_each(|_| drop(world.step()));
     world.engine.reconfigure(Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) }, act);
-    assert_eq!(world.step().events.iter().filter(|e| matches!(e.what, EventKind::Warned { .. })).count(), 1);
+    assert_eq!(world.step().events.iter().filter(|e| matches!(e.kind, EventKind::Warned { .. })).count(), 1);
     assert!(world.step().events.is_empty());
 }
 

@@ -4,10 +4,10 @@ use super::*;
 use crate::model::{CgroupMemory, Signal};
 
 /// The agent of a shell loop, for the nth time.
-fn leak_again(world: &mut World, pid: i32, keeper: i32) {
+fn leak_again(world: &mut World, pid: i32, spawner: i32) {
     let mut fresh = World::new().agent(pid, Bytes::gib(14)).snapshot.agents;
     let sample = &mut fresh[0];
-    sample.keeper = Some(key(keeper));
+    sample.spawner = Some(key(spawner));
     let start_ticks = u64::try_from(world.snapshot.at.since_boot().as_millis() / 10).unwrap();
     (sample.agent.root.start_ticks, sample.members[0].key.start_ticks) = (start_ticks, start_ticks);
     world.snapshot.agents.extend(fresh);
@@ -44,7 +44,7 @@ fn one_that_is_started_again_at_once_waits_longer_each_time() {
         leak_again(&mut world, pid, 50);
         let step = world.step();
         held_back +=
-            step.events.iter().filter(|e| matches!(e.what, EventKind::RestartBackoff { .. })).count();
+            step.events.iter().filter(|e| matches!(e.kind, EventKind::RestartBackoff { .. })).count();
         waits.push(if step.wave.is_some() { 0 } else { until_wave(&mut world).as_secs() });
         world.end(pid);
         for _ in 0..5 {
@@ -180,7 +180,7 @@ fn own_cgroup() -> CgroupMemory {
         cache: Bytes::ZERO,
         max: None,
         high: None,
-        pressed: 0,
+        high_events: 0,
         killed: 0,
     }
 }
@@ -229,7 +229,7 @@ fn a_limited_agent_stands_at_lines_of_its_own() {
     world.grow(101, Bytes::mib(2950));
     let step = world.step();
     assert_eq!(told(&step), ["TERM 101", "act on node 101"], "before the wall");
-    let threshold = step.events.iter().find_map(|event| match &event.what {
+    let threshold = step.events.iter().find_map(|event| match &event.kind {
         EventKind::Acted(decision) => Some(decision.threshold),
         _ => None,
     });

@@ -65,7 +65,7 @@ proptest! {
                 all.filter_map(|a| a.member(*key)).map(|m| m.charge.total()).sum::<Bytes>()
             };
             for event in &told.events {
-                match &event.what {
+                match &event.kind {
                     EventKind::Acted(decision) => {
                         let Cause::Guard(danger) = &decision.cause else { continue };
                         let freed: Bytes = told.wave.iter().flat_map(|w| &w.targets).map(charge).sum();

@@ -103,22 +103,22 @@ impl Leak {
         guest.mem_available + self.case.zram.map_or(free, |zram| free.share(zram.saves, 100))
     }
 
-    fn guest(&self, at: Duration) -> Guest {
+    fn guest(&self, at: Duration) -> SystemMemory {
         let Case { total, swap, others, base, zram, .. } = self.case;
         let used = others + base + self.held(at);
         let swapped = self.swapped(used);
         let free = swap.saturating_sub(swapped);
         let saves = zram.map_or(100, |zram| zram.saves);
         let is_known = zram.is_none_or(|zram| zram.is_known) || swapped >= LEARNT;
-        Guest {
+        SystemMemory {
             mem_total: total,
             mem_available: (total + swapped.share(saves, 100)).saturating_sub(used),
             swap_total: swap,
             swap_free: free,
-            swap_room: free.share(if is_known { saves } else { 50 }, 100),
+            swap_headroom: free.share(if is_known { saves } else { 50 }, 100),
             zram: swapped.saturating_sub(swapped.share(saves, 100)),
             per_cpu: Bytes::ZERO,
-            held: Charge { anon: total, shmem: total, swap: swapped },
+            process_totals: Charge { anon: total, shmem: total, swap: swapped },
         }
     }
 

@@ -97,7 +97,7 @@ fn what_is_out_of_reach_is_told_each_half_minute_at_most() {
     let mut failed = 0;
     for _ in 0..59 {
         let step = world.after(Duration::from_secs(1));
-        failed += step.events.iter().filter(|e| matches!(e.what, EventKind::Failed { .. })).count();
+        failed += step.events.iter().filter(|e| matches!(e.kind, EventKind::Failed { .. })).count();
         assert!(step.next >= Duration::from_millis(100), "and nobody hurries for it: {:?}", step.next);
     }
     assert_eq!(failed, 2);
@@ -118,7 +118,7 @@ fn a_guest_that_fills_does_not_wait_for_one_that_is_stuck_until_it_is_full() {
     };
     world.grow(100, Bytes::mib(9_900));
     let mut waves = vec![world.step().wave];
-    while world.snapshot.guest.room() > Bytes::ZERO {
+    while world.snapshot.guest.allocatable() > Bytes::ZERO {
         waves.push(grow(&mut world));
     }
     let targets: Vec<_> = waves.into_iter().flatten().map(|w| (w.signal, w.targets)).collect();

@@ -34,7 +34,7 @@ impl Shared {
                 cache: Bytes::ZERO,
                 max: Some(Bytes::gib(8)),
                 high: None,
-                pressed: 0,
+                high_events: 0,
                 killed: 0,
             });
         }
@@ -73,7 +73,7 @@ fn before_the_kernel_chooses_whoever_grew_is_ended() {
         .unwrap();
     assert_eq!(told(&step), ["TERM 201", "act on node 201"], "not the larger one, nor who is larger outside");
     assert!(at < shared.cap && at > shared.cap.share(85, 100), "{at}");
-    let decided = step.events.iter().find_map(|e| match &e.what {
+    let decided = step.events.iter().find_map(|e| match &e.kind {
         EventKind::Acted(decision) => Some(decision),
         _ => None,
     });

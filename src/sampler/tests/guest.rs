@@ -9,9 +9,9 @@ fn swap_in_compressed_memory_is_room_by_what_it_saves() {
     let swaps = "Filename Type Size Used Priority\n/dev/zram98765 partition 100 40 100\n";
     fs::write(world.dir.path().join("swaps"), swaps).unwrap();
     let guest = world.sampler().poll_memory(clock::now()).unwrap();
-    assert_eq!((guest.swap_free, guest.swap_room), (Bytes::kib(60), Bytes::kib(30)));
+    assert_eq!((guest.swap_free, guest.swap_headroom), (Bytes::kib(60), Bytes::kib(30)));
     let snapshot = world.sampler().sample_now().unwrap();
-    assert_eq!(snapshot.guest.swap_room, Bytes::kib(30), "in a look as well");
+    assert_eq!(snapshot.guest.swap_headroom, Bytes::kib(30), "in a look as well");
 }
 
 /// The list costs more to read than all of `meminfo`.

@@ -15,8 +15,8 @@ fn agent(pid: i32) -> AgentRef {
     }
 }
 
-fn event(pid: i32, what: EventKind) -> Event {
-    Event { agent: Some(agent(pid)), charge: Bytes::ZERO, what }
+fn event(pid: i32, kind: EventKind) -> Event {
+    Event { agent: Some(agent(pid)), charge: Bytes::ZERO, kind }
 }
 
 fn acted(action: u64, cause: Cause, dry_run: bool) -> EventKind {

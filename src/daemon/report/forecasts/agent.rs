@@ -9,7 +9,7 @@ use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
 use crate::api::history::{PointInfo, Series, Subject, UnixSeconds};
 use crate::api::status::AgentInfo;
 use crate::model::event::EventKind;
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Guest, Pid, ProcessKey};
+use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Pid, ProcessKey, SystemMemory};
 use crate::policy::culprit::{Subtree, largest, subtrees};
 
 /// So many parts of an agent are foretold: as many as are shown.
@@ -87,7 +87,7 @@ impl AgentSight {
         &mut self,
         at: Boottime,
         sample: &AgentSample,
-        guest: &Guest,
+        guest: &SystemMemory,
         kill_threshold: Bytes,
     ) -> Option<EventKind> {
         let charge = sample.charge.total();
@@ -120,7 +120,7 @@ impl AgentSight {
         points: &[PointInfo],
         then: impl Fn(UnixSeconds) -> Boottime,
         sample: &AgentSample,
-        guest: &Guest,
+        guest: &SystemMemory,
         kill_threshold: Bytes,
     ) {
         self.ceiling = ceiling::of(sample, guest, kill_threshold);

@@ -1,14 +1,14 @@
 //! What ends an agent's growth first.
 
 use crate::api::forecast::Ceiling;
-use crate::model::{AgentSample, Bytes, Guest};
+use crate::model::{AgentSample, Bytes, SystemMemory};
 
 /// The nearest of the kill threshold, the agent's own cgroup's limit, and what the guest has room for as it is now.
-pub(crate) fn of(sample: &AgentSample, guest: &Guest, kill_threshold: Bytes) -> (Ceiling, Bytes) {
+pub(crate) fn of(sample: &AgentSample, guest: &SystemMemory, kill_threshold: Bytes) -> (Ceiling, Bytes) {
     let cgroup = sample.cgroup.as_ref().and_then(|cgroup| cgroup.max);
     let line = (Ceiling::KillThreshold, kill_threshold);
     let fixed = cgroup.map_or(line, |max| if max <= kill_threshold { (Ceiling::Cgroup, max) } else { line });
-    let room = (Ceiling::Guest, sample.charge.total() + guest.room());
+    let room = (Ceiling::Guest, sample.charge.total() + guest.allocatable());
     if room.1 < fixed.1 { room } else { fixed }
 }
 
@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(of(&sample, &roomy, LINE), none);
         let full = guest_with(Bytes::gib(2));
         let (ceiling, limit) = of(&sample, &full, LINE);
-        assert_eq!((ceiling, limit), (Ceiling::Guest, Bytes::gib(1) + full.room()));
+        assert_eq!((ceiling, limit), (Ceiling::Guest, Bytes::gib(1) + full.allocatable()));
         sample.cgroup = Some(CgroupMemory {
             alone: true,
             path: "/agents.slice/a.scope".into(),
@@ -42,7 +42,7 @@ mod tests {
             cache: Bytes::ZERO,
             max: Some(Bytes::gib(4)),
             high: None,
-            pressed: 0,
+            high_events: 0,
             killed: 0,
         });
         assert_eq!(of(&sample, &roomy, LINE), (Ceiling::Cgroup, Bytes::gib(4)));
@@ -53,7 +53,7 @@ mod tests {
     fn what_others_take_moves_it() {
         for mib in (1500..=2600).step_by(100) {
             let guest = guest_with(Bytes::mib(mib));
-            assert_eq!(of(&agent(100, Bytes::gib(1)), &guest, LINE).1, Bytes::gib(1) + guest.room());
+            assert_eq!(of(&agent(100, Bytes::gib(1)), &guest, LINE).1, Bytes::gib(1) + guest.allocatable());
         }
     }
 

@@ -11,7 +11,9 @@ use crate::api::forecast::{Ceiling, Forecast, ForecastLevel, ForecastSummary};
 use crate::api::history::{BreakKind, HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
 use crate::api::status::{StatusInfo, Verdict};
 use crate::model::event::EventKind;
-use crate::model::{AgentSample, Boottime, Bytes, Event, Guest, ProcessKey, Snapshot, Thresholds, Uid};
+use crate::model::{
+    AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
+};
 use agent::AgentSight;
 use series::{ForecastSeries, Turn};
 
@@ -60,8 +62,8 @@ impl ForecastTracker {
                 continue;
             }
             let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-            if let Some(what) = sight.take(at, sample, guest, sample.thresholds(thresholds).kill) {
-                events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), what });
+            if let Some(kind) = sight.take(at, sample, guest, sample.thresholds(thresholds).kill) {
+                events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), kind });
             }
         }
         self.guest.forecaster.aim(Ceiling::Guest, capacity(guest));
@@ -72,9 +74,9 @@ impl ForecastTracker {
         self.guest.take(at, guest.used());
         // Where one agent is behind it, that was told already.
         let known = self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn);
-        if let Some(what) = self.guest.turn(at, known).map(Turn::told) {
+        if let Some(kind) = self.guest.turn(at, known).map(Turn::told) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
-            events.push(Event { agent: None, charge, what });
+            events.push(Event { agent: None, charge, kind });
         }
         Some(events)
     }
@@ -162,8 +164,8 @@ fn past(at: Boottime, seconds: i64) -> Boottime {
 
 /// When so much is used nothing can be had any more: all that there is but the floor, where swap is no zram. What that saves is
 /// learnt as it fills.
-fn capacity(guest: &Guest) -> Bytes {
-    guest.used() + guest.room()
+fn capacity(guest: &SystemMemory) -> Bytes {
+    guest.used() + guest.allocatable()
 }
 
 impl Turn {

@@ -2,7 +2,7 @@ use super::*;
 use crate::api::forecast::ForecastAlert;
 use crate::api::history::{BreakInfo, PointInfo, SeriesInfo};
 use crate::api::status::GuestInfo;
-use crate::model::{AgentId, AgentRef, AgentSample, Charge, Joined, Member, Pid};
+use crate::model::{AgentId, AgentRef, AgentSample, Charge, Member, MembershipReason, Pid};
 
 mod once;
 mod runaway;
@@ -15,8 +15,8 @@ fn key(pid: i32) -> ProcessKey {
 }
 
 /// A guest of 16 GiB with so much available.
-pub(crate) fn guest_with(available: Bytes) -> Guest {
-    Guest { mem_total: Bytes::gib(16), mem_available: available, ..Guest::default() }
+pub(crate) fn guest_with(available: Bytes) -> SystemMemory {
+    SystemMemory { mem_total: Bytes::gib(16), mem_available: available, ..SystemMemory::default() }
 }
 
 fn member(pid: i32, lineage: &[i32], charge: Bytes) -> Member {
@@ -24,12 +24,12 @@ fn member(pid: i32, lineage: &[i32], charge: Bytes) -> Member {
         key: key(pid),
         uid: Uid::new(1000),
         lineage: lineage.iter().map(|pid| key(*pid)).collect(),
-        joined: if lineage.is_empty() { Joined::Root } else { Joined::Child },
+        joined: if lineage.is_empty() { MembershipReason::Root } else { MembershipReason::Child },
         charge: Charge { anon: charge, ..Charge::default() },
         heap_limit: None,
         name: "node".to_owned(),
         protected: false,
-        carries_agent: false,
+        is_ancestor_of_agent: false,
     }
 }
 
@@ -50,11 +50,11 @@ fn with(pid: i32, members: Vec<Member>) -> AgentSample {
         },
         parent: None,
         started_by: None,
-        keeper: None,
+        spawner: None,
         root_alive: true,
         charge: members.iter().map(|member| member.charge).sum(),
         members,
-        unproven: Bytes::ZERO,
+        unverified: Bytes::ZERO,
         cgroup: None,
         scope: None,
     }
@@ -81,7 +81,7 @@ impl World {
         let snapshot = Snapshot { at, guest, agents, ..Snapshot::default() };
         for event in self.foresight.take(&snapshot, LINES).into_iter().flatten() {
             let pid = event.agent.map(|agent| agent.root.pid.get());
-            self.told.push((self.seconds / 60, pid, event.what));
+            self.told.push((self.seconds / 60, pid, event.kind));
         }
         self.seconds += 10;
     }
@@ -94,7 +94,7 @@ impl World {
     }
 
     fn foretold(&self) -> Vec<(Option<i32>, ForecastAlert)> {
-        let of = |(_, pid, what): &(u64, Option<i32>, EventKind)| match what {
+        let of = |(_, pid, kind): &(u64, Option<i32>, EventKind)| match kind {
             EventKind::ForecastAlert(foretold) => Some((*pid, *foretold)),
             _ => None,
         };
@@ -149,7 +149,7 @@ fn a_runaway_child_is_told_of_and_its_end_ends_it() {
     assert!(part.1 > Bytes::gib(4), "{part:?}");
     world.run(2, calm);
     assert_eq!(
-        world.told.last().map(|(.., what)| what),
+        world.told.last().map(|(.., kind)| kind),
         Some(&EventKind::ForecastCleared),
         "{:?}",
         world.told
@@ -336,7 +336,7 @@ fn an_agents_leak_is_not_told_of_the_guest_when_it_ends() {
     (1200..1203).for_each(|look| world.look(vec![with(100, vec![calm(), leak(look)])]));
     world.run(30, |_| vec![with(100, vec![calm()])]);
     let told: Vec<_> =
-        world.told.iter().map(|(_, pid, what)| (*pid, what == &EventKind::ForecastCleared)).collect();
+        world.told.iter().map(|(_, pid, kind)| (*pid, kind == &EventKind::ForecastCleared)).collect();
     assert_eq!(told, [(Some(100), false), (Some(100), true)], "{:?}", world.told);
     assert_eq!(world.foresight.outlook(), ForecastSummary::default());
 }
@@ -433,7 +433,7 @@ fn the_end_of_each_heap_that_was_told_of_is_told() {
     for _ in 0..5 {
         world.look(vec![agent(100, Bytes::mib(50))]);
     }
-    let told: Vec<_> = world.told.iter().map(|(_, pid, what)| (*pid, what)).collect();
+    let told: Vec<_> = world.told.iter().map(|(_, pid, kind)| (*pid, kind)).collect();
     assert!(
         matches!(
             told[..],
@@ -502,8 +502,8 @@ fn a_guest_that_runs_away_is_let_off_when_what_filled_it_has_ended() {
 fn room_in_zram_is_not_in_use() {
     let mut guest = guest_with(Bytes::gib(12));
     let (before, all) = (guest.used(), capacity(&guest));
-    (guest.swap_total, guest.swap_free, guest.swap_room) = (Bytes::gib(4), Bytes::gib(4), Bytes::gib(2));
+    (guest.swap_total, guest.swap_free, guest.swap_headroom) = (Bytes::gib(4), Bytes::gib(4), Bytes::gib(2));
     assert_eq!((guest.used(), capacity(&guest)), (before, all + Bytes::gib(2)));
-    guest.swap_room = Bytes::gib(1);
+    guest.swap_headroom = Bytes::gib(1);
     assert_eq!((guest.used(), capacity(&guest)), (before, all + Bytes::gib(1)));
 }

@@ -38,7 +38,7 @@ pub(crate) struct Message {
 impl Message {
     /// Says what happened.
     pub(crate) fn of(event: &Event) -> Self {
-        let (level, id, action) = kind(&event.what);
+        let (level, id, action) = kind(&event.kind);
         let plain = Self {
             level,
             id,
@@ -56,7 +56,7 @@ impl Message {
             dry_run: None,
             action_id: None,
         };
-        match &event.what {
+        match &event.kind {
             EventKind::Found
             | EventKind::Gone
             | EventKind::Unknown
@@ -115,8 +115,8 @@ impl Message {
     }
 }
 
-fn kind(what: &EventKind) -> (Level, &'static str, &'static str) {
-    match what {
+fn kind(kind: &EventKind) -> (Level, &'static str, &'static str) {
+    match kind {
         EventKind::Found => (Level::INFO, "8bb38f3dab22462fb54ef0d5b18bd5e2", "found"),
         EventKind::Gone => (Level::INFO, "a2a951cad12d40768354ace4cd38c6d7", "gone"),
         EventKind::Unknown => (Level::INFO, "e0a7c5d2916b4f38a4d1b90c7f6e2a53", "unknown"),

@@ -9,7 +9,7 @@ fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
 }
 
-fn event(charge: Bytes, what: EventKind) -> Event {
+fn event(charge: Bytes, kind: EventKind) -> Event {
     let root = key(1234);
     let agent = AgentRef {
         id: AgentId::new("claude", root),
@@ -19,7 +19,7 @@ fn event(charge: Bytes, what: EventKind) -> Event {
         resume: Some("claude --continue".into()),
         resume_session: Some("claude --resume 7a1c".into()),
     };
-    Event { agent: Some(agent), charge, what }
+    Event { agent: Some(agent), charge, kind }
 }
 
 fn decision(culprit: Culprit, whole: bool, dry_run: bool) -> EventKind {
@@ -69,8 +69,8 @@ fn foretold(ceiling: Ceiling, minutes: u64) -> ForecastAlert {
     ForecastAlert { level, ceiling, limit: Bytes::gib(13), eta, between: (eta / 2, eta * 2) }
 }
 
-fn of_guest(what: EventKind) -> Event {
-    Event { agent: None, charge: Bytes::mib(900), what }
+fn of_guest(kind: EventKind) -> Event {
+    Event { agent: None, charge: Bytes::mib(900), kind }
 }
 
 fn all() -> Vec<Event> {

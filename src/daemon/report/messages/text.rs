@@ -15,7 +15,7 @@ pub(crate) fn text(event: &Event) -> String {
 }
 
 fn of_guest(event: &Event) -> String {
-    match &event.what {
+    match &event.kind {
         EventKind::GuestInDanger { danger, why } => {
             format!("{}; {}", standing(danger), spared(*why, event.charge))
         }
@@ -67,7 +67,7 @@ fn spared(why: NoActionReason, agents: Bytes) -> String {
 
 fn of_agent(event: &Event, agent: &AgentRef) -> String {
     let (id, charge) = (&agent.id, event.charge);
-    match &event.what {
+    match &event.kind {
         EventKind::Found => {
             format!("found {id} (pid {}, uid {}), at {charge}", agent.root.pid, agent.uid)
         }

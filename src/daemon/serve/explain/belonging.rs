@@ -2,11 +2,10 @@
 //! what runs may read it.
 
 use super::reading::Reading;
-use crate::api::explanation::{Joining, Membership, Recognition};
+use crate::api::explanation::{Membership, Recognition};
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
-use crate::model::snapshot::Joined;
-use crate::model::{AgentSample, Member, Pid, ProcessKey};
+use crate::model::{AgentSample, Member, MembershipReason, Pid, ProcessKey};
 use crate::rules::rule::LIMITED;
 
 /// The agent that `key` belongs to, and what it is there.
@@ -18,18 +17,12 @@ pub(crate) fn find(seen: &Published, key: ProcessKey) -> Option<(&AgentSample, &
 pub(crate) fn membership(agent: &AgentSample, member: &Member) -> Membership {
     Membership {
         agent: agent.agent.id.to_string(),
-        joined: match member.joined {
-            Joined::Root => Joining::Root,
-            Joined::Child => Joining::Child,
-            Joined::Session => Joining::Session,
-            Joined::Environment => Joining::Environment,
-            Joined::Scope => Joining::Scope,
-        },
+        joined: member.joined,
         started_by: member.lineage.first().map(|key| key.pid),
         lineage: member.lineage.iter().map(|key| key.pid).collect(),
         counted: member.charge.total(),
-        carries_agent: member.carries_agent,
-        unproven: agent.unproven,
+        carries_agent: member.is_ancestor_of_agent,
+        unproven: agent.unverified,
     }
 }
 
@@ -43,7 +36,7 @@ pub(crate) fn why(
     let id = &agent.agent.id;
     let rule = told.and_then(|told| told.matched.as_deref());
     match (member.joined, member.lineage.first()) {
-        (Joined::Root, _) => {
+        (MembershipReason::Root, _) => {
             let how = match rule {
                 _ if agent.agent.rule == LIMITED => "it was started under a limit, and no rule knows it",
                 Some(rule) if rule == agent.agent.rule => "its rule matches",
@@ -54,17 +47,17 @@ pub(crate) fn why(
             let by = agent.parent.as_ref().map(|p| format!("; {} started it", p.id)).unwrap_or_default();
             format!("it is the root of {id}: {how}{by}")
         }
-        (Joined::Environment, _) => {
+        (MembershipReason::Environment, _) => {
             format!("its environment names {id}: what started it had ended before it was seen")
         }
-        (Joined::Scope, _) => {
+        (MembershipReason::Scope, _) => {
             format!("it is in the scope that limits {id}: what started it had ended before it was seen")
         }
-        (Joined::Session, Some(beginner)) => format!(
+        (MembershipReason::Session, Some(beginner)) => format!(
             "it is in a session that pid {} of {id} began: what started it had ended before it was seen",
             beginner.pid
         ),
-        (Joined::Child, Some(starter)) => {
+        (MembershipReason::Child, Some(starter)) => {
             let ended = if agent.member(*starter).is_some() { "" } else { " and has ended since" };
             let what = if *starter == agent.agent.root { "the root" } else { "a member" };
             let who = format!("pid {}, {what} of {id}, started it{ended}", starter.pid);
@@ -83,7 +76,7 @@ pub(crate) fn why(
                 None => format!("{who}{moved}"),
             }
         }
-        (Joined::Child | Joined::Session, None) => format!("a member of {id} started it"),
+        (MembershipReason::Child | MembershipReason::Session, None) => format!("a member of {id} started it"),
     }
 }
 

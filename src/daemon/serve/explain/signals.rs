@@ -45,7 +45,7 @@ fn when(agent: &AgentSample, member: &Member, settings: &Settings) -> String {
             below.key.pid
         );
     }
-    if member.carries_agent {
+    if member.is_ancestor_of_agent {
         return format!("{over}, but not before parts from which no other agent descends");
     }
     format!("{over}, if it is in the smallest part of it that frees enough, or with the whole agent")

@@ -6,9 +6,9 @@ use tempfile::TempDir;
 use std::path::PathBuf;
 
 use super::*;
-use crate::api::explanation::{CgroupUse, Joining, Look};
+use crate::api::explanation::{CgroupUse, Look};
 use crate::config::{Config, EffectiveThresholds};
-use crate::model::Bytes;
+use crate::model::{Bytes, MembershipReason};
 use crate::rules::Rules;
 
 const CLAUDE: &str = "/x/@anthropic-ai/claude-code/bin/claude.exe";
@@ -97,7 +97,7 @@ fn a_root_and_its_child_know_their_agent() {
     assert_eq!(root.because, "it is the root of claude-100: its rule matches");
     let recognition = root.recognition.unwrap();
     assert_eq!(recognition.matched.as_deref(), Some("claude"));
-    assert_eq!(root.membership.unwrap().joined, Joining::Root);
+    assert_eq!(root.membership.unwrap().joined, MembershipReason::Root);
     let agent = root.agent.unwrap();
     assert_eq!((agent.id.as_str(), agent.processes), ("claude-100", 4));
     let memory = root.memory.unwrap();
@@ -108,7 +108,7 @@ fn a_root_and_its_child_know_their_agent() {
     let child = world.explained(101, 1000).unwrap();
     assert_eq!(child.because, "pid 100, the root of claude-100, started it");
     let membership = child.membership.unwrap();
-    assert_eq!((membership.joined, membership.started_by), (Joining::Child, Pid::new(100)));
+    assert_eq!((membership.joined, membership.started_by), (MembershipReason::Child, Pid::new(100)));
     assert_eq!(child.process.cwd.as_deref(), Some("/home/u/work"));
 }
 

@@ -37,17 +37,17 @@ impl World {
 
     /// Room in MiB, a second after the last look.
     fn room(&mut self, total: u64, free: u64) -> u64 {
-        self.weighed(total, free).swap_room.get() >> 20
+        self.weighed(total, free).swap_headroom.get() >> 20
     }
 
-    fn weighed(&mut self, total: u64, free: u64) -> Guest {
+    fn weighed(&mut self, total: u64, free: u64) -> SystemMemory {
         self.now += 1;
         let at = Boottime::new(Duration::from_secs(self.now));
-        let mut guest = Guest {
+        let mut guest = SystemMemory {
             swap_total: Bytes::mib(total),
             swap_free: Bytes::mib(free),
-            swap_room: Bytes::mib(free),
-            ..Guest::default()
+            swap_headroom: Bytes::mib(free),
+            ..SystemMemory::default()
         };
         self.room.weigh(at, &mut guest);
         guest
