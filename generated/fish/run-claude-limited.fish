@@ -1,8 +1,8 @@
-complete -c run-claude-limited -l swap -d 'Swap beside the limit [default: a sixteenth of it, 512M at most]' -r
-complete -c run-claude-limited -l name -d 'What its scope is called by [default: the command]' -r
-complete -c run-claude-limited -l restart -d 'Whether it is run again where memory ended it, as its kind takes up its work' -r -f -a "never\t'Never'
-on-oom\t'Where the kernel or the supervisor ended it for want of memory'"
-complete -c run-claude-limited -l socket -d 'Socket of the supervisor [default: the system\'s, for `health` else the user\'s own]' -r -F
-complete -c run-claude-limited -l report -d 'Say in one line at the end who was ended where memory was the cause, and how to go on'
-complete -c run-claude-limited -l best-effort -d 'Run it without a limit where none can be had, and say so'
+complete -c run-claude-limited -l swap -d 'Swap limit in addition to LIMIT [default: 1/16 of LIMIT, at most 512M]' -r
+complete -c run-claude-limited -l name -d 'Name of the systemd scope [default: the command]' -r
+complete -c run-claude-limited -l restart -d 'Restart the command if it was killed for memory (with its resume option)' -r -f -a "never\t'Do not restart'
+on-oom\t'Only if killed by the kernel or claude-watchdog for memory'"
+complete -c run-claude-limited -l socket -d 'Daemon socket [default: /run/claude-watchdog/…; if absent, the user daemon\'s]' -r -F
+complete -c run-claude-limited -l report -d 'Print one line if the command was killed for memory, and how to resume it'
+complete -c run-claude-limited -l best-effort -d 'Run without a limit if none can be applied, with a warning'
 complete -c run-claude-limited -s h -l help -d 'Print help (see more with \'--help\')'

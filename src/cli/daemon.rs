@@ -7,10 +7,10 @@ use super::args::Daemon;
 use super::exit;
 use crate::daemon::{self, DaemonError, Options, run as supervise};
 
-/// Supervises until asked to end.
+/// Runs the daemon until it receives SIGTERM or SIGINT.
 pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
-    if options.lift_brakes {
-        return lift_brakes(&options.cgroup);
+    if options.release_throttles {
+        return release_throttles(&options.cgroup);
     }
     let options = Options {
         config: options.config,
@@ -27,11 +27,11 @@ pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
     }
 }
 
-fn lift_brakes(cgroup: &Path) -> ExitCode {
+fn release_throttles(cgroup: &Path) -> ExitCode {
     match daemon::lift_brakes(cgroup) {
         Ok(lifted) => {
             if lifted > 0 {
-                println!("let go: {lifted}");
+                println!("released {lifted} throttled cgroup(s)");
             }
             ExitCode::SUCCESS
         }

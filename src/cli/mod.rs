@@ -28,17 +28,17 @@ pub fn definition() -> clap::Command {
 
 /// The same for each further name that the program is installed by: the command that it stands for, under that name.
 #[must_use]
-pub fn links() -> Vec<clap::Command> {
-    args::links(&definition())
+pub fn aliases() -> Vec<clap::Command> {
+    args::aliases(&definition())
 }
 
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let words = args::by_name(arguments);
+    let words = args::expand_alias(arguments);
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) if args::command_of(&words).is_some_and(|word| word == "run") => {
+        Err(error) if args::subcommand(&words).is_some_and(|word| word == "run") => {
             return run::wrong(&error);
         }
         Err(error) => return exit::from_clap(&error),

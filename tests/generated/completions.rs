@@ -9,7 +9,7 @@ use claude_watchdog::cli;
 use super::hold;
 
 fn generated(shell: Shell, name: impl Fn(&str) -> String) -> BTreeMap<String, Vec<u8>> {
-    let commands = std::iter::once(cli::definition()).chain(cli::links());
+    let commands = std::iter::once(cli::definition()).chain(cli::aliases());
     let file = |mut command: clap::Command| {
         let called = command.get_name().to_owned();
         let mut text = Vec::new();

@@ -10,23 +10,23 @@ use claude_watchdog::cli;
 use super::{files, hold};
 
 const ENVIRONMENT: [(&str, &str); 3] = [
-    ("CLAUDE_WATCHDOG_SOCKET", "The socket to ask at, where --socket does not name one."),
-    ("NO_COLOR", "Not empty: no colour, whatever the terminal can do."),
+    ("CLAUDE_WATCHDOG_SOCKET", "Path of the daemon socket, unless --socket is given."),
+    ("NO_COLOR", "If set to a non-empty value, disable colour."),
     (
         "WATCHDOG_WARN_MB, WATCHDOG_KILL_MB",
-        "The warn threshold and the kill threshold in MiB. Of the service in /etc/default/claude-watchdog.",
+        "Warn and kill threshold in MiB. For the service, set them in /etc/default/claude-watchdog.",
     ),
 ];
 
 const FILES: [(&str, &str); 3] = [
     (
         "/etc/claude-watchdog/config.toml, /etc/claude-watchdog/config.toml.d/*.toml",
-        "The configuration and its drop-ins; of a user's own supervisor below ~/.config/claude-watchdog.",
+        "Configuration and drop-ins. For a user daemon: below ~/.config/claude-watchdog.",
     ),
-    ("/etc/default/claude-watchdog", "The environment of the service."),
+    ("/etc/default/claude-watchdog", "Environment of the service."),
     (
         "/run/claude-watchdog/io.moltdown.Watchdog",
-        "The socket; of a user's own supervisor below $XDG_RUNTIME_DIR/claude-watchdog.",
+        "Daemon socket. For a user daemon: below $XDG_RUNTIME_DIR/claude-watchdog.",
     ),
 ];
 
@@ -36,9 +36,9 @@ fn commands() -> Vec<(String, clap::Command)> {
     whole.build();
     let page = |c: &clap::Command| (format!("{}-{}", cli::definition().get_name(), c.get_name()), c.clone());
     let below: Vec<_> = whole.get_subcommands().map(page).collect();
-    let links = cli::links().into_iter().map(|link| (link.get_name().to_owned(), link));
+    let aliases = cli::aliases().into_iter().map(|alias| (alias.get_name().to_owned(), alias));
     let name = whole.get_name().to_owned();
-    std::iter::once((name, whole)).chain(below).chain(links).collect()
+    std::iter::once((name, whole)).chain(below).chain(aliases).collect()
 }
 
 fn page(name: &str, command: &clap::Command, all: &[(String, clap::Command)]) -> Vec<u8> {
