@@ -368,7 +368,8 @@ pub(super) fn aliases(definition: &clap::Command) -> Vec<clap::Command> {
             let text = found.get_about().map(ToString::to_string).unwrap_or_default();
             text.trim_end_matches(&format!(" (alias: {alias})")).to_owned()
         };
-        let named = |found: &clap::Command| found.clone().name(alias).about(about(found)).args(shared.clone());
+        let named =
+            |found: &clap::Command| found.clone().name(alias).about(about(found)).args(shared.clone());
         definition.find_subcommand(command).map(named)
     };
     ALIASES.into_iter().filter_map(command).collect()
@@ -416,12 +417,13 @@ mod tests {
 
     #[test]
     fn options_of_run_come_before_the_limit() {
-        let of = |line: &str| match Arguments::try_parse_from(expand_alias(line.split(' ').map(OsString::from))) {
-            Ok(Arguments { command: Command::Run(run), .. }) => {
-                Some((run.report, run.restart, run.words.len()))
-            }
-            _ => None,
-        };
+        let of =
+            |line: &str| match Arguments::try_parse_from(expand_alias(line.split(' ').map(OsString::from))) {
+                Ok(Arguments { command: Command::Run(run), .. }) => {
+                    Some((run.report, run.restart, run.words.len()))
+                }
+                _ => None,
+            };
         assert_eq!(of("run-claude-limited 8G claude"), Some((false, Restart::Never, 2)));
         assert_eq!(of("run-claude-limited --report --restart=on-oom 8G"), Some((true, Restart::OnOom, 1)));
         assert_eq!(of("run-claude-limited --restart never 8G"), Some((false, Restart::Never, 1)));
