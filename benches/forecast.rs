@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use claude_watchdog::api::forecast::Ceiling;
 use claude_watchdog::forecast::{EVALUATED_EVERY, Forecaster};
+use claude_watchdog::model::forecast::Ceiling;
 use claude_watchdog::model::{Boottime, Bytes};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};

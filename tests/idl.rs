@@ -7,15 +7,14 @@ use claude_watchdog::api::explanation::{
     CgroupInfo, CgroupUse, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart, Recognition,
     Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
 };
-use claude_watchdog::api::forecast::{Ceiling, ForecastLevel};
-use claude_watchdog::api::history::{
-    BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds,
-};
+use claude_watchdog::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use claude_watchdog::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
 use claude_watchdog::ipc::{DESCRIPTION, Fault};
+use claude_watchdog::model::forecast::{Ceiling, ForecastLevel};
 use claude_watchdog::model::system_memory::Stall;
+use claude_watchdog::model::time::UnixSeconds;
 use claude_watchdog::{
     api::{event_log::EventInfo, explanation::Explanation, forecast::Forecast, limited::LimitInfo},
     model::{Bytes, MembershipReason, Pid, Pressure, Uid},

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use std::time::Duration;
 
-use crate::model::{Bytes, BytesPerSecond};
+use crate::model::Bytes;
+use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
 
 /// A forecast, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,10 +46,23 @@ impl Forecast {
         self
     }
 
-    /// Whether somebody is to be told: a warning or a runaway.
+    /// Whether it is reported: a warning or a runaway.
     #[must_use]
     pub fn is_pressing(&self) -> bool {
         self.level >= ForecastLevel::Warn
+    }
+
+    /// The alert for this forecast; `None` without an estimated time.
+    #[must_use]
+    pub fn alert(&self) -> Option<ForecastAlert> {
+        let duration = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        Some(ForecastAlert {
+            level: self.level,
+            ceiling: self.ceiling,
+            limit: self.ceiling_bytes,
+            eta: duration(self.eta_seconds?),
+            between: (duration(self.eta_low_seconds?), duration(self.eta_high_seconds?)),
+        })
     }
 }
 
@@ -60,87 +74,6 @@ pub fn predicted(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let minutes = (seconds / 60.0).round() as u64;
     format!("{PREDICTED}{}", minutes.min(365 * 24 * 60))
-}
-
-/// What is told of a forecast when it becomes pressing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ForecastAlert {
-    /// How pressing.
-    pub level: ForecastLevel,
-    /// What ends growth first.
-    pub ceiling: Ceiling,
-    /// Where that is.
-    pub limit: Bytes,
-    /// When it is reached.
-    pub eta: Duration,
-    /// The 80 % interval of it.
-    pub between: (Duration, Duration),
-}
-
-impl ForecastAlert {
-    /// That of a forecast; `None` where it does not say when.
-    #[must_use]
-    pub fn of(forecast: &Forecast) -> Option<Self> {
-        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        Some(Self {
-            level: forecast.level,
-            ceiling: forecast.ceiling,
-            limit: forecast.ceiling_bytes,
-            eta: span(forecast.eta_seconds?),
-            between: (span(forecast.eta_low_seconds?), span(forecast.eta_high_seconds?)),
-        })
-    }
-}
-
-/// What forecasts ask of who decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ForecastSummary {
-    /// The most pressing of all.
-    pub level: ForecastLevel,
-    /// How fast the guest runs away; zero where it does not.
-    pub climb: BytesPerSecond,
-}
-
-/// How pressing a forecast is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ForecastLevel {
-    /// Nothing to be seen.
-    #[default]
-    None,
-    /// Worth an eye; nobody is told.
-    Watch,
-    /// Within the hour.
-    Warn,
-    /// Within minutes.
-    Runaway,
-}
-
-/// What ends growth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ceiling {
-    /// The agent's kill threshold.
-    KillThreshold,
-    /// The limit of its cgroup.
-    Cgroup,
-    /// The guest has no more.
-    Guest,
-    /// The heap limit of its runtime.
-    Heap,
-}
-
-impl Ceiling {
-    /// What it is called in a sentence.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::KillThreshold => "its kill threshold",
-            Self::Cgroup => "the limit of its cgroup",
-            Self::Guest => "the end of the guest's memory",
-            Self::Heap => "the heap limit of its runtime",
-        }
-    }
 }
 
 #[cfg(test)]

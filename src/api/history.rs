@@ -2,50 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Boottime, Bytes, Pid, ProcessKey, Uid};
-
-/// Seconds since 1970 by the wall clock: for what is shown, and for what outlives a boot. It may jump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UnixSeconds(pub i64);
-
-/// What a series is of, for as long as the guest runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    /// The guest: memory that is not available, and swap in use.
-    Guest,
-    /// An agent's charge; by its root.
-    Agent(ProcessKey),
-    /// A part of an agent: the process at its top, with all below it.
-    Part {
-        /// The agent's root.
-        agent: ProcessKey,
-        /// The process.
-        top: ProcessKey,
-    },
-}
-
-/// A series: what it is of, and what it is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
-    /// What it is of.
-    pub subject: Subject,
-    /// `guest`, `claude-1234`; of a part the base name of its program.
-    pub name: String,
-    /// The agent's owner; root for the guest.
-    pub uid: Uid,
-}
-
-/// What one look gives to the record.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
-    /// When it was.
-    pub at: Boottime,
-    /// The same by the wall clock.
-    pub time: UnixSeconds,
-    /// Each series and where it stood.
-    pub figures: Vec<(std::sync::Arc<Series>, Bytes)>,
-}
+use crate::model::time::UnixSeconds;
+use crate::model::{Bytes, Pid, Uid};
 
 /// What there is of the past: the reply of `History`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::forecast::ForecastLevel;
+use crate::model::forecast::ForecastLevel;
 
 /// What is warned of: the limit within the hour.
 pub(super) const HORIZON: Duration = Duration::from_hours(1);

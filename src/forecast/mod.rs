@@ -14,7 +14,8 @@ mod scale;
 
 use std::time::Duration;
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::api::forecast::Forecast;
+use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::{Boottime, Bytes, BytesPerSecond};
 use alarm::Alarm;
 use bins::{Bins, LONGEST_GAP, WIDTH};

@@ -1,7 +1,8 @@
 //! A span of a series: the lowest, the mean and the highest of its looks.
 
-use crate::api::history::{PointInfo, UnixSeconds};
+use crate::api::history::PointInfo;
 use crate::model::Bytes;
+use crate::model::time::UnixSeconds;
 
 /// What a span held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,8 +22,10 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use std::{io, thread as threads};
 
-use crate::api::history::{Figures, HistoryInfo, UnixSeconds};
+use crate::api::history::HistoryInfo;
 use crate::model::Bytes;
+use crate::model::series::SeriesSample;
+use crate::model::time::UnixSeconds;
 pub use notice::Notice;
 use thread::{Ask, Place, State, Worker};
 
@@ -51,7 +53,7 @@ pub struct Origin {
 /// The record. What it is given is taken in by its thread once a minute, and when somebody asks.
 #[derive(Clone, Debug)]
 pub struct History {
-    figures: SyncSender<Figures>,
+    figures: SyncSender<SeriesSample>,
     asks: SyncSender<Ask>,
     dropped: Arc<AtomicU64>,
 }
@@ -84,7 +86,7 @@ impl History {
     }
 
     /// Records a look. Waits for nobody and wakes nobody; what does not fit is left out, and told of.
-    pub fn record(&self, figures: Figures) {
+    pub fn record(&self, figures: SeriesSample) {
         if self.figures.try_send(figures).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

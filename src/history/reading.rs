@@ -7,8 +7,9 @@ use super::recent::{Followed, Recent};
 use super::store::{Points, Store, StoreError};
 use super::stored::Stored;
 use super::tier::{FINE, TIERS, Tier};
-use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, UnixSeconds};
+use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo};
 use crate::model::Bytes;
+use crate::model::time::UnixSeconds;
 
 /// So many points and series are told of at once, 2 MB; of the rest it is said how many they are.
 const POINTS: usize = 20_000;

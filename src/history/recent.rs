@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::cell::Cell;
 use super::tier::{RECENT, TIERS};
-use crate::api::history::{BreakKind, Figures, Series, Subject};
+use crate::api::history::BreakKind;
+use crate::model::series::{Series, SeriesSample, SeriesSubject};
 use crate::model::{Boottime, Bytes};
 
 /// More looks of one series are not kept in full: one a second.
@@ -20,10 +21,10 @@ const GAP: u64 = 600;
 /// The wall clock against the clock since boot may drift by so much between two looks; `ntpd` slews by 2 s an hour.
 const DRIFT: i64 = 60;
 
-/// Figures as they come in.
+/// SeriesSample as they come in.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    series: HashMap<Subject, Followed>,
+    series: HashMap<SeriesSubject, Followed>,
     last: Option<(Boottime, i64)>,
 }
 
@@ -49,7 +50,7 @@ pub(super) struct Broken {
 
 impl Recent {
     /// Takes in a look; whether the record breaks there.
-    pub(super) fn take(&mut self, figures: &Figures) -> Option<Broken> {
+    pub(super) fn take(&mut self, figures: &SeriesSample) -> Option<Broken> {
         let (at, time) = (figures.at, figures.time.0);
         let broken = self.last.and_then(|last| broken(last, (at, time)));
         if broken.is_some_and(|broken| broken.kind == BreakKind::Clock) {
@@ -82,8 +83,8 @@ impl Recent {
 
     /// The name of the agent that a part is of.
     pub(super) fn agent_of(&self, part: &Followed) -> Option<&str> {
-        let Subject::Part { agent, .. } = part.series.subject else { return None };
-        self.series.get(&Subject::Agent(agent)).map(|followed| followed.series.name.as_str())
+        let SeriesSubject::Part { agent, .. } = part.series.subject else { return None };
+        self.series.get(&SeriesSubject::Agent(agent)).map(|followed| followed.series.name.as_str())
     }
 
     /// What is not on disk is there now.
@@ -139,14 +140,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::api::history::UnixSeconds;
     use crate::model::Uid;
+    use crate::model::time::UnixSeconds;
 
     const EPOCH: i64 = 1_790_000_000;
 
-    fn look(boot: u64, wall: i64, value: u64) -> Figures {
-        let series = Series { subject: Subject::Guest, name: "guest".into(), uid: Uid::ROOT };
-        Figures {
+    fn look(boot: u64, wall: i64, value: u64) -> SeriesSample {
+        let series = Series { subject: SeriesSubject::Guest, name: "guest".into(), uid: Uid::ROOT };
+        SeriesSample {
             at: Boottime::new(Duration::from_secs(boot)),
             time: UnixSeconds(EPOCH + wall),
             figures: vec![(Arc::new(series), Bytes::new(value))],
@@ -204,7 +205,11 @@ mod tests {
         let mut recent = Recent::default();
         let agent = |pid: i32| {
             let key = crate::model::ProcessKey { pid: crate::model::Pid::new(pid).unwrap(), start_ticks: 1 };
-            Arc::new(Series { subject: Subject::Agent(key), name: format!("claude-{pid}"), uid: Uid::ROOT })
+            Arc::new(Series {
+                subject: SeriesSubject::Agent(key),
+                name: format!("claude-{pid}"),
+                uid: Uid::ROOT,
+            })
         };
         for n in 0..5000_u64 {
             let mut figures = look(n, n.cast_signed(), 1);

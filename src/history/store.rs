@@ -14,8 +14,10 @@ use super::cell::{Cell, Row};
 use super::recent::Recent;
 use super::stored::Stored;
 use super::tier::TIERS;
-use crate::api::history::{BreakInfo, BreakKind, Subject, UnixSeconds};
+use crate::api::history::{BreakInfo, BreakKind};
 use crate::model::Bytes;
+use crate::model::series::SeriesSubject;
+use crate::model::time::UnixSeconds;
 
 /// What this version writes. One that is newer is set aside.
 const FORMAT: &str = "1";
@@ -62,7 +64,7 @@ pub(super) struct Store {
     boot: String,
     /// Rows of each tier at the most.
     most: [u64; 3],
-    numbers: HashMap<Subject, u32>,
+    numbers: HashMap<SeriesSubject, u32>,
     next: u32,
 }
 
@@ -285,7 +287,7 @@ impl Store {
     }
 
     /// The number of a series of this boot.
-    pub(super) fn number(&self, subject: &Subject) -> Option<u32> {
+    pub(super) fn number(&self, subject: &SeriesSubject) -> Option<u32> {
         self.numbers.get(subject).copied()
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::history::{Series, SeriesInfo, SeriesKind, Subject};
+use crate::api::history::{SeriesInfo, SeriesKind};
+use crate::model::series::{Series, SeriesSubject};
 use crate::model::{Pid, ProcessKey, Uid};
 
 /// What a series is of and what it is called. Keys of processes mean something in one boot only.
@@ -26,9 +27,9 @@ impl Stored {
     pub(super) fn of(series: &Series, agent: Option<&str>, boot: &str) -> Self {
         let process = |key: ProcessKey| Some((key.pid, key.start_ticks));
         let (kind, root, top) = match series.subject {
-            Subject::Guest => (SeriesKind::Guest, None, None),
-            Subject::Agent(root) => (SeriesKind::Agent, process(root), None),
-            Subject::Part { agent, top } => (SeriesKind::Part, process(agent), process(top)),
+            SeriesSubject::Guest => (SeriesKind::Guest, None, None),
+            SeriesSubject::Agent(root) => (SeriesKind::Agent, process(root), None),
+            SeriesSubject::Part { agent, top } => (SeriesKind::Part, process(agent), process(top)),
         };
         let is_part = kind == SeriesKind::Part;
         Self {
@@ -43,13 +44,13 @@ impl Stored {
     }
 
     /// What it is of, where it is of this boot.
-    pub(super) fn subject(&self, boot: &str) -> Option<Subject> {
+    pub(super) fn subject(&self, boot: &str) -> Option<SeriesSubject> {
         let key = |(pid, start_ticks)| ProcessKey { pid, start_ticks };
         match self.kind {
-            SeriesKind::Guest => Some(Subject::Guest),
+            SeriesKind::Guest => Some(SeriesSubject::Guest),
             _ if self.boot != boot => None,
-            SeriesKind::Agent => self.agent.map(key).map(Subject::Agent),
-            SeriesKind::Part => Some(Subject::Part { agent: key(self.agent?), top: key(self.top?) }),
+            SeriesKind::Agent => self.agent.map(key).map(SeriesSubject::Agent),
+            SeriesKind::Part => Some(SeriesSubject::Part { agent: key(self.agent?), top: key(self.top?) }),
         }
     }
 
@@ -84,9 +85,9 @@ mod tests {
     fn a_series_is_found_again_in_its_boot_only() {
         let of = |subject, name: &str| Series { subject, name: name.into(), uid: Uid::new(1000) };
         let all = [
-            of(Subject::Guest, "guest"),
-            of(Subject::Agent(key(5)), "claude-5"),
-            of(Subject::Part { agent: key(5), top: key(9) }, "node"),
+            of(SeriesSubject::Guest, "guest"),
+            of(SeriesSubject::Agent(key(5)), "claude-5"),
+            of(SeriesSubject::Part { agent: key(5), top: key(9) }, "node"),
         ];
         let stored: Vec<Stored> = all.iter().map(|s| Stored::of(s, Some("claude-5"), "b")).collect();
         for (stored, series) in stored.iter().zip(&all) {
@@ -95,7 +96,7 @@ mod tests {
             assert_eq!(serde_json::from_slice::<Stored>(&text).unwrap(), *stored);
         }
         let other = stored.iter().map(|s| s.subject("c")).collect::<Vec<_>>();
-        assert_eq!(other, [Some(Subject::Guest), None, None]);
+        assert_eq!(other, [Some(SeriesSubject::Guest), None, None]);
         let infos: Vec<SeriesInfo> = stored.iter().map(|s| s.info("c")).collect();
         assert_eq!(infos.iter().map(|i| i.this_boot).collect::<Vec<_>>(), [true, false, false]);
         assert_eq!((infos[2].id.as_str(), infos[2].name.as_deref()), ("claude-5", Some("node")));

@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 use tempfile::TempDir;
 
 use super::*;
-use crate::api::history::{BreakKind, PointInfo, Series, SeriesInfo, SeriesKind, Subject};
+use crate::api::history::{BreakKind, PointInfo, SeriesInfo, SeriesKind};
+use crate::model::series::{Series, SeriesSubject};
 use crate::model::{Boottime, Pid, ProcessKey, Uid};
 
 /// A full hour, so that spans begin with it.
@@ -20,7 +21,7 @@ fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
 }
 
-fn series(subject: Subject, name: &str) -> Arc<Series> {
+fn series(subject: SeriesSubject, name: &str) -> Arc<Series> {
     Arc::new(Series { subject, name: name.to_owned(), uid: Uid::new(1000) })
 }
 
@@ -44,14 +45,14 @@ impl World {
 
     /// The guest, an agent and a part of it, so many seconds after the beginning by both clocks.
     fn look(&self, boot: i64, wall: i64, value: u64) {
-        let agent = Subject::Agent(key(5));
+        let agent = SeriesSubject::Agent(key(5));
         let figures = vec![
-            (series(Subject::Guest, "guest"), Bytes::new(10 * value)),
+            (series(SeriesSubject::Guest, "guest"), Bytes::new(10 * value)),
             (series(agent, "claude-5"), Bytes::new(value)),
-            (series(Subject::Part { agent: key(5), top: key(9) }, "node"), Bytes::new(value / 2)),
+            (series(SeriesSubject::Part { agent: key(5), top: key(9) }, "node"), Bytes::new(value / 2)),
         ];
         let at = Boottime::new(Duration::from_secs(u64::try_from(boot).unwrap()));
-        let figures = Figures { at, time: UnixSeconds(EPOCH + wall), figures };
+        let figures = SeriesSample { at, time: UnixSeconds(EPOCH + wall), figures };
         // As the supervisor has it: the thread takes in what waits when somebody asks.
         while self.history.figures.try_send(figures.clone()).is_err() {
             self.read(0, 0);
@@ -306,12 +307,12 @@ fn the_file_stays_below_its_cap() {
     let directory = TempDir::new().unwrap();
     let mut largest = 0;
     let agents: Vec<Arc<Series>> =
-        (0..4000).map(|n| series(Subject::Agent(key(n + 1)), &format!("claude-{n}"))).collect();
+        (0..4000).map(|n| series(SeriesSubject::Agent(key(n + 1)), &format!("claude-{n}"))).collect();
     let mut world = World::of(Some(directory.path()), "m", "b", cap);
     for minute in 0..i64::try_from(agents.len()).unwrap() / 5 {
         let first = usize::try_from(minute).unwrap() * 5;
         let alive = agents.iter().skip(first.saturating_sub(195)).take(200);
-        let figures = Figures {
+        let figures = SeriesSample {
             at: Boottime::new(Duration::from_secs(u64::try_from(minute).unwrap() * 60)),
             time: UnixSeconds(EPOCH + minute * 60),
             figures: alive.map(|series| (Arc::clone(series), Bytes::mib(100))).collect(),

@@ -14,8 +14,10 @@ use super::notice::Notice;
 use super::reading::read;
 use super::recent::{FURTHEST_BACK, Recent};
 use super::store::{Before, Store, StoreError};
-use crate::api::history::{BreakInfo, BreakKind, Figures, HistoryInfo, UnixSeconds};
+use crate::api::history::{BreakInfo, BreakKind, HistoryInfo};
 use crate::model::Bytes;
+use crate::model::series::SeriesSample;
+use crate::model::time::UnixSeconds;
 
 /// At most one durable commit in so long a time.
 const EVERY: Duration = Duration::from_mins(1);
@@ -57,7 +59,7 @@ pub(super) struct Place {
 
 pub(super) struct Worker<T> {
     pub(super) place: Place,
-    pub(super) figures: Receiver<Figures>,
+    pub(super) figures: Receiver<SeriesSample>,
     pub(super) asks: Receiver<Ask>,
     pub(super) dropped: Arc<AtomicU64>,
     pub(super) tell: T,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use crate::api::history::UnixSeconds;
 use crate::model::Boottime;
+use crate::model::time::UnixSeconds;
 
 /// Now, suspended time included.
 #[must_use]

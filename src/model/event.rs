@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey, Uid};
-use crate::api::forecast::ForecastAlert;
+use crate::model::forecast::ForecastAlert;
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 use std::ops::Add;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A moment since the guest booted, suspended time included (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
 ///
 /// The wall clock jumps when a snapshot is reverted; this one does not.
@@ -42,6 +44,11 @@ impl Add<Duration> for Boottime {
         Self(self.0.saturating_add(after))
     }
 }
+
+/// Seconds since 1970 by the wall clock: for what is shown, and for what outlives a boot. It may jump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixSeconds(pub i64);
 
 /// A length of time in words: `45 s`, `12 min`, `1 h 30 min`.
 #[must_use]

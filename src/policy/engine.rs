@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::api::forecast::ForecastSummary;
 use crate::api::status::AgentLevel;
 use crate::model::event::Danger;
+use crate::model::forecast::ForecastSummary;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Signal, Snapshot,
     SystemMemory, Thresholds,

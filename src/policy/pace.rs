@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::forecast::ForecastLevel;
+use crate::model::forecast::ForecastLevel;
 use crate::model::{Bytes, BytesPerSecond};
 
 /// Fill rate to be ready for where nothing else is known. earlyoom saw 6000 MiB/s with `stress -m 4`.

@@ -8,9 +8,9 @@ use crate::api::explanation::{
     CgroupInfo, CgroupUse, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart, Recognition,
     Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
 };
-use crate::api::forecast::ForecastLevel;
 use crate::api::status::{AgentInfo, AgentLevel, CulpritInfo};
 use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::model::forecast::ForecastLevel;
 use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
 
 fn pid(number: i32) -> Pid {

@@ -1,10 +1,11 @@
 //! A forecast in words: what is reached, when, and between which times.
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::api::history::UnixSeconds;
+use crate::api::forecast::Forecast;
 use crate::api::status::StatusInfo;
 use crate::cli::terminal::{Clock, Paint, cut_start, shown};
 use crate::model::Bytes;
+use crate::model::forecast::{Ceiling, ForecastLevel};
+use crate::model::time::UnixSeconds;
 
 const DAY: f64 = 24.0 * 3600.0;
 

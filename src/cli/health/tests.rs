@@ -6,13 +6,14 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::{exit_code, render_json, render_line, render_plain};
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::api::history::UnixSeconds;
+use crate::api::forecast::Forecast;
 use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
 use crate::cli::terminal::{Clock, Style, WIDTH, shown, width};
+use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::system_memory::{Pressure, Stall};
+use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
 
 pub(in crate::cli) fn calm() -> StatusInfo {

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{Record, Replay, Said, Terms, Trace, TraceError, render, replay as story};
-use crate::api::forecast::Ceiling;
 use crate::api::history::SeriesKind;
 use crate::cli::args::Replay as Options;
 use crate::cli::exit;
@@ -16,6 +15,7 @@ use crate::cli::health::trend::left_out;
 use crate::cli::terminal::{Clock, shown};
 use crate::config::{Config, EffectiveThresholds};
 use crate::ipc::{Client, ClientError, paths};
+use crate::model::forecast::Ceiling;
 use crate::model::{Bytes, Thresholds};
 
 /// Why it is not replayed to its end.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Sample, Terms};
-use crate::api::forecast::Ceiling;
-use crate::api::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
+use crate::api::history::{PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::StatusInfo;
 use crate::config::{Config, EffectiveThresholds};
+use crate::model::forecast::Ceiling;
+use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Bytes, Thresholds};
 
 /// Lines and limit that were said; the rest is as it is in the guest.

@@ -1,8 +1,9 @@
 //! A trace through policy and forecaster, by its own clock.
 
-use crate::api::forecast::{Ceiling, Forecast};
+use crate::api::forecast::Forecast;
 use crate::forecast::{Forecaster, Progress};
 use crate::model::event::EventKind;
+use crate::model::forecast::Ceiling;
 use crate::model::{
     AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, MembershipReason, Pid, ProcessKey,
     Snapshot, SystemMemory, Thresholds, Uid,

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{Record, Replay, Terms, recorded};
-use crate::api::forecast::{Forecast, ForecastLevel};
+use crate::api::forecast::Forecast;
 use crate::api::history::{SeriesInfo, SeriesKind};
 use crate::cli::health::foretold;
 use crate::cli::terminal::{Clock, shown};
+use crate::model::forecast::ForecastLevel;
 
 /// One line of the output for programs.
 #[derive(Debug, Serialize)]

@@ -4,11 +4,12 @@ use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 
 use super::{Said, Told, render, replay, samples, terms};
-use crate::api::forecast::Ceiling;
-use crate::api::history::{PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
+use crate::api::history::{PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::StatusInfo;
 use crate::cli::health::tests::{agent, calm};
 use crate::cli::terminal::{Clock, to_json};
+use crate::model::forecast::Ceiling;
+use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Thresholds, Uid};
 
 /// 2026-11-25 15:06 in UTC.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::api::history::UnixSeconds;
+use crate::model::time::UnixSeconds;
 
 const DAY: i64 = 24 * 3600;
 

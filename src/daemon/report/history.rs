@@ -10,11 +10,13 @@ use tracing::Level;
 use super::forecasts::ForecastTracker;
 use super::journal::{Report, Reporter};
 use super::state_dir;
-use crate::api::history::{Figures, HistoryInfo, UnixSeconds};
+use crate::api::history::HistoryInfo;
 use crate::daemon::options::Options;
 use crate::history::{self, History, Notice, Origin};
 use crate::ipc::Fault;
 use crate::linux::{clock, machine_id};
+use crate::model::series::SeriesSample;
+use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Uid};
 
 /// How long a forecast waits for what was recorded before; the loop never does.
@@ -66,7 +68,7 @@ impl Record {
     /// Records a look. Waits for nobody.
     pub(crate) fn look(&self, at: Boottime, foresight: &ForecastTracker) {
         if let Some(history) = &self.0 {
-            history.record(Figures { at, time: clock::wall(), figures: foresight.figures() });
+            history.record(SeriesSample { at, time: clock::wall(), figures: foresight.figures() });
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a forecast asks for.
 
 use super::*;
-use crate::api::forecast::{ForecastLevel, ForecastSummary};
 use crate::model::BytesPerSecond;
+use crate::model::forecast::{ForecastLevel, ForecastSummary};
 
 /// A runaway that pauses for the moment it is looked at is one all the same.
 #[test]

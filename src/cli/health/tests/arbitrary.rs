@@ -4,10 +4,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
+use crate::api::forecast::Forecast;
 use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
+use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::system_memory::{Pressure, Stall};
 use crate::model::{Bytes, Pid, Uid};
 

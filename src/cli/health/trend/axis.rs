@@ -1,8 +1,8 @@
 //! The time axis of a chart: round times of the clock on the wall.
 
 use super::window::Window;
-use crate::api::history::UnixSeconds;
 use crate::cli::terminal::{Clock, day, hour};
+use crate::model::time::UnixSeconds;
 
 /// Columns from one time to the next, at least: `26 Nov` and air.
 const APART: i64 = 12;

@@ -1,8 +1,9 @@
 //! Points gathered into the columns of a chart.
 
 use super::window::{Window, end_of};
-use crate::api::history::{BreakInfo, PointInfo, UnixSeconds};
+use crate::api::history::{BreakInfo, PointInfo};
 use crate::model::Bytes;
+use crate::model::time::UnixSeconds;
 
 /// Between two looks that are closer than this nothing is missing; a longer silence is a break of the record.
 const LONGEST_SILENCE: i64 = 600;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{render_json, render_plain};
-use crate::api::history::{HistoryInfo, UnixSeconds};
+use crate::api::history::HistoryInfo;
 use crate::api::status::StatusInfo;
 use crate::cli::args::Health;
 use crate::cli::exit;
@@ -14,6 +14,7 @@ use crate::cli::health::command::without_supervisor;
 use crate::cli::health::{self, exit_code};
 use crate::cli::terminal::{Clock, Screen, Style, print};
 use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::model::time::UnixSeconds;
 
 /// So often it is asked once more where others read the past at the moment.
 const TRIES: u32 = 5;

@@ -2,12 +2,13 @@
 
 use super::chart::{Chart, Drawn, Line};
 use super::columns::gather;
-use crate::api::forecast::{Ceiling, Forecast};
+use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, GuestInfo, StatusInfo};
 use crate::cli::health::foretold;
 use crate::cli::terminal::{Page, Paint, cut_start, shown};
 use crate::model::Bytes;
+use crate::model::forecast::Ceiling;
 
 /// Where the label and the text of a line begin.
 const LABEL: usize = 2;

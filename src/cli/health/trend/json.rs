@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::entry::{NO_WORD, guest_points};
 use super::{ended, running};
 use crate::api::forecast::Forecast;
-use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds};
+use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::StatusInfo;
 use crate::cli::terminal::to_json;
+use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
 
 /// Version of this shape; grows when a field changes its meaning.

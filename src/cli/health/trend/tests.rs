@@ -6,13 +6,13 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::{render_json, render_plain};
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::api::history::{
-    BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds,
-};
+use crate::api::forecast::Forecast;
+use crate::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, AgentLevel, StatusInfo};
 use crate::cli::health::tests::{agent, calm, clock, forecast, silent};
 use crate::cli::terminal::{Screen, Style, WIDTH, shown, width};
+use crate::model::forecast::{Ceiling, ForecastLevel};
+use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
 
 const UNICODE: Screen = Screen { columns: 80, unicode: true };

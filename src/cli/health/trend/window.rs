@@ -1,6 +1,7 @@
 //! The span of time that the charts of a page show, and its columns.
 
-use crate::api::history::{HistoryInfo, PointInfo, UnixSeconds};
+use crate::api::history::{HistoryInfo, PointInfo};
+use crate::model::time::UnixSeconds;
 
 /// A chart of a record that has just begun shows no less than this: each look would be a column of its own.
 const SHORTEST: i64 = 15 * 60;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::supervisor::time;
 use super::vigil::{End, Ended};
-use crate::api::history::UnixSeconds;
 use crate::api::status::ActionInfo;
+use crate::model::time::UnixSeconds;
 
 /// An action on the whole agent is over when its grace is, which is ten minutes at the most, and the time for `KILL`.
 const ACTION: i64 = 11 * 60;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::vigil::{End, Ended};
-use crate::api::history::UnixSeconds;
 use crate::api::status::ActionInfo;
 use crate::ipc::{Client, paths};
+use crate::model::time::UnixSeconds;
 
 /// How long an answer may take: the command has ended, and somebody waits for their prompt.
 const PATIENCE: Duration = Duration::from_secs(2);

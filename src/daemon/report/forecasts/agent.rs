@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::ceiling;
 use super::series::{ForecastSeries, Turn};
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel};
-use crate::api::history::{PointInfo, Series, Subject, UnixSeconds};
+use crate::api::forecast::Forecast;
+use crate::api::history::PointInfo;
 use crate::api::status::AgentInfo;
 use crate::model::event::EventKind;
+use crate::model::forecast::{Ceiling, ForecastLevel};
+use crate::model::series::{Series, SeriesSubject};
+use crate::model::time::UnixSeconds;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Pid, ProcessKey, SystemMemory};
 use crate::policy::culprit::{Subtree, largest, subtrees};
 
@@ -59,7 +62,7 @@ struct Part {
 impl Part {
     fn new(sample: &AgentSample, subtree: &Subtree<'_>) -> Self {
         let series = Series {
-            subject: Subject::Part { agent: sample.agent.root, top: subtree.top.key },
+            subject: SeriesSubject::Part { agent: sample.agent.root, top: subtree.top.key },
             name: subtree.top.name.clone(),
             uid: sample.agent.uid,
         };
@@ -69,7 +72,7 @@ impl Part {
 
 impl AgentSight {
     pub(crate) fn new(agent: &AgentRef) -> Self {
-        let subject = Subject::Agent(agent.root);
+        let subject = SeriesSubject::Agent(agent.root);
         let none = (Ceiling::KillThreshold, Bytes::ZERO);
         Self {
             series: Arc::new(Series { subject, name: agent.id.to_string(), uid: agent.uid }),

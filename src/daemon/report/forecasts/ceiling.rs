@@ -1,6 +1,6 @@
 //! What ends an agent's growth first.
 
-use crate::api::forecast::Ceiling;
+use crate::model::forecast::Ceiling;
 use crate::model::{AgentSample, Bytes, SystemMemory};
 
 /// The nearest of the kill threshold, the agent's own cgroup's limit, and what the guest has room for as it is now.

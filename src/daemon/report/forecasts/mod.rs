@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastLevel, ForecastSummary};
-use crate::api::history::{BreakKind, HistoryInfo, Series, SeriesKind, Subject, UnixSeconds};
+use crate::api::forecast::Forecast;
+use crate::api::history::{BreakKind, HistoryInfo, SeriesKind};
 use crate::api::status::{StatusInfo, Verdict};
 use crate::model::event::EventKind;
+use crate::model::forecast::{Ceiling, ForecastLevel, ForecastSummary};
+use crate::model::series::{Series, SeriesSubject};
+use crate::model::time::UnixSeconds;
 use crate::model::{
     AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
@@ -37,7 +40,7 @@ pub(crate) struct ForecastTracker {
 
 impl ForecastTracker {
     pub(crate) fn new() -> Self {
-        let series = Series { subject: Subject::Guest, name: "guest".to_owned(), uid: Uid::ROOT };
+        let series = Series { subject: SeriesSubject::Guest, name: "guest".to_owned(), uid: Uid::ROOT };
         Self {
             guest: ForecastSeries::patient(Ceiling::Guest, Bytes::ZERO),
             series: Arc::new(series),

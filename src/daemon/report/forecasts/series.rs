@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::api::forecast::{Ceiling, Forecast, ForecastAlert, ForecastLevel};
-use crate::api::history::{PointInfo, UnixSeconds};
+use crate::api::forecast::Forecast;
+use crate::api::history::PointInfo;
 use crate::forecast::{EVALUATED_EVERY, Forecaster, Progress};
+use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
+use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Bytes};
 
 /// An alarm that has stood for so long is no other's that has just ended, and was told.
@@ -127,8 +129,7 @@ impl ForecastSeries {
         if is_early && level < ForecastLevel::Runaway {
             return None;
         }
-        let foretold =
-            ForecastAlert::of(&self.forecaster.forecast()).filter(|told| told.eta > Duration::ZERO)?;
+        let foretold = self.forecaster.forecast().alert().filter(|told| told.eta > Duration::ZERO)?;
         (self.told, self.silent) = (level, false);
         Some(Turn::ForecastAlert(foretold))
     }

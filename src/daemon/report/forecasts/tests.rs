@@ -1,7 +1,7 @@
 use super::*;
-use crate::api::forecast::ForecastAlert;
 use crate::api::history::{BreakInfo, PointInfo, SeriesInfo};
 use crate::api::status::GuestInfo;
+use crate::model::forecast::ForecastAlert;
 use crate::model::{AgentId, AgentRef, AgentSample, Charge, Member, MembershipReason, Pid};
 
 mod once;
@@ -145,7 +145,8 @@ fn a_runaway_child_is_told_of_and_its_end_ends_it() {
     assert_eq!(outlook.level, ForecastLevel::Runaway);
     // The part that does it is foretold, too, below what the rest of the agent leaves.
     let sight = &world.foresight.agents[&key(100)];
-    let part = sight.figures().find(|(series, _)| matches!(series.subject, Subject::Part { .. })).unwrap();
+    let part =
+        sight.figures().find(|(series, _)| matches!(series.subject, SeriesSubject::Part { .. })).unwrap();
     assert!(part.1 > Bytes::gib(4), "{part:?}");
     world.run(2, calm);
     assert_eq!(
@@ -346,7 +347,7 @@ fn a_part_stands_where_it_is_and_makes_room_when_it_is_small() {
     let mut world = World::new();
     let parts = |world: &World| -> Vec<(i32, u64)> {
         let of = |(series, value): (Arc<Series>, Bytes)| match series.subject {
-            Subject::Part { top, .. } => Some((top.pid.get(), value.get() >> 20)),
+            SeriesSubject::Part { top, .. } => Some((top.pid.get(), value.get() >> 20)),
             _ => None,
         };
         let mut parts: Vec<_> = world.foresight.figures().into_iter().filter_map(of).collect();

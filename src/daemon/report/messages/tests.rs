@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::api::forecast::{Ceiling, ForecastAlert, ForecastLevel};
 use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, KilledProcess, NoActionReason};
+use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
 use crate::model::{AgentId, AgentRef, Bytes, BytesPerSecond, Pid, ProcessKey, Signal, Uid};
 
 fn key(pid: i32) -> ProcessKey {

@@ -1,9 +1,9 @@
 //! The sentences.
 
 use super::{processes, seconds};
-use crate::api::forecast::ForecastAlert;
 use crate::limit::SLICE;
 use crate::model::event::{Cause, Danger, Decision, EventKind, Failure, KilledProcess, NoActionReason};
+use crate::model::forecast::ForecastAlert;
 use crate::model::time::span;
 use crate::model::{AgentId, AgentRef, Bytes, Event, Signal, Uid};
 

@@ -4,10 +4,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::api::history::{
-    BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind, UnixSeconds,
-};
+use crate::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::cli::health::tests::arbitrary::{bytes, pid, text, uid};
+use crate::model::time::UnixSeconds;
 
 /// Of series with any names and of those called by `names`.
 pub(super) fn history(names: Vec<String>) -> impl Strategy<Value = HistoryInfo> {
