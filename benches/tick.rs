@@ -155,7 +155,7 @@ fn charge_of_an_agent(bencher: Bencher) {
 /// Every process of this machine.
 #[divan::bench]
 fn scan(bencher: Bencher) {
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let mut pids = Vec::new();
     bencher.bench_local(|| {
         proc.pids(&mut pids).unwrap();
@@ -174,14 +174,14 @@ fn recognise_a_stranger(bencher: Bencher) {
 
 #[divan::bench]
 fn read_stat_of_one_process(bencher: Bencher) {
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let own = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
     bencher.bench_local(|| proc.stat(own).unwrap());
 }
 
 #[divan::bench]
 fn read_status_of_one_process(bencher: Bencher) {
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let own = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
     bencher.bench_local(|| proc.status(own).unwrap());
 }

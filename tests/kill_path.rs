@@ -263,7 +263,7 @@ fn a_stopped_process_gets_to_see_its_term() {
     let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
     let stopped = agent.keys[1];
     assert_eq!(Signaller::open().unwrap().send(stopped, Signal::STOP), Sent::Delivered);
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     while !proc.stat(stopped.pid).unwrap().unwrap().is_stopped() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -284,7 +284,7 @@ fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
     let (kind, counted) = agent.step(100, |wave| wave.released = vec![let_go]);
     assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
     assert_eq!(agent.ended_by(), [TERM; 2]);
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let goes_on = (0..400).any(|_| {
         std::thread::sleep(Duration::from_millis(5));
         proc.stat(let_go.pid).unwrap().is_some_and(|stat| !stat.is_stopped())

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use claude_watchdog::linux::procfs::Proc;
-use claude_watchdog::linux::procfs::details::Details;
-use claude_watchdog::model::{Bytes, Charge, Pid};
+use claude_watchdog::model::{Bytes, Charge, Pid, Uid};
 use procfs::process::{Process, all_processes};
 
 /// Kernel threads have longer names than a process may have, and no executable; nor has a zombie.
@@ -55,7 +54,7 @@ fn compared<T: PartialEq + std::fmt::Debug>(
 
 #[test]
 fn stat_says_what_procfs_says() {
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let count = compared(
         |p| p.stat().ok().map(|s| (s.comm, s.state, s.ppid, s.starttime, s.num_threads, s.flags)),
         |pid| {
@@ -71,16 +70,19 @@ fn stat_says_what_procfs_says() {
 
 #[test]
 fn status_says_what_procfs_says() {
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let count = compared(
         |p| {
             let s = p.status().ok()?;
-            Some((s.ruid, s.rssanon.map(|anon| (anon, s.rssshmem.unwrap_or(0), s.vmswap.unwrap_or(0)))))
+            let ids = (s.tgid, [s.ruid, s.euid, s.suid, s.fuid], s.nspid.map_or(0, |pids| pids.len()));
+            Some((ids, s.rssanon.map(|anon| (anon, s.rssshmem.unwrap_or(0), s.vmswap.unwrap_or(0)))))
         },
         |pid| {
             let s = proc.status(pid).unwrap()?;
             let kib = |b: Bytes| b.get() / 1024;
-            Some((s.uid.get(), s.charge.map(|c| (kib(c.anon), kib(c.shmem), kib(c.swap)))))
+            let [effective, saved, file_system] = s.other_uids.map(Uid::get);
+            let ids = (s.tgid?.get(), [s.uid.get(), effective, saved, file_system], s.pid_depth);
+            Some((ids, s.charge.map(|c| (kib(c.anon), kib(c.shmem), kib(c.swap)))))
         },
     );
     assert!(count > 0);
@@ -115,7 +117,7 @@ fn arguments_are_what_procfs_says() {
 
 #[test]
 fn smaps_rollup_says_what_procfs_says() {
-    let details = Details::of(Path::new("/proc"));
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let count = compared(
         |p| {
             let rollup = p.smaps_rollup().ok()?.memory_map_rollup;
@@ -127,7 +129,7 @@ fn smaps_rollup_says_what_procfs_says() {
             Some((anon, kib("Pss_Shmem"), kib("Pss_File"), kib("SwapPss"), private))
         },
         |pid| {
-            let rollup = details.rollup(pid, Bytes::ZERO)?;
+            let rollup = proc.rollup(pid, Bytes::ZERO)?;
             let kib = |b: Bytes| b.get() >> 10;
             let Charge { anon, shmem, swap } = rollup.share;
             Some((kib(anon), kib(shmem), kib(rollup.file), kib(swap), kib(rollup.private)))
@@ -138,14 +140,14 @@ fn smaps_rollup_says_what_procfs_says() {
 
 #[test]
 fn the_cgroup_is_the_one_that_procfs_names() {
-    let details = Details::of(Path::new("/proc"));
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     compared(
         |p| {
             let all = p.cgroups().ok()?.0;
             let two = all.into_iter().find(|cgroup| cgroup.hierarchy == 0);
             Some(two.map(|cgroup| PathBuf::from(cgroup.pathname)))
         },
-        |pid| Some(details.cgroup(pid)),
+        |pid| Some(proc.cgroup(pid)),
     );
 }
 

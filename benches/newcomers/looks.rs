@@ -34,7 +34,7 @@ pub(crate) fn quiet(count: usize) {
         None => println!("  (positions in /proc mean nothing here)"),
     }
 
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let full = median(ROUNDS, pause, || {
         proc.pids(&mut pids).unwrap();
         let read = pids.iter().filter(|pid| proc.stat(**pid).is_ok()).count() as u64;

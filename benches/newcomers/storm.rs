@@ -28,7 +28,7 @@ pub(crate) fn all(count: usize) {
     );
     ticks("nobody looks", String::new);
 
-    let mut proc = Proc::open(Path::new("/proc")).unwrap();
+    let proc = Proc::open(Path::new("/proc")).unwrap();
     let mut pids = Vec::new();
     ticks("1  list, stat of all", || {
         proc.pids(&mut pids).unwrap();

@@ -10,7 +10,7 @@ use super::scope_escapes::ScopeEscapes;
 use crate::attribution::membership::{Tree, TreeMember};
 use crate::attribution::shared_memory::{Figures, ShareReading, Sharing};
 use crate::limit;
-use crate::linux::cgroup::{self, Cgroups};
+use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::background::{Found, Question, SlowReader, Weight};
 use crate::linux::procfs::stat::Traces;
 use crate::linux::procfs::{Proc, ReadError};
@@ -76,7 +76,7 @@ impl MemoryAccounting {
 
     pub(crate) fn weigh(
         &mut self,
-        proc: &mut Proc,
+        proc: &Proc,
         roster: &ProcessTable,
         at: Boottime,
         care: ScanDepth,
@@ -138,7 +138,7 @@ impl MemoryAccounting {
 
     fn weigh_one(
         &mut self,
-        proc: &mut Proc,
+        proc: &Proc,
         roster: &ProcessTable,
         at: Boottime,
         care: ScanDepth,
@@ -245,8 +245,7 @@ impl MemoryAccounting {
         if let Some(home) = known {
             return home.path.clone();
         }
-        let text = proc.whole_file(members.first()?.key.pid, "cgroup").ok();
-        let place = text.and_then(|text| cgroup::path_of(&text));
+        let place = proc.cgroup(members.first()?.key.pid);
         self.leavers.look((proc, cgroups), at, (&agent.id, root), members, place.as_deref());
         let path = place.clone().filter(|path| cgroups.holds_only(path, &pids(members)));
         self.homes.insert(root, Home { looked: at, place, path: path.clone() });
@@ -255,7 +254,7 @@ impl MemoryAccounting {
 
     fn figures(
         &mut self,
-        proc: &mut Proc,
+        proc: &Proc,
         roster: &ProcessTable,
         at: Boottime,
         care: ScanDepth,

@@ -96,11 +96,11 @@ impl Sampler {
         care: ScanDepth,
     ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
-        let changed = self.roster.look(&mut self.proc, at, care, Whom::Members)?;
+        let changed = self.roster.look(&self.proc, at, care, Whom::Members)?;
         let before = self.count(changed);
         let oom_kills = self.oom_kills(at, &guest, before.as_deref());
         self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
-        let agents = self.scales.weigh(&mut self.proc, &self.roster, at, care, &guest, &self.trees);
+        let agents = self.scales.weigh(&self.proc, &self.roster, at, care, &guest, &self.trees);
         let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
         let slice = self.scales.slice(&agents);
         Ok(Snapshot { at, guest, pressure, swapped_in, oom_kills, slice, agents })
@@ -124,7 +124,7 @@ impl Sampler {
     /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is
     /// to follow. Most that starts is nobody's, and ends soon.
     pub(crate) fn scan_new_processes(&mut self, at: Boottime) -> Result<bool, ReadError> {
-        let changed = self.roster.look(&mut self.proc, at, ScanDepth::Incremental, Whom::Newcomers)?;
+        let changed = self.roster.look(&self.proc, at, ScanDepth::Incremental, Whom::Newcomers)?;
         let before = self.count(changed);
         Ok(before.is_some_and(|before| !belong_alike(&before, &self.trees)))
     }
@@ -182,7 +182,7 @@ impl Sampler {
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
     pub(crate) fn sample_with_timeout(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
         self.sample_now()?;
-        self.roster.await_answers(&mut self.proc, patience);
+        self.roster.await_answers(&self.proc, patience);
         self.scales.await_answers(clock::now(), patience);
         self.sample_now()
     }

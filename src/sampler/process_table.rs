@@ -102,7 +102,7 @@ impl ProcessTable {
 
     /// Who is asked in a calm sweep.
     #[cfg(test)]
-    pub(crate) fn skimmed(&mut self, proc: &mut Proc) -> Vec<Pid> {
+    pub(crate) fn skimmed(&mut self, proc: &Proc) -> Vec<Pid> {
         let (mut pids, nobody) = (Vec::new(), Pid::new(i32::MAX).map(|pid| Window { after: pid, to: pid }));
         if let Some(window) = nobody {
             self.skim(proc, Boottime::default(), window, &mut pids).unwrap();
@@ -144,7 +144,7 @@ impl ProcessTable {
     /// goes by did.
     pub(crate) fn look(
         &mut self,
-        proc: &mut Proc,
+        proc: &Proc,
         at: Boottime,
         care: ScanDepth,
         whom: Whom,
@@ -192,7 +192,7 @@ impl ProcessTable {
     }
 
     /// Takes in what was asked of processes, as far as it comes in time.
-    pub(crate) fn await_answers(&mut self, proc: &mut Proc, patience: Duration) {
+    pub(crate) fn await_answers(&mut self, proc: &Proc, patience: Duration) {
         for answer in self.slow.answers(patience) {
             let asked_of = |k: &&mut ProcessEntry| k.key == answer.key && k.image == answer.image;
             let Some(known) = self.known.get_mut(&answer.key.pid).filter(asked_of) else { continue };
@@ -212,7 +212,7 @@ impl ProcessTable {
     /// Puts into `pids` who may have come, and in a sweep who may have changed.
     fn choose(
         &mut self,
-        proc: &mut Proc,
+        proc: &Proc,
         at: Boottime,
         care: ScanDepth,
         pids: &mut Vec<Pid>,
@@ -243,8 +243,8 @@ impl ProcessTable {
 
     /// Those in `window`.
     fn newcomers(&self, proc: &Proc, window: Window, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
-        if let Some(few) = window.few() {
-            pids.extend(few);
+        if let Some(new) = window.pids_to_probe() {
+            pids.extend(new);
             return Ok(());
         }
         proc.pids(pids)?;
@@ -269,7 +269,7 @@ impl ProcessTable {
     /// pid is given out again.
     fn skim(
         &mut self,
-        proc: &mut Proc,
+        proc: &Proc,
         at: Boottime,
         window: Window,
         pids: &mut Vec<Pid>,
@@ -277,14 +277,14 @@ impl ProcessTable {
         self.sweep(proc, at, pids)?;
         let exe = |pid: &Pid| self.known.get(pid).and_then(|known| known.exe.as_deref());
         pids.retain(|pid| {
-            let is_known = |proc: &mut Proc| exe(pid).is_some_and(|exe| proc.runs(*pid, exe));
-            window.contains(*pid) || !(self.kernel.contains(pid) || is_known(proc))
+            let runs_the_same = || exe(pid).is_some_and(|exe| proc.runs(*pid, exe));
+            window.contains(*pid) || !(self.kernel.contains(pid) || runs_the_same())
         });
         Ok(())
     }
 
     /// Looks at one process; `None`: it is not there.
-    fn read(&mut self, proc: &mut Proc, pid: Pid, at: Boottime) -> Option<()> {
+    fn read(&mut self, proc: &Proc, pid: Pid, at: Boottime) -> Option<()> {
         let stat = proc.stat(pid).ok()??;
         if stat.is_kernel_thread() {
             self.kernel.insert(pid);
@@ -319,7 +319,7 @@ impl ProcessTable {
 
     fn identify(
         &self,
-        proc: &mut Proc,
+        proc: &Proc,
         at: Boottime,
         stat: &Stat,
         before: Option<ProcessEntry>,
@@ -327,7 +327,7 @@ impl ProcessTable {
         let pid = stat.key.pid;
         let status = proc.status(pid).ok()??;
         // A thread has a pid and a folder of its own.
-        if status.process.is_some_and(|process| process != pid) {
+        if status.tgid.is_some_and(|process| process != pid) {
             return None;
         }
         let exe = proc.exe(pid).ok()?;

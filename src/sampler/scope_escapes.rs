@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::limit;
-use crate::linux::cgroup::{self, Cgroups};
+use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::Proc;
 use crate::model::{AgentId, Boottime, Member, Pid, ProcessKey};
 
@@ -102,6 +102,5 @@ impl Tracked {
 }
 
 fn is_elsewhere(proc: &Proc, pid: Pid, scope: &Path) -> bool {
-    let path = proc.whole_file(pid, "cgroup").ok().and_then(|text| cgroup::path_of(&text));
-    path.is_some_and(|path| !path.starts_with(scope))
+    proc.cgroup(pid).is_some_and(|path| !path.starts_with(scope))
 }

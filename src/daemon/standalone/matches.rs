@@ -31,7 +31,7 @@ pub fn running_matches(
     only: Option<Uid>,
 ) -> Result<Vec<RunningMatch>, ReadError> {
     let details = Details::of(proc);
-    let mut proc = Proc::open(proc)?;
+    let proc = Proc::open(proc)?;
     let mut pids = Vec::new();
     proc.pids(&mut pids)?;
     pids.sort_unstable();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::linux::cgroup::Cgroups;
-use crate::linux::procfs::file::{fill, never, open};
+use crate::linux::procfs::file::{open, read_from_start, to_end};
 
 /// Six or seven short lines.
 const EVENTS_LEN: usize = 512;
@@ -73,7 +73,7 @@ impl AsFd for Events {
 /// What it says now; `None` where the cgroup is gone (ENODEV).
 pub(in crate::linux) fn read(file: &OwnedFd) -> Option<Counts> {
     let mut text = [0; EVENTS_LEN];
-    let len = fill(file, &mut text, never).ok()?;
+    let len = read_from_start(file, &mut text, to_end).ok()?;
     Some(Counts::parse(&text[..len]))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::event_watch::{Counts, read as counts};
 use super::{Cgroups, number};
-use crate::linux::procfs::file::{fill, never, open};
+use crate::linux::procfs::file::{open, read_from_start, to_end};
 use crate::model::Bytes;
 
 /// A number and a line feed.
@@ -52,7 +52,7 @@ impl MemoryEvents {
     #[must_use]
     pub fn peak(&self) -> Option<Bytes> {
         let mut text = [0; PEAK_LEN];
-        let len = fill(self.peak.as_ref()?, &mut text, never).ok()?;
+        let len = read_from_start(self.peak.as_ref()?, &mut text, to_end).ok()?;
         number(&text[..len])
     }
 }

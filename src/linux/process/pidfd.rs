@@ -149,7 +149,7 @@ mod tests {
 
     /// Waits until its state is one of those.
     fn becomes(key: ProcessKey, stopped: bool) -> bool {
-        let mut proc = Proc::open(Path::new("/proc")).unwrap();
+        let proc = Proc::open(Path::new("/proc")).unwrap();
         (0..400).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(5));
             proc.stat(key.pid).unwrap().is_some_and(|stat| stat.is_stopped() == stopped)

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Proc;
+use super::error::ReadError;
 use super::smaps_rollup::Rollup;
-use super::status::Status;
-use super::{Proc, ReadError};
 use crate::linux::process::capability;
 use crate::model::{Charge, ProcessKey};
 
@@ -216,9 +216,8 @@ fn read(proc: &Proc, key: ProcessKey, question: Question, variables: &[&str]) ->
 fn weigh(proc: &Proc, key: ProcessKey) -> Option<Weight> {
     let rollup = proc.whole_file(key.pid, "smaps_rollup").ok()?;
     // At once after it: the walk takes milliseconds, these do not.
-    let status = proc.whole_file(key.pid, "status").ok()?;
+    let charge = proc.status(key.pid).ok()??.charge?;
     let held = proc.guest().ok()?.process_totals;
-    let charge = Status::parse(&status)?.charge?;
     Some(Weight { rollup: Rollup::parse(&rollup, charge.swap)?, charge, held })
 }
 

@@ -1,5 +1,5 @@
-//! A file of `/proc` that is read again and again: kept open, so that a read is one system call or two, formats no path
-//! and allocates nothing.
+//! A file of `/proc` that is read again and again. It is kept open, so that a read takes one system call or two, formats
+//! no path and allocates nothing.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,48 +11,58 @@ use rustix::io::{Errno, pread};
 #[derive(Debug)]
 pub(crate) struct ProcFile {
     path: PathBuf,
-    /// `None` where the file is not the kernel's own: it may be replaced by another one under the same name, as lxcfs
-    /// does it when it starts anew, so each read opens it.
+    /// `None` if the file is not the kernel's own: it may be replaced under the same name, as lxcfs does when it
+    /// restarts, so each read opens it.
     file: Option<OwnedFd>,
 }
 
 impl ProcFile {
-    /// The file at `path`, whether or not it is there now.
+    /// The file at `path`, which need not exist yet.
     pub(crate) fn of(path: PathBuf) -> Self {
-        let file = open(&path).ok().filter(is_of_procfs);
+        let file = open(&path).ok().filter(is_on_procfs);
         Self { path, file }
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads from its start into `buffer`, until its end or `enough` says so.
-    pub(crate) fn read(&self, buffer: &mut [u8], enough: impl Fn(&[u8]) -> bool) -> Result<usize, Errno> {
+    /// Whether it is the kernel's own file, and not one of a copied tree or of a file system mounted over it.
+    pub(crate) fn is_of_the_kernel(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Reads from its start into `buffer`, to its end or until `is_complete`.
+    pub(crate) fn read(
+        &self,
+        buffer: &mut [u8],
+        is_complete: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, Errno> {
         match &self.file {
-            Some(file) => fill(file, buffer, enough),
-            None => fill(&open(&self.path)?, buffer, enough),
+            Some(file) => read_from_start(file, buffer, is_complete),
+            None => read_from_start(&open(&self.path)?, buffer, is_complete),
         }
     }
 }
 
-/// Opens one to be read.
+/// Opens a file for reading.
 pub(crate) fn open(path: &Path) -> Result<OwnedFd, Errno> {
     openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// Whether it is the kernel's own file, and not one of a copied tree or of a file system mounted over it.
-pub(crate) fn is_of_procfs(file: &OwnedFd) -> bool {
-    fstatfs(file).is_ok_and(|about| about.f_type == PROC_SUPER_MAGIC)
+/// Whether a file is the kernel's own.
+pub(crate) fn is_on_procfs(file: &OwnedFd) -> bool {
+    fstatfs(file).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC)
 }
 
-/// Reads `file` from its start. The kernel hands out a file of many lines by the page (`seq_read_iter` of
-/// `fs/seq_file.c`), so one read may not be all; behind the end of what it has just told it does not count anew.
-pub(crate) fn fill(
+/// Reads `file` from its start. The kernel returns a file of many lines page by page (`seq_read_iter` of
+/// `fs/seq_file.c`), so one read may not be all. A read that continues at the end of the last one does not make the kernel
+/// generate the file again.
+pub(crate) fn read_from_start(
     file: &OwnedFd,
     buffer: &mut [u8],
-    enough: impl Fn(&[u8]) -> bool,
+    is_complete: impl Fn(&[u8]) -> bool,
 ) -> Result<usize, Errno> {
     let mut len = 0;
     while len < buffer.len() {
@@ -60,7 +70,7 @@ pub(crate) fn fill(
             Ok(0) => break,
             Ok(n) => {
                 len += n;
-                if enough(&buffer[..len]) {
+                if is_complete(&buffer[..len]) {
                     break;
                 }
             }
@@ -71,8 +81,8 @@ pub(crate) fn fill(
     Ok(len)
 }
 
-/// For [`ProcFile::read`] and [`fill`]: all of it.
-pub(crate) fn never(_: &[u8]) -> bool {
+/// For [`ProcFile::read`] and [`read_from_start`]: read to the end.
+pub(crate) fn to_end(_: &[u8]) -> bool {
     false
 }
 
@@ -83,29 +93,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_kernel_is_kept_open_and_read_from_its_start_each_time() {
-        let kept = ProcFile::of(PathBuf::from("/proc/self/stat"));
+    fn a_kernel_file_stays_open_and_is_read_from_its_start() {
+        let file = ProcFile::of(PathBuf::from("/proc/self/stat"));
         let mut buffer = [0; 4096];
         for _ in 0..2 {
-            let len = kept.read(&mut buffer, never).unwrap();
+            let len = file.read(&mut buffer, to_end).unwrap();
             assert!(buffer[..len].starts_with(std::process::id().to_string().as_bytes()));
         }
-        assert!(kept.file.is_some());
+        assert!(file.is_of_the_kernel());
     }
 
     #[test]
-    fn a_file_of_another_tree_may_be_replaced() {
+    fn a_file_of_a_copied_tree_may_be_replaced() {
         let tree = tempfile::tempdir().unwrap();
         let path = tree.path().join("x");
-        let kept = ProcFile::of(path.clone());
+        let file = ProcFile::of(path.clone());
         let mut buffer = [0; 8];
-        assert_eq!(kept.read(&mut buffer, never), Err(Errno::NOENT), "not there yet");
+        assert_eq!(file.read(&mut buffer, to_end), Err(Errno::NOENT), "not there yet");
         fs::write(&path, "one").unwrap();
-        assert_eq!(kept.read(&mut buffer, never), Ok(3));
+        assert_eq!(file.read(&mut buffer, to_end), Ok(3));
         fs::write(path.with_extension("new"), "other").unwrap();
         fs::rename(path.with_extension("new"), &path).unwrap();
-        assert_eq!((kept.read(&mut buffer, never), &buffer[..5]), (Ok(5), &b"other"[..]));
+        assert_eq!((file.read(&mut buffer, to_end), &buffer[..5]), (Ok(5), &b"other"[..]));
         fs::write(&path, "longer than the buffer").unwrap();
-        assert_eq!(kept.read(&mut buffer, never), Ok(8));
+        assert_eq!(file.read(&mut buffer, to_end), Ok(8));
     }
 }

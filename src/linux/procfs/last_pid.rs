@@ -1,80 +1,73 @@
 //! The pid that was given out last, from `/proc/loadavg`: as long as it stays, no process has started.
 //!
-//! Threads move it as well, an exec does not, and neither does a clone that asks for a pid (`set_tid`, CRIU). So it
-//! says when nothing new needs to be looked for, and where; a full sweep now and then stays necessary.
+//! Threads move it as well. An exec does not, nor does a clone that asks for a pid (`set_tid`, CRIU). So it says when to
+//! scan for new processes, and where; a full scan now and then stays necessary.
 //!
-//! Let each window begin where the last but one did. The kernel gives out a pid before the process can be found under
-//! it (`copy_process` of `kernel/fork.c`: `alloc_pid`, and only later `attach_pid`), so a look in between passes a
-//! newcomer over: 1 to 7 of 800 where looks follow one another without a pause, none where each window reaches 100 ms
-//! back (`cargo bench --bench newcomers -- race`).
+//! Let each window begin at the start of the one before. The kernel gives out a pid before the process can be found under
+//! it (`copy_process` of `kernel/fork.c`: `alloc_pid`, and only later `attach_pid`), so a scan in between misses the new
+//! process: 1 to 7 of 800 if scans follow one another without a pause, none if each window reaches 100 ms back
+//! (`cargo bench --bench newcomers -- race`).
 
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, openat};
-use rustix::io::{Errno, pread};
-
+use super::file::ProcFile;
+use super::status::Status;
 use crate::model::Pid;
 
 /// Five numbers of twenty digits and what stands between them; 30 bytes are usual.
 const LOADAVG_LEN: usize = 128;
 
-/// A list of 300 processes takes the kernel 340 µs (`cargo bench --bench newcomers`), a pid that is nobody's 2.
-const FEW: i32 = 32;
+/// Upper bound for pids that are probed one by one. Listing 300 processes takes the kernel 340 µs (`cargo bench --bench
+/// newcomers`), probing a pid without a process 2 µs.
+const MAX_PIDS_TO_PROBE: i32 = 32;
 
-/// Reads the last pid. Keeps the file open: a look is one system call and allocates nothing.
+/// Reads the last pid. Keeps the file open: a read is one system call and allocates nothing.
 #[derive(Debug)]
 pub struct LastPid {
-    loadavg: OwnedFd,
+    loadavg: ProcFile,
 }
 
 impl LastPid {
-    /// Opens `loadavg` of the tree at `root`; `None` where it would not speak of the processes listed there.
+    /// Opens `loadavg` of the tree at `root`; `None` if it does not concern the processes listed there.
     #[must_use]
     pub fn open(root: &Path) -> Option<Self> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let loadavg = openat(CWD, root.join("loadavg"), flags, Mode::empty()).ok()?;
+        let loadavg = ProcFile::of(root.join("loadavg"));
         // A copied tree stands still, and lxcfs mounts a file of its own here that counts every five seconds.
-        if fstatfs(&loadavg).ok()?.f_type != PROC_SUPER_MAGIC {
+        if !loadavg.is_of_the_kernel() {
             return None;
         }
-        // The kernel tells the last pid of the reader's pid namespace, whatever namespace the tree shows.
+        // The kernel gives the last pid of the reader's pid namespace, whatever namespace the tree shows.
         let status = std::fs::read(root.join("self/status")).ok()?;
         if !is_of_our_namespace(&status) {
             return None;
         }
-        let newest = Self { loadavg };
-        newest.pid().is_some().then_some(newest)
+        let last_pid = Self { loadavg };
+        last_pid.pid().is_some().then_some(last_pid)
     }
 
-    /// The pid that was given out last; `None` where the file does not say.
+    /// The pid that was given out last; `None` if the file does not say.
     ///
-    /// Read it before the list that it is to go with: what starts in between is then looked at once more.
+    /// Read it before the list of processes that it belongs to: a process that starts in between is then scanned twice.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         let mut text = [0; LOADAVG_LEN];
-        let len = loop {
-            match pread(&self.loadavg, &mut text, 0) {
-                Err(Errno::INTR) => {}
-                read => break read.ok()?,
-            }
-        };
+        let len = self.loadavg.read(&mut text, |read| read.ends_with(b"\n")).ok()?;
         parse(&text[..len])
     }
 }
 
-/// Pids given out between two looks: those after the one, up to the other.
+/// Pids given out between two scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The last pid of the earlier look.
+    /// The last pid at the earlier scan; not part of the window.
     pub after: Pid,
-    /// The last pid of the later look.
+    /// The last pid at the later scan.
     pub to: Pid,
 }
 
 impl Window {
-    /// Whether a process that started in between would have this pid. Behind the highest pid there is
-    /// (`/proc/sys/kernel/pid_max`) the numbering goes on at the start, so `to` may be the smaller one.
+    /// Whether a process that started in between may have this pid. Behind the highest pid (`/proc/sys/kernel/pid_max`)
+    /// the numbering starts again, so `to` may be the smaller one.
     #[must_use]
     pub fn contains(self, pid: Pid) -> bool {
         if self.after <= self.to {
@@ -84,12 +77,12 @@ impl Window {
         }
     }
 
-    /// Its pids, where they are few and in a row: to ask for each costs less than the list of all processes. Some are of
+    /// Its pids, if they are few and consecutive: probing each costs less than listing all processes. Some belong to
     /// threads, which that list does not have.
     #[must_use]
-    pub fn few(self) -> Option<impl Iterator<Item = Pid>> {
+    pub fn pids_to_probe(self) -> Option<impl Iterator<Item = Pid>> {
         let (after, to) = (self.after.get(), self.to.get());
-        (after <= to && to - after <= FEW).then(|| (after + 1..=to).filter_map(Pid::new))
+        (after <= to && to - after <= MAX_PIDS_TO_PROBE).then(|| (after + 1..=to).filter_map(Pid::new))
     }
 
     /// Whether nothing started: no pid is inside.
@@ -99,7 +92,7 @@ impl Window {
     }
 }
 
-/// The fifth field of `proc_loadavg(5)`; `None` where the text is not five fields. gVisor says 0, which is no pid.
+/// The fifth field of `proc_loadavg(5)`; `None` if the text does not have five fields. gVisor says 0, which is no pid.
 fn parse(text: &[u8]) -> Option<Pid> {
     let mut fields = text.strip_suffix(b"\n")?.split(|&b| b == b' ');
     for _ in 0..3 {
@@ -115,12 +108,10 @@ fn parse(text: &[u8]) -> Option<Pid> {
     std::str::from_utf8(last).ok()?.parse().ok().and_then(Pid::new)
 }
 
-/// Whether the tree that this `status` of our own stands in shows the pid namespace that we are in: `NSpid` then has
-/// one pid, else one for each level from that namespace down to ours (`proc_pid_status(5)`).
+/// Whether the tree shows the pid namespace of the calling process, whose `status` this is: `NSpid` then has one pid, else
+/// one for each level from that namespace down to ours (`proc_pid_status(5)`).
 fn is_of_our_namespace(status: &[u8]) -> bool {
-    let mut lines = status.split(|&b| b == b'\n');
-    let pids = lines.find_map(|line| line.strip_prefix(b"NSpid:"));
-    pids.is_some_and(|pids| pids.split(u8::is_ascii_whitespace).filter(|pid| !pid.is_empty()).count() == 1)
+    Status::parse(status).is_some_and(|status| status.pid_depth == 1)
 }
 
 #[cfg(test)]
@@ -128,6 +119,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::linux::skip;
 
     fn pid(number: i32) -> Pid {
         Pid::new(number).unwrap()
@@ -138,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fifth_field_is_read() {
+    fn parses_the_fifth_field() {
         assert_eq!(parse(b"0.08 0.25 1.10 2/85 7013\n"), Some(pid(7013)));
         assert_eq!(parse(b"1000.00 0.25 1.10 20/8500 4194304\n"), Some(pid(4_194_304)));
     }
 
     #[test]
-    fn what_is_odd_is_no_pid() {
+    fn malformed_text_has_no_pid() {
         let odd: [&[u8]; 9] = [
             b"",
             b"\n",
@@ -163,18 +155,19 @@ mod tests {
 
     #[test]
     fn a_new_process_is_inside_the_window() {
-        // gVisor and lxcfs have none.
-        let Some(newest) = LastPid::open(Path::new("/proc")) else { return };
-        let after = newest.pid().unwrap();
+        let Some(last_pid) = LastPid::open(Path::new("/proc")) else {
+            return skip("no last pid here (gVisor and lxcfs have none)");
+        };
+        let after = last_pid.pid().unwrap();
         let mut child = Command::new("true").spawn().unwrap();
-        let to = newest.pid().unwrap();
+        let to = last_pid.pid().unwrap();
         let inside = Window { after, to }.contains(pid(i32::try_from(child.id()).unwrap()));
         child.wait().unwrap();
         assert!(inside, "{} is not after {after} up to {to}", child.id());
     }
 
     #[test]
-    fn a_tree_of_files_has_none() {
+    fn a_copied_tree_has_no_last_pid() {
         let tree = tempfile::tempdir().unwrap();
         assert!(LastPid::open(tree.path()).is_none(), "no loadavg");
         std::fs::write(tree.path().join("loadavg"), "0.08 0.25 1.10 2/85 7013\n").unwrap();
@@ -182,11 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn another_namespace_is_told_by_its_levels() {
-        assert!(is_of_our_namespace(b"Name:\tx\nNSpid:\t77\nNSpgid:\t77\t1\n"));
-        assert!(!is_of_our_namespace(b"Name:\tx\nNSpid:\t77\t1\n"));
-        assert!(!is_of_our_namespace(b"Name:\tx\nNSpid:\n"));
-        assert!(!is_of_our_namespace(b""));
+    fn another_pid_namespace_is_detected_by_its_depth() {
+        let is_ours = |ids: &str| is_of_our_namespace(format!("Uid:\t0\t0\t0\t0\n{ids}").as_bytes());
+        assert!(is_ours("NSpid:\t77\nNSpgid:\t77\t1\n"));
+        assert!(!is_ours("NSpid:\t77\t1\n"));
+        assert!(!is_ours("NSpid:\n"));
+        assert!(!is_ours(""));
     }
 
     #[test]
@@ -200,24 +194,25 @@ mod tests {
     }
 
     #[test]
-    fn a_few_pids_are_told_one_by_one() {
-        let few = |after, to| window(after, to).few().map(|pids| pids.map(Pid::get).collect::<Vec<_>>());
+    fn a_short_window_lists_its_pids() {
+        let few =
+            |after, to| window(after, to).pids_to_probe().map(|pids| pids.map(Pid::get).collect::<Vec<_>>());
         assert_eq!(few(10, 13), Some(vec![11, 12, 13]));
         assert_eq!(few(10, 10), Some(vec![]));
-        assert_eq!(few(10, 10 + FEW).map(|pids| pids.len()), Some(32));
-        assert_eq!(few(10, 11 + FEW), None, "too many");
+        assert_eq!(few(10, 10 + MAX_PIDS_TO_PROBE).map(|pids| pids.len()), Some(32));
+        assert_eq!(few(10, 11 + MAX_PIDS_TO_PROBE), None, "too many");
         assert_eq!(few(4_194_303, 301), None, "around the highest");
     }
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = parse(&text);
             let _ = is_of_our_namespace(&text);
         }
 
         #[test]
-        fn whatever_is_read_stands_at_the_end(text in "[0-9./ ]{0,24} [0-9]{1,11}\n") {
+        fn the_parsed_pid_is_the_last_field(text in "[0-9./ ]{0,24} [0-9]{1,11}\n") {
             if let Some(pid) = parse(text.as_bytes()) {
                 let last = text.trim_end().rsplit(' ').next().unwrap();
                 proptest::prop_assert_eq!(last.parse::<i32>().unwrap(), pid.get());
@@ -225,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn two_windows_in_a_row_hold_what_one_over_both_holds(
+        fn two_consecutive_windows_equal_one_over_both(
             span in 2i32..5000, first in 1i32..5000, second in 0i32..5000, third in 0i32..5000, tested in 1i32..5000,
         ) {
             // Counts on from `first` in a numbering of `span` pids, less than once around.

@@ -4,8 +4,8 @@
 use std::io;
 use std::path::Path;
 
-use super::ReadError;
 use super::colon_pairs;
+use super::error::ReadError;
 use super::file::ProcFile;
 use crate::model::{Bytes, Charge, SystemMemory};
 
@@ -53,7 +53,7 @@ pub fn parse(text: &[u8]) -> Option<SystemMemory> {
     let (mut anon, mut shmem, mut mapped) = (None, None, None);
     let mut huge = Bytes::ZERO;
     let (mut swap_total, mut swap_free) = (Bytes::ZERO, Bytes::ZERO);
-    for (key, number) in colon_pairs::numbers(text) {
+    for (key, number) in colon_pairs::parse_colon_pairs(text) {
         let bytes = Bytes::kib(number);
         match key {
             b"MemTotal" => total = Some(bytes),

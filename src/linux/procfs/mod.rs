@@ -1,8 +1,12 @@
 //! `/proc`, or a tree that looks like it.
+//!
+//! [`Proc`] reads files of single processes and opens each anew. Files that are read in every tick are kept open
+//! ([`file::ProcFile`]); files that may block are read on other threads ([`background`]).
 
 pub mod background;
 pub(crate) mod colon_pairs;
 pub mod details;
+pub mod error;
 pub(crate) mod file;
 pub mod last_pid;
 pub mod meminfo;
@@ -17,6 +21,7 @@ pub(crate) mod zram;
 
 use std::ffi::{CStr, OsString};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -25,74 +30,73 @@ use procfs::{FromRead, MemoryPressure};
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat, readlinkat_raw};
 use rustix::io::{Errno, read};
 
+pub use error::ReadError;
+
+use super::cgroup::path_of;
 use super::procfs::file::ProcFile;
 use super::procfs::meminfo::Meminfo;
+use super::procfs::smaps_rollup::Rollup;
 use super::procfs::stat::Stat;
 use super::procfs::status::Status;
 use crate::model::system_memory::Stall;
-use crate::model::{Pid, Pressure, SystemMemory};
+use crate::model::{Bytes, Pid, Pressure, SystemMemory};
 
-/// Command lines are read up to here; what identifies a program stands at the start.
+/// Upper bound for the part of a command line that is read: a program is identified by its start.
 const CMDLINE_LEN: usize = 16 * 1024;
 
-/// `stat` and `status` files stay well below this (the longest seen has 1.6 KiB).
-const SMALL_FILE_LEN: usize = 8 * 1024;
+/// `stat` has 52 numbers and a name; some 300 bytes are usual.
+const STAT_LEN: usize = 2 * 1024;
+
+/// `status` stays well below this (the longest seen has 1.6 KiB).
+const STATUS_LEN: usize = 8 * 1024;
 
 /// An environment may be as long as the arguments of an exec: 2 MiB, unless the stack limit was raised.
-const LONGEST_FILE: u64 = 2 << 20;
+const MAX_FILE_LEN: u64 = 2 << 20;
 
 /// Two lines of some 80 bytes.
 const PRESSURE_LEN: usize = 512;
 
-/// Two ids of 7 digits and the longest name.
+/// Two ids of 7 digits and the longest file name.
 const PATH_LEN: usize = 64;
 
-/// Something under `/proc` could not be read though its process lives.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {source}", path.display())]
-pub struct ReadError {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub source: io::Error,
-}
+/// `PATH_MAX` of `include/uapi/linux/limits.h`.
+const MAX_LINK_LEN: usize = 4096;
 
-/// What a process is: read once, and again after an exec.
+/// The program of a process: read once, and again after an exec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Its executable (`/proc/PID/exe`); `None` where we may not see it.
+    /// Its executable (`/proc/PID/exe`); `None` without the permission to see it.
     pub exe: Option<PathBuf>,
-    /// Its arguments; empty where it has none or we may not see them.
+    /// Its arguments; empty where it has none, or without the permission to see them.
     pub argv: Vec<OsString>,
 }
 
-/// Reads a `/proc` tree. Owns its buffers: a tick reads hundreds of files and allocates for none of them.
+/// Reads a `/proc` tree. `stat` and `status` are read without an allocation: a tick reads hundreds of them.
 #[derive(Debug)]
 pub struct Proc {
     root: PathBuf,
     dir: OwnedFd,
     meminfo: Meminfo,
     pressure: ProcFile,
-    buffer: Box<[u8; SMALL_FILE_LEN]>,
 }
 
 impl Proc {
-    /// Opens the tree at `root`, `/proc` as a rule.
+    /// Opens the tree at `root`, usually `/proc`.
     ///
     /// # Errors
-    /// Where `root` is no directory that we may read.
+    /// If `root` is not a readable directory.
     pub fn open(root: &Path) -> Result<Self, ReadError> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = openat(CWD, root, flags, Mode::empty())
             .map_err(|e| ReadError { path: root.to_owned(), source: e.into() })?;
         let (meminfo, pressure) = (Meminfo::of(root), ProcFile::of(root.join("pressure/memory")));
-        Ok(Self { root: root.to_owned(), dir, meminfo, pressure, buffer: Box::new([0; SMALL_FILE_LEN]) })
+        Ok(Self { root: root.to_owned(), dir, meminfo, pressure })
     }
 
-    /// Every process there is, in the kernel's order.
+    /// Lists all processes, in the kernel's order.
     ///
     /// # Errors
-    /// Where the directory itself cannot be read.
+    /// If the directory itself cannot be read.
     pub fn pids(&self, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
         pids.clear();
         let entries = Dir::read_from(&self.dir).map_err(|e| self.error("", e))?;
@@ -104,30 +108,29 @@ impl Proc {
         Ok(())
     }
 
-    /// Name, state, parent and start of one process, from `stat`. `Ok(None)`: it is gone.
+    /// Name, state, parent and start of one process, from `stat`. Returns `Ok(None)` if it has exited.
     ///
     /// # Errors
-    /// Where it lives and cannot be read.
-    pub fn stat(&mut self, pid: Pid) -> Result<Option<Stat>, ReadError> {
-        let Some(text) = self.small_file(pid, "stat")? else { return Ok(None) };
-        Ok(Stat::parse(text))
+    /// If it lives and cannot be read.
+    pub fn stat(&self, pid: Pid) -> Result<Option<Stat>, ReadError> {
+        self.small_file(pid, "stat", &mut [0; STAT_LEN], Stat::parse)
     }
 
-    /// Owner and memory of one process, from `status`. `Ok(None)`: it is gone.
+    /// Owner and memory of one process, from `status`. Returns `Ok(None)` if it has exited.
     ///
     /// # Errors
-    /// Where it lives and cannot be read.
-    pub fn status(&mut self, pid: Pid) -> Result<Option<Status>, ReadError> {
-        let Some(text) = self.small_file(pid, "status")? else { return Ok(None) };
-        Ok(Status::parse(text))
+    /// If it lives and cannot be read.
+    pub fn status(&self, pid: Pid) -> Result<Option<Status>, ReadError> {
+        self.small_file(pid, "status", &mut [0; STATUS_LEN], Status::parse)
     }
 
-    /// Owner and memory of a process whose main thread has left before the others, by one of those. `None`: it is
-    /// gone, or none of them holds memory any more.
-    pub fn status_of_threads(&mut self, pid: Pid) -> Option<Status> {
+    /// Owner and memory of a process whose main thread has exited before the others, from the `status` of one of
+    /// those. Returns `None` if it has exited, or none of its threads holds memory any more.
+    pub fn status_of_threads(&self, pid: Pid) -> Option<Status> {
+        let mut buffer = [0; STATUS_LEN];
         self.threads(pid).into_iter().find_map(|thread| {
-            let len = self.fill(pid, &format!("task/{thread}/status")).ok()?;
-            Status::parse(&self.buffer[..len]).filter(|status| status.charge.is_some())
+            let len = read_file(&self.dir, pid, &format!("task/{thread}/status"), &mut buffer).ok()?;
+            Status::parse(&buffer[..len]).filter(|status| status.charge.is_some())
         })
     }
 
@@ -142,10 +145,10 @@ impl Proc {
         ids.filter(|thread| *thread != pid).collect()
     }
 
-    /// The executable of one process; `Ok(None)`: it is hidden from us.
+    /// The executable of one process. Returns `Ok(None)` without the permission to see it.
     ///
     /// # Errors
-    /// `NOENT` and `SRCH`: it is gone, or its main thread is.
+    /// `NOENT` and `SRCH`: the process has exited, or its main thread has.
     pub fn exe(&self, pid: Pid) -> Result<Option<PathBuf>, Errno> {
         match self.link(pid, "exe") {
             Err(Errno::NOENT) => {
@@ -157,19 +160,20 @@ impl Proc {
         }
     }
 
-    /// Whether the executable of one process is `exe` still; `false` also where that cannot be told. A third of the cost
-    /// of `stat`, and allocates nothing.
-    pub fn runs(&mut self, pid: Pid, exe: &Path) -> bool {
+    /// Whether the executable of one process is still `exe`; `false` also if that is unknown. Costs a third of
+    /// [`Self::stat`], and allocates nothing.
+    pub fn runs(&self, pid: Pid, exe: &Path) -> bool {
         let mut path = [0; PATH_LEN];
-        let Ok(path) = path_of(pid, "exe", &mut path) else { return false };
-        let len = readlinkat_raw(&self.dir, path, &mut self.buffer[..]);
-        len.is_ok_and(|len| self.buffer[..len] == *exe.as_os_str().as_bytes())
+        let Ok(path) = process_path(pid, "exe", &mut path) else { return false };
+        let mut link = [MaybeUninit::uninit(); MAX_LINK_LEN];
+        let target = readlinkat_raw(&self.dir, path, &mut link[..]);
+        target.is_ok_and(|(target, _)| *target == *exe.as_os_str().as_bytes())
     }
 
     /// The arguments of one process. May block: see [`super::procfs::background`].
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn arguments(&self, pid: Pid) -> Result<Vec<OsString>, Errno> {
         let argv = self.cmdline(pid, "cmdline")?;
         if !argv.is_empty() {
@@ -180,11 +184,11 @@ impl Proc {
         Ok(found.find(|argv| !argv.is_empty()).unwrap_or_default())
     }
 
-    /// The values of the variables `names` in the environment that one process was started with; `None` where it has
-    /// none of them. Nothing else of an environment leaves here. May block: see [`super::procfs::background`].
+    /// The values of the variables `names` in the environment that one process was started with; `None` if it has
+    /// none of them. No other variable is returned. May block: see [`super::procfs::background`].
     ///
     /// # Errors
-    /// Where it cannot be read: it is its owner's alone.
+    /// If it cannot be read: only its owner may.
     pub fn variables(&self, pid: Pid, names: &[&str]) -> io::Result<Option<Vec<Option<OsString>>>> {
         let text = self.whole_file(pid, "environ")?;
         let value = |name: &&str| {
@@ -196,23 +200,30 @@ impl Proc {
         Ok(values.iter().any(Option::is_some).then_some(values))
     }
 
-    /// A file of one process, up to a bound that none of them reaches as a rule.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub fn whole_file(&self, pid: Pid, name: &str) -> io::Result<Vec<u8>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = openat(&self.dir, format!("{pid}/{name}"), flags, Mode::empty())?;
-        let mut text = Vec::new();
-        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), LONGEST_FILE), &mut text)?;
-        Ok(text)
+    /// The cgroup of one process, from `cgroup`; `None` if the process has exited or is in no cgroup v2.
+    #[must_use]
+    pub fn cgroup(&self, pid: Pid) -> Option<PathBuf> {
+        path_of(&self.whole_file(pid, "cgroup").ok()?)
     }
 
-    /// Executable and arguments of one process. `Ok(None)`: it is gone. What we may not see is left empty. May block:
-    /// see [`super::procfs::background`].
+    /// The cgroup of the calling process.
+    #[must_use]
+    pub fn own_cgroup(&self) -> Option<PathBuf> {
+        path_of(&self.read_to_end("self/cgroup").ok()?)
+    }
+
+    /// The shared and private memory of one process, from `smaps_rollup`; `None` if the kernel refuses or is too old.
+    /// `swap` is the process's `VmSwap`. May block, and takes 50 ms at 8 GiB: see [`super::procfs::background`].
+    #[must_use]
+    pub fn rollup(&self, pid: Pid, swap: Bytes) -> Option<Rollup> {
+        Rollup::parse(&self.whole_file(pid, "smaps_rollup").ok()?, swap)
+    }
+
+    /// Executable and arguments of one process, empty without the permission to see them. Returns `Ok(None)` if it has
+    /// exited. May block: see [`super::procfs::background`].
     ///
     /// # Errors
-    /// Where it lives and cannot be read for another reason than permission.
+    /// If it lives and cannot be read for another reason than permission.
     pub fn identity(&self, pid: Pid) -> Result<Option<Identity>, ReadError> {
         let exe = match self.exe(pid) {
             Ok(exe) => exe,
@@ -228,7 +239,7 @@ impl Proc {
         Ok(Some(Identity { exe, argv }))
     }
 
-    /// Working directory of one process; `None` where it is gone or hidden from us.
+    /// The working directory of one process; `None` if it has exited, or without the permission to see it.
     #[must_use]
     pub fn cwd(&self, pid: Pid) -> Option<PathBuf> {
         self.link(pid, "cwd").ok().flatten()
@@ -237,17 +248,17 @@ impl Proc {
     /// Memory of the guest, from `meminfo`. Allocates nothing.
     ///
     /// # Errors
-    /// Where it is missing or is no meminfo.
+    /// If it is missing or is no meminfo.
     pub fn guest(&self) -> Result<SystemMemory, ReadError> {
         self.meminfo.read()
     }
 
-    /// Memory pressure, from `pressure/memory`; `None` where the kernel keeps none.
+    /// Memory pressure, from `pressure/memory`; `None` on a kernel without PSI.
     #[must_use]
     pub fn pressure(&self) -> Option<Pressure> {
         let mut text = [0; PRESSURE_LEN];
-        let both = |text: &[u8]| text.split(|&byte| byte == b'\n').count() == 3;
-        let len = self.pressure.read(&mut text, both).ok()?;
+        let has_both_lines = |text: &[u8]| text.split(|&byte| byte == b'\n').count() == 3;
+        let len = self.pressure.read(&mut text, has_both_lines).ok()?;
         let read = MemoryPressure::from_read(&text[..len]).ok()?;
         let stall = |r: procfs::PressureRecord| Stall {
             avg10: r.avg10,
@@ -258,16 +269,31 @@ impl Proc {
         Some(Pressure { some: stall(read.some), full: stall(read.full) })
     }
 
-    fn small_file(&mut self, pid: Pid, name: &str) -> Result<Option<&[u8]>, ReadError> {
-        match self.fill(pid, name) {
-            Ok(len) => Ok(Some(&self.buffer[..len])),
+    /// Reads a file that fits into `buffer`, and parses it. Allocates nothing.
+    fn small_file<T>(
+        &self,
+        pid: Pid,
+        name: &str,
+        buffer: &mut [u8],
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, ReadError> {
+        match read_file(&self.dir, pid, name, buffer) {
+            Ok(len) => Ok(parse(&buffer[..len])),
             Err(Errno::NOENT | Errno::SRCH) => Ok(None),
             Err(e) => Err(self.error(&format!("{pid}/{name}"), e)),
         }
     }
 
-    fn fill(&mut self, pid: Pid, name: &str) -> Result<usize, Errno> {
-        read_file(&self.dir, pid, name, &mut self.buffer[..])
+    /// A file of one process, up to a bound that is usually not reached.
+    pub(super) fn whole_file(&self, pid: Pid, name: &str) -> io::Result<Vec<u8>> {
+        self.read_to_end(&format!("{pid}/{name}"))
+    }
+
+    fn read_to_end(&self, path: &str) -> io::Result<Vec<u8>> {
+        let file = openat(&self.dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut text = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), MAX_FILE_LEN), &mut text)?;
+        Ok(text)
     }
 
     fn link(&self, pid: Pid, name: &str) -> Result<Option<PathBuf>, Errno> {
@@ -282,7 +308,7 @@ impl Proc {
         let mut text = vec![0; CMDLINE_LEN];
         let len = read_file(&self.dir, pid, name, &mut text)?;
         text.truncate(len);
-        // Each argument ends in NUL; a rewritten title may pad with more of them.
+        // Each argument ends in NUL; a rewritten title may be padded with more of them.
         let mut argv: Vec<OsString> =
             text.split(|&b| b == 0).map(|arg| OsString::from_vec(arg.to_vec())).collect();
         while argv.last().is_some_and(|arg| arg.is_empty()) {
@@ -297,25 +323,25 @@ impl Proc {
 }
 
 /// Writes `PID/name` into `path`.
-fn path_of<'a>(pid: Pid, name: &str, path: &'a mut [u8; PATH_LEN]) -> Result<&'a CStr, Errno> {
+fn process_path<'a>(pid: Pid, name: &str, path: &'a mut [u8; PATH_LEN]) -> Result<&'a CStr, Errno> {
     let mut rest = &mut path[..];
     io::Write::write_fmt(&mut rest, format_args!("{pid}/{name}\0")).map_err(|_| Errno::NAMETOOLONG)?;
     CStr::from_bytes_until_nul(path).map_err(|_| Errno::NAMETOOLONG)
 }
 
-/// Fills `buffer` from `PID/name` under `dir`; allocates nothing.
+/// Fills `buffer` from `PID/name` under `dir`. Allocates nothing.
 ///
 /// # Errors
 /// As `openat(2)` and `read(2)`.
 pub(super) fn read_file(dir: &OwnedFd, pid: Pid, name: &str, buffer: &mut [u8]) -> Result<usize, Errno> {
     let mut path = [0; PATH_LEN];
-    let path = path_of(pid, name, &mut path)?;
+    let path = process_path(pid, name, &mut path)?;
     let file = openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut len = 0;
     while len < buffer.len() {
         match read(&file, &mut buffer[len..]) {
-            // The kernel makes such a file as a whole (seq_file.rst, single_open), so what did not fill the rest of
-            // the buffer was the end of it: one system call of four less.
+            // The kernel generates such a file as a whole (seq_file.rst, single_open), so a read that does not fill the
+            // rest of the buffer has met its end: one system call of four less.
             Ok(n) if n < buffer.len() - len => {
                 len += n;
                 break;

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, write};
 
-use crate::linux::procfs::file::{fill, is_of_procfs, never};
+use crate::linux::procfs::file::{is_on_procfs, read_from_start, to_end};
 
 /// Some task waits for a tenth of a second within one. The newline is needed: the kernel writes its end of text over
 /// the last byte, and would take the window for a tenth of it.
@@ -42,7 +42,7 @@ impl Trigger {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(CWD, proc.join("pressure/memory"), flags, Mode::empty())?;
         // A copied tree is not to be written to.
-        if !is_of_procfs(&file) {
+        if !is_on_procfs(&file) {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is not the kernel's own file"));
         }
         match write(&file, WITHIN_A_SECOND) {
@@ -55,7 +55,7 @@ impl Trigger {
     /// Whether the event that there is now is one to wake for.
     pub(crate) fn counts(&mut self) -> bool {
         let mut text = [0; PRESSURE_LEN];
-        let len = fill(&self.file, &mut text, never).unwrap_or(0);
+        let len = read_from_start(&self.file, &mut text, to_end).unwrap_or(0);
         self.moved.event(total(&text[..len]))
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         // No PSI, no right to it, or a sandbox without.
         let Ok(trigger) = Trigger::arm(Path::new("/proc")) else { return };
         let mut text = [0; PRESSURE_LEN];
-        let len = fill(&trigger.file, &mut text, never).unwrap();
+        let len = read_from_start(&trigger.file, &mut text, to_end).unwrap();
         assert!(total(&text[..len]).is_some());
         assert_eq!(write(&trigger.file, WITHIN_TWO), Err(Errno::BUSY), "one for each descriptor");
     }

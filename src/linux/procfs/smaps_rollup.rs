@@ -27,7 +27,7 @@ impl Rollup {
     pub fn parse(text: &[u8], swap: Bytes) -> Option<Self> {
         let (mut anon, mut huge, mut all_swap) = (None, Bytes::ZERO, Bytes::ZERO);
         let mut rollup = Self::default();
-        for (key, number) in colon_pairs::numbers(text) {
+        for (key, number) in colon_pairs::parse_colon_pairs(text) {
             let bytes = Bytes::kib(number);
             match key {
                 b"Pss_Anon" => anon = Some(bytes),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{ProcFile, never};
+use super::file::{ProcFile, to_end};
 use crate::linux::procfs::zram::Zram;
 use crate::model::{Boottime, Bytes, SystemMemory};
 
@@ -73,7 +73,7 @@ impl SwapRoom {
     /// `None` where the list cannot be read: then all swap is taken for a disk's.
     fn areas(&self) -> Option<Vec<Area>> {
         let mut text = [0; SWAPS_LEN];
-        let len = self.swaps.read(&mut text, never).ok()?;
+        let len = self.swaps.read(&mut text, to_end).ok()?;
         Some(text[..len].split(|&b| b == b'\n').filter_map(|line| self.area(line)).collect())
     }
 

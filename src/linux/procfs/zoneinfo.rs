@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::colon_pairs;
-use super::file::{ProcFile, never};
+use super::file::{ProcFile, to_end};
 use crate::model::Bytes;
 
 /// 5 to 8 KiB with two processors, and 150 bytes a zone for each further one. What does not fit is not counted.
@@ -31,7 +31,7 @@ impl Zoneinfo {
     /// `mm/page_alloc.c`).
     #[must_use]
     pub fn per_cpu(&mut self) -> Bytes {
-        let Ok(len) = self.file.read(&mut self.text, never) else { return Bytes::ZERO };
+        let Ok(len) = self.file.read(&mut self.text, to_end) else { return Bytes::ZERO };
         Bytes::new(pages(&self.text[..len]).saturating_mul(self.page))
     }
 }
@@ -39,7 +39,8 @@ impl Zoneinfo {
 /// The sum of `count:` of all `pagesets`. A line that was cut is none.
 fn pages(text: &[u8]) -> u64 {
     let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
-    let counts = colon_pairs::numbers(&text[..whole]).filter(|(key, _)| key.trim_ascii() == b"count");
+    let counts =
+        colon_pairs::parse_colon_pairs(&text[..whole]).filter(|(key, _)| key.trim_ascii() == b"count");
     counts.fold(0, |sum, (_, pages)| sum.saturating_add(pages))
 }
 

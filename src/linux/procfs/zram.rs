@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::linux::procfs::file::{fill, never, open};
+use crate::linux::procfs::file::{open, read_from_start, to_end};
 use crate::model::Bytes;
 
 /// How much of it must be in use for its ratio to say something of what comes; before, it is that of the first few
@@ -80,7 +80,7 @@ impl Zram {
     /// `None` where it is gone, or the kernel says something else than it used to.
     fn mm_stat(&self) -> Option<MmStat> {
         let mut text = [0; MM_STAT_LEN];
-        let len = fill(&open(&self.mm_stat).ok()?, &mut text, never).ok()?;
+        let len = read_from_start(&open(&self.mm_stat).ok()?, &mut text, to_end).ok()?;
         MmStat::parse(&text[..len])
     }
 }

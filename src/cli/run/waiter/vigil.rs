@@ -124,9 +124,8 @@ impl<'a> ChildMonitor<'a> {
     }
 
     fn is_stopped(&self) -> bool {
-        let stat = Proc::open(Path::new("/proc"))
-            .ok()
-            .and_then(|mut proc| proc.stat(self.child.pid()).ok().flatten());
+        let stat =
+            Proc::open(Path::new("/proc")).ok().and_then(|proc| proc.stat(self.child.pid()).ok().flatten());
         stat.is_some_and(|stat| stat.is_stopped())
     }
 

@@ -34,7 +34,7 @@ impl Target {
             return Err(refused("whoever asked is in another pid namespace: its pids are not ours"));
         }
         let gone = || Fault::NoSuchProcess { pid };
-        let mut files = Proc::open(proc).map_err(refused)?;
+        let files = Proc::open(proc).map_err(refused)?;
         let stat = files.stat(pid).ok().flatten().filter(|stat| !stat.is_dead()).ok_or_else(gone)?;
         let credentials = Details::of(proc).credentials(pid).ok_or_else(gone)?;
         if credentials.process != pid || stat.is_kernel_thread() {
@@ -54,7 +54,7 @@ impl Target {
 
     /// Whether the pid is still that process, with the same rights.
     pub(crate) fn is_same(&self, proc: &Path) -> bool {
-        let stat = Proc::open(proc).ok().and_then(|mut proc| proc.stat(self.key.pid).ok().flatten());
+        let stat = Proc::open(proc).ok().and_then(|proc| proc.stat(self.key.pid).ok().flatten());
         let rights = Details::of(proc).credentials(self.key.pid).map(|found| (found.uid, found.privileged));
         let is_it = stat.is_some_and(|stat| stat.key == self.key && !stat.is_dead());
         is_it && rights == Some((self.uid, self.privileged))
