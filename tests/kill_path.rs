@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use claude_watchdog::daemon::CgroupThrottles;
 use claude_watchdog::daemon::Executor;
-use claude_watchdog::linux::brake::Brakes;
 use claude_watchdog::linux::process::pidfd::{Sent, Signaller};
 use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::linux::procfs::meminfo::Meminfo;
@@ -38,7 +38,7 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // A thread that is being torn down has no count any more, and nothing to measure.
-        let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+        let _ = ASKED.try_with(|queued| queued.set(queued.get() + 1));
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
@@ -250,12 +250,12 @@ fn a_wave_of_kill_is_sent_without_an_allocation() {
     assert!(matches!(kind, EventKind::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
     assert_eq!(agent.ended_by(), [KILL; 2]);
     // The thread that takes memory back had its turn.
-    let asked = (0..400).any(|_| {
+    let queued = (0..400).any(|_| {
         std::thread::sleep(Duration::from_millis(5));
         let released = agent.executor.released();
         released.processes + released.not_needed + released.given_up == 2
     });
-    assert!(asked, "{:?}", agent.executor.released());
+    assert!(queued, "{:?}", agent.executor.released());
 }
 
 #[test]
@@ -276,8 +276,8 @@ fn a_stopped_process_gets_to_see_its_term() {
 #[test]
 fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);
-    let held = agent.keys[1];
-    assert_eq!(Signaller::open().unwrap().send(held, Signal::STOP), Sent::Delivered);
+    let set_cgroups = agent.keys[1];
+    assert_eq!(Signaller::open().unwrap().send(set_cgroups, Signal::STOP), Sent::Delivered);
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
     let let_go = key_of(&other);
     assert_eq!(Signaller::open().unwrap().send(let_go, Signal::STOP), Sent::Delivered);
@@ -312,7 +312,7 @@ fn a_stale_key_hits_nobody_and_costs_nothing() {
 
 /// Its target reads at once what it has, while the rest of the wave, which is long, still goes out.
 #[test]
-fn a_brake_is_lifted_before_the_signals_and_costs_nothing() {
+fn the_throttle_is_removed_before_the_signals_without_allocating() {
     let tree = tempfile::tempdir().unwrap();
     fs::write(tree.path().join("cgroup.controllers"), "memory\n").unwrap();
     let high = |name: &str| tree.path().join("agents.slice").join(name).join("memory.high");
@@ -323,9 +323,9 @@ fn a_brake_is_lifted_before_the_signals_and_costs_nothing() {
         fs::write(high(name), "max").unwrap();
     }
     let says = |name: &str| fs::read_to_string(high(name)).unwrap();
-    let mut brakes = Brakes::start(tree.path()).unwrap().unwrap();
+    let mut throttles = CgroupThrottles::start(tree.path()).unwrap().unwrap();
     for name in scopes {
-        assert!(brakes.set(&path(name), Bytes::new(4_096_000)));
+        assert!(throttles.set(&path(name), Bytes::new(4_096_000)));
         while !says(name).starts_with("4096000") {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -346,7 +346,7 @@ fn a_brake_is_lifted_before_the_signals_and_costs_nothing() {
     while !traps(agent.keys[0].pid) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    agent.executor = Executor::open(tree.path()).unwrap().with_brakes(Some(brakes));
+    agent.executor = Executor::open(tree.path()).unwrap().with_throttles(Some(throttles));
     let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
     let (kind, counted) = agent.step(100, |wave| {
         wave.scope = Some(path(scopes[0]));

@@ -28,7 +28,7 @@ pub(super) fn run(options: Daemon, socket: Option<&Path>) -> ExitCode {
 }
 
 fn release_throttles(cgroup: &Path) -> ExitCode {
-    match daemon::lift_brakes(cgroup) {
+    match daemon::release_throttles(cgroup) {
         Ok(lifted) => {
             if lifted > 0 {
                 println!("released {lifted} throttled cgroup(s)");

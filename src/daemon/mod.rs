@@ -12,7 +12,7 @@ mod standalone;
 mod start;
 
 pub use act::executor::Executor;
-pub use act::throttle::lift_brakes;
+pub use act::throttle::{CgroupThrottles, release_throttles};
 pub use config_load::rules;
 pub use error::DaemonError;
 pub use options::Options;

@@ -1,6 +1,5 @@
 //! Limits that hold: their names, their sizes, what a second one inside of the first does.
 
-mod brake;
 mod error;
 mod ground;
 mod name;
@@ -8,7 +7,6 @@ mod place;
 mod plan;
 mod shape;
 
-pub use brake::{Acting, Held, Order, Throttle};
 pub use error::LimitError;
 pub use ground::{Level, Placement, ground};
 pub use name::Name;

@@ -2,7 +2,6 @@
 //! decides nothing.
 
 pub mod alloc_rate;
-pub mod brake;
 pub mod cgroup;
 pub mod clock;
 pub mod eventfd;

@@ -90,7 +90,7 @@ fn guest(page: &mut Page, guest: &GuestInfo, clock: &Clock) {
     }
     page.put("Pressure").to(VALUES);
     match &guest.pressure {
-        Some(pressure) => page.put(&pressed(pressure)).end(),
+        Some(pressure) => page.put(&pressure_text(pressure)).end(),
         None => page.put("not kept by this kernel").end(),
     };
     if let Some(text) = guest.forecast.as_ref().and_then(|forecast| foretold::aside(forecast, clock)) {
@@ -105,7 +105,7 @@ fn late(supervisor: &SupervisorInfo) -> Option<String> {
     (*missed > 0).then(|| format!("{missed} of {glances} looks came late, {worst} ms at the worst"))
 }
 
-fn pressed(pressure: &Pressure) -> String {
+fn pressure_text(pressure: &Pressure) -> String {
     let (some, full) = (percent(pressure.some.avg10), percent(pressure.full.avg10));
     format!("some {some}, full {full} (time spent waiting for memory, last 10 s)")
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tracing::Level;
 
 use super::act::executor::Executor;
-use super::act::throttle::{self, Braking};
+use super::act::throttle::{self, Throttle};
 use super::config_load::LoadedConfig;
 use super::control_loop::active_config::{Settings, Terms, said};
 use super::control_loop::commands::{CommandQueue, CommandSender, Reloaded, Request, requests};
@@ -35,7 +35,6 @@ use super::serve::reload::Reloader;
 use super::serve::status_cache::{self, StatusCache};
 use crate::api::history::HistoryInfo;
 use crate::api::status::SupervisorInfo;
-use crate::limit::Acting;
 use crate::linux::memory_alarm::Alarms;
 use crate::linux::platform::Platform;
 use crate::linux::process::memlock;
@@ -63,7 +62,7 @@ pub(super) struct Supervisor {
     sampler: Sampler,
     engine: Engine,
     executor: Executor,
-    braking: Braking,
+    throttle: Throttle,
     publisher: Publisher,
     foresight: ForecastTracker,
     record: Record,
@@ -143,8 +142,9 @@ impl Supervisor {
         Ok(Self {
             sampler,
             engine,
-            executor: Executor::open(&options.cgroup)?.with_brakes(throttle::start(options, uid, &reporter)),
-            braking: Braking::new(brake),
+            executor: Executor::open(&options.cgroup)?
+                .with_throttles(throttle::start(options, uid, &reporter)),
+            throttle: Throttle::new(brake),
             publisher,
             foresight: ForecastTracker::new(),
             past: record.before(),
@@ -205,8 +205,8 @@ impl Supervisor {
             self.pause(begun + next);
         }
         self.inbox.close();
-        if let Some(brakes) = self.executor.brakes() {
-            brakes.lift_all();
+        if let Some(brakes) = self.executor.throttles() {
+            brakes.remove_all();
         }
         if let Some(wave) = self.engine.leave() {
             let _ = self.executor.send(&wave);
@@ -247,8 +247,8 @@ impl Supervisor {
             Ok(next) => {
                 self.failing = false;
                 self.notifier.tick_done();
-                if let Some(brakes) = self.executor.brakes() {
-                    brakes.watched();
+                if let Some(brakes) = self.executor.throttles() {
+                    brakes.heartbeat();
                 }
                 next
             }
@@ -280,7 +280,7 @@ impl Supervisor {
         let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
         let (thresholds, rules) = (effective.thresholds, Arc::new(rules));
         self.engine.reconfigure(thresholds, act);
-        self.braking.switch(brake);
+        self.throttle.set_enabled(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
         // What has begun is brought to its end under the rule that it was begun with.
         self.sampler.pin_rules_of(|root| self.engine.is_under_way(root));
@@ -313,14 +313,8 @@ impl Supervisor {
 
     /// Holds limited agents back, or lets them go, as this look asks for; what is to be told of it.
     fn hold(&mut self, snapshot: &Snapshot) -> Vec<String> {
-        let Some(brakes) = self.executor.brakes() else { return Vec::new() };
-        let engine = &self.engine;
-        let acting = |agent: &AgentRef| match engine.acting_on() {
-            _ if engine.is_under_way(agent.root) => Acting::This,
-            Some(_) => Acting::Another,
-            None => Acting::Nobody,
-        };
-        self.braking.look(snapshot, self.publisher.thresholds(), acting, brakes)
+        let Some(brakes) = self.executor.throttles() else { return Vec::new() };
+        self.throttle.update(snapshot, self.publisher.thresholds(), &self.engine, brakes)
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {

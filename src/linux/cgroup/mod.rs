@@ -108,7 +108,7 @@ impl Cgroups {
         &self.root
     }
 
-    pub(super) fn folder(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn folder(&self, path: &Path) -> Option<PathBuf> {
         below(path).map(|below| self.root.join(below))
     }
 }
