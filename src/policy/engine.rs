@@ -1,9 +1,9 @@
 //! One step: a snapshot in, signals and tellings out.
 
-mod acts;
-mod requests;
-mod tellings;
-mod together;
+mod actions;
+mod events;
+mod slice_guard;
+mod stop_requests;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,15 +18,15 @@ use crate::model::{
 };
 
 use super::Act;
+use super::agent_state::AgentState;
 use super::guard::Guard;
-use super::ladder::{self, KillSequence};
-use super::losses::OomKillDetector;
-use super::pace::{self, Headroom, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST};
-use super::restarts::Restarts;
-use super::stuck::Unkillable;
-use super::watch::AgentState;
-use requests::Request;
-use together::SliceGuard;
+use super::kill_sequence::{self, KillSequence};
+use super::oom_kill_detector::OomKillDetector;
+use super::poll_interval::{self, Headroom, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST};
+use super::restart_backoff::Restarts;
+use super::unkillable::Unkillable;
+use slice_guard::SliceGuard;
+use stop_requests::Request;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
@@ -173,7 +173,7 @@ impl Engine {
     fn is_urgent(&self, guest: &SystemMemory, since: Duration) -> bool {
         if self.ladder.is_some() {
             // What is left of the grace is told from the same figures.
-            return ladder::grace(Duration::MAX, guest, self.drain()) <= QUICKEST;
+            return kill_sequence::grace(Duration::MAX, guest, self.drain()) <= QUICKEST;
         }
         let has_fallen = || used(guest).saturating_sub(self.last_look.used) >= guest.mem_total.share(1, 100);
         self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST || has_fallen())
@@ -278,13 +278,13 @@ impl Engine {
             None if somebody_waits || guest.mem_available < self.guard.least(guest) => {
                 SLOWEST.min(Pace::look(ways.iter().copied()))
             }
-            None => Pace::look(ways.iter().copied()).min(pace::foretold(self.outlook.level)),
+            None => Pace::look(ways.iter().copied()).min(poll_interval::foretold(self.outlook.level)),
         };
         self.last_look = LastLook {
             at: snapshot.at,
             due: snapshot.at + due,
             used: used(guest),
-            leeway: pace::leeway(ways.iter().copied(), self.thresholds.warn),
+            leeway: poll_interval::leeway(ways.iter().copied(), self.thresholds.warn),
             to_kill: ways.iter().map(|w| w.to_kill).min(),
         };
     }
@@ -310,7 +310,7 @@ impl Engine {
 
     fn next_glance(&self, at: Boottime, guest: &SystemMemory) -> Duration {
         if self.watches.is_empty() {
-            return pace::NOBODY_GLANCE;
+            return poll_interval::NOBODY_GLANCE;
         }
         let mut spare = guest.remaining().saturating_sub(self.guard.reserve(guest));
         if guest.swap_headroom < guest.swap_free {

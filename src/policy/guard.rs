@@ -1,6 +1,6 @@
 //! The guest as a whole: whether it is running out of memory, and who took it.
 
-mod evidence;
+mod growth;
 mod thrashing;
 
 use std::cmp::Reverse;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::model::event::{Danger, NoActionReason};
 use crate::model::{AgentSample, Bytes, ProcessKey, Snapshot, SystemMemory};
 
-use super::culprit::{Choice, choose};
-use super::family::{AgentTree, families};
-use super::fill::Fill;
-use evidence::{Evidence, TELLING_PERCENT};
+use super::agent_tree::{AgentTree, families};
+use super::fill_rate::Fill;
+use super::victim::{Choice, choose};
+use growth::{Evidence, TELLING_PERCENT};
 use thrashing::Thrashing;
 
 /// What fills steadily is noticed so much earlier, so that there is time to end in order: Claude ends within 3 s of
@@ -189,7 +189,7 @@ impl Guard {
             is_telling && growth > Bytes::ZERO && growth + growth >= grown
         };
         let choice = choose(&family.whole, shortfall, has_grown);
-        let by_growth = |relative: &super::family::AgentNode| {
+        let by_growth = |relative: &super::agent_tree::AgentNode| {
             relative.charge.saturating_sub(self.evidence.before(relative.agent.root))
         };
         // What started several agents costs as much as they do, and few of them may be enough.

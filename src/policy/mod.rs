@@ -1,19 +1,18 @@
 //! Decides. A snapshot and what was seen before it go in, signals and tellings come out: no I/O, no clock, no async,
 //! so a recorded run of snapshots replays to the same actions.
 
-pub mod culprit;
+mod agent_state;
+mod agent_tree;
 mod engine;
-mod family;
-mod fill;
+mod fill_rate;
 mod guard;
-mod ladder;
-mod losses;
-mod pace;
-pub mod protected;
-mod restarts;
-mod stuck;
-mod subject;
-mod watch;
+mod kill_sequence;
+mod kill_target;
+mod oom_kill_detector;
+mod poll_interval;
+mod restart_backoff;
+mod unkillable;
+pub mod victim;
 
 #[cfg(test)]
 mod tests;

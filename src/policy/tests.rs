@@ -1,16 +1,16 @@
 //! The policy as a table of worlds: what is seen, tick by tick, and what is done about it.
 
-mod foretold;
+mod forecast;
 mod guard;
-mod kept;
-mod losses;
-mod proof;
-mod requests;
-mod restarts;
-mod several;
+mod guard_agent_choice;
+mod oom_kills;
+mod reserve;
+mod restart_backoff;
 mod simulated;
-mod stuck;
-mod together;
+mod slice;
+mod stop_requests;
+mod unkillable;
+mod verification;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ mod goose;
 mod heap;
 mod interpreter;
 mod opencode;
+pub mod protected;
 mod qwen;
 mod trial;
 

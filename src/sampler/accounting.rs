@@ -18,7 +18,7 @@ use crate::model::snapshot::Slice;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, CgroupMemory, Charge, Member, Pid, ProcessKey, SystemMemory, Uid,
 };
-use crate::policy::protected::is_protected;
+use crate::rules::protected::is_protected;
 
 /// How often it is looked whether an agent has its cgroup for itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);

@@ -12,7 +12,7 @@ use crate::config::{Config, EffectiveThresholds};
 use crate::linux::platform::Platform;
 use crate::linux::procfs::ReadError;
 use crate::model::{AgentSample, Bytes, MissingFeature, Snapshot, Thresholds, Uid};
-use crate::policy::culprit::largest;
+use crate::policy::victim::largest;
 use crate::policy::{Act, Engine};
 use crate::rules::Rules;
 use crate::sampler::Sampler;

@@ -13,7 +13,7 @@ use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::series::{Series, SeriesSubject};
 use crate::model::time::UnixSeconds;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Pid, ProcessKey, SystemMemory};
-use crate::policy::culprit::{Subtree, largest, subtrees};
+use crate::policy::victim::{Subtree, largest, subtrees};
 
 /// So many parts of an agent are foretold: as many as are shown.
 const PARTS: usize = 3;

@@ -4,7 +4,7 @@ use crate::model::event::EventKind;
 use crate::model::{AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
 use super::Engine;
-use crate::policy::watch::{AgentState, Crossing, Freed};
+use crate::policy::agent_state::{AgentState, Crossing, Freed};
 
 impl Engine {
     pub(super) fn meet(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {

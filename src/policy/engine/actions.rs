@@ -5,13 +5,13 @@ use std::cmp::Reverse;
 use crate::model::event::{Cause, Danger, Decision, EventKind, Failure, NoActionReason};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot};
 
-use super::tellings::event;
+use super::events::event;
 use super::{Engine, QUICKEST, Step};
-use crate::policy::culprit::{Choice, choose};
+use crate::policy::agent_state::AgentState;
 use crate::policy::guard::{GuardDecision, KillPlan};
-use crate::policy::ladder::{self, KillSequence, KillSequenceParams, Progress};
-use crate::policy::subject::KillTarget;
-use crate::policy::watch::AgentState;
+use crate::policy::kill_sequence::{self, KillSequence, KillSequenceParams, Progress};
+use crate::policy::kill_target::KillTarget;
+use crate::policy::victim::{Choice, choose};
 
 /// What is decided, before it is known how much time there is for it.
 pub(super) struct Plan<'a> {
@@ -184,7 +184,7 @@ impl Engine {
         let Plan { cause, agent, charge, subject, sample, choice, whole, agents, shortfall, grown } = plan;
         self.actions += 1;
         let rate = self.watches.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(drain);
-        let grace = ladder::grace(self.act.grace, &snapshot.guest, rate);
+        let grace = kill_sequence::grace(self.act.grace, &snapshot.guest, rate);
         let mut ladder = KillSequence::begin(KillSequenceParams {
             action: self.actions,
             at: snapshot.at,

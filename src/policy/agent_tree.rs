@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::event::Culprit;
 use crate::model::{AgentRef, AgentSample, Bytes, Member, ProcessKey, Snapshot};
 
-use super::culprit::{Choice, touchable};
+use super::victim::{Choice, touchable};
 
 /// An agent with all that it started, other agents included.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 use crate::model::event::{Cause, EventKind, Failure};
 use crate::model::{AgentSample, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot, Uid};
 
-use super::acts::Plan;
+use super::actions::Plan;
 use super::{Engine, Step};
-use crate::policy::culprit::whole;
-use crate::policy::family::below;
-use crate::policy::subject::KillTarget;
-use crate::policy::watch::AgentState;
+use crate::policy::agent_state::AgentState;
+use crate::policy::agent_tree::below;
+use crate::policy::kill_target::KillTarget;
+use crate::policy::victim::whole;
 
 /// Ends that one user may wait for.
 const MOST: usize = 16;

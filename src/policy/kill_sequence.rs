@@ -9,10 +9,10 @@ use crate::model::{
 };
 
 use super::SignalBatch;
-use super::culprit::{Choice, touchable, within};
-use super::pace::QUICKEST;
-use super::subject::KillTarget;
-use super::watch::Freed;
+use super::agent_state::Freed;
+use super::kill_target::KillTarget;
+use super::poll_interval::QUICKEST;
+use super::victim::{Choice, touchable, within};
 
 /// How long a `KILL` may take to show: a process of 8 GiB takes a second to give its pages back.
 const BETWEEN_KILLS: Duration = Duration::from_secs(1);
@@ -281,7 +281,7 @@ impl KillSequence {
         self.phase = Phase::Killing { first: at, last: at, reached: self.targets.len(), rounds: 0 };
         let kind = EventKind::Escalated {
             action: self.action,
-            culprit: super::culprit::named(agent, self.top, self.targets.len()),
+            culprit: super::victim::named(agent, self.top, self.targets.len()),
             whole: self.subject.names(top),
         };
         Progress::Send(self.wave(Signal::Kill, self.targets.clone(), Some(agent)), Some(kind))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::model::event::Danger;
 use crate::model::{AgentSample, BytesPerSecond, Snapshot, SystemMemory};
 use crate::policy::guard::Guard;
-use crate::policy::pace::Headroom;
+use crate::policy::poll_interval::Headroom;
 
 /// Watches what a slice has left, where one has a cap.
 #[derive(Debug, Default)]

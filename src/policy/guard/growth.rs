@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{AgentSample, Bytes, Member, ProcessKey, Snapshot};
 
-use crate::policy::family::AgentTree;
+use crate::policy::agent_tree::AgentTree;
 
 /// Less than this share of memory is missing: that says nothing of anybody.
 pub(super) const TELLING_PERCENT: u64 = 2;

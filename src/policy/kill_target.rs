@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::family::below;
+use super::agent_tree::below;
 use crate::model::{AgentSample, ProcessKey, Snapshot};
 
 /// Named by roots, because agents come and go meanwhile.
