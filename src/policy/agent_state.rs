@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::fill_rate::SHORTEST;
 use super::kill_target::KillTarget;
 use super::unkillable::AFTER_FAILURE;
-use crate::model::{AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, SystemMemory, ProcessKey, Thresholds};
+use crate::model::{
+    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, ProcessKey, SystemMemory, Thresholds,
+};
 
 /// Below this share of the warn threshold an agent counts as fallen back. A garbage collector swings by a few percent
 /// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
