@@ -114,7 +114,7 @@ fn step_of_the_guard(bencher: Bencher) {
         })
         .bench_local_values(|mut engine| {
             let step = engine.step(&snapshot);
-            assert!(step.wave.is_some(), "it acts");
+            assert!(step.signals.is_some(), "it acts");
             step
         });
 }
@@ -129,7 +129,7 @@ fn glance(bencher: Bencher) {
     let mut at = snapshot.at;
     bencher.bench_local(|| {
         at = at + Duration::from_millis(20);
-        engine.glance(at, &snapshot.guest)
+        engine.poll_memory(at, &snapshot.guest)
     });
 }
 

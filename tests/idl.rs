@@ -157,7 +157,7 @@ fn explained() -> Explanation {
             lineage: vec![pid],
             counted: bytes,
             carries_agent: false,
-            unproven: bytes,
+            unverified: bytes,
         }),
         agent: filled().agents.pop(),
         memory: Some(ProcessMemory {

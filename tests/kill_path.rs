@@ -131,8 +131,8 @@ impl Agent {
         self.snapshot.at = at(second);
         let mut step = self.engine.step(&self.snapshot);
         // What a test changes is the policy's part, and over before the count begins.
-        step.wave.as_mut().map(change);
-        allocations(|| self.executor.send(step.wave.as_ref().unwrap()))
+        step.signals.as_mut().map(change);
+        allocations(|| self.executor.send(step.signals.as_ref().unwrap()))
     }
 
     /// The signals that ended each.

@@ -119,7 +119,7 @@ pub struct Membership {
     /// Another agent descends from it.
     pub carries_agent: bool,
     /// Of the agent's charge: what may be counted twice, until a closer look has shown it.
-    pub unproven: Bytes,
+    pub unverified: Bytes,
 }
 
 /// What a process costs.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::fill_rate::SHORTEST;
+use super::fill_rate::MIN_RATE_INTERVAL;
 use super::kill_target::KillTarget;
-use super::unkillable::AFTER_FAILURE;
+use super::unkillable::RETRY_DELAY;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, ProcessKey, SystemMemory, Thresholds,
 };
@@ -15,15 +15,15 @@ const CLEARLY_BELOW_PERCENT: u64 = 90;
 
 /// After this long the figures are taken as they are, though the guest does not show the memory again:
 /// something else has taken it.
-const LONGEST_COOLDOWN: Duration = Duration::from_secs(10);
+const COOLDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Less than this is lost in what the rest of a guest takes and gives back from one look to the next; an agent that was
 /// ended on request at 520 KB waited out its 10 s for it (seen).
-const UNNOTICED: Bytes = Bytes::mib(32);
+const MIN_EXPECTED_RELEASE: Bytes = Bytes::mib(32);
 
 /// A charge that may count something twice is not acted on before a closer look, for so long at most: half a second until
 /// the look begins, and 1.6 s for the looks at 40 forks of 6 GB.
-const PROOF: Duration = Duration::from_secs(3);
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One agent's past, as far as decisions need it.
 #[derive(Debug)]
@@ -37,22 +37,22 @@ pub(super) struct AgentState {
     /// Told of, and not yet clearly back.
     pub(super) warned: bool,
     /// A dry run has said what it would do about this crossing.
-    pub(super) said: bool,
+    pub(super) dry_run_reported: bool,
     /// The targets of its action are gone; their memory should come back before it is acted on again.
-    pub(super) cooldown: Option<Freed>,
+    pub(super) cooldown: Option<Cooldown>,
     /// When it was found that nothing which may be signalled brings it below its line; until something does.
-    out_of_reach: Option<Boottime>,
+    reported_unkillable_at: Option<Boottime>,
     /// Since when it is over a line only if all of its charge is its own.
-    doubted: Option<Boottime>,
+    pending_verification_since: Option<Boottime>,
     /// Its charge may be acted on.
-    pub(super) is_proven: bool,
+    pub(super) is_verified: bool,
     /// How often it was told that its next action waits.
-    pub(super) held_back: u32,
+    pub(super) reported_restarts: u32,
 }
 
 /// What was expected of an action.
 #[derive(Clone, Debug)]
-pub(super) struct Freed {
+pub(super) struct Cooldown {
     pub(super) action: u64,
     pub(super) decided: Boottime,
     pub(super) gone: Boottime,
@@ -60,7 +60,7 @@ pub(super) struct Freed {
     pub(super) peak: Bytes,
     /// Lowest room of the guest seen while the targets lived.
     pub(super) least_room: Bytes,
-    pub(super) subject: KillTarget,
+    pub(super) target: KillTarget,
 }
 
 /// Where a charge went, seen from the warn threshold.
@@ -77,12 +77,12 @@ impl AgentState {
             last: (at, charge),
             rate: BytesPerSecond::default(),
             warned: false,
-            said: false,
+            dry_run_reported: false,
             cooldown: None,
-            out_of_reach: None,
-            doubted: None,
-            is_proven: true,
-            held_back: 0,
+            reported_unkillable_at: None,
+            pending_verification_since: None,
+            is_verified: true,
+            reported_restarts: 0,
         }
     }
 
@@ -92,7 +92,7 @@ impl AgentState {
     }
 
     /// Takes in how sure the new charge is. A node of 7 GB that forks looks like 14 GB until its pages are looked at.
-    pub(super) fn doubt(
+    pub(super) fn verify_charge(
         &mut self,
         at: Boottime,
         sample: &AgentSample,
@@ -103,13 +103,13 @@ impl AgentState {
         let proven = charge.saturating_sub(sample.unverified);
         let hangs_on_it = |threshold: Bytes| charge >= threshold && proven < threshold;
         if !hangs_on_it(thresholds.warn) && !hangs_on_it(thresholds.kill) {
-            self.doubted = None;
-            self.is_proven = true;
+            self.pending_verification_since = None;
+            self.is_verified = true;
             return;
         }
-        let since = *self.doubted.get_or_insert(at);
+        let since = *self.pending_verification_since.get_or_insert(at);
         // With little room left there is no time for proof.
-        self.is_proven = at.since(since) >= PROOF || guest.allocatable() < guest.floor();
+        self.is_verified = at.since(since) >= VERIFY_TIMEOUT || guest.allocatable() < guest.floor();
     }
 
     /// Takes in a new charge.
@@ -117,19 +117,19 @@ impl AgentState {
         let (before, last) = self.last;
         self.charge = charge;
         // Two looks at once tell no rate.
-        if at.since(before) >= SHORTEST {
+        if at.since(before) >= MIN_RATE_INTERVAL {
             let seen = BytesPerSecond::growth(last, charge, at.since(before));
             self.rate = seen.max(self.rate.halved());
             self.last = (at, charge);
         }
         if charge < thresholds.kill.share(CLEARLY_BELOW_PERCENT, 100) {
-            self.said = false;
+            self.dry_run_reported = false;
         }
     }
 
     pub(super) fn crossing(&mut self, thresholds: Thresholds) -> Option<Crossing> {
         let charge = self.charge;
-        if !self.warned && self.is_proven && charge >= thresholds.warn {
+        if !self.warned && self.is_verified && charge >= thresholds.warn {
             self.warned = true;
             return Some(Crossing::Up);
         }
@@ -141,47 +141,48 @@ impl AgentState {
     }
 
     /// Its action has come to an end, and the memory is not back yet.
-    pub(super) fn is_settling(&self) -> bool {
+    pub(super) fn is_cooling_down(&self) -> bool {
         self.cooldown.is_some()
     }
 
     /// The same, where that action was about the agent with this root as well.
-    pub(super) fn is_settling_for(&self, root: ProcessKey) -> bool {
-        self.cooldown.as_ref().is_some_and(|freed| freed.subject.names(root))
+    pub(super) fn is_cooling_down_for(&self, root: ProcessKey) -> bool {
+        self.cooldown.as_ref().is_some_and(|freed| freed.target.names(root))
     }
 
     /// Nothing of it can be acted on; whether that is to be told, which it is now and then only.
-    pub(super) fn falls_short(&mut self, at: Boottime) -> bool {
-        let is_news = self.out_of_reach.is_none_or(|told| at.since(told) >= AFTER_FAILURE);
+    pub(super) fn should_report_unkillable(&mut self, at: Boottime) -> bool {
+        let is_news = self.reported_unkillable_at.is_none_or(|told| at.since(told) >= RETRY_DELAY);
         if is_news {
-            self.out_of_reach = Some(at);
+            self.reported_unkillable_at = Some(at);
         }
         is_news
     }
 
     /// Something of it is acted on.
-    pub(super) fn is_acted_on(&mut self) {
-        self.out_of_reach = None;
+    pub(super) fn clear_unkillable(&mut self) {
+        self.reported_unkillable_at = None;
     }
 
     /// Nothing of it could be acted on when it was over its line last.
-    pub(super) fn is_out_of_reach(&self) -> bool {
-        self.out_of_reach.is_some()
+    pub(super) fn is_unkillable(&self) -> bool {
+        self.reported_unkillable_at.is_some()
     }
 
     /// Ends a cooldown that has come to its end. `Some` with what was freed and whether the guest shows it.
     /// `charge` is what is left of what the action was about.
-    pub(super) fn cool(
+    pub(super) fn poll_cooldown(
         &mut self,
         at: Boottime,
         guest: &SystemMemory,
         charge: Bytes,
-    ) -> Option<(Freed, bool)> {
+    ) -> Option<(Cooldown, bool)> {
         let freed = self.cooldown.take()?;
         let expected = freed.peak.saturating_sub(charge);
         // Half of it: other processes go on allocating meanwhile.
-        let back = expected < UNNOTICED || guest.allocatable() >= freed.least_room + expected.share(1, 2);
-        if back || at.since(freed.gone) >= LONGEST_COOLDOWN {
+        let back =
+            expected < MIN_EXPECTED_RELEASE || guest.allocatable() >= freed.least_room + expected.share(1, 2);
+        if back || at.since(freed.gone) >= COOLDOWN_TIMEOUT {
             return Some((freed, back));
         }
         self.cooldown = Some(freed);

@@ -27,35 +27,35 @@ pub(super) struct AgentNode {
 }
 
 /// Every family among `agents`.
-pub(super) fn families(agents: &[AgentSample]) -> Vec<AgentTree> {
+pub(super) fn agent_trees(agents: &[AgentSample]) -> Vec<AgentTree> {
     let samples = by_root(agents);
-    let mut families: Vec<AgentTree> = Vec::new();
+    let mut agent_trees: Vec<AgentTree> = Vec::new();
     let mut index: HashMap<ProcessKey, usize> = HashMap::new();
     let mut found: Vec<(Vec<ProcessKey>, &AgentSample)> =
         agents.iter().map(|a| (above(a, &samples), a)).collect();
     found.sort_by_key(|(above, _)| above.len());
     for (above, sample) in found {
         let top = above.last().copied().unwrap_or(sample.agent.root);
-        let relative = AgentNode {
+        let node = AgentNode {
             agent: sample.agent.clone(),
             charge: sample.charge.total(),
             members: sample.members.iter().map(|m| m.key).collect(),
             above,
         };
         if let Some(&at) = index.get(&top) {
-            let family = &mut families[at];
-            family.whole.members.extend(descended(sample, &samples));
-            family.whole.charge = family.whole.charge + sample.charge;
-            family.whole.unverified += sample.unverified;
-            family.whole.cgroup = None;
-            family.agents.push(relative);
+            let tree = &mut agent_trees[at];
+            tree.whole.members.extend(descended(sample, &samples));
+            tree.whole.charge = tree.whole.charge + sample.charge;
+            tree.whole.unverified += sample.unverified;
+            tree.whole.cgroup = None;
+            tree.agents.push(node);
         } else {
-            index.insert(top, families.len());
+            index.insert(top, agent_trees.len());
             let whole = AgentSample { members: descended(sample, &samples), ..sample.clone() };
-            families.push(AgentTree { whole, agents: vec![relative] });
+            agent_trees.push(AgentTree { whole, agents: vec![node] });
         }
     }
-    families
+    agent_trees
 }
 
 /// The agents with these roots and all below them, as families of their own, whoever is above them.
@@ -65,7 +65,7 @@ pub(super) fn below(snapshot: &Snapshot, roots: &[ProcessKey]) -> Vec<AgentTree>
         roots.contains(&a.agent.root) || above(a, &samples).iter().any(|root| roots.contains(root))
     };
     let agents: Vec<AgentSample> = snapshot.agents.iter().filter(is_below).cloned().collect();
-    families(&agents)
+    agent_trees(&agents)
 }
 
 fn by_root(agents: &[AgentSample]) -> HashMap<ProcessKey, &AgentSample> {
@@ -128,17 +128,17 @@ impl AgentTree {
         below.sort_by_key(|r| std::cmp::Reverse((weight(r), r.charge)));
         let touchable: Vec<&Member> = touchable(&self.whole).collect();
         let (mut freed, mut roots, mut targets) = (Bytes::ZERO, Vec::new(), Vec::new());
-        for relative in below {
+        for node in below {
             if freed >= shortfall {
                 break;
             }
-            let root = relative.agent.root;
-            if roots.iter().any(|r| relative.above.contains(r)) {
+            let root = node.agent.root;
+            if roots.iter().any(|r| node.above.contains(r)) {
                 continue;
             }
-            let doomed =
+            let descendants =
                 touchable.iter().filter(|m| m.key == root || m.lineage.contains(&root)).map(|m| m.key);
-            targets.extend(doomed.filter(|key| !targets.contains(key)).collect::<Vec<_>>());
+            targets.extend(descendants.filter(|key| !targets.contains(key)).collect::<Vec<_>>());
             let inside = |r: &&AgentNode| r.agent.root == root || r.above.contains(&root);
             freed += self.agents.iter().filter(inside).map(|r| r.charge).sum();
             roots.push(root);
@@ -150,7 +150,7 @@ impl AgentTree {
     }
 
     /// The agents that lose something when these end, with whether they lose all.
-    pub(super) fn losers(&self, targets: &[ProcessKey]) -> Vec<(&AgentNode, bool)> {
+    pub(super) fn affected(&self, targets: &[ProcessKey]) -> Vec<(&AgentNode, bool)> {
         let loses = |r: &AgentNode| r.members.iter().any(|key| targets.contains(key));
         let whole = |r: &AgentNode| r.members.iter().all(|key| targets.contains(key));
         self.agents.iter().filter(|r| loses(r)).map(|r| (r, whole(r))).collect()

@@ -22,45 +22,47 @@ use super::agent_state::AgentState;
 use super::guard::Guard;
 use super::kill_sequence::{self, KillSequence};
 use super::oom_kill_detector::OomKillDetector;
-use super::poll_interval::{self, Headroom, Pace, QUICKEST, QUICKEST_GLANCE, SLOWEST};
+use super::poll_interval::{
+    self, Headroom, MAX_POLL_INTERVAL, MIN_POLL_INTERVAL, MIN_SAMPLE_INTERVAL, PollIntervals,
+};
 use super::restart_backoff::Restarts;
 use super::unkillable::Unkillable;
 use slice_guard::SliceGuard;
-use stop_requests::Request;
+use stop_requests::StopRequest;
 
 /// Remembers what decisions need and decides.
 #[derive(Debug)]
 pub struct Engine {
     thresholds: Thresholds,
     act: Act,
-    watches: HashMap<ProcessKey, AgentState>,
+    states: HashMap<ProcessKey, AgentState>,
     guard: Guard,
-    together: SliceGuard,
-    losses: OomKillDetector,
+    slice_guard: SliceGuard,
+    oom_kill_detector: OomKillDetector,
     restarts: Restarts,
     /// Who could not be ended.
-    stuck: Unkillable,
-    ladder: Option<KillSequence>,
+    unkillable: Unkillable,
+    kill_sequence: Option<KillSequence>,
     /// Ends that somebody asked for, in the order in which they did.
-    requests: Vec<Request>,
+    requests: Vec<StopRequest>,
     /// When the targets of the last action were gone.
     ended: Option<Boottime>,
     /// A dry run has said whom it would end in this danger.
-    said: bool,
+    dry_run_reported: bool,
     actions: u64,
-    outlook: ForecastSummary,
+    forecast: ForecastSummary,
     danger: Option<Danger>,
-    pace: Pace,
-    last_look: LastLook,
+    poll_intervals: PollIntervals,
+    last_sample: LastSample,
 }
 
 /// When all agents were looked at last, and what then asks for the next time.
 #[derive(Clone, Copy, Debug, Default)]
-struct LastLook {
+struct LastSample {
     at: Boottime,
-    due: Boottime,
+    next_sample: Boottime,
     used: Bytes,
-    leeway: Bytes,
+    sampling_slack: Bytes,
     /// From the nearest charge to its kill threshold.
     to_kill: Option<Bytes>,
 }
@@ -69,22 +71,22 @@ struct LastLook {
 #[derive(Debug, Default)]
 pub struct Step {
     /// Signals, to be sent before anything else is done.
-    pub wave: Option<SignalBatch>,
+    pub signals: Option<SignalBatch>,
     /// What to tell, in order, after the signals.
     pub events: Vec<Event>,
     /// How soon to look again.
-    pub next: Duration,
+    pub next_poll: Duration,
 }
 
 /// What a look at the guest's memory alone asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryPoll {
     /// A whole snapshot is wanted now.
-    pub look: bool,
+    pub sample_due: bool,
     /// It is wanted because memory moves, not because it is time.
-    pub moved: bool,
+    pub memory_changed: bool,
     /// Otherwise: how soon to look again.
-    pub next: Duration,
+    pub next_poll: Duration,
 }
 
 /// One signal to several processes, in order.
@@ -113,27 +115,27 @@ impl Engine {
         Self {
             thresholds,
             act,
-            watches: HashMap::new(),
+            states: HashMap::new(),
             guard,
-            together: SliceGuard::default(),
-            losses: OomKillDetector::default(),
+            slice_guard: SliceGuard::default(),
+            oom_kill_detector: OomKillDetector::default(),
             restarts: Restarts::default(),
-            stuck: Unkillable::default(),
-            ladder: None,
+            unkillable: Unkillable::default(),
+            kill_sequence: None,
             requests: Vec::new(),
             ended: None,
-            said: false,
+            dry_run_reported: false,
             actions: 0,
-            outlook: ForecastSummary::default(),
+            forecast: ForecastSummary::default(),
             danger: None,
-            pace: Pace::default(),
-            last_look: LastLook::default(),
+            poll_intervals: PollIntervals::default(),
+            last_sample: LastSample::default(),
         }
     }
 
     /// The guest cannot fill faster than at `rate`, as was measured just now: looks follow that, with a margin.
-    pub fn fills_at(&mut self, rate: BytesPerSecond) {
-        self.pace.measured(rate);
+    pub fn set_max_fill_rate(&mut self, rate: BytesPerSecond) {
+        self.poll_intervals.set_max_fill_rate(rate);
     }
 
     /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
@@ -143,50 +145,57 @@ impl Engine {
         self.act = act;
         self.guard.keep(act.reserve);
         // What a dry run only said is to be done, or said anew.
-        self.said = false;
-        self.watches.values_mut().for_each(|watch| watch.said = false);
+        self.dry_run_reported = false;
+        self.states.values_mut().for_each(|state| state.dry_run_reported = false);
     }
 
     /// Takes in what is foretold: it hurries looks, and the grace of an action.
-    pub fn foresee(&mut self, outlook: ForecastSummary) {
-        self.outlook = outlook;
+    pub fn set_forecast(&mut self, forecast: ForecastSummary) {
+        self.forecast = forecast;
     }
 
     /// How fast the guest fills: as seen, or as it did over some minutes where that is a runaway. A burst that pauses for
     /// a tick is one all the same.
-    fn drain(&self) -> BytesPerSecond {
-        self.guard.fill.now().max(self.outlook.climb)
+    fn fill_rate(&self) -> BytesPerSecond {
+        self.guard.fill.current().max(self.forecast.climb)
     }
 
     /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
-    pub fn glance(&mut self, at: Boottime, guest: &SystemMemory) -> MemoryPoll {
+    pub fn poll_memory(&mut self, at: Boottime, guest: &SystemMemory) -> MemoryPoll {
         self.guard.fill.take(at, guest.used());
-        self.pace.seen(self.guard.fill.now());
-        let last = &self.last_look;
+        self.poll_intervals.observe(self.guard.fill.current());
+        let last = &self.last_sample;
         let since = at.since(last.at);
-        let moved = used(guest).saturating_sub(last.used) >= last.leeway && since >= QUICKEST_GLANCE;
-        let moved = moved || (since >= QUICKEST_GLANCE && self.is_urgent(guest, since));
-        MemoryPoll { look: moved || at >= last.due, moved, next: self.next_glance(at, guest) }
+        let memory_changed =
+            used(guest).saturating_sub(last.used) >= last.sampling_slack && since >= MIN_POLL_INTERVAL;
+        let memory_changed = memory_changed || (since >= MIN_POLL_INTERVAL && self.is_urgent(guest, since));
+        MemoryPoll {
+            sample_due: memory_changed || at >= last.next_sample,
+            memory_changed,
+            next_poll: self.next_poll(at, guest),
+        }
     }
 
     /// Whether the guest's memory alone asks for a look.
     fn is_urgent(&self, guest: &SystemMemory, since: Duration) -> bool {
-        if self.ladder.is_some() {
+        if self.kill_sequence.is_some() {
             // What is left of the grace is told from the same figures.
-            return kill_sequence::grace(Duration::MAX, guest, self.drain()) <= QUICKEST;
+            return kill_sequence::grace(Duration::MAX, guest, self.fill_rate()) <= MIN_SAMPLE_INTERVAL;
         }
-        let has_fallen = || used(guest).saturating_sub(self.last_look.used) >= guest.mem_total.share(1, 100);
-        self.guard.danger(guest).is_some() && (!self.is_in_vain() || since >= SLOWEST || has_fallen())
+        let has_fallen =
+            || used(guest).saturating_sub(self.last_sample.used) >= guest.mem_total.share(1, 100);
+        self.guard.danger(guest).is_some()
+            && (!self.is_futile() || since >= MAX_POLL_INTERVAL || has_fallen())
     }
 
     /// The guest is in danger, and something can be done about it.
-    fn is_pressing(&self) -> bool {
-        self.danger.or(self.together.danger).is_some() && !self.is_in_vain()
+    fn needs_action(&self) -> bool {
+        self.danger.or(self.slice_guard.danger).is_some() && !self.is_futile()
     }
 
     /// A danger in which nobody can be acted on: looking more often does not help, until somebody takes more.
-    fn is_in_vain(&self) -> bool {
-        self.guard.is_standing() || self.said
+    fn is_futile(&self) -> bool {
+        self.guard.is_standing() || self.dry_run_reported
     }
 
     /// Decides what this snapshot asks for. The same history gives the same steps.
@@ -194,64 +203,64 @@ impl Engine {
         let mut step = Step::default();
         self.guard.fill.take(snapshot.at, snapshot.guest.used());
         self.danger = self.guard.assess(snapshot);
-        let slice = self.together.take(snapshot);
-        let drain = self.drain();
-        self.meet(snapshot, &mut step.events);
-        self.losses.take(snapshot, &mut step.events);
-        self.cross(snapshot, true, &mut step.events);
+        let slice = self.slice_guard.take(snapshot);
+        let fill_rate = self.fill_rate();
+        self.detect_new_agents(snapshot, &mut step.events);
+        self.oom_kill_detector.take(snapshot, &mut step.events);
+        self.detect_crossings(snapshot, true, &mut step.events);
         // An action is measured by the same members from its decision until its memory is back.
-        if self.ladder.is_none() && !self.watches.values().any(AgentState::is_settling) {
-            self.stuck.forget(snapshot.at);
+        if self.kill_sequence.is_none() && !self.states.values().any(AgentState::is_cooling_down) {
+            self.unkillable.forget(snapshot.at);
         }
-        let within_reach = &*self.stuck.without(snapshot);
-        match self.ladder.take() {
-            Some(ladder) => self.advance(ladder, snapshot, within_reach, drain, &mut step),
+        let killable = &*self.unkillable.without(snapshot);
+        match self.kill_sequence.take() {
+            Some(kill_sequence) => self.advance(kill_sequence, snapshot, killable, fill_rate, &mut step),
             None => {
-                self.begin(snapshot, within_reach, drain, &mut step);
+                self.begin(snapshot, killable, fill_rate, &mut step);
                 if let Some(slice) = &slice {
-                    self.begin_for_slice(slice, within_reach, drain, &mut step);
+                    self.begin_for_slice(slice, killable, fill_rate, &mut step);
                 }
-                self.begin_requested(snapshot, drain, &mut step);
+                self.begin_requested(snapshot, fill_rate, &mut step);
             }
         }
-        self.cool(snapshot, within_reach, &mut step.events);
-        self.cross(snapshot, false, &mut step.events);
-        self.part(snapshot, within_reach, &mut step.events);
-        self.calm_down(snapshot, &mut step.events);
-        self.plan(snapshot);
-        step.next = self.next_glance(snapshot.at, &snapshot.guest);
+        self.finish_cooldowns(snapshot, killable, &mut step.events);
+        self.detect_crossings(snapshot, false, &mut step.events);
+        self.detect_exits(snapshot, killable, &mut step.events);
+        self.detect_recovery(snapshot, &mut step.events);
+        self.schedule_next_sample(snapshot);
+        step.next_poll = self.next_poll(snapshot.at, &snapshot.guest);
         step
     }
 
     /// The last signals before the supervisor leaves: nobody stays held.
     #[must_use]
-    pub fn leave(&mut self) -> Option<SignalBatch> {
-        self.ladder.as_mut().and_then(KillSequence::leave)
+    pub fn finish(&mut self) -> Option<SignalBatch> {
+        self.kill_sequence.as_mut().and_then(KillSequence::finish)
     }
 
     /// Where an agent stands.
     #[must_use]
     pub fn level(&self, root: ProcessKey) -> AgentLevel {
-        let acting = self.ladder.as_ref().is_some_and(|l| l.agent.root == root);
-        match self.watches.get(&root) {
+        let acting = self.kill_sequence.as_ref().is_some_and(|l| l.agent.root == root);
+        match self.states.get(&root) {
             _ if acting => AgentLevel::Acting,
-            Some(watch) if watch.is_settling() => AgentLevel::Acting,
-            Some(watch) if watch.warned => AgentLevel::Warned,
+            Some(state) if state.is_cooling_down() => AgentLevel::Acting,
+            Some(state) if state.warned => AgentLevel::Warned,
             _ => AgentLevel::Ok,
         }
     }
 
     /// The agent whose action is under way.
     #[must_use]
-    pub fn acting_on(&self) -> Option<&AgentRef> {
-        self.ladder.as_ref().map(|l| &l.agent)
+    pub fn action_target(&self) -> Option<&AgentRef> {
+        self.kill_sequence.as_ref().map(|l| &l.agent)
     }
 
     /// Whether an action that concerns the agent with that root has begun and is not told to be over yet.
     #[must_use]
-    pub fn is_under_way(&self, root: ProcessKey) -> bool {
-        let acting = self.ladder.as_ref().is_some_and(|l| l.subject.names(root));
-        acting || self.watches.values().any(|watch| watch.is_settling_for(root))
+    pub fn is_action_in_progress(&self, root: ProcessKey) -> bool {
+        let acting = self.kill_sequence.as_ref().is_some_and(|l| l.target.names(root));
+        acting || self.states.values().any(|state| state.is_cooling_down_for(root))
     }
 
     /// The danger in which the last snapshot showed the guest.
@@ -261,68 +270,71 @@ impl Engine {
     }
 
     /// When to look at every agent again, and how much may happen until then.
-    fn plan(&mut self, snapshot: &Snapshot) {
-        let mut ways: Vec<Headroom> =
-            snapshot.agents.iter().filter_map(|a| self.way(snapshot.at, a)).collect();
+    fn schedule_next_sample(&mut self, snapshot: &Snapshot) {
+        let mut headrooms: Vec<Headroom> =
+            snapshot.agents.iter().filter_map(|a| self.headroom(snapshot.at, a)).collect();
         // Who is over its line and waits for something may be acted on when that has come.
-        let somebody_waits = ways.len() < snapshot.agents.len();
-        ways.extend(self.together.way());
-        let settling = self.watches.values().any(AgentState::is_settling);
-        let doubted = self.watches.values().any(|w| !w.is_proven);
+        let is_any_waiting = headrooms.len() < snapshot.agents.len();
+        headrooms.extend(self.slice_guard.headroom());
+        let is_settling = self.states.values().any(AgentState::is_cooling_down);
+        let is_unverified = self.states.values().any(|w| !w.is_verified);
         let guest = &snapshot.guest;
-        let due = match &self.ladder {
-            Some(ladder) if ladder.is_killing() => QUICKEST_GLANCE,
-            Some(_) => QUICKEST,
-            None if settling || doubted || !self.requests.is_empty() => QUICKEST,
+        let next_sample = match &self.kill_sequence {
+            Some(kill_sequence) if kill_sequence.is_killing() => MIN_POLL_INTERVAL,
+            Some(_) => MIN_SAMPLE_INTERVAL,
+            None if is_settling || is_unverified || !self.requests.is_empty() => MIN_SAMPLE_INTERVAL,
             // Whether it is thrashing shows in what is looked at only then.
-            None if somebody_waits || guest.mem_available < self.guard.least(guest) => {
-                SLOWEST.min(Pace::look(ways.iter().copied()))
+            None if is_any_waiting || guest.mem_available < self.guard.least(guest) => {
+                MAX_POLL_INTERVAL.min(PollIntervals::until_sample(headrooms.iter().copied()))
             }
-            None => Pace::look(ways.iter().copied()).min(poll_interval::foretold(self.outlook.level)),
+            None => PollIntervals::until_sample(headrooms.iter().copied())
+                .min(poll_interval::max_sample_interval(self.forecast.level)),
         };
-        self.last_look = LastLook {
+        self.last_sample = LastSample {
             at: snapshot.at,
-            due: snapshot.at + due,
+            next_sample: snapshot.at + next_sample,
             used: used(guest),
-            leeway: poll_interval::leeway(ways.iter().copied(), self.thresholds.warn),
-            to_kill: ways.iter().map(|w| w.to_kill).min(),
+            sampling_slack: poll_interval::sampling_slack(headrooms.iter().copied(), self.thresholds.warn),
+            to_kill: headrooms.iter().map(|w| w.to_kill).min(),
         };
     }
 
     /// How far an agent is from its lines; `None` where nothing more will be done about it.
-    fn way(&self, at: Boottime, sample: &AgentSample) -> Option<Headroom> {
+    fn headroom(&self, at: Boottime, sample: &AgentSample) -> Option<Headroom> {
         let charge = sample.charge.total();
-        let watch = self.watches.get(&sample.agent.root)?;
+        let state = self.states.get(&sample.agent.root)?;
         let thresholds = sample.thresholds(self.thresholds);
         let over = charge >= thresholds.kill;
-        if over && (watch.is_out_of_reach() || !self.may_act(at, sample)) {
+        if over && (state.is_unkillable() || !self.can_act(at, sample)) {
             return None;
         }
         let to = |threshold: Bytes| threshold.saturating_sub(charge);
         let to_kill = to(thresholds.kill);
         Some(Headroom {
             to_kill,
-            to_next: if watch.warned || charge >= thresholds.warn { to_kill } else { to(thresholds.warn) },
+            to_next: if state.warned || charge >= thresholds.warn { to_kill } else { to(thresholds.warn) },
             is_small: charge < thresholds.warn.share(1, 2),
-            rate: watch.rate,
+            rate: state.rate,
         })
     }
 
-    fn next_glance(&self, at: Boottime, guest: &SystemMemory) -> Duration {
-        if self.watches.is_empty() {
-            return poll_interval::NOBODY_GLANCE;
+    fn next_poll(&self, at: Boottime, guest: &SystemMemory) -> Duration {
+        if self.states.is_empty() {
+            return poll_interval::POLL_INTERVAL_WITHOUT_AGENTS;
         }
         let mut spare = guest.remaining().saturating_sub(self.guard.reserve(guest));
         if guest.swap_headroom < guest.swap_free {
             // How what comes compresses is a guess until memory is full and some of it was stored.
             spare = spare.min(guest.mem_available.saturating_sub(guest.floor()));
         }
-        let to_danger = if self.is_in_vain() { QUICKEST } else { self.pace.glance(spare) };
-        let moved = used(guest).saturating_sub(self.last_look.used);
-        let to_kill =
-            self.last_look.to_kill.map_or(SLOWEST, |way| self.pace.glance(way.saturating_sub(moved)));
-        let due = self.last_look.due.since(at).max(QUICKEST_GLANCE);
-        to_danger.min(to_kill).min(due)
+        let to_danger =
+            if self.is_futile() { MIN_SAMPLE_INTERVAL } else { self.poll_intervals.until_poll(spare) };
+        let used_since = used(guest).saturating_sub(self.last_sample.used);
+        let to_kill = self.last_sample.to_kill.map_or(MAX_POLL_INTERVAL, |headroom| {
+            self.poll_intervals.until_poll(headroom.saturating_sub(used_since))
+        });
+        let next_sample = self.last_sample.next_sample.since(at).max(MIN_POLL_INTERVAL);
+        to_danger.min(to_kill).min(next_sample)
     }
 }
 

@@ -6,64 +6,64 @@ use std::time::Duration;
 use crate::model::{Boottime, Bytes, BytesPerSecond};
 
 /// A fill that lasts: a build takes gigabytes within two or three seconds and gives them back.
-const LASTING: Duration = Duration::from_secs(10);
+const SUSTAINED_WINDOW: Duration = Duration::from_secs(10);
 
 /// How much of that must have been seen before anything is called lasting.
-const LEAST: Duration = Duration::from_secs(3);
+const MIN_SUSTAINED_WINDOW: Duration = Duration::from_secs(3);
 
 /// Moments of the past are kept so far apart.
-const APART: Duration = Duration::from_millis(250);
+const MIN_POINT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Looks that follow one another faster tell nothing of a rate: the kernel adds up its counters in batches.
-pub(super) const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const MIN_RATE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// No guest fills faster: what looks so was taken away from it, a part of its memory or a pool.
-const MOST: BytesPerSecond = BytesPerSecond::mebi(20 * 1024);
+const MAX_RATE: BytesPerSecond = BytesPerSecond::mebi(20 * 1024);
 
 /// What was used of the guest, lately. Not what was left: swap that goes away unused and room in zram that turns out to
 /// be none are no filling, and may be gigabytes between two looks.
 #[derive(Debug, Default)]
-pub(super) struct Fill {
+pub(super) struct FillRate {
     last: Option<(Boottime, Bytes)>,
-    now: BytesPerSecond,
-    past: VecDeque<(Boottime, Bytes)>,
+    current: BytesPerSecond,
+    points: VecDeque<(Boottime, Bytes)>,
 }
 
-impl Fill {
+impl FillRate {
     /// Takes in what is used now.
     pub(super) fn take(&mut self, at: Boottime, used: Bytes) {
         if let Some((before, last)) = self.last {
             let elapsed = at.since(before);
-            if elapsed < SHORTEST {
+            if elapsed < MIN_RATE_INTERVAL {
                 return;
             }
-            self.now = BytesPerSecond::growth(last, used, elapsed).min(MOST);
+            self.current = BytesPerSecond::growth(last, used, elapsed).min(MAX_RATE);
         }
         self.last = Some((at, used));
-        if self.past.back().is_none_or(|(newest, _)| at.since(*newest) >= APART) {
-            self.past.push_back((at, used));
+        if self.points.back().is_none_or(|(newest, _)| at.since(*newest) >= MIN_POINT_INTERVAL) {
+            self.points.push_back((at, used));
         }
         // The oldest is to be as old as that at least.
-        while self.past.get(1).is_some_and(|(second, _)| at.since(*second) >= LASTING) {
-            self.past.pop_front();
+        while self.points.get(1).is_some_and(|(second, _)| at.since(*second) >= SUSTAINED_WINDOW) {
+            self.points.pop_front();
         }
     }
 
     /// Between the last two looks.
-    pub(super) fn now(&self) -> BytesPerSecond {
-        self.now
+    pub(super) fn current(&self) -> BytesPerSecond {
+        self.current
     }
 
     /// Over the last ten seconds; nothing where less than three of them were seen.
-    pub(super) fn lasting(&self) -> BytesPerSecond {
-        let (Some((at, used)), Some((oldest, before))) = (self.last, self.past.front()) else {
+    pub(super) fn sustained(&self) -> BytesPerSecond {
+        let (Some((at, used)), Some((oldest, before))) = (self.last, self.points.front()) else {
             return BytesPerSecond::default();
         };
         let elapsed = at.since(*oldest);
-        if elapsed < LEAST {
+        if elapsed < MIN_SUSTAINED_WINDOW {
             return BytesPerSecond::default();
         }
-        BytesPerSecond::growth(*before, used, elapsed).min(MOST)
+        BytesPerSecond::growth(*before, used, elapsed).min(MAX_RATE)
     }
 }
 
@@ -77,40 +77,43 @@ mod tests {
 
     #[test]
     fn a_burst_is_fast_and_does_not_last() {
-        let mut fill = Fill::default();
+        let mut fill = FillRate::default();
         for second in 0..20 {
             fill.take(at(second * 1000), Bytes::gib(6));
         }
         fill.take(at(20_000), Bytes::gib(7));
         fill.take(at(21_000), Bytes::gib(8));
-        assert_eq!(fill.now(), BytesPerSecond::mebi(1024));
-        assert!(fill.lasting() <= BytesPerSecond::mebi(205), "{:?}", fill.lasting());
+        assert_eq!(fill.current(), BytesPerSecond::mebi(1024));
+        assert!(fill.sustained() <= BytesPerSecond::mebi(205), "{:?}", fill.sustained());
     }
 
     #[test]
     fn a_leak_lasts() {
-        let mut fill = Fill::default();
+        let mut fill = FillRate::default();
         for tick in 0..100 {
             fill.take(at(tick * 200), Bytes::mib(10_000 + tick * 20));
         }
-        assert_eq!((fill.now(), fill.lasting()), (BytesPerSecond::mebi(100), BytesPerSecond::mebi(100)));
-        assert!(fill.past.len() < 64, "{}", fill.past.len());
+        assert_eq!(
+            (fill.current(), fill.sustained()),
+            (BytesPerSecond::mebi(100), BytesPerSecond::mebi(100))
+        );
+        assert!(fill.points.len() < 64, "{}", fill.points.len());
     }
 
     #[test]
     fn a_leap_is_no_rate() {
-        let mut fill = Fill::default();
+        let mut fill = FillRate::default();
         fill.take(at(0), Bytes::gib(1));
         fill.take(at(20), Bytes::gib(4));
-        assert_eq!(fill.now(), MOST);
+        assert_eq!(fill.current(), MAX_RATE);
     }
 
     #[test]
     fn two_looks_at_once_are_one() {
-        let mut fill = Fill::default();
+        let mut fill = FillRate::default();
         fill.take(at(0), Bytes::gib(1));
         fill.take(at(1000), Bytes::mib(1048));
         fill.take(at(1001), Bytes::mib(1200));
-        assert_eq!(fill.now(), BytesPerSecond::mebi(24));
+        assert_eq!(fill.current(), BytesPerSecond::mebi(24));
     }
 }

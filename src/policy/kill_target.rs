@@ -24,11 +24,11 @@ impl KillTarget {
     }
 
     /// What is left of it, as one agent; who was between two of them may have ended.
-    pub(super) fn seen<'a>(&self, snapshot: &'a Snapshot) -> Option<Cow<'a, AgentSample>> {
+    pub(super) fn sample_in<'a>(&self, snapshot: &'a Snapshot) -> Option<Cow<'a, AgentSample>> {
         match self {
             Self::Agent(root) => snapshot.agents.iter().find(|a| a.agent.root == *root).map(Cow::Borrowed),
             Self::AgentTree(roots) => {
-                let left = below(snapshot, roots).into_iter().map(|family| family.whole);
+                let left = below(snapshot, roots).into_iter().map(|tree| tree.whole);
                 let merged = left.reduce(|mut all, other| {
                     all.members.extend(other.members);
                     all.charge = all.charge + other.charge;

@@ -7,10 +7,10 @@ use crate::model::event::{EventKind, KilledProcess};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
 /// Less than this is not what an OOM killer chooses; most that vanishes is small.
-const LEAST: Bytes = Bytes::mib(1);
+const MIN_KILLED_CHARGE: Bytes = Bytes::mib(1);
 
 /// Whom the kernel has chosen it counts at once; its end takes a moment, longer where it holds much.
-const ENDING: Duration = Duration::from_secs(2);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How things stood at the last look.
 #[derive(Debug, Default)]
@@ -18,12 +18,12 @@ pub(super) struct OomKillDetector {
     agents: HashMap<ProcessKey, KnownAgent>,
     /// How many the kernel has ended in all the guest, as far as is told or waits to be.
     kills: Option<u64>,
-    waiting: Vec<Waiting>,
+    unattributed: Vec<UnattributedKills>,
 }
 
 /// Kills of which it is not known whom they met.
 #[derive(Debug)]
-struct Waiting {
+struct UnattributedKills {
     since: Boottime,
     /// The agent whose own cgroup counts them; `None`: no agent's does.
     root: Option<ProcessKey>,
@@ -52,7 +52,7 @@ impl OomKillDetector {
             let kills = own.killed.saturating_sub(before);
             if kills > 0 {
                 counted += kills;
-                self.waiting.push(Waiting { since, root: Some(root), kills });
+                self.unattributed.push(UnattributedKills { since, root: Some(root), kills });
             }
         }
         // Read before the cgroups were: what came in between is theirs, and is in it the next time.
@@ -61,46 +61,56 @@ impl OomKillDetector {
         if let (Some(now), Some(accounted)) = (snapshot.oom_kills, accounted)
             && now > accounted
         {
-            self.waiting.push(Waiting { since, root: None, kills: now - accounted });
+            self.unattributed.push(UnattributedKills { since, root: None, kills: now - accounted });
         }
-        self.tell(snapshot, events);
+        self.report(snapshot, events);
         self.agents = snapshot.agents.iter().map(|a| (a.agent.root, KnownAgent::of(a))).collect();
     }
 
-    fn tell(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
-        if self.waiting.is_empty() {
+    fn report(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+        if self.unattributed.is_empty() {
             return;
         }
         let now: HashMap<ProcessKey, &AgentSample> =
             snapshot.agents.iter().map(|a| (a.agent.root, a)).collect();
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|Waiting { since, root, kills }| {
-            let (known, lost) = match root {
+        let mut unattributed = std::mem::take(&mut self.unattributed);
+        unattributed.retain(|UnattributedKills { since, root, kills }| {
+            let (known, largest_missing) = match root {
                 Some(root) => {
                     let known = self.agents.get(root);
-                    (known, known.and_then(|k| k.lost(now.get(root).copied())))
+                    (known, known.and_then(|k| k.largest_missing(now.get(root).copied())))
                 }
-                None => self.elsewhere(&now).map_or((None, None), |(known, lost)| (Some(known), Some(lost))),
+                None => self
+                    .uncounted_loss(&now)
+                    .map_or((None, None), |(known, largest_missing)| (Some(known), Some(largest_missing))),
             };
-            if lost.is_none() && snapshot.at.since(*since) < ENDING {
+            if largest_missing.is_none() && snapshot.at.since(*since) < EXIT_TIMEOUT {
                 return true;
             }
             events.push(Event {
                 agent: known.map(|k| k.agent.clone()),
                 charge: known.map_or_else(|| now.values().map(|a| a.charge.total()).sum(), |k| k.charge),
-                kind: EventKind::KernelOom { kills: *kills, lost, limit: known.and_then(|k| k.limit) },
+                kind: EventKind::KernelOom {
+                    kills: *kills,
+                    lost: largest_missing,
+                    limit: known.and_then(|k| k.limit),
+                },
             });
             false
         });
-        self.waiting = waiting;
+        self.unattributed = unattributed;
     }
 
     /// The largest process that vanished of an agent whose kills nobody counts.
-    fn elsewhere(&self, now: &HashMap<ProcessKey, &AgentSample>) -> Option<(&KnownAgent, KilledProcess)> {
+    fn uncounted_loss(
+        &self,
+        now: &HashMap<ProcessKey, &AgentSample>,
+    ) -> Option<(&KnownAgent, KilledProcess)> {
         let counted = |root| now.get(root).is_some_and(|a| a.cgroup.is_some());
-        let losses = self.agents.iter().filter(|(root, _)| !counted(*root));
-        let losses = losses.filter_map(|(root, known)| Some((known, known.lost(now.get(root).copied())?)));
-        losses.max_by_key(|(_, lost)| lost.charge)
+        let oom_kills = self.agents.iter().filter(|(root, _)| !counted(*root));
+        let oom_kills = oom_kills
+            .filter_map(|(root, known)| Some((known, known.largest_missing(now.get(root).copied())?)));
+        oom_kills.max_by_key(|(_, largest_missing)| largest_missing.charge)
     }
 }
 
@@ -117,9 +127,13 @@ impl KnownAgent {
     }
 
     /// The largest of its processes that is not there any more.
-    fn lost(&self, now: Option<&AgentSample>) -> Option<KilledProcess> {
+    fn largest_missing(&self, now: Option<&AgentSample>) -> Option<KilledProcess> {
         let gone = self.members.iter().filter(|(key, _)| now.is_none_or(|a| a.member(**key).is_none()));
         let (key, (name, charge)) = gone.max_by_key(|(_, (_, charge))| *charge)?;
-        (*charge >= LEAST).then(|| KilledProcess { key: *key, name: name.clone(), charge: *charge })
+        (*charge >= MIN_KILLED_CHARGE).then(|| KilledProcess {
+            key: *key,
+            name: name.clone(),
+            charge: *charge,
+        })
     }
 }

@@ -14,13 +14,14 @@ mod verification;
 
 use std::time::Duration;
 
-use super::{Act, Engine, Step, protected};
+use super::{Act, Engine, Step};
 use crate::api::status::AgentLevel;
 use crate::model::event::EventKind;
 use crate::model::{
     AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, Pid, ProcessKey, Snapshot, SystemMemory,
     Thresholds, Uid,
 };
+use crate::rules::protected::is_protected;
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -46,7 +47,7 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
         joined: crate::model::MembershipReason::Child,
         charge: Charge { anon: charge, ..Charge::default() },
         name: name.to_owned(),
-        protected: protected::is_protected(name, None),
+        protected: is_protected(name, None),
         heap_limit: None,
         is_ancestor_of_agent: false,
     }
@@ -153,7 +154,7 @@ impl World {
 
 /// `TERM 101 102` for a wave, then a word for each event.
 fn told(step: &Step) -> Vec<String> {
-    let wave = step.wave.iter().map(|w| {
+    let signals = step.signals.iter().map(|w| {
         let pids: Vec<String> = w.targets.iter().map(|t| t.pid.to_string()).collect();
         format!("{} {}", w.signal.name(), pids.join(" "))
     });
@@ -189,7 +190,7 @@ fn told(step: &Step) -> Vec<String> {
         EventKind::GuestInDanger { why, .. } => format!("danger: {why:?}"),
         EventKind::GuestSafe { .. } => "safe".to_owned(),
     });
-    wave.chain(events).collect()
+    signals.chain(events).collect()
 }
 
 #[test]
@@ -243,8 +244,8 @@ fn who_ignores_term_is_killed_after_the_grace_and_what_it_forks_too() {
     }
     assert_eq!(told(&world.after(Duration::from_secs(1))), ["failed: Survivors(1)", "recovered"]);
     world.grow(102, Bytes::gib(14));
-    assert!(world.step().wave.is_none(), "then it is left alone for a while");
-    assert!(world.after(Duration::from_secs(30)).wave.is_some());
+    assert!(world.step().signals.is_none(), "then it is left alone for a while");
+    assert!(world.after(Duration::from_secs(30)).signals.is_some());
 }
 
 #[test]
@@ -291,7 +292,7 @@ fn a_dry_run_says_it_once_a_crossing_and_sends_nothing() {
     for _ in 0..50 {
         let step = world.after(Duration::from_secs(1));
         assert!(told(&step).is_empty());
-        assert_eq!(step.next, Duration::from_secs(1), "and it does not wait at the line");
+        assert_eq!(step.next_poll, Duration::from_secs(1), "and it does not wait at the line");
     }
     world.grow(101, Bytes::gib(5));
     assert_eq!(told(&world.step()), ["recovered"]);
@@ -391,11 +392,11 @@ fn one_action_at_a_time_and_the_next_on_fresh_figures() {
         .child(100, 101, "node", Bytes::gib(13))
         .agent(200, Bytes::mib(240))
         .child(200, 201, "node", Bytes::gib(14));
-    assert_eq!(world.step().wave.unwrap().targets, [key(201)], "the worst first");
-    assert!(world.step().wave.is_none());
+    assert_eq!(world.step().signals.unwrap().targets, [key(201)], "the worst first");
+    assert!(world.step().signals.is_none());
     world.end(201);
-    assert!(world.step().wave.is_none(), "it has only just gone");
-    assert_eq!(world.step().wave.unwrap().targets, [key(101)]);
+    assert!(world.step().signals.is_none(), "it has only just gone");
+    assert_eq!(world.step().signals.unwrap().targets, [key(101)]);
 }
 
 #[test]
@@ -421,11 +422,11 @@ fn an_end_is_told_when_the_memory_is_back_and_before_the_recovery() {
 #[test]
 fn the_eye_quickens_near_the_line() {
     let mut world = World::new().agent(100, Bytes::gib(2));
-    assert_eq!(world.step().next, Duration::from_secs(1));
+    assert_eq!(world.step().next_poll, Duration::from_secs(1));
     world.grow(100, Bytes::gib(10));
-    assert_eq!(world.step().next, Duration::from_millis(500), "3 GiB at 6 GiB/s");
+    assert_eq!(world.step().next_poll, Duration::from_millis(500), "3 GiB at 6 GiB/s");
     world.grow(100, Bytes::mib(13 * 1024 - 10));
-    assert_eq!(world.step().next, Duration::from_millis(20));
+    assert_eq!(world.step().next_poll, Duration::from_millis(20));
 }
 
 #[test]

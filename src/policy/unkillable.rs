@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::{AgentSample, Boottime, Charge, Member, ProcessKey, Snapshot};
 
 /// What could not be ended is left alone for this long before it is tried again.
-pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(30);
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Who is set aside, and until when.
 #[derive(Debug, Default)]
@@ -17,8 +17,8 @@ pub(super) struct Unkillable {
 
 impl Unkillable {
     /// These have outlived their `KILL`.
-    pub(super) fn set_aside(&mut self, at: Boottime, keys: impl IntoIterator<Item = ProcessKey>) {
-        self.until.extend(keys.into_iter().map(|key| (key, at + AFTER_FAILURE)));
+    pub(super) fn exclude(&mut self, at: Boottime, keys: impl IntoIterator<Item = ProcessKey>) {
+        self.until.extend(keys.into_iter().map(|key| (key, at + RETRY_DELAY)));
     }
 
     /// Lets those be tried again whose time is over.

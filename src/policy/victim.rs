@@ -47,8 +47,8 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey)
             agent.members.iter().filter(|m| !all.targets.contains(&m.key)).map(|m| m.charge).sum();
         // Where protected parts hold the memory the agent would be ended in vain. What no member's part explains (a
         // fork that wrote since it was looked at, a memfd that nobody maps) ends with them.
-        let in_vain = agent.charge.total().saturating_sub(beyond.total()) < shortfall;
-        return if in_vain { Choice { targets: Vec::new(), ..all } } else { all };
+        let is_futile = agent.charge.total().saturating_sub(beyond.total()) < shortfall;
+        return if is_futile { Choice { targets: Vec::new(), ..all } } else { all };
     };
     let top = subtree.top;
     Choice {

@@ -31,10 +31,10 @@ pub fn render_plain(told: &Explanation, style: &Style) -> String {
     }
     if let (Some(agent), Some(membership)) = (&told.agent, &told.membership) {
         self::agent(&mut page, agent);
-        if membership.unproven.get() > 0 {
-            let unproven =
-                format!("{} of it may be counted twice; a closer look is under way", membership.unproven);
-            value(&mut page, "unproven", &unproven);
+        if membership.unverified.get() > 0 {
+            let unverified =
+                format!("{} of it may be counted twice; a closer look is under way", membership.unverified);
+            value(&mut page, "unproven", &unverified);
         }
     }
     if let Some(thresholds) = &told.thresholds {

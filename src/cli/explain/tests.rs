@@ -61,7 +61,7 @@ fn root() -> Explanation {
             lineage: vec![],
             counted: charge.total(),
             carries_agent: false,
-            unproven: Bytes::ZERO,
+            unverified: Bytes::ZERO,
         }),
         agent: Some(AgentInfo {
             id: "claude-1234".into(),
@@ -150,7 +150,7 @@ fn child() -> Explanation {
     (membership.joined, membership.started_by) = (MembershipReason::Child, Some(pid(1234)));
     membership.lineage = vec![pid(1234)];
     membership.counted = Bytes::mib(1500);
-    membership.unproven = Bytes::mib(300);
+    membership.unverified = Bytes::mib(300);
     let agent = told.agent.as_mut().unwrap();
     (agent.level, agent.charge, agent.parent) = (AgentLevel::Warned, Bytes::mib(8400), None);
     let memory = told.memory.as_mut().unwrap();

@@ -208,7 +208,7 @@ impl Supervisor {
         if let Some(brakes) = self.executor.throttles() {
             brakes.remove_all();
         }
-        if let Some(wave) = self.engine.leave() {
+        if let Some(wave) = self.engine.finish() {
             let _ = self.executor.send(&wave);
         }
         self.notifier.stopping();
@@ -283,7 +283,7 @@ impl Supervisor {
         self.throttle.set_enabled(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
         // What has begun is brought to its end under the rule that it was begun with.
-        self.sampler.pin_rules_of(|root| self.engine.is_under_way(root));
+        self.sampler.pin_rules_of(|root| self.engine.is_action_in_progress(root));
         self.sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
         self.publisher.reconfigure(thresholds, notes.iter().cloned().chain(noted(&self.lacks)).collect());
         self.settings.send_modify(|settings| {
@@ -318,12 +318,12 @@ impl Supervisor {
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
-        let Step { wave, events, next } = self.engine.step(&snapshot);
+        let Step { signals: wave, events, next_poll: next } = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
         let sent = wave.as_ref().map(|wave| self.executor.send(wave));
         let held = self.hold(&snapshot);
         let mut events =
-            with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.acting_on().cloned()));
+            with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.action_target().cloned()));
         for event in &mut events {
             // Nothing of it is left, or nothing that a rule knows since the last reload.
             let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.has_process(agent.root));
@@ -335,11 +335,11 @@ impl Supervisor {
         let foretold =
             self.recalls(&snapshot, thresholds).then(|| self.foresight.take(&snapshot, thresholds)).flatten();
         if foretold.is_some() {
-            self.engine.foresee(self.foresight.outlook());
+            self.engine.set_forecast(self.foresight.outlook());
             self.record.look(snapshot.at, &self.foresight);
         }
         events.extend(foretold.into_iter().flatten());
-        self.sampler.unpin_rules_except(|root| self.engine.is_under_way(root));
+        self.sampler.unpin_rules_except(|root| self.engine.is_action_in_progress(root));
         for event in &events {
             self.publisher.record(event, &self.sampler);
         }

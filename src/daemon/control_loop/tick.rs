@@ -27,16 +27,16 @@ impl Supervisor {
         let at = clock::now();
         let guest = self.sampler.poll_memory(at)?;
         self.info.glances += 1;
-        let glance = self.engine.glance(at, &guest);
+        let glance = self.engine.poll_memory(at, &guest);
         let rings = self.calls.take_alarms();
         self.info.woken_by_pressure += rings.pressure;
         self.info.woken_by_cgroups += rings.cgroups;
         let since = begun - self.looked;
         let Some(occasion) = self.occasion(at, begun, glance, rings) else {
-            return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next));
+            return Ok(self.sooner(since.min(at.since(self.stirred)), glance.next_poll));
         };
         if occasion == SampleTrigger::Newcomers && !self.sampler.scan_new_processes(at)? {
-            return Ok(self.sooner(Duration::ZERO, glance.next));
+            return Ok(self.sooner(Duration::ZERO, glance.next_poll));
         }
         let asked = self.calls.take_asked();
         self.looked = begun;
@@ -45,14 +45,14 @@ impl Supervisor {
             reloaded.extend(self.take_up(request, guest.mem_total));
         }
         let told = asked || !reloaded.is_empty() || self.publisher.is_followed();
-        let seen = self.sampler.sample(at, guest, occasion.scan_depth(self.engine.acting_on().is_some()));
+        let seen = self.sampler.sample(at, guest, occasion.scan_depth(self.engine.action_target().is_some()));
         self.info.looks += u64::from(seen.is_ok());
         let next = seen.map(|snapshot| self.decide(snapshot, told));
         for (asked, notes) in reloaded {
             // Whoever asked may have left.
             let _ = asked.send(notes);
         }
-        let hurry = self.engine.danger().is_some() || self.engine.acting_on().is_some();
+        let hurry = self.engine.danger().is_some() || self.engine.action_target().is_some();
         if occasion == SampleTrigger::Round && !hurry {
             self.try_fill_rate(begun);
         }
@@ -71,7 +71,7 @@ impl Supervisor {
         self.tried = Some(now);
         let text = match alloc_rate::fastest(Path::new(SYS)) {
             Ok(rate) => {
-                self.engine.fills_at(rate);
+                self.engine.set_max_fill_rate(rate);
                 format!("memory is taken at {}/s here at the most", Bytes::new(rate.get()))
             }
             Err(error) => format!("how fast memory can be taken here is not known: {error}"),
@@ -90,14 +90,14 @@ impl Supervisor {
     ) -> Option<SampleTrigger> {
         let since = begun - self.looked;
         let asked = self.calls.is_asked() && begun >= self.spaced();
-        let followed = self.publisher.is_followed() && (glance.look || since >= SOON);
+        let followed = self.publisher.is_followed() && (glance.sample_due || since >= SOON);
         if rings.any() || self.failing {
             Some(SampleTrigger::Alarm)
         } else if asked || followed {
             Some(SampleTrigger::Reader)
-        } else if glance.moved {
+        } else if glance.memory_changed {
             Some(SampleTrigger::Memory)
-        } else if glance.look {
+        } else if glance.sample_due {
             Some(SampleTrigger::Round)
         } else {
             self.stirs(at, since).then_some(SampleTrigger::Newcomers)

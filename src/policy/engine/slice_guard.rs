@@ -53,22 +53,27 @@ impl SliceGuard {
     }
 
     /// How far it is from danger; `None`: there is no cap, or nobody can be acted on.
-    pub(super) fn way(&self) -> Option<Headroom> {
+    pub(super) fn headroom(&self) -> Option<Headroom> {
         let guest = self.guest.filter(|_| !self.guard.is_standing())?;
         let left = guest.remaining().saturating_sub(self.guard.reserve(&guest));
         let half = guest.mem_total.share(1, 2);
-        Some(Headroom { to_kill: left, to_next: left, is_small: left >= half, rate: self.guard.fill.now() })
+        Some(Headroom {
+            to_kill: left,
+            to_next: left,
+            is_small: left >= half,
+            rate: self.guard.fill.current(),
+        })
     }
 
     /// What an action is measured by: the slice where it is for its sake, else the guest.
     pub(super) fn measure(
         &self,
         guest: &SystemMemory,
-        drain: BytesPerSecond,
+        fill_rate: BytesPerSecond,
     ) -> (SystemMemory, BytesPerSecond) {
         match self.guest {
-            Some(own) if self.acts => (own, self.guard.fill.now()),
-            _ => (*guest, drain),
+            Some(own) if self.acts => (own, self.guard.fill.current()),
+            _ => (*guest, fill_rate),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::model::event::{Cause, EventKind, Failure};
 use crate::model::{AgentSample, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot, Uid};
 
-use super::actions::Plan;
+use super::actions::PlannedAction;
 use super::{Engine, Step};
 use crate::policy::agent_state::AgentState;
 use crate::policy::agent_tree::below;
@@ -11,11 +11,11 @@ use crate::policy::kill_target::KillTarget;
 use crate::policy::victim::whole;
 
 /// Ends that one user may wait for.
-const MOST: usize = 16;
+const MAX_REQUESTS_PER_USER: usize = 16;
 
 /// An agent that is to end, and who wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct StopRequest {
     root: ProcessKey,
     by: Uid,
 }
@@ -28,9 +28,9 @@ impl Engine {
         if self.is_requested(root) {
             return true;
         }
-        let fits = self.requests.iter().filter(|request| request.by == by).count() < MOST;
+        let fits = self.requests.iter().filter(|request| request.by == by).count() < MAX_REQUESTS_PER_USER;
         if fits {
-            self.requests.push(Request { root, by });
+            self.requests.push(StopRequest { root, by });
         }
         fits
     }
@@ -42,19 +42,24 @@ impl Engine {
     }
 
     /// Begins what was asked for, where nothing else was begun.
-    pub(super) fn begin_requested(&mut self, snapshot: &Snapshot, drain: BytesPerSecond, step: &mut Step) {
-        let there = |r: &Request| snapshot.agents.iter().any(|a| a.agent.root == r.root);
+    pub(super) fn begin_requested(
+        &mut self,
+        snapshot: &Snapshot,
+        fill_rate: BytesPerSecond,
+        step: &mut Step,
+    ) {
+        let there = |r: &StopRequest| snapshot.agents.iter().any(|a| a.agent.root == r.root);
         self.requests.retain(there);
         // Of an agent whose memory is not back yet something else is still to be told.
-        let settling = |r: &Request| self.watches.get(&r.root).is_some_and(AgentState::is_settling);
+        let settling = |r: &StopRequest| self.states.get(&r.root).is_some_and(AgentState::is_cooling_down);
         let Some(at) = self.requests.iter().position(|r| !settling(r)) else { return };
-        if self.ladder.is_some() || self.is_pressing() {
+        if self.kill_sequence.is_some() || self.needs_action() {
             return;
         }
-        let Request { root, by } = self.requests.remove(at);
-        let families = below(snapshot, &[root]);
-        let Some(family) = families.first() else { return };
-        let sample: &AgentSample = &family.whole;
+        let StopRequest { root, by } = self.requests.remove(at);
+        let agent_trees = below(snapshot, &[root]);
+        let Some(tree) = agent_trees.first() else { return };
+        let sample: &AgentSample = &tree.whole;
         let charge = sample.charge.total();
         // What runs as somebody else below it (`sudo`, `su`) is not theirs to end.
         let may = |key: &ProcessKey| sample.member(*key).is_some_and(|m| by.may_see(m.uid));
@@ -66,20 +71,20 @@ impl Engine {
             step.events.push(Event { agent: Some(sample.agent.clone()), charge, kind });
             return;
         }
-        let losers = family.losers(&choice.targets).len();
-        let plan = Plan {
+        let affected = tree.affected(&choice.targets).len();
+        let planned = PlannedAction {
             cause: Cause::Request { by },
             agent: sample.agent.clone(),
             charge,
             // What it starts meanwhile belongs to it.
-            subject: KillTarget::AgentTree(family.roots()),
+            target: KillTarget::AgentTree(tree.roots()),
             sample,
             choice,
             whole: true,
-            agents: losers,
+            agents: affected,
             shortfall: charge,
             grown: Bytes::ZERO,
         };
-        self.carry_out(plan, snapshot, drain, step);
+        self.start_action(planned, snapshot, fill_rate, step);
     }
 }

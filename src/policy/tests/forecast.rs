@@ -10,7 +10,7 @@ fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
     let decided = |climb| {
         let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::mib(100));
         world.step();
-        world.engine.foresee(ForecastSummary { level: ForecastLevel::Runaway, climb });
+        world.engine.set_forecast(ForecastSummary { level: ForecastLevel::Runaway, climb });
         world.grow(101, Bytes::gib(40));
         // The jump itself is long over.
         world.after(Duration::from_mins(10)).events.iter().find_map(|event| match &event.kind {
@@ -24,11 +24,12 @@ fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
 
     let mut world = World::new().agent(100, Bytes::mib(240));
     let mut due = |level| {
-        world.engine.foresee(ForecastSummary { level, ..ForecastSummary::default() });
+        world.engine.set_forecast(ForecastSummary { level, ..ForecastSummary::default() });
         world.step();
         let at = world.snapshot.at;
-        let looks =
-            |after: &u64| world.engine.glance(at + Duration::from_millis(*after), &world.snapshot.guest).look;
+        let looks = |after: &u64| {
+            world.engine.poll_memory(at + Duration::from_millis(*after), &world.snapshot.guest).sample_due
+        };
         (0..20_000).step_by(500).find(looks).unwrap()
     };
     let levels = [ForecastLevel::None, ForecastLevel::Watch, ForecastLevel::Warn, ForecastLevel::Runaway];

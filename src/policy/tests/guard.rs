@@ -72,7 +72,7 @@ fn nobody_took_it_lately_so_the_largest_goes() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(6));
     world.elsewhere = Bytes::mib(700);
     let step = world.step();
-    assert_eq!(step.wave.as_ref().unwrap().targets, [key(200)]);
+    assert_eq!(step.signals.as_ref().unwrap().targets, [key(200)]);
     assert!(matches!(causes(&step)[0], Cause::Guard(danger) if danger.left < danger.reserve));
 }
 
@@ -120,8 +120,8 @@ fn an_end_that_would_not_help_is_none() {
     });
     assert!(told[0].starts_with("TERM") || told[0].starts_with("danger"), "{told:?}");
     let step = world.step();
-    if let Some(wave) = step.wave {
-        let freed: Bytes = wave.targets.iter().map(|t| world.member(t.pid.get()).charge.total()).sum();
+    if let Some(signals) = step.signals {
+        let freed: Bytes = signals.targets.iter().map(|t| world.member(t.pid.get()).charge.total()).sum();
         assert!(freed >= Bytes::mib(160), "{freed}");
     }
     // Each alone holds less than one percent.
@@ -151,8 +151,8 @@ fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
             world.grow(pid, Bytes::mib(100 + step * 2));
         }
         let step = world.after(Duration::from_secs(1));
-        if let Some(wave) = &step.wave {
-            pids = wave.targets.iter().map(|t| t.pid.get()).collect();
+        if let Some(signals) = &step.signals {
+            pids = signals.targets.iter().map(|t| t.pid.get()).collect();
             world_told = told(&step);
             break;
         }
@@ -204,7 +204,7 @@ fn swap_that_can_take_more_is_room() {
     world.swapped = Bytes::mib(400);
     for _ in 0..50 {
         world.swapped = (world.swapped + Bytes::mib(80)).min(Bytes::gib(4));
-        assert!(world.after(Duration::from_secs(1)).wave.is_none(), "{:?}", world.snapshot.guest);
+        assert!(world.after(Duration::from_secs(1)).signals.is_none(), "{:?}", world.snapshot.guest);
     }
 }
 
@@ -243,7 +243,7 @@ fn half_swapped() -> World {
 #[test]
 fn a_guest_that_thrashes_is_helped_after_ten_seconds() {
     let mut world = half_swapped();
-    let acted = (1..30).find(|&second| thrash(&mut world, second, 40.0).wave.is_some());
+    let acted = (1..30).find(|&second| thrash(&mut world, second, 40.0).signals.is_some());
     assert!(acted.is_some_and(|second| (10..=13).contains(&second)), "{acted:?}");
 }
 
@@ -251,7 +251,7 @@ fn a_guest_that_thrashes_is_helped_after_ten_seconds() {
 #[test]
 fn a_guest_that_stands_still_is_helped_after_twenty_seconds() {
     let mut world = half_swapped();
-    let acted = (1..40).find(|_| thrash(&mut world, 7, 50.0).wave.is_some());
+    let acted = (1..40).find(|_| thrash(&mut world, 7, 50.0).signals.is_some());
     assert!(acted.is_some_and(|second| (20..=23).contains(&second)), "{acted:?}");
 }
 
@@ -259,7 +259,7 @@ fn a_guest_that_stands_still_is_helped_after_twenty_seconds() {
 #[test]
 fn a_pause_of_the_disk_does_not_end_thrashing() {
     let mut world = half_swapped();
-    let acted = (1..30).find(|&second| thrash(&mut world, second / 2 * 2, 30.0).wave.is_some());
+    let acted = (1..30).find(|&second| thrash(&mut world, second / 2 * 2, 30.0).signals.is_some());
     assert!(acted.is_some_and(|second| (10..=15).contains(&second)), "{acted:?}");
 }
 
@@ -269,14 +269,14 @@ fn after_a_thrashing_guest_was_helped_nobody_else_goes() {
     // Of what is used afterwards it holds most: it would be the one.
     let mut world = half_swapped().agent(200, Bytes::gib(5));
     world.swapped = Bytes::mib(5500);
-    let wave = (1..30).find_map(|second| thrash(&mut world, second, 40.0).wave).unwrap();
-    assert_eq!(wave.targets, [key(100)]);
+    let signals = (1..30).find_map(|second| thrash(&mut world, second, 40.0).signals).unwrap();
+    assert_eq!(signals.targets, [key(100)]);
     world.end(100);
     world.swapped = Bytes::mib(100);
     for _ in 0..30 {
         world.snapshot.swapped_in = world.snapshot.swapped_in.map(|b| b + Bytes::mib(1));
         let step = world.step();
-        assert!(step.wave.is_none(), "{:?}", told(&step));
+        assert!(step.signals.is_none(), "{:?}", told(&step));
     }
 }
 
@@ -316,7 +316,7 @@ fn a_family_stays_one_when_its_middle_has_ended() {
         world.end(pid);
     }
     assert!(super::told(&world.step()).iter().all(|t| !t.starts_with("ended")));
-    let waves: Vec<_> = (0..15).filter_map(|_| world.after(Duration::from_secs(1)).wave).collect();
+    let waves: Vec<_> = (0..15).filter_map(|_| world.after(Duration::from_secs(1)).signals).collect();
     assert!(waves.iter().any(|w| w.signal == Signal::Kill && w.targets == [key(300)]), "{waves:?}");
 }
 
@@ -332,9 +332,9 @@ fn one_word_does_not_make_the_guard_blind() {
     let looked = (1..=10).find(|_| {
         at = at + Duration::from_millis(100);
         guest.mem_available = guest.mem_available.saturating_sub(Bytes::mib(60));
-        let glance = world.engine.glance(at, &guest);
-        assert!(glance.next <= Duration::from_millis(100), "{glance:?}");
-        glance.look
+        let glance = world.engine.poll_memory(at, &guest);
+        assert!(glance.next_poll <= Duration::from_millis(100), "{glance:?}");
+        glance.sample_due
     });
     assert!(looked.is_some_and(|n| n <= 4), "{looked:?}");
 }
@@ -351,25 +351,25 @@ fn who_waits_is_not_forgotten() {
     let mut guest = world.snapshot.guest;
     guest.mem_available = world.snapshot.guest.mem_available;
     let at = world.snapshot.at + Duration::from_secs(1);
-    assert!(world.engine.glance(at, &guest).look, "it failed, and is tried again after 30 s");
+    assert!(world.engine.poll_memory(at, &guest).sample_due, "it failed, and is tried again after 30 s");
 }
 
 #[test]
 fn waiting_alone_and_swapping_alone_are_no_thrashing() {
     let mut world = half_swapped();
-    assert!((1..60).all(|second| thrash(&mut world, second, 19.0).wave.is_none()), "nobody waits");
+    assert!((1..60).all(|second| thrash(&mut world, second, 19.0).signals.is_none()), "nobody waits");
     let mut world = half_swapped();
-    assert!((1..60).all(|_| thrash(&mut world, 7, 39.0).wave.is_none()), "nothing is read back");
+    assert!((1..60).all(|_| thrash(&mut world, 7, 39.0).signals.is_none()), "nothing is read back");
     let mut world = half_swapped();
     let at_times = |second: u64| second / 6 * 6;
-    assert!((1..60).all(|s| thrash(&mut world, at_times(s), 39.0).wave.is_none()), "hardly anything");
+    assert!((1..60).all(|s| thrash(&mut world, at_times(s), 39.0).signals.is_none()), "hardly anything");
     let mut world = half_swapped();
     world.elsewhere = Bytes::ZERO;
     world.swapped = Bytes::gib(4);
-    assert!((1..60).all(|second| thrash(&mut world, second, 90.0).wave.is_none()), "there is memory");
+    assert!((1..60).all(|second| thrash(&mut world, second, 90.0).signals.is_none()), "there is memory");
     let mut world = half_swapped();
     let in_turns = |second: u64| if second.is_multiple_of(7) { 5.0 } else { 60.0 };
-    assert!((1..60).all(|s| thrash(&mut world, s, in_turns(s)).wave.is_none()), "never for ten seconds");
+    assert!((1..60).all(|s| thrash(&mut world, s, in_turns(s)).signals.is_none()), "never for ten seconds");
 }
 
 #[test]
@@ -395,10 +395,10 @@ fn what_fills_steadily_leaves_time_for_its_end() {
     world.step();
     let step = (1..200).find_map(|second| {
         world.grow(101, Bytes::mib(second * 350));
-        Some(world.after(Duration::from_secs(1))).filter(|s| s.wave.is_some())
+        Some(world.after(Duration::from_secs(1))).filter(|s| s.signals.is_some())
     });
     let step = step.unwrap();
-    assert_eq!(step.wave.unwrap().signal, Signal::Term);
+    assert_eq!(step.signals.unwrap().signal, Signal::Term);
     let decision = step.events.iter().find_map(|e| match &e.kind {
         EventKind::Acted(d) => Some(d.clone()),
         _ => None,
@@ -442,7 +442,7 @@ fn a_guest_that_is_full_does_not_wait_for_one_that_is_stuck() {
     let mut world = guest().agent(100, Bytes::gib(6)).agent(200, Bytes::mib(5800));
     assert_eq!(told_last(&world.step()), "act on the agent");
     world.elsewhere = Bytes::mib(200);
-    let waves: Vec<_> = (0..40).filter_map(|_| world.step().wave).collect();
+    let waves: Vec<_> = (0..40).filter_map(|_| world.step().signals).collect();
     let first = waves.iter().position(|w| w.targets == [key(200)]);
     assert!(first.is_some(), "the other one after some three seconds: {waves:?}");
 }
@@ -451,13 +451,13 @@ fn a_guest_that_is_full_does_not_wait_for_one_that_is_stuck() {
 fn one_action_at_a_time_also_for_the_guest() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::mib(5800));
     world.elsewhere = Bytes::mib(800);
-    assert_eq!(world.step().wave.unwrap().targets, [key(200)]);
+    assert_eq!(world.step().signals.unwrap().targets, [key(200)]);
     world.grow(100, Bytes::mib(5100));
-    assert!(world.step().wave.is_none(), "the first has its grace");
+    assert!(world.step().signals.is_none(), "the first has its grace");
     world.end(200);
-    assert!(world.step().wave.is_none(), "and its memory is back");
+    assert!(world.step().signals.is_none(), "and its memory is back");
     for _ in 0..50 {
-        assert!(world.step().wave.is_none());
+        assert!(world.step().signals.is_none());
     }
 }
 
@@ -469,7 +469,7 @@ fn a_dry_run_says_it_once_a_danger() {
     world.snapshot.guest.mem_total = Bytes::gib(16);
     world.elsewhere = Bytes::mib(700);
     let step = world.step();
-    assert!(step.wave.is_none());
+    assert!(step.signals.is_none());
     assert_eq!(told_last(&step), "act on the agent");
     for _ in 0..50 {
         let told = told(&world.after(Duration::from_secs(1)));
@@ -488,7 +488,7 @@ fn nobody_is_there() {
     world.elsewhere = Bytes::gib(12);
     let step = world.step();
     assert!(matches!(step.events[0].kind, EventKind::GuestInDanger { why: NoActionReason::NoAgents, .. }));
-    assert!(step.next >= Duration::from_millis(500), "and it does not hurry: {:?}", step.next);
+    assert!(step.next_poll >= Duration::from_millis(500), "and it does not hurry: {:?}", step.next_poll);
 }
 
 impl World {
@@ -511,6 +511,6 @@ fn swap_that_goes_away_unused_is_no_filling() {
     world.swap(Bytes::gib(1), Bytes::gib(1), Bytes::gib(1));
     for _ in 0..20 {
         let step = world.swap(Bytes::ZERO, Bytes::ZERO, Bytes::ZERO);
-        assert!(step.wave.is_none() && told(&step).is_empty(), "{:?}", told(&step));
+        assert!(step.signals.is_none() && told(&step).is_empty(), "{:?}", told(&step));
     }
 }

@@ -68,7 +68,7 @@ proptest! {
                 match &event.kind {
                     EventKind::Acted(decision) => {
                         let Cause::Guard(danger) = &decision.cause else { continue };
-                        let freed: Bytes = told.wave.iter().flat_map(|w| &w.targets).map(charge).sum();
+                        let freed: Bytes = told.signals.iter().flat_map(|w| &w.targets).map(charge).sum();
                         prop_assert!(freed >= least(danger), "{freed} of {}", least(danger));
                         prop_assert!(freed >= decision.shortfall, "{freed} of {}", decision.shortfall);
                     }
@@ -80,7 +80,7 @@ proptest! {
                     _ => {}
                 }
             }
-            if told.wave.is_some() {
+            if told.signals.is_some() {
                 return Ok(());
             }
         }

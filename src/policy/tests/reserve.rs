@@ -38,15 +38,15 @@ fn switched_off_it_says_so_once_and_the_lines_still_count() {
     let told: Vec<_> = (0..100).flat_map(|_| told(&world.step())).collect();
     assert_eq!(told, ["found", "found", "warned", "danger: Off"]);
     world.grow(200, Bytes::gib(13));
-    assert!(world.step().wave.is_some());
+    assert!(world.step().signals.is_some());
 }
 
 #[test]
 fn another_reserve_counts_at_once() {
     let mut world = guest(Act::default());
     world.grow(200, Bytes::gib(7));
-    assert!(world.step().wave.is_none());
+    assert!(world.step().signals.is_none());
     let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
     world.engine.reconfigure(thresholds, Act { reserve: Some(Bytes::gib(4)), ..Act::default() });
-    assert!(world.after(Duration::from_secs(1)).wave.is_some());
+    assert!(world.after(Duration::from_secs(1)).signals.is_some());
 }

@@ -28,7 +28,7 @@ fn forking() -> World {
 fn until_wave(world: &mut World) -> Duration {
     let begun = world.snapshot.at;
     for _ in 0..20_000 {
-        if world.step().wave.is_some() {
+        if world.step().signals.is_some() {
             return world.snapshot.at.since(begun);
         }
     }
@@ -39,13 +39,13 @@ fn until_wave(world: &mut World) -> Duration {
 fn one_that_is_started_again_at_once_waits_longer_each_time() {
     let mut world = World::new();
     let mut waits = Vec::new();
-    let mut held_back = 0;
+    let mut reported_restarts = 0;
     for pid in 100..108 {
         leak_again(&mut world, pid, 50);
         let step = world.step();
-        held_back +=
+        reported_restarts +=
             step.events.iter().filter(|e| matches!(e.kind, EventKind::RestartBackoff { .. })).count();
-        waits.push(if step.wave.is_some() { 0 } else { until_wave(&mut world).as_secs() });
+        waits.push(if step.signals.is_some() { 0 } else { until_wave(&mut world).as_secs() });
         world.end(pid);
         for _ in 0..5 {
             world.step();
@@ -55,19 +55,19 @@ fn one_that_is_started_again_at_once_waits_longer_each_time() {
     assert!((8..=10).contains(&waits[1]), "{waits:?}");
     assert!(waits.windows(2).skip(1).all(|w| w[1] >= w[0].min(290)), "{waits:?}");
     assert!(waits.iter().all(|w| *w <= 300) && waits[7] > 250, "{waits:?}");
-    assert_eq!(held_back, 7, "each was told of");
+    assert_eq!(reported_restarts, 7, "each was told of");
 }
 
 #[test]
 fn another_agent_is_not_taken_for_it() {
     let mut world = World::new();
     leak_again(&mut world, 100, 50);
-    assert!(world.step().wave.is_some());
+    assert!(world.step().signals.is_some());
     world.end(100);
     world.step();
     world.step();
     leak_again(&mut world, 101, 51);
-    assert!(world.step().wave.is_some(), "another shell started it");
+    assert!(world.step().signals.is_some(), "another shell started it");
 }
 
 /// Four at once of one script are no restarts of one another.
@@ -79,8 +79,8 @@ fn those_that_run_side_by_side_follow_nobody() {
     }
     let begun = world.snapshot.at;
     for _ in 0..4 {
-        let step = (0..20).map(|_| world.step()).find(|s| s.wave.is_some()).unwrap();
-        world.end(step.wave.unwrap().targets[0].pid.get());
+        let step = (0..20).map(|_| world.step()).find(|s| s.signals.is_some()).unwrap();
+        world.end(step.signals.unwrap().targets[0].pid.get());
     }
     assert!(world.snapshot.at.since(begun) < Duration::from_secs(3));
 }
@@ -92,15 +92,15 @@ fn nobody_stays_held() {
     assert_eq!(told(&world.step())[0], "STOP 101 102 103 104 105 106 107");
     let other = world.member(107).key;
     world.end(107);
-    let wave = world.step().wave.unwrap();
-    assert_eq!((wave.signal, wave.released), (Signal::Term, vec![other]));
-    assert_eq!(world.engine.leave(), None, "all have had theirs");
+    let signals = world.step().signals.unwrap();
+    assert_eq!((signals.signal, signals.released), (Signal::Term, vec![other]));
+    assert_eq!(world.engine.finish(), None, "all have had theirs");
     // And where all of it is gone before anything else is sent.
     let mut world = forking();
     world.step();
     (101..108).for_each(|pid| world.end(pid));
-    let wave = world.step().wave.unwrap();
-    assert_eq!((wave.targets.len(), wave.released.len()), (0, 7));
+    let signals = world.step().signals.unwrap();
+    assert_eq!((signals.targets.len(), signals.released.len()), (0, 7));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_child_that_leaks_again_is_ended_at_once() {
     for pid in 101..105 {
         world.start(100, pid, "node", Bytes::gib(13));
         let step = world.step();
-        assert_eq!(step.wave.unwrap().targets, [key(pid)]);
+        assert_eq!(step.signals.unwrap().targets, [key(pid)]);
         world.end(pid);
         world.step();
         world.step();
@@ -120,16 +120,16 @@ fn a_child_that_leaks_again_is_ended_at_once() {
 fn held_back_or_not_the_guest_comes_first() {
     let mut world = World::new();
     leak_again(&mut world, 100, 50);
-    assert!(world.step().wave.is_some());
+    assert!(world.step().signals.is_some());
     world.end(100);
     for _ in 0..3 {
         world.step();
     }
     leak_again(&mut world, 101, 50);
-    assert!(world.step().wave.is_none());
+    assert!(world.step().signals.is_none());
     for gib in 15..50 {
         world.grow(101, Bytes::gib(gib));
-        assert!(world.after(Duration::from_millis(150)).wave.is_none(), "{gib}");
+        assert!(world.after(Duration::from_millis(150)).signals.is_none(), "{gib}");
     }
     world.grow(101, Bytes::mib(59_000));
     let step = world.step();
@@ -171,7 +171,7 @@ fn what_forks_faster_than_it_is_killed_takes_its_parent_along() {
     assert!(all.iter().rev().find(|t| t.starts_with("KILL")).unwrap().starts_with("KILL 100 "), "{all:?}");
 }
 
-fn own_cgroup() -> CgroupMemory {
+fn killable_cgroup() -> CgroupMemory {
     CgroupMemory {
         alone: true,
         path: "/agents.slice/a.scope".into(),
@@ -188,18 +188,26 @@ fn own_cgroup() -> CgroupMemory {
 #[test]
 fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
-    world.snapshot.agents[0].cgroup = Some(own_cgroup());
-    assert_eq!(world.step().wave.unwrap().cgroup, None, "asked first");
-    let killed = world.after(Duration::from_secs(10)).wave.unwrap();
+    world.snapshot.agents[0].cgroup = Some(killable_cgroup());
+    assert_eq!(world.step().signals.unwrap().cgroup, None, "asked first");
+    let killed = world.after(Duration::from_secs(10)).signals.unwrap();
     assert_eq!(killed.cgroup.unwrap().to_str(), Some("/agents.slice/a.scope"));
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
-    world.snapshot.agents[0].cgroup = Some(CgroupMemory { alone: false, ..own_cgroup() });
+    world.snapshot.agents[0].cgroup = Some(CgroupMemory { alone: false, ..killable_cgroup() });
     world.step();
-    assert_eq!(world.after(Duration::from_secs(10)).wave.unwrap().cgroup, None, "somebody else may be in it");
+    assert_eq!(
+        world.after(Duration::from_secs(10)).signals.unwrap().cgroup,
+        None,
+        "somebody else may be in it"
+    );
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "tmux", Bytes::mib(4));
-    world.snapshot.agents[0].cgroup = Some(own_cgroup());
+    world.snapshot.agents[0].cgroup = Some(killable_cgroup());
     world.step();
-    assert_eq!(world.after(Duration::from_secs(10)).wave.unwrap().cgroup, None, "something in it is spared");
+    assert_eq!(
+        world.after(Duration::from_secs(10)).signals.unwrap().cgroup,
+        None,
+        "something in it is spared"
+    );
 }
 
 #[test]
@@ -207,19 +215,19 @@ fn what_forks_is_held_before_it_is_asked_to_end() {
     let mut world = forking();
     let step = world.step();
     assert_eq!(told(&step)[0], "STOP 101 102 103 104 105 106 107");
-    let last = world.engine.leave().unwrap();
+    let last = world.engine.finish().unwrap();
     assert_eq!((last.signal, last.targets.len()), (Signal::Term, 7), "nobody stays held when we leave");
     world.start(101, 110, "bomb", Bytes::ZERO);
-    let wave = world.step().wave.unwrap();
-    assert_eq!((wave.signal, wave.targets.len()), (Signal::Stop, 8));
-    assert_eq!(world.step().wave.unwrap().signal, Signal::Term, "then all are asked");
+    let signals = world.step().signals.unwrap();
+    assert_eq!((signals.signal, signals.targets.len()), (Signal::Stop, 8));
+    assert_eq!(world.step().signals.unwrap().signal, Signal::Term, "then all are asked");
     assert!(told(&world.after(Duration::from_secs(9))).is_empty(), "with their grace");
-    assert_eq!(world.after(Duration::from_secs(1)).wave.unwrap().signal, Signal::Kill);
+    assert_eq!(world.after(Duration::from_secs(1)).signals.unwrap().signal, Signal::Kill);
 }
 
 #[test]
 fn a_limited_agent_stands_at_lines_of_its_own() {
-    let limited = CgroupMemory { max: Some(Bytes::gib(4)), ..own_cgroup() };
+    let limited = CgroupMemory { max: Some(Bytes::gib(4)), ..killable_cgroup() };
     let mut world = World::new().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::mib(100));
     world = world.agent(200, Bytes::gib(4));
     world.snapshot.agents[0].cgroup = Some(limited);
@@ -246,16 +254,16 @@ fn what_a_service_manager_starts_follows_only_what_was_in_the_same_unit() {
         let in_unit = |unit: &str| CgroupMemory {
             path: unit.into(),
             charge: Charge { anon: Bytes::gib(14), ..Charge::default() },
-            ..own_cgroup()
+            ..killable_cgroup()
         };
         leak_again(&mut world, 100, 1);
         world.snapshot.agents[0].cgroup = Some(in_unit("/system.slice/a.service"));
-        assert!(world.step().wave.is_some());
+        assert!(world.step().signals.is_some());
         world.end(100);
         world.step();
         world.step();
         leak_again(&mut world, 200, 1);
         world.snapshot.agents[0].cgroup = unit.map(in_unit);
-        assert_eq!(world.step().wave.is_none(), waits, "{unit:?}");
+        assert_eq!(world.step().signals.is_none(), waits, "{unit:?}");
     }
 }

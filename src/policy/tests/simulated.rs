@@ -156,24 +156,24 @@ fn run(case: Case, seconds: u64) -> Outcome {
         Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() },
     );
     if let Some(mib) = case.measured {
-        world.engine.fills_at(BytesPerSecond::mebi(mib));
+        world.engine.set_max_fill_rate(BytesPerSecond::mebi(mib));
     }
     let mut leak = Leak { case, stopped: None, ends: None };
     let mut outcome = Outcome { least: case.total, ..Outcome::default() };
     let mut now = Duration::ZERO;
     while now < Duration::from_secs(seconds) && !outcome.exhausted {
         outcome.glances += 1;
-        let glance = world.engine.glance(Boottime::new(now), &leak.guest(now));
-        let mut next = glance.next;
-        if glance.look {
+        let glance = world.engine.poll_memory(Boottime::new(now), &leak.guest(now));
+        let mut next = glance.next_poll;
+        if glance.sample_due {
             outcome.looks += 1;
             let step = look(&mut world, &leak, now);
             now += case.work;
-            next = step.next;
-            if let Some(wave) = step.wave {
-                let pids: Vec<i32> = wave.targets.iter().map(|t| t.pid.get()).collect();
-                outcome.waves.push((wave.signal, pids, leak.left(now)));
-                leak.signal(now, wave.signal);
+            next = step.next_poll;
+            if let Some(signals) = step.signals {
+                let pids: Vec<i32> = signals.targets.iter().map(|t| t.pid.get()).collect();
+                outcome.waves.push((signals.signal, pids, leak.left(now)));
+                leak.signal(now, signals.signal);
             }
         }
         outcome.saw(leak.left(now));
@@ -308,8 +308,8 @@ proptest! {
 
     /// One that leaves a tenth of the guest free at its peak, and is no faster than what the guard must be ready for.
     #[test]
-    fn a_build_that_falls_back_is_left_alone(case in cases(), spare in 10u64..30) {
-        let used = case.others + case.base + case.total.share(spare + 1, 100);
+    fn a_build_that_falls_back_is_left_alone(case in cases(), report_no_action in 10u64..30) {
+        let used = case.others + case.base + case.total.share(report_no_action + 1, 100);
         let peak = case.total.saturating_sub(used);
         let rate = case.rate.min((case.total.get() >> 20) * 9 / 10);
         let case = Case { outside: false, swap: Bytes::ZERO, peak: Some(peak), rate, onset: case.onset + 500, ..case };

@@ -69,7 +69,7 @@ fn before_the_kernel_chooses_whoever_grew_is_ended() {
             shared.world.grow(201, held);
             (shared.used(), shared.step())
         })
-        .find(|(_, step)| step.wave.is_some())
+        .find(|(_, step)| step.signals.is_some())
         .unwrap();
     assert_eq!(told(&step), ["TERM 201", "act on node 201"], "not the larger one, nor who is larger outside");
     assert!(at < shared.cap && at > shared.cap.share(85, 100), "{at}");
@@ -89,12 +89,12 @@ fn before_the_kernel_chooses_whoever_grew_is_ended() {
 fn those_who_fit_are_left_alone() {
     let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(4400));
     for _ in 0..60 {
-        assert!(shared.step().wave.is_none());
+        assert!(shared.step().signals.is_none());
     }
     // Outside of the slice others may take what they like.
     shared.world.elsewhere = Bytes::gib(20);
     for _ in 0..60 {
-        assert!(shared.step().wave.is_none());
+        assert!(shared.step().signals.is_none());
     }
 }
 
@@ -106,9 +106,9 @@ fn nobody_is_ended_where_that_helps_nobody() {
     shared.kernel = Bytes::mib(9900);
     for _ in 0..60 {
         let step = shared.step();
-        assert!(step.wave.is_none(), "{:?}", told(&step));
+        assert!(step.signals.is_none(), "{:?}", told(&step));
     }
-    assert!(shared.step().next >= Duration::from_millis(100), "nor is it looked at all the time");
+    assert!(shared.step().next_poll >= Duration::from_millis(100), "nor is it looked at all the time");
 }
 
 #[test]
@@ -120,8 +120,9 @@ fn a_dry_run_says_it_once() {
     );
     shared.step();
     shared.world.grow(201, Bytes::mib(4600));
-    let said: Vec<_> = (0..20).flat_map(|_| told(&shared.step())).filter(|t| t.starts_with("act")).collect();
-    assert_eq!(said, ["act on node 201"]);
+    let dry_run_reported: Vec<_> =
+        (0..20).flat_map(|_| told(&shared.step())).filter(|t| t.starts_with("act")).collect();
+    assert_eq!(dry_run_reported, ["act on node 201"]);
 }
 
 /// As the daemon looks: a glance at the guest, and at everybody where that asks for it.
@@ -132,7 +133,7 @@ fn the_signal_is_out_before_the_cap_is_reached_at_each_rate() {
         for offset in [0, 7, 13, 19] {
             let mut shared = Shared::new(Bytes::gib(3), Bytes::mib(300));
             shared.kernel = Bytes::mib(kernel);
-            let mut next = shared.step().next;
+            let mut next = shared.step().next_poll;
             let mut time = Duration::from_millis(offset);
             let acted = loop {
                 time += next;
@@ -140,16 +141,16 @@ fn the_signal_is_out_before_the_cap_is_reached_at_each_rate() {
                 shared.world.grow(201, Bytes::new(grown));
                 shared.pass(next);
                 let snapshot = &shared.world.snapshot;
-                let glance = shared.world.engine.glance(snapshot.at, &snapshot.guest);
-                if !glance.look {
-                    next = glance.next;
+                let glance = shared.world.engine.poll_memory(snapshot.at, &snapshot.guest);
+                if !glance.sample_due {
+                    next = glance.next_poll;
                     continue;
                 }
                 let step = shared.world.engine.step(snapshot);
-                if step.wave.is_some() {
+                if step.signals.is_some() {
                     break shared.used();
                 }
-                next = step.next;
+                next = step.next_poll;
                 assert!(shared.used() < shared.cap, "{rate} MiB a second, {offset} ms: too late");
             };
             assert!(acted < shared.cap, "{rate} MiB a second, {offset} ms: at {acted}");

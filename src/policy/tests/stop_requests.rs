@@ -19,7 +19,7 @@ fn asked(step: &Step) -> Vec<(String, bool, usize)> {
 }
 
 fn pids(step: &Step) -> Vec<i32> {
-    step.wave.iter().flat_map(|wave| wave.targets.iter().map(|key| key.pid.get())).collect()
+    step.signals.iter().flat_map(|signals| signals.targets.iter().map(|key| key.pid.get())).collect()
 }
 
 #[test]
@@ -30,12 +30,12 @@ fn an_agent_ends_whole_by_the_same_ladder_though_it_costs_little() {
     world.engine.request(key(100), ALICE);
     let step = world.step();
     assert_eq!(asked(&step), [("claude-100".to_owned(), true, 2)]);
-    assert_eq!((pids(&step), step.wave.map(|w| w.signal)), (vec![100, 101], Some(Signal::Term)));
+    assert_eq!((pids(&step), step.signals.map(|w| w.signal)), (vec![100, 101], Some(Signal::Term)));
     assert_eq!(world.level(100), AgentLevel::Acting);
     world.end(101);
-    assert!(world.after(Duration::from_secs(9)).wave.is_none(), "it has its grace");
+    assert!(world.after(Duration::from_secs(9)).signals.is_none(), "it has its grace");
     let kill = world.after(Duration::from_secs(2));
-    assert_eq!((pids(&kill), kill.wave.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
+    assert_eq!((pids(&kill), kill.signals.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
     world.end(100);
     let mut told = Vec::new();
     for _ in 0..200 {
@@ -59,12 +59,12 @@ fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
     // Who is left is looked for among those below it only.
     world.end(200);
     let kill = world.after(Duration::from_secs(11));
-    assert_eq!((pids(&kill), kill.wave.map(|w| w.signal)), (vec![300], Some(Signal::Kill)));
+    assert_eq!((pids(&kill), kill.signals.map(|w| w.signal)), (vec![300], Some(Signal::Kill)));
     world.end(300);
     let mut ended = Vec::new();
     for _ in 0..200 {
         let step = world.step();
-        assert!(step.wave.is_none());
+        assert!(step.signals.is_none());
         ended.extend(step.events.into_iter().filter(|e| matches!(e.kind, EventKind::Ended { .. })));
     }
     assert_eq!(ended.len(), 1);
@@ -96,7 +96,7 @@ fn who_ended_before_it_was_begun_is_forgotten() {
     world.step();
     world.engine.request(key(100), ALICE);
     world.end(100);
-    assert!(world.step().wave.is_none());
+    assert!(world.step().signals.is_none());
     assert!(!world.engine.is_requested(key(100)));
 }
 
@@ -107,7 +107,7 @@ fn what_is_protected_is_not_ended_on_request_either() {
     world.step();
     world.engine.request(key(100), ALICE);
     let step = world.step();
-    assert!(step.wave.is_none());
+    assert!(step.signals.is_none());
     let failed = |e: &Event| matches!(e.kind, EventKind::Failed { why: Failure::Protected, .. });
     assert!(step.events.iter().any(failed), "{:?}", step.events);
 }
@@ -119,7 +119,7 @@ fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
     world.step();
     world.engine.request(key(100), ALICE);
     let step = world.step();
-    assert!(step.wave.is_none());
+    assert!(step.signals.is_none());
     assert_eq!(asked(&step).len(), 1);
     world.grow(100, Bytes::gib(14));
     let threshold = |e: &Event| matches!(&e.kind, EventKind::Acted(d) if matches!(d.cause, Cause::Threshold));
@@ -163,7 +163,7 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     let told = told(&world.step());
     assert!(told.iter().any(|t| t == "recovered"), "{told:?}");
     assert_eq!(world.level(200), AgentLevel::Acting);
-    assert!(world.after(Duration::from_secs(5)).wave.is_none(), "it keeps the grace that it was given");
+    assert!(world.after(Duration::from_secs(5)).signals.is_none(), "it keeps the grace that it was given");
     assert_eq!(pids(&world.after(Duration::from_secs(6))), [200]);
     // Nor is anything said twice that was said.
     world.end(200);
@@ -177,7 +177,7 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
 fn what_a_dry_run_only_said_is_done_once_it_is_none() {
     let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO, ..Act::default() })
         .agent(100, Bytes::gib(14));
-    assert!(world.step().wave.is_none());
+    assert!(world.step().signals.is_none());
     let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
     world.engine.reconfigure(thresholds, Act { dry_run: false, grace: Duration::ZERO, ..Act::default() });
     assert_eq!(pids(&world.step()), [100]);
@@ -200,7 +200,7 @@ fn what_is_not_theirs_is_not_ended_for_them() {
     assert_eq!(asked(&step), [("claude-100".to_owned(), true, 2)]);
     let kill = world.after(Duration::from_secs(11));
     assert_eq!(pids(&kill), [100, 102], "nor later");
-    assert!(kill.wave.is_some_and(|wave| wave.cgroup.is_none()));
+    assert!(kill.signals.is_some_and(|signals| signals.cgroup.is_none()));
     world.end(100);
     world.end(102);
     let left: Vec<_> = (0..100).flat_map(|_| pids(&world.step())).collect();
@@ -239,7 +239,7 @@ fn many_requests_keep_nobody_over_their_line_waiting() {
     assert_eq!(pids(&world.step()), [100], "it listens to no TERM");
     world.grow(900, Bytes::gib(14));
     let hurried = world.step();
-    assert_eq!((pids(&hurried), hurried.wave.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
+    assert_eq!((pids(&hurried), hurried.signals.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
     world.end(100);
     let next: Vec<_> = (0..20).map(|_| pids(&world.step())).filter(|pids| !pids.is_empty()).take(1).collect();
     assert_eq!(next, [[900]], "before the two that wait");

@@ -61,7 +61,7 @@ fn the_guard_chooses_among_the_others_of_the_same_agent() {
 fn the_stuck_one_is_tried_again_after_a_while() {
     let mut world = with_one_stuck(Bytes::gib(13));
     let waves = |world: &mut World, seconds| {
-        (0..seconds).filter_map(|_| world.after(Duration::from_secs(1)).wave).collect::<Vec<_>>()
+        (0..seconds).filter_map(|_| world.after(Duration::from_secs(1)).signals).collect::<Vec<_>>()
     };
     assert!(waves(&mut world, 29).is_empty());
     assert_eq!(waves(&mut world, 3)[0].targets, [key(101)]);
@@ -98,7 +98,11 @@ fn what_is_out_of_reach_is_told_each_half_minute_at_most() {
     for _ in 0..59 {
         let step = world.after(Duration::from_secs(1));
         failed += step.events.iter().filter(|e| matches!(e.kind, EventKind::Failed { .. })).count();
-        assert!(step.next >= Duration::from_millis(100), "and nobody hurries for it: {:?}", step.next);
+        assert!(
+            step.next_poll >= Duration::from_millis(100),
+            "and nobody hurries for it: {:?}",
+            step.next_poll
+        );
     }
     assert_eq!(failed, 2);
     world.grow(200, Bytes::gib(13));
@@ -114,10 +118,10 @@ fn a_guest_that_fills_does_not_wait_for_one_that_is_stuck_until_it_is_full() {
     let grow = |world: &mut World| {
         let more = world.member(200).charge.anon + Bytes::mib(50);
         world.grow(200, more);
-        world.step().wave
+        world.step().signals
     };
     world.grow(100, Bytes::mib(9_900));
-    let mut waves = vec![world.step().wave];
+    let mut waves = vec![world.step().signals];
     while world.snapshot.guest.allocatable() > Bytes::ZERO {
         waves.push(grow(&mut world));
     }
@@ -131,13 +135,13 @@ fn one_that_gives_its_memory_back_is_waited_for() {
     world.snapshot.guest.mem_total = Bytes::gib(16);
     world.step();
     world.grow(100, Bytes::mib(9_900));
-    assert_eq!(world.step().wave.unwrap().targets, [key(100)]);
+    assert_eq!(world.step().signals.unwrap().targets, [key(100)]);
     // As much comes back as the other takes.
     for n in 1..=40 {
         world.grow(100, Bytes::mib(9_900).saturating_sub(Bytes::mib(40 * n)));
         world.grow(200, Bytes::gib(1) + Bytes::mib(50 * n));
-        let wave = world.step().wave;
-        assert!(wave.as_ref().is_none_or(|w| w.targets == [key(100)]), "{wave:?}");
+        let signals = world.step().signals;
+        assert!(signals.as_ref().is_none_or(|w| w.targets == [key(100)]), "{signals:?}");
     }
 }
 
@@ -158,7 +162,7 @@ fn what_is_stuck_makes_the_rest_of_its_agent_no_more_guilty_than_another_that_gr
     for n in 1..=60 {
         world.grow(101, Bytes::gib(9) + Bytes::mib(60 * n));
         world.grow(200, Bytes::gib(3) + Bytes::mib(30 * n));
-        targets.extend(world.step().wave.map(|w| w.targets));
+        targets.extend(world.step().signals.map(|w| w.targets));
     }
     assert!(!targets.is_empty() && targets.iter().all(|t| *t == [key(200)]), "{targets:?}");
 }

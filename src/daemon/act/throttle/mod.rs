@@ -49,8 +49,8 @@ impl Throttle {
         engine: &Engine,
         throttles: &mut CgroupThrottles,
     ) -> Vec<String> {
-        let action = |agent: &AgentRef| match engine.acting_on() {
-            _ if engine.is_under_way(agent.root) => OngoingAction::This,
+        let action = |agent: &AgentRef| match engine.action_target() {
+            _ if engine.is_action_in_progress(agent.root) => OngoingAction::This,
             Some(_) => OngoingAction::Other,
             None => OngoingAction::None,
         };

@@ -22,7 +22,7 @@ pub(crate) fn membership(agent: &AgentSample, member: &Member) -> Membership {
         lineage: member.lineage.iter().map(|key| key.pid).collect(),
         counted: member.charge.total(),
         carries_agent: member.is_ancestor_of_agent,
-        unproven: agent.unverified,
+        unverified: agent.unverified,
     }
 }
 
