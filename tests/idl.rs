@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use claude_watchdog::api::explanation::{
-    CgroupInfo, CgroupUse, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart, Recognition,
-    Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
+    CgroupInfo, CgroupUse, Membership, ProcessInfo, ProcessMemory, Shares, SharesStatus, SignalsInfo,
+    ThresholdInfo, ThresholdsInfo,
 };
 use claude_watchdog::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use claude_watchdog::api::status::{
@@ -13,6 +13,7 @@ use claude_watchdog::api::status::{
 };
 use claude_watchdog::ipc::{DESCRIPTION, Fault};
 use claude_watchdog::model::forecast::{Ceiling, ForecastLevel};
+use claude_watchdog::model::match_trace::{MatchStep, MatchTrace, ProcessPart, RuleResult};
 use claude_watchdog::model::system_memory::Stall;
 use claude_watchdog::model::time::UnixSeconds;
 use claude_watchdog::{
@@ -137,11 +138,11 @@ fn explained() -> Explanation {
             cwd: Some("/home/me".into()),
         },
         because: "pid 99, a member of claude-99, started it".into(),
-        recognition: Some(Recognition {
-            looks: vec![LookedAt {
+        recognition: Some(MatchTrace {
+            steps: vec![MatchStep {
                 part: ProcessPart::Exe,
                 text: "/usr/bin/node".into(),
-                tried: vec![TriedRule {
+                results: vec![RuleResult {
                     rule: "claude".into(),
                     matched: false,
                     why: "it is not claude".into(),
@@ -165,7 +166,7 @@ fn explained() -> Explanation {
             anon: bytes,
             shmem: bytes,
             swap: bytes,
-            look: Look::Done,
+            look: SharesStatus::Done,
             shares: Some(Shares { private: bytes, anon: bytes, shmem: bytes, swap: bytes, file: bytes }),
         }),
         cgroup: Some(CgroupInfo {
@@ -431,8 +432,8 @@ fn every_word_of_an_explanation_is_described() {
             MembershipReason::Scope,
         ];
         assert_eq!(words(&joinings), idl.variants("MembershipReason"));
-        let looks = [Look::Done, Look::TimedOut, Look::Refused, Look::Hidden];
-        assert_eq!(words(&looks), idl.variants("Look"));
+        let looks = [SharesStatus::Done, SharesStatus::TimedOut, SharesStatus::Refused, SharesStatus::Hidden];
+        assert_eq!(words(&looks), idl.variants("SharesStatus"));
         let uses = [CgroupUse::Own, CgroupUse::Shared, CgroupUse::Unknown];
         assert_eq!(words(&uses), idl.variants("CgroupUse"));
     });

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::AgentInfo;
+use crate::model::match_trace::MatchTrace;
 use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
 
 /// Everything there is to say of one process.
@@ -18,7 +19,7 @@ pub struct Explanation {
     /// Why it belongs to its agent, or to none, in one sentence.
     pub because: String,
     /// Which rules were tried on it; null for other users' processes and where it could not be read.
-    pub recognition: Option<Recognition>,
+    pub recognition: Option<MatchTrace>,
     /// What it is to its agent; null where it belongs to none.
     pub membership: Option<Membership>,
     /// That agent.
@@ -56,53 +57,6 @@ pub struct ProcessInfo {
     pub cwd: Option<String>,
 }
 
-/// How the rules were tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recognition {
-    /// What was looked at, in this order.
-    pub looks: Vec<LookedAt>,
-    /// The rule that recognises it.
-    pub matched: Option<String>,
-    /// What ended the search, in one sentence.
-    pub ended: String,
-}
-
-/// One thing about a process, and what the rules say of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LookedAt {
-    /// What it is.
-    pub part: ProcessPart,
-    /// Itself.
-    pub text: String,
-    /// The rules that were asked, in the order in which they are, up to the one that matched.
-    pub tried: Vec<TriedRule>,
-}
-
-/// What about a process is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProcessPart {
-    /// The path of its executable.
-    Exe,
-    /// The script that it runs, being an interpreter.
-    Script,
-    /// The module that it runs, being Python.
-    Module,
-    /// The base name of its `argv[0]`.
-    Argv0,
-}
-
-/// One rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TriedRule {
-    /// Its name.
-    pub rule: String,
-    /// Whether it matches.
-    pub matched: bool,
-    /// Why it does, or does not.
-    pub why: String,
-}
-
 /// What a process is to its agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
@@ -134,7 +88,7 @@ pub struct ProcessMemory {
     /// Of the charge: swapped out.
     pub swap: Bytes,
     /// Whether the shares below could be read.
-    pub look: Look,
+    pub look: SharesStatus,
     /// The shares; null where they could not be read.
     pub shares: Option<Shares>,
 }
@@ -142,7 +96,7 @@ pub struct ProcessMemory {
 /// What became of the closer look at a process's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Look {
+pub enum SharesStatus {
     /// It was read.
     Done,
     /// It took too long: the process keeps its memory map locked, or has very much of it.
@@ -256,7 +210,7 @@ impl Explanation {
         };
         self.recognition = None;
         if let Some(memory) = &mut self.memory {
-            (memory.look, memory.shares) = (Look::Hidden, None);
+            (memory.look, memory.shares) = (SharesStatus::Hidden, None);
         }
         if let Some(cgroup) = &mut self.cgroup {
             cgroup.path = None;
@@ -269,7 +223,7 @@ impl Explanation {
 impl ProcessMemory {
     /// That charge, and nothing more known yet.
     #[must_use]
-    pub fn of(charge: Charge, look: Look) -> Self {
+    pub fn of(charge: Charge, look: SharesStatus) -> Self {
         let Charge { anon, shmem, swap } = charge;
         Self { charge: charge.total(), anon, shmem, swap, look, shares: None }
     }

@@ -7,6 +7,7 @@ pub mod event;
 pub(crate) mod flag;
 pub mod forecast;
 pub mod lack;
+pub mod match_trace;
 pub mod process;
 pub mod series;
 pub mod size;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::built_in;
 use super::facts::{MatchInput, ProcessFacts};
-use super::spec::{Rule, Verdict};
-use super::trial::{End, Look, MatchTrace};
+use super::spec::{MatchOutcome, Rule};
+use super::trace;
 use crate::model::Recognised;
+use crate::model::match_trace::MatchTrace;
 use crate::rules::rule::check_name;
 use crate::rules::{
     pattern::{Name, Pattern},
@@ -80,26 +81,26 @@ impl Rules {
         facts.exe().and_then(|exe| self.find(&exe)).or_else(|| self.find(&facts.program()?))
     }
 
-    fn find(&self, sight: &MatchInput<'_>) -> Option<Arc<Recognised>> {
-        let rule = self.rules.iter().find(|rule| matches!(rule.verdict(sight), Verdict::Matched(_)))?;
-        Some(rule.says(sight))
+    fn find(&self, input: &MatchInput<'_>) -> Option<Arc<Recognised>> {
+        let rule = self.rules.iter().find(|rule| matches!(rule.outcome(input), MatchOutcome::Matched(_)))?;
+        Some(rule.says(input))
     }
 
-    /// The same search, step by step, for whoever asks why or why not.
+    /// The same search with all its steps, for `explain`.
     #[must_use]
     pub fn explain(&self, facts: &ProcessFacts<'_>) -> MatchTrace {
-        let mut looks = Vec::new();
-        let mut end = End::NothingToSee;
+        let mut steps = Vec::new();
+        let mut last = None;
         for next in [ProcessFacts::exe, ProcessFacts::program] {
-            let Some(sight) = next(facts) else { continue };
-            looks.push(Look::new(&sight, &self.rules));
-            if let Some(recognised) = self.find(&sight) {
-                end = End::Recognised(recognised);
-                break;
+            let Some(input) = next(facts) else { continue };
+            steps.push(trace::step(&input, &self.rules));
+            if let Some(recognised) = self.find(&input) {
+                let ended = format!("it is {}", recognised.rule);
+                return MatchTrace { steps, matched: Some(recognised.rule.clone()), ended };
             }
-            end = End::unknown(&sight);
+            last = Some(input);
         }
-        MatchTrace { looks, end }
+        MatchTrace { steps, matched: None, ended: trace::unmatched(last.as_ref()).to_owned() }
     }
 
     /// The names, in the order in which they are tried; those that are switched off are not among them.

@@ -18,7 +18,7 @@ mod interpreter;
 mod opencode;
 pub mod protected;
 mod qwen;
-mod trial;
+mod trace;
 
 mod matching;
 pub mod pattern;
@@ -31,4 +31,3 @@ pub use environment::{VARIABLES, origin};
 pub use facts::ProcessFacts;
 pub use heap::{default_heap_limit, has_heap_limit, heap_limit_in, heap_limit_of};
 pub use matching::{Rules, Shadowed};
-pub use trial::{End, Look, MatchTrace, Outcome, Part, RuleResult};

@@ -26,13 +26,13 @@ pub(crate) struct Rule {
 
 /// What a rule says of one thing about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict<'a> {
+pub(crate) enum MatchOutcome<'a> {
     Matched(&'a str),
     /// Its executable under another name, by which it is another program.
     Excluded(&'a str),
     Different,
     /// It has no pattern for this.
-    NotAsked,
+    NotTried,
 }
 
 impl Rule {
@@ -74,15 +74,15 @@ impl Rule {
             && (&self.argv0, &self.not_argv0) == (&other.argv0, &other.not_argv0)
     }
 
-    pub(crate) fn verdict(&self, sight: &MatchInput<'_>) -> Verdict<'_> {
-        match sight {
+    pub(crate) fn outcome(&self, input: &MatchInput<'_>) -> MatchOutcome<'_> {
+        match input {
             MatchInput::Exe { path, argv0 } => {
                 match decide(&self.exe, |pattern| pattern.matches(path), Pattern::as_str) {
-                    Verdict::Matched(pattern) => self
+                    MatchOutcome::Matched(pattern) => self
                         .not_argv0
                         .iter()
                         .find(|name| name.matches(argv0.as_bytes()))
-                        .map_or(Verdict::Matched(pattern), |name| Verdict::Excluded(name.as_str())),
+                        .map_or(MatchOutcome::Matched(pattern), |name| MatchOutcome::Excluded(name.as_str())),
                     other => other,
                 }
             }
@@ -105,8 +105,8 @@ impl Rule {
     }
 
     /// Its patterns for this, as they were written.
-    pub(crate) fn patterns(&self, sight: &MatchInput<'_>) -> Vec<String> {
-        match sight {
+    pub(crate) fn patterns(&self, input: &MatchInput<'_>) -> Vec<String> {
+        match input {
             MatchInput::Exe { .. } => self.exe.iter().map(ToString::to_string).collect(),
             MatchInput::Script(_) => self.script.iter().map(ToString::to_string).collect(),
             MatchInput::Module(_) => self.module.iter().map(ToString::to_string).collect(),
@@ -115,9 +115,12 @@ impl Rule {
     }
 }
 
-fn decide<T>(patterns: &[T], matches: impl Fn(&T) -> bool, text: impl Fn(&T) -> &str) -> Verdict<'_> {
+fn decide<T>(patterns: &[T], matches: impl Fn(&T) -> bool, text: impl Fn(&T) -> &str) -> MatchOutcome<'_> {
     if patterns.is_empty() {
-        return Verdict::NotAsked;
+        return MatchOutcome::NotTried;
     }
-    patterns.iter().find(|pattern| matches(pattern)).map_or(Verdict::Different, |p| Verdict::Matched(text(p)))
+    patterns
+        .iter()
+        .find(|pattern| matches(pattern))
+        .map_or(MatchOutcome::Different, |p| MatchOutcome::Matched(text(p)))
 }

@@ -1,7 +1,7 @@
 //! What the process costs, and its cgroup.
 
 use super::{LABEL, section, value};
-use crate::api::explanation::{CgroupInfo, CgroupUse, Look, Membership, ProcessMemory};
+use crate::api::explanation::{CgroupInfo, CgroupUse, Membership, ProcessMemory, SharesStatus};
 use crate::cli::terminal::Page;
 use crate::model::Bytes;
 
@@ -27,10 +27,10 @@ pub(super) fn of_process(page: &mut Page, memory: Option<&ProcessMemory>, member
             let split = kinds(shares.anon, shares.shmem, shares.swap);
             value(page, "its share", &format!("{split}; {} of page cache, which never counts", shares.file));
         }
-        (Look::TimedOut, None) => {
+        (SharesStatus::TimedOut, None) => {
             value(page, "its share", "not read in time: its memory map is locked, or very large");
         }
-        (Look::Hidden, None) => value(page, "its share", "for its owner and root only"),
+        (SharesStatus::Hidden, None) => value(page, "its share", "for its owner and root only"),
         (_, None) => value(page, "its share", "not to be had from the kernel"),
     }
 }

@@ -5,20 +5,21 @@ use insta::assert_snapshot;
 use super::render_plain;
 use crate::api::explanation::Explanation;
 use crate::api::explanation::{
-    CgroupInfo, CgroupUse, Look, LookedAt, Membership, ProcessInfo, ProcessMemory, ProcessPart, Recognition,
-    Shares, SignalsInfo, ThresholdInfo, ThresholdsInfo, TriedRule,
+    CgroupInfo, CgroupUse, Membership, ProcessInfo, ProcessMemory, Shares, SharesStatus, SignalsInfo,
+    ThresholdInfo, ThresholdsInfo,
 };
 use crate::api::status::{AgentInfo, AgentLevel, CulpritInfo};
 use crate::cli::terminal::{Style, WIDTH, shown, width};
 use crate::model::forecast::ForecastLevel;
+use crate::model::match_trace::{MatchStep, MatchTrace, ProcessPart, RuleResult};
 use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
 
 fn pid(number: i32) -> Pid {
     Pid::new(number).unwrap()
 }
 
-fn tried(rule: &str, matched: bool, why: &str) -> TriedRule {
-    TriedRule { rule: rule.into(), matched, why: why.into() }
+fn tried(rule: &str, matched: bool, why: &str) -> RuleResult {
+    RuleResult { rule: rule.into(), matched, why: why.into() }
 }
 
 fn root() -> Explanation {
@@ -45,11 +46,11 @@ fn root() -> Explanation {
             cwd: Some("/home/alice/work".into()),
         },
         because: "it is the root of claude-1234: its rule matches; codex-77 started it".into(),
-        recognition: Some(Recognition {
-            looks: vec![LookedAt {
+        recognition: Some(MatchTrace {
+            steps: vec![MatchStep {
                 part: ProcessPart::Exe,
                 text: exe.into(),
-                tried: vec![tried("claude", true, "it is @anthropic-ai/claude-code/bin/claude.exe")],
+                results: vec![tried("claude", true, "it is @anthropic-ai/claude-code/bin/claude.exe")],
             }],
             matched: Some("claude".into()),
             ended: "it is claude".into(),
@@ -86,7 +87,7 @@ fn root() -> Explanation {
             forecast: Some(crate::cli::health::tests::forecast(ForecastLevel::Watch, 90.0)),
             culprits: vec![CulpritInfo { pid: pid(1250), charge: Bytes::mib(500), command: Some("node".into()), forecast: None }],
         }),
-        memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::of(charge, Look::Done) }),
+        memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::of(charge, SharesStatus::Done) }),
         cgroup: Some(CgroupInfo {
             path: Some("/agents.slice/agent-claude-1.scope".into()),
             use_by: CgroupUse::Own,
@@ -126,21 +127,21 @@ fn child() -> Explanation {
         Some("node node_modules/.bin/vitest run --pool=forks --reporter=verbose --coverage".into());
     told.because = "pid 1234, the root of claude-1234, started it".into();
     let not = "it is not @anthropic-ai/claude-code/cli.js, nor claude";
-    told.recognition = Some(Recognition {
-        looks: vec![
-            LookedAt {
+    told.recognition = Some(MatchTrace {
+        steps: vec![
+            MatchStep {
                 part: ProcessPart::Exe,
                 text: "/usr/bin/node".into(),
-                tried: vec![
+                results: vec![
                     tried("claude", false, "it is not .local/share/claude/versions/*"),
                     tried("gemini", false, "the rule has no pattern for this"),
                     tried("opencode", false, "the rule has no pattern for this"),
                 ],
             },
-            LookedAt {
+            MatchStep {
                 part: ProcessPart::Script,
                 text: "/home/alice/work/node_modules/.bin/vitest".into(),
-                tried: vec![tried("claude", false, not)],
+                results: vec![tried("claude", false, not)],
             },
         ],
         matched: None,
@@ -154,7 +155,7 @@ fn child() -> Explanation {
     let agent = told.agent.as_mut().unwrap();
     (agent.level, agent.charge, agent.parent) = (AgentLevel::Warned, Bytes::mib(8400), None);
     let memory = told.memory.as_mut().unwrap();
-    (memory.look, memory.shares) = (Look::TimedOut, None);
+    (memory.look, memory.shares) = (SharesStatus::TimedOut, None);
     let cgroup = told.cgroup.as_mut().unwrap();
     cgroup.path = Some("/user.slice/user-1000.slice/session-3.scope".into());
     (cgroup.use_by, cgroup.processes, cgroup.max) = (CgroupUse::Shared, Some(31), None);
@@ -270,7 +271,7 @@ fn hostile_text() {
         "/home/アリス/仕事/とても長いディレクトリの名前/プロジェクト/とても長いディレクトリの名前".into(),
     );
     let recognition = told.recognition.as_mut().unwrap();
-    recognition.looks[1].text = "x\n  claude    it is claude".repeat(9);
+    recognition.steps[1].text = "x\n  claude    it is claude".repeat(9);
     told.cgroup.as_mut().unwrap().path = Some("/user.slice/\x1b[31m\n".into());
     assert_snapshot!(plain(&told));
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::recognised_by;
-use crate::rules::{End, Outcome, Part, ProcessFacts, Rules};
+use crate::model::match_trace::ProcessPart;
+use crate::rules::{ProcessFacts, Rules};
 
 fn script(cwd: Option<&str>, script: &str) -> (Option<String>, bool) {
     let asked = Cell::new(false);
@@ -49,7 +49,7 @@ fn the_working_directory_is_not_asked_for_without_need() {
 }
 
 #[test]
-fn a_trial_tells_each_step() {
+fn a_trace_has_each_step() {
     let rules = Rules::built_in();
     let argv = ["node", "server.js"].map(OsString::from);
     let facts = ProcessFacts {
@@ -57,21 +57,21 @@ fn a_trial_tells_each_step() {
         argv: &argv,
         cwd: &|| Some(PathBuf::from("/srv/app")),
     };
-    let trial = rules.explain(&facts);
-    let looks: Vec<_> =
-        trial.looks.iter().map(|look| (look.part, look.text.as_str(), look.tried.len())).collect();
+    let trace = rules.explain(&facts);
+    let steps: Vec<_> =
+        trace.steps.iter().map(|step| (step.part, step.text.as_str(), step.results.len())).collect();
     let all = rules.names().count();
-    assert_eq!(looks, [(Part::Exe, "/usr/bin/node", all), (Part::Script, "/srv/app/server.js", all)]);
-    assert_eq!(trial.end, End::UnknownScript);
-    assert_eq!(trial.end.to_string(), "a script that no rule knows ends the search");
-    assert_eq!(trial.looks[0].tried[3].outcome, Outcome::NotAsked, "gemini has no executable");
+    let script = (ProcessPart::Script, "/srv/app/server.js", all);
+    assert_eq!(steps, [(ProcessPart::Exe, "/usr/bin/node", all), script]);
+    assert_eq!((trace.matched, trace.ended.as_str()), (None, "a script that no rule knows ends the search"));
+    assert_eq!(trace.steps[0].results[3].why, "the rule has no pattern for this", "gemini has no executable");
 
     let argv = ["rg", "x"].map(OsString::from);
     let exe = Path::new("/x/@anthropic-ai/claude-code/bin/claude.exe");
-    let trial = rules.explain(&ProcessFacts { exe: Some(exe), argv: &argv, cwd: &|| None });
-    assert_eq!(trial.looks[0].tried[0].outcome, Outcome::Excluded { name: "rg".to_owned() });
-    assert_eq!(trial.end, End::UnknownProgram);
-    assert_eq!(trial.looks[1].part, Part::Argv0);
+    let trace = rules.explain(&ProcessFacts { exe: Some(exe), argv: &argv, cwd: &|| None });
+    assert_eq!(trace.steps[0].results[0].why, "under the name rg it is another program");
+    assert_eq!(trace.ended, "no rule knows the executable or argv[0]");
+    assert_eq!(trace.steps[1].part, ProcessPart::Argv0);
 }
 
 fn word() -> impl Strategy<Value = String> {
@@ -102,7 +102,7 @@ fn word() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whatever_a_process_says_both_ways_of_asking_agree(
+    fn trace_and_search_agree_for_any_process(
         exe in prop::option::of(word()),
         argv in prop::collection::vec(word(), 0..5),
         cwd in prop::option::of(word()),
@@ -111,6 +111,7 @@ proptest! {
         let cwd = || cwd.as_ref().map(PathBuf::from);
         let facts = ProcessFacts { exe: exe.as_ref().map(Path::new), argv: &argv, cwd: &cwd };
         let rules = Rules::built_in();
-        prop_assert_eq!(recognised_by(&rules.explain(&facts)), rules.recognise(&facts));
+        let rule = rules.recognise(&facts).map(|found| found.rule.clone());
+        prop_assert_eq!(rules.explain(&facts).matched, rule);
     }
 }

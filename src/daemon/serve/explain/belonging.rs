@@ -2,9 +2,10 @@
 //! what runs may read it.
 
 use super::reading::Reading;
-use crate::api::explanation::{Membership, Recognition};
+use crate::api::explanation::Membership;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
+use crate::model::match_trace::MatchTrace;
 use crate::model::{AgentSample, Member, MembershipReason, Pid, ProcessKey};
 use crate::rules::rule::LIMITED;
 
@@ -31,7 +32,7 @@ pub(crate) fn why(
     agent: &AgentSample,
     member: &Member,
     reading: &Reading,
-    told: Option<&Recognition>,
+    told: Option<&MatchTrace>,
 ) -> String {
     let id = &agent.agent.id;
     let rule = told.and_then(|told| told.matched.as_deref());
@@ -85,7 +86,7 @@ pub(crate) fn why_none(
     reading: &Reading,
     seen: &Published,
     settings: &Settings,
-    told: Option<&Recognition>,
+    told: Option<&MatchTrace>,
 ) -> String {
     let Reading { stat, credentials, ancestors, .. } = reading;
     if stat.is_kernel_thread() {

@@ -1,14 +1,13 @@
 //! From a reading and the last snapshot to what is told.
 
 use super::reading::{Cgroup, Reading, runs_a_program};
-use super::{belonging, signals, told};
-use crate::api::explanation::{
-    CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Recognition, Shares, ThresholdsInfo,
-};
+use super::{belonging, signals};
+use crate::api::explanation::{CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Shares, ThresholdsInfo};
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
 use crate::linux::procfs::Identity;
 use crate::linux::procfs::stat::Stat;
+use crate::model::match_trace::MatchTrace;
 use crate::rules::ProcessFacts;
 use crate::{api::explanation::Explanation, model::AgentSample};
 
@@ -19,7 +18,7 @@ const COMMAND: usize = 4096;
 pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settings) -> Explanation {
     let key = reading.stat.key;
     let found = belonging::find(seen, key);
-    let recognition = recognition(reading, settings);
+    let recognition = match_trace(reading, settings);
     let because = match found {
         Some((agent, member)) => belonging::why(agent, member, reading, recognition.as_ref()),
         None => belonging::why_none(reading, seen, settings, recognition.as_ref()),
@@ -88,11 +87,11 @@ fn command(identity: &Identity) -> String {
     command
 }
 
-fn recognition(reading: &Reading, settings: &Settings) -> Option<Recognition> {
+fn match_trace(reading: &Reading, settings: &Settings) -> Option<MatchTrace> {
     let identity = reading.identity.as_ref()?;
     let cwd = || reading.cwd.clone();
     let facts = ProcessFacts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
-    Some(told::recognition(&settings.rules.explain(&facts)))
+    Some(settings.rules.explain(&facts))
 }
 
 fn memory(reading: &Reading) -> Option<ProcessMemory> {

@@ -6,7 +6,6 @@ pub(crate) mod build;
 pub(crate) mod places;
 pub(crate) mod reading;
 mod signals;
-mod told;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::PATIENCE;
 use super::places::Place;
-use crate::api::explanation::Look;
+use crate::api::explanation::SharesStatus;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::ipc::Fault;
 use crate::linux::cgroup::Cgroups;
@@ -41,7 +41,7 @@ pub(crate) struct Reading {
     /// `None`: not read in time.
     pub(crate) identity: Option<Identity>,
     pub(crate) cwd: Option<PathBuf>,
-    pub(crate) look: Look,
+    pub(crate) look: SharesStatus,
     pub(crate) rollup: Option<Rollup>,
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn read(
                 (reading.identity, reading.cwd) = (Some(identity), cwd);
             }
             (Part::Rollup(rollup), Some(reading)) => {
-                reading.look = if rollup.is_some() { Look::Done } else { Look::Refused };
+                reading.look = if rollup.is_some() { SharesStatus::Done } else { SharesStatus::Refused };
                 reading.rollup = rollup;
             }
             _ => {}
@@ -152,7 +152,7 @@ impl Source {
             cgroup: cgroup.clone().map(|path| Cgroup { path, memory: None, pids: None }),
             identity: None,
             cwd: None,
-            look: if visible { Look::TimedOut } else { Look::Hidden },
+            look: if visible { SharesStatus::TimedOut } else { SharesStatus::Hidden },
             rollup: None,
         };
         if !send(Part::First(Box::new(first))) {

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use std::path::PathBuf;
 
 use super::*;
-use crate::api::explanation::{CgroupUse, Look};
+use crate::api::explanation::{CgroupUse, SharesStatus};
 use crate::config::{Config, EffectiveThresholds};
 use crate::model::{Bytes, MembershipReason};
 use crate::rules::Rules;
@@ -101,7 +101,7 @@ fn a_root_and_its_child_know_their_agent() {
     let agent = root.agent.unwrap();
     assert_eq!((agent.id.as_str(), agent.processes), ("claude-100", 4));
     let memory = root.memory.unwrap();
-    assert_eq!((memory.look, memory.charge.get() >> 10), (Look::Done, 1024));
+    assert_eq!((memory.look, memory.charge.get() >> 10), (SharesStatus::Done, 1024));
     let shares = memory.shares.unwrap();
     assert_eq!((shares.anon.get() >> 10, shares.private.get() >> 10), (900, 800));
     assert_eq!(root.thresholds.unwrap().kill.origin, "built in");
@@ -161,7 +161,7 @@ fn another_user_gets_totals() {
     }
     assert_eq!(told.agent.unwrap().id, "claude-100");
     let memory = told.memory.unwrap();
-    assert_eq!((memory.look, memory.shares, memory.charge.get() >> 10), (Look::Hidden, None, 1024));
+    assert_eq!((memory.look, memory.shares, memory.charge.get() >> 10), (SharesStatus::Hidden, None, 1024));
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn what_hangs_is_left_out_and_said() {
     hang(&world, "proc/101/smaps_rollup");
     let told = world.explained(101, 1000).unwrap();
     let memory = told.memory.unwrap();
-    assert_eq!((memory.look, memory.shares), (Look::TimedOut, None));
+    assert_eq!((memory.look, memory.shares), (SharesStatus::TimedOut, None));
     assert_eq!(told.process.exe.as_deref(), Some("/usr/bin/bash"));
 }
 
