@@ -1,22 +1,21 @@
 # The harness itself: two users with a bus, a stand-in agent in a terminal that obeys, a leak that is memory.
 
 for user in agent other; do
-  wait_for 30 "as $user systemctl --user is-system-running"
+  wait_until 30 as "$user" systemctl --user is-system-running
 done
 
-stand_in alpha
+start_agent alpha
 type_in alpha 'tool hog --until 100M; echo $? >code; sleep 1000'
-wait_for 30 leaks
-leak=$(leaks)
-wait_for 30 "(( \$(anonymous $leak) >= 100 << 20 ))"
-expect_is 'the leak is below a shell of the agent' "$(parent "$(parent "$leak")")" "$(pid_of alpha)"
-expect_not 'the shell tool has a session of its own' test "$(ps -o sid= -p "$leak")" = "$(ps -o sid= -p "$(pid_of alpha)")"
+leak=$(await 30 leaks)
+wait_until 30 anonymous "$leak" -ge $((100 << 20))
+expect_is 'the leak is below a shell of the agent' "$(parent "$(parent "$leak")")" "$alpha_pid"
+expect_not 'the shell tool has a session of its own' test "$(ps -o sid= -p "$leak")" = "$(ps -o sid= -p "$alpha_pid")"
 
 kill -TERM "$leak"
-wait_for 30 "gone $leak"
-wait_for 30 'test -s /home/agent/work/code'
+wait_until 30 gone "$leak"
+wait_until 30 test -s /home/agent/work/code
 expect_is 'the shell saw its command end' "$(cat /home/agent/work/code)" 143
-expect 'agent, shell and tmux live' alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
+expect 'agent, shell and tmux live' alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
 expect_is 'the kernel killed nobody' "$(oom_kills)" 0
 figure tmux "$(tmux -V | cut -d' ' -f2)"
 figure systemd "$(systemctl --version | awk 'NR == 1 { print $2 }')"

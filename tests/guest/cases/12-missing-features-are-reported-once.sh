@@ -3,7 +3,7 @@
 # timeout: 240
 
 restart_service
-wait_for 20 'systemctl is-active --quiet claude-watchdog.service'
+wait_until 20 service_is_active
 expect_is 'to the shipped service nothing is missing' "$(events | jq -r .MESSAGE | grep -c '^no ')" 0
 expect_is 'nor is that noted' "$(health '.notes[]' | grep -c '^no ')" 0
 systemctl stop claude-watchdog.service
@@ -26,13 +26,13 @@ end() {
 by_user() { # by_user NAME
   as agent env -u XDG_RUNTIME_DIR "${lines_of_environment[@]}" claude-watchdog daemon 2>"$CASE/$1.log" &
   by_user=$!
-  wait_for 30 "grep -q 'supervising your own agents' $CASE/$1.log"
+  wait_until 30 grep -q 'supervising your own agents' "$CASE/$1.log"
 }
 stand_in alpha
 by_user own
 rm -f /home/agent/work/code
 type_in alpha "$leak"
-wait_for 60 'test -s /home/agent/work/code'
+wait_until 60 test -s /home/agent/work/code
 expect_is 'the leak was asked to end' "$(cat /home/agent/work/code)" 143
 expect 'the agent lives' alive "$(pid_of alpha)"
 end "$by_user"
@@ -46,7 +46,7 @@ mount -o remount,hidepid=2 /proc
 by_user hidden
 rm -f /home/agent/work/code
 type_in alpha "$leak"
-wait_for 60 'test -s /home/agent/work/code'
+wait_until 60 test -s /home/agent/work/code
 expect_is 'asked to end there, too' "$(cat /home/agent/work/code)" 143
 expect 'the agent still lives' alive "$(pid_of alpha)"
 end "$by_user"
@@ -63,9 +63,9 @@ unshare --pid --mount --fork --mount-proc env -u JOURNAL_STREAM "${lines_of_envi
   sh "$path" "$socket" 2>"$CASE/inside.log" &
 inside=$!
 inner() { vm-health-check --socket "$socket" --json | jq -r "$1"; }
-wait_for 30 "test -S $socket"
-wait_for 60 '[[ $(inner ".actions[0].signals[0]") == TERM ]]'
-wait_for 30 '[[ -z $(leaks) ]]'
+wait_until 30 test -S "$socket"
+wait_until 60 inner ".actions[0].signals[0]" == TERM
+wait_until 30 not leaks
 expect_is 'the agent in there lives' "$(inner '.agents[].rule')" claude
 expect 'so does the one outside' alive "$(pid_of alpha)"
 expect_is 'which is not seen' "$(inner '.agents | length')" 1

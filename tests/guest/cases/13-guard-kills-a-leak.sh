@@ -3,9 +3,7 @@
 
 ooms=$(oom_kills)
 desktop
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
+start_agent alpha
 leave_room $((700 << 20))
 sleep 2
 figure 'desktop before' "$(desktop_worst) ms"
@@ -20,11 +18,11 @@ for kind in none swap zram; do
   type_in alpha "tool hog --measure /dev/shm/$kind.trace --until 3G; sleep 1000"
   read -r last beyond gone ending < <(measured "/dev/shm/$kind.trace" left "$(share 4)")
   number=$((number + 1))
-  wait_for 60 "(( \$(count acted) >= $number ))"
+  wait_until 60 count acted -ge "$number"
   expect_is "$kind: by the guard" "$(last_field act CAUSE)" guard
   expect_is "$kind: the leak was asked to end" "$(cut -d' ' -f2 "/dev/shm/$kind.trace.end")" 143
   expect_is "$kind: the kernel killed nobody" "$(oom_kills)" "$ooms"
-  expect "$kind: everybody else lives" alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
+  expect "$kind: everybody else lives" alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
   figure "$kind:" "last $last beyond $beyond MiB gone $gone ending $ending desktop $(desktop_worst) ms"
   no_swap
 done

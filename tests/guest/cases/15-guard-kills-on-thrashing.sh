@@ -5,9 +5,7 @@
 
 ooms=$(oom_kills)
 desktop
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
+start_agent alpha
 leave_room $((600 << 20))
 slow_swap
 cat >/tmp/case-thrash.py <<'PYTHON'
@@ -24,15 +22,15 @@ while True:
 PYTHON
 afterwards 'rm -f /tmp/case-thrash.py'
 type_in alpha 'tool python3 /tmp/case-thrash.py; sleep 1000'
-wait_for 60 'pgrep --full "^python3 /tmp/case-thrash.py"'
-wait_for 200 '(( $(count act) >= 1 ))'
+wait_until 60 pgrep --full "^python3 /tmp/case-thrash.py"
+wait_until 200 count act -ge 1
 figure 'swap free' "$(awk '$1 == "SwapFree:" { print int($2 / 1024) "M" }' /proc/meminfo)"
 expect_is 'by the guard' "$(field act CAUSE)" guard
 expect_like 'for thrashing' "$(field act MESSAGE)" 'thrashes'
-wait_for 60 '(( $(count acted) >= 1 ))'
+wait_until 60 count acted -ge 1
 expect_not 'who thrashed is gone' pgrep --full '^python3 /tmp/case-thrash.py'
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
-expect 'everybody else lives' alive "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)"
+expect 'everybody else lives' alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
 expect 'memory pressure woke it' test "$(health .supervisor.woken_by_pressure)" -gt 0
 figure woken "$(health .supervisor.woken_by_pressure) times"
 figure desktop "$(desktop_worst) ms"

@@ -5,16 +5,14 @@
 ooms=$(oom_kills)
 afterwards 'rm -f /var/tmp/case-clean /var/tmp/case-dirty'
 fallocate --length 1200M /var/tmp/case-clean
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
+start_agent alpha
 leave_room $((2500 << 20))
 setting vm.dirty_background_ratio 50
 setting vm.dirty_ratio 60
 
 type_in alpha 'tool cat /var/tmp/case-clean >/dev/null; hog --do "child sleep 1001"'
 dd if=/dev/zero of=/var/tmp/case-dirty bs=1M count=1024 status=none
-wait_for 90 'pgrep --full --exact "sleep 1001"'
+wait_until 90 pgrep --full --exact "sleep 1001"
 sleep 2
 figure 'cache' "$(awk '$1 == "Cached:" { print int($2 / 1024) "M" }' /proc/meminfo)"
 figure 'dirty' "$(awk '$1 == "Dirty:" { print int($2 / 1024) "M" }' /proc/meminfo)"
@@ -39,4 +37,4 @@ figure lowest "$(mib "$lowest")"
 expect_is 'peaks: nobody was ended' "$(count act)" 0
 expect_is 'nor told of' "$(count danger)" 0
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
-expect 'the agent lives' alive "$(pid_of alpha)"
+expect 'the agent lives' alive "$alpha_pid"

@@ -3,29 +3,27 @@
 # timeout: 150
 
 ooms=$(oom_kills)
-stand_in alpha
-alpha=$(id_of alpha)
+start_agent alpha
 type_in alpha 'tool hog --until 200M; sleep 1000'
-wait_for 30 leaks
-moderate=$(leaks)
-wait_for 60 "(( \$(anonymous $moderate) >= 200 << 20 ))"
+moderate=$(await 30 leaks)
+wait_until 60 anonymous "$moderate" -ge $((200 << 20))
 leave_room $((700 << 20))
 updates 2
 
 terminal outside other
 type_in outside "hog --until $((($(room) - $(share 2)) >> 20))M"
-wait_for 90 '[[ $(count danger) == 1 ]]'
-wait_for 30 '[[ $(health_code) == 2 ]]'
+wait_until 90 count danger -eq 1
+wait_until 30 health_code -eq 2
 glances=$(health .supervisor.glances)
-hold_for 8 "alive $moderate $(pid_of alpha)"
+holds_for 8 alive "$moderate" "$alpha_pid"
 expect_is 'critical' "$(health .verdict)" critical
 ticks=$(($(health .supervisor.glances) - glances))
 expect 'it keeps looking' test "$ticks" -gt 20
 figure left "$(mib "$(room)")"
 
 leaks | tail -n 1 | xargs kill -KILL
-wait_for 30 '[[ $(count safe) == 1 ]]'
-wait_for 30 '[[ $(health_code) == 0 ]]'
+wait_until 30 count safe -eq 1
+wait_until 30 health_code -eq 0
 expect_is 'told once' "$(count danger)" 1
 for action in act signal kill; do expect_is "no $action" "$(count $action)" 0; done
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"

@@ -10,11 +10,11 @@ leave_room $((700 << 20))
 starts=()
 for number in {1..20}; do starts+=("tool sleep 2; $inner --do 'grow 60M 5M'"); done
 several alpha 1 "${starts[@]}"
-wait_for 30 "running $(program_of alpha)"
+wait_until 30 running "$(program_of alpha)"
 alpha=$(running "$(program_of alpha)")
 inner_agents() { all_running "$inner" | wc -l; }
-wait_for 60 '(( $(inner_agents) == 20 ))'
-wait_for 60 '(( $(count acted) >= 1 ))'
+wait_until 60 inner_agents -eq 20
+wait_until 60 count acted -ge 1
 # What is left of them grows to its size.
 stable() {
   local before
@@ -22,7 +22,7 @@ stable() {
   sleep 5
   (($(inner_agents) == before && $(room) > $(share 4)))
 }
-wait_for 60 stable
+wait_until 60 stable
 left=$(inner_agents)
 expect 'some live' test "$left" -ge 3
 expect 'the one that started them lives' alive "$alpha"

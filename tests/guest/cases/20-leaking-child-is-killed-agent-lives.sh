@@ -1,35 +1,32 @@
 # A tool that leaks below an agent is ended, once warned of; agent, shells, terminal and the agent next door live.
 # timeout: 180
 
-lines 300M 600M
+thresholds 300M 600M
 ooms=$(oom_kills)
-stand_in alpha
-stand_in beta
-wait_for 30 "knows $(id_of alpha) && knows $(id_of beta)"
+start_agent alpha
+start_agent beta
 expect_is 'all is well before' "$(health_code)" 0
 
 type_in alpha 'tool hog --rate 60M --until 900M; echo $? >code; sleep 1000'
-wait_for 30 leaks
-leak=$(leaks)
+leak=$(await 30 leaks)
 tool_shell=$(parent "$leak")
-wait_for 60 "[[ \$(count warn) == 1 ]]"
-wait_for 30 "[[ \$(health_code) == 1 ]]"
-wait_for 60 "gone $leak"
-wait_for 60 "[[ \$(count acted) == 1 ]]"
+wait_until 60 count warn -eq 1
+wait_until 30 health_code -eq 1
+wait_until 60 gone "$leak"
+wait_until 60 count acted -eq 1
 
 expect_is 'the leak was asked to end' "$(cat /home/agent/work/code)" 143
-expect 'everybody else lives' alive "$tool_shell" "$(pid_of alpha)" "$(shell_of alpha)" "$(tmux_of alpha)" "$(pid_of beta)"
-wait_for 30 "[[ \$(health_code) == 0 ]]"
+expect 'everybody else lives' alive "$tool_shell" "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)" "$beta_pid"
+wait_until 30 health_code -eq 0
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
 
-alpha=$(id_of alpha)
 expect_like 'the story in its order' "$(actions_of "$alpha")" 'found.* warn .*act .*acted'
 expect_is 'one warning' "$(count warn AGENT_ID="$alpha")" 1
 expect_is 'one decision' "$(count act)" 1
 expect_is 'nobody was killed outright' "$(count kill)" 0
-expect_is 'nothing about the other agent' "$(count warn AGENT_ID="$(id_of beta)")" 0
+expect_is 'nothing about the other agent' "$(count warn AGENT_ID="$beta")" 0
 expect_is 'rule' "$(field act AGENT_RULE)" claude
-expect_is 'root' "$(field act AGENT_PID)" "$(pid_of alpha)"
+expect_is 'root' "$(field act AGENT_PID)" "$alpha_pid"
 expect_is 'owner' "$(field act AGENT_UID)" 1000
 expect_is 'culprit' "$(field act CULPRIT_PID)" "$leak"
 expect_is 'line' "$(field act LINE_BYTES)" $((600 << 20))
@@ -40,6 +37,6 @@ expect 'not before the line' test "$charge" -ge $((600 << 20))
 expect 'not long after it' test "$charge" -lt $((900 << 20))
 
 action=$(health '.actions[0] | "\(.kind) \(.rule) \(.pid) \(.uid) \(.culprit.pid)"')
-expect_is 'the health check tells it' "$action" "act claude $(pid_of alpha) 1000 $leak"
+expect_is 'the health check tells it' "$action" "act claude $alpha_pid 1000 $leak"
 figure warned "$(mib "$(field warn CHARGE_BYTES)")"
 figure overshoot "$(mib $((charge - (600 << 20))))"

@@ -2,11 +2,10 @@
 # guest: usual=trixie
 # timeout: 180
 
-lines 300M 600M
+thresholds 300M 600M
 ooms=$(oom_kills)
-stand_in alpha
-stand_in beta
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
+start_agent beta
 type_in alpha 'tool sleep 1001'
 type_in alpha 'child sleep 1002'
 wait_for 30 'pgrep --full --exact "sleep 1001" && pgrep --full --exact "sleep 1002"'
@@ -15,12 +14,12 @@ expect_not 'the tool has its own session' test "$(ps -o sid= -p "$tool")" = "$(p
 shell=$(shell_of alpha) tmux=$(tmux_of alpha) tool_shell=$(parent "$tool")
 
 type_in alpha 'grow 900M 60M'
-wait_for 90 "gone $(pid_of alpha)"
-wait_for 30 "[[ \$(count acted) == 1 ]]"
-wait_for 30 "gone $tool $child $tool_shell"
-expect 'shell, terminal and neighbour live' alive "$shell" "$tmux" "$(pid_of beta)"
-expect_is 'the agent is the culprit' "$(field act CULPRIT_PID)" "$(pid_of alpha)"
-wait_for 30 "[[ \$(count gone AGENT_ID=$(id_of alpha)) == 1 ]]"
+wait_until 90 gone "$alpha_pid"
+wait_until 30 count acted -eq 1
+wait_until 30 gone "$tool" "$child" "$tool_shell"
+expect 'shell, terminal and neighbour live' alive "$shell" "$tmux" "$beta_pid"
+expect_is 'the agent is the culprit' "$(field act CULPRIT_PID)" "$alpha_pid"
+wait_until 30 count gone "AGENT_ID=$alpha" -eq 1
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
 type_in alpha 'echo still $((6 * 7))'
 wait_for 20 'screen alpha | grep -x "still 42"'

@@ -2,24 +2,21 @@
 # guest: usual=bookworm
 # timeout: 240
 
-lines 300M 600M
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
-before=$(charge_of "$alpha")
+thresholds 300M 600M
+start_agent alpha
 afterwards 'rm -f /var/tmp/case-file'
 file=/var/tmp/case-file
 # With blocks of its own; to write them all would take an emulated guest half a minute.
 fallocate --length 2G $file
 type_in alpha "tool head -c 512M $file >/dev/null; hog --do 'read $file' --do 'child sleep 1000'"
-wait_for 180 'pgrep --full --exact "sleep 1000"'
+wait_until 180 pgrep --full --exact "sleep 1000"
 reader=$(leaks)
 resident=$(rollup Rss "$reader")
 expect 'it is mapped and resident' near "$resident" $((2048 << 20)) 5
 updates 3
 
 charge=$(charge_of "$alpha")
-expect 'that costs less than 5 MB' test $((charge - before)) -lt $((5 << 20))
+expect 'that costs less than 5 MB' test $((charge - alpha_before)) -lt $((5 << 20))
 expect_is 'nobody was warned' "$(count warn)" 0
 expect_is 'nobody was ended' "$(count act)" 0
 figure file "$(mib "$(stat -c %s "$file")")"

@@ -2,22 +2,20 @@
 # guest: usual=trixie
 # timeout: 180
 
-lines 300M 1200M
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
+thresholds 300M 1200M
+start_agent alpha
 
 type_in alpha 'grow 400M'
-wait_for 60 '[[ $(count warn) == 1 ]]'
+wait_until 60 count warn -eq 1
 expect_is 'the level' "$(health '.agents[0].level')" warned
-hold_for 8 '[[ $(count warn) == 1 ]]'
+holds_for 8 count warn -eq 1
 
 type_in alpha 'grow 50M'
-wait_for 60 '[[ $(count recovered) == 1 ]]'
-wait_for 30 '[[ $(health ".agents[0].level") == ok ]]'
+wait_until 60 count recovered -eq 1
+wait_until 30 health ".agents[0].level" == ok
 
 type_in alpha 'grow 400M'
-wait_for 60 '[[ $(count warn) == 2 ]]'
+wait_until 60 count warn -eq 2
 hold_for 5 '[[ $(count warn) == 2 && $(count recovered) == 1 ]]'
 expect_like 'in this order' "$(actions_of "$alpha")" '^found warn recovered warn$'
 expect_is 'with the line' "$(field warn LINE_BYTES)" $((300 << 20))

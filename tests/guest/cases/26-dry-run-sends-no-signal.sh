@@ -2,14 +2,13 @@
 # guest: usual=bookworm
 # timeout: 150
 
-lines 300M 600M '[act]
+thresholds 300M 600M '[act]
 dry_run = true'
-stand_in alpha
+start_agent alpha
 type_in alpha 'tool hog --rate 100M --until 700M; echo $? >code; sleep 1000'
-wait_for 30 leaks
-leak=$(leaks)
-wait_for 60 '[[ $(count act) -ge 1 ]]'
-hold_for 15 "alive $leak $(pid_of alpha)"
+leak=$(await 30 leaks)
+wait_until 60 count act -ge 1
+holds_for 15 alive "$leak" "$alpha_pid"
 
 expect_not 'the leak was not even asked' test -e /home/agent/work/code
 expect_is 'said once' "$(count act)" 1

@@ -1,36 +1,34 @@
 # Leaks as fast as they can: one, ten of one agent, and ten agents with one each are ended at the line; agents live.
 # timeout: 240
 
-lines 250M 400M
+thresholds 250M 400M
 ooms=$(oom_kills)
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
+start_agent alpha
 
 type_in alpha 'tool hog --measure /dev/shm/one.trace --until 2G; sleep 1000'
 read -r last beyond gone _ < <(measured /dev/shm/one.trace held $((400 << 20)))
-wait_for 60 '[[ $(count acted) == 1 ]]'
-expect 'the agent lives' alive "$(pid_of alpha)"
+wait_until 60 count acted -eq 1
+expect 'the agent lives' alive "$alpha_pid"
 figure overshoot "${beyond}M"
 figure 'last after' "$last ms"
 figure 'gone after' "$gone ms"
 
 # Each is small: together they are their shell's.
 type_in alpha 'tool for n in {1..10}; do hog --until 400M & done; wait'
-wait_for 60 '(( $(leaks | wc -l) == 10 ))'
-wait_for 60 '[[ $(count acted) == 2 ]]'
-wait_for 30 '! leaks'
-expect 'the agent lives still' alive "$(pid_of alpha)"
+wait_until 60 leak_count -eq 10
+wait_until 60 count acted -eq 2
+wait_until 30 not leaks
+expect 'the agent lives still' alive "$alpha_pid"
 figure 'ten overshoot' "$(mib $(($(last_field act CHARGE_BYTES) - (400 << 20))))"
 
-lines 80M 160M
+thresholds 80M 160M
 several ten 10 'tool until test -e /tmp/case/go; do sleep 0.1; done; hog --until 1G'
-wait_for 60 '[[ $(health ".agents | length") == 11 ]]'
+wait_until 60 agent_count -eq 11
 mkdir -p /tmp/case
 touch /tmp/case/go
-wait_for 60 '(( $(leaks | wc -l) > 5 ))'
-wait_for 120 '! leaks'
-wait_for 60 '(( $(count acted) >= 12 ))'
+wait_until 60 leak_count -gt 5
+wait_until 120 not leaks
+wait_until 60 count acted -ge 12
 mapfile -t agents < <(all_running "$(program_of ten)")
 expect_is 'all ten agents live' "${#agents[@]}" 10
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"

@@ -3,33 +3,31 @@
 # guest: usual=trixie
 # timeout: 200
 
-lines 200M 300M '[act]
+thresholds 200M 300M '[act]
 grace = "2s"'
 ooms=$(oom_kills)
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
 cgroup case-frozen
 
 for kind in stopped frozen 'stopped and deaf' 'frozen and deaf'; do
   ignore=
   if [[ $kind == *deaf ]]; then ignore=--ignore-term; fi
   type_in alpha "tool hog $ignore --until 250M; sleep 1000"
-  wait_for 30 leaks
-  deaf=$(leaks)
-  wait_for 60 "(( \$(anonymous $deaf) >= 250 << 20 ))"
+  deaf=$(await 30 leaks)
+  wait_until 60 anonymous "$deaf" -ge $((250 << 20))
   case $kind in
     stopped*) kill -STOP "$deaf" ;;
     frozen*)
       echo "$deaf" >/sys/fs/cgroup/case-frozen/cgroup.procs
       echo 1 >/sys/fs/cgroup/case-frozen/cgroup.freeze
-      wait_for 10 'grep -q "^frozen 1" /sys/fs/cgroup/case-frozen/cgroup.events'
+      wait_until 10 grep -q "^frozen 1" /sys/fs/cgroup/case-frozen/cgroup.events
       ;;
   esac
   before=$(count acted) killed=$(count signal SIGNAL=KILL)
   # The rest of what is over the line is the agent's own, and too small to be guilty.
   type_in alpha 'grow 70M'
-  wait_for 60 "gone $deaf"
-  wait_for 60 "(( \$(count acted) > $before ))"
+  wait_until 60 gone "$deaf"
+  wait_until 60 count acted -gt "$before"
   expect_is "$kind: it was the culprit" "$(last_field act CULPRIT_PID)" "$deaf"
   case $kind in
     *deaf) expect_is "$kind: asked, then killed" "$(count signal SIGNAL=KILL)" $((killed + 1)) ;;
@@ -40,6 +38,6 @@ for kind in stopped frozen 'stopped and deaf' 'frozen and deaf'; do
   updates 2
   echo 0 >/sys/fs/cgroup/case-frozen/cgroup.freeze
 done
-expect 'agent and shell live' alive "$(pid_of alpha)" "$(shell_of alpha)"
+expect 'agent and shell live' alive "$alpha_pid" "$(shell_of alpha)"
 expect_is 'each in one round' "$(count act)" 4
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"

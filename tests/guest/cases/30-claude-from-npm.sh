@@ -5,9 +5,9 @@
 terminal claude
 type_in claude "$CLAUDE_ENVIRONMENT /opt/npm/claude/bin/claude"
 program=/opt/npm/claude/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe
-wait_for 60 "running $program"
+wait_until 60 running "$program"
 pid=$(running "$program")
-wait_for 60 "knows claude-$pid"
+wait_until 60 knows "claude-$pid"
 wait_for 180 'screen claude | grep -q "❯"'
 
 expect 'it stays' alive "$pid"

@@ -5,9 +5,9 @@
 program=/home/agent/.local/share/claude/versions/2.1.197
 terminal linked
 type_in linked "$CLAUDE_ENVIRONMENT claude"
-wait_for 60 "running $program"
+wait_until 60 running "$program"
 linked=$(running "$program")
-wait_for 90 "knows claude-$linked"
+wait_until 90 knows "claude-$linked"
 
 terminal versioned
 type_in versioned "$CLAUDE_ENVIRONMENT $program"

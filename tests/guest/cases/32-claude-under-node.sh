@@ -4,11 +4,11 @@
 
 terminal claude
 type_in claude "$CLAUDE_ENVIRONMENT /opt/npm/claude-js/bin/claude"
-wait_for 60 'pgrep --uid agent --full "^(node .*)?claude"'
+wait_until 60 pgrep --uid agent --full "^(node .*)?claude"
 wait_for 150 'screen claude | grep -q "❯"'
 pid=$(pgrep --uid agent --oldest --full '^(node .*)?claude')
 expect_is 'run by node' "$(basename "$(readlink "/proc/$pid/exe")")" node
-wait_for 60 "knows claude-$pid"
+wait_until 60 knows "claude-$pid"
 expect_is 'one agent' "$(health '[.agents[] | "\(.rule) \(.pid)"] | join(", ")')" "claude $pid"
 figure arguments "$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-40)"
 figure charge "$(mib "$(charge_of "claude-$pid")")"

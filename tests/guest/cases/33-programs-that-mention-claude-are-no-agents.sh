@@ -20,13 +20,12 @@ for number in "${!impostors[@]}"; do
   terminal "impostor$number"
   type_in "impostor$number" "${impostors[number]}"
 done
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
 for text in claude-x/server.js shell-snapshots 'grep claude' .claude/x claude.md claude_helper 'node -e'; do
-  wait_for 20 "pgrep --uid agent --full -- '$text'"
+  wait_until 20 pgrep --uid agent --full -- '$text'
 done
 
 # A process that matches no rule is looked at again in its first ten seconds.
-hold_for 12 '[[ $(health ".agents | length") == 1 ]]'
-expect_is 'only the stand-in' "$(health '.agents[0].id')" "$(id_of alpha)"
+holds_for 12 agent_count -eq 1
+expect_is 'only the stand-in' "$(health '.agents[0].id')" "$alpha"
 expect_is 'only one was ever found' "$(count found)" 1

@@ -18,21 +18,21 @@ afterwards "rm -rf $service"
 if [[ $(release) == bookworm ]]; then node=/usr/bin; else node=/opt/npm/node24/bin; fi
 terminal codex
 type_in codex "PATH=$node:\$PATH $CODEX_ENVIRONMENT /opt/npm/codex/bin/codex"
-wait_for 120 "running $package/bin/codex"
+wait_until 120 running "$package/bin/codex"
 pid=$(running "$package/bin/codex")
 root=$pid own=("$pid")
 if [[ $(parent "$pid") != "$(shell_of codex)" ]]; then root=$(parent "$pid") own+=("$root"); fi
 expect_is 'the root is what the shell started' "$(parent "$root")" "$(shell_of codex)"
 wait_for 240 'screen codex | grep -q "Ask Codex to do anything"'
-wait_for 60 'pgrep --uid agent --full "app-server --listen"'
-wait_for 60 "knows codex-$root"
+wait_until 60 pgrep --uid agent --full "app-server --listen"
+wait_until 60 knows "codex-$root"
 updates 5
 
 agents=$(health '[.agents[] | select(.rule == "codex") | "\(.pid) \(.uid) \(.parent)"] | join(", ")')
 services=$(health '[.agents[] | select(.rule != "codex") | "\(.rule) \(.parent)"] | unique | join(", ")')
 expect_is 'one agent' "$agents" "$root 1000 null"
 expect_is 'and services, which are no members' "$services" 'codex-app-server null'
-wait_for 60 "[[ \$(processes_of codex-$root) == ${#own[@]} ]]"
+wait_until 60 processes_of "codex-$root" == "${#own[@]}"
 expect_true_charge 'the charge' "codex-$root" "${own[@]}"
 figure node "$("$node/node" --version)"
 figure processes "${#own[@]}"

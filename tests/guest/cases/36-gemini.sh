@@ -6,16 +6,16 @@
 if [[ $(release) == bookworm ]]; then node=/opt/npm/node24/bin; else node=/usr/bin; fi
 terminal gemini
 type_in gemini "PATH=$node:\$PATH $GEMINI_ENVIRONMENT /opt/npm/gemini/bin/gemini"
-wait_for 60 'pgrep --parent "$(shell_of gemini)" --full bin/gemini'
+wait_until 60 pgrep --parent "$(shell_of gemini)" --full bin/gemini
 root=$(pgrep --parent "$(shell_of gemini)" --full bin/gemini)
 wait_for 280 'screen gemini | grep -q "Type your message"'
-wait_for 60 "knows gemini-$root"
+wait_until 60 knows "gemini-$root"
 updates 5
 
 agents=$(health '[.agents[] | "\(.rule) \(.pid) \(.uid) \(.parent)"] | join(", ")')
 expect_is 'one agent' "$agents" "gemini $root 1000 null"
 # Besides, it starts a shell now and then.
-wait_for 60 "[[ \$(processes_of gemini-$root) == 2 ]]"
+wait_until 60 processes_of "gemini-$root" -eq 2
 figure node "$("$node/node" --version)"
 figure thread "$(cat "/proc/$root/comm")"
 expect_true_charge 'the charge' "gemini-$root" "$root" "$(pgrep --parent "$root")"

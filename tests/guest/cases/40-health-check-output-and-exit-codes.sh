@@ -2,11 +2,10 @@
 # guest: usual=bookworm
 # timeout: 200
 
-lines 300M 600M '[act]
+thresholds 300M 600M '[act]
 dry_run = true'
 expect_is 'nobody is there: ok' "$(health_code)" 0
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
 
 vm-health-check --json >"$CASE/health.json"
 expect 'the contract of --json' jq --exit-status '
@@ -20,20 +19,20 @@ expect 'the contract of --json' jq --exit-status '
     and (.id | type == "string") and (.culprits | type == "array")
     and has("scope") and has("limit") and has("forecast"))' "$CASE/health.json"
 vm-health-check >"$CASE/plain"
-expect 'a person sees the agent' grep -q "$(pid_of alpha)" "$CASE/plain"
+expect 'a person sees the agent' grep -q "$alpha_pid" "$CASE/plain"
 expect 'no colours into a file' test "$(grep -c $'\e' "$CASE/plain")" = 0
 
 type_in alpha 'grow 400M'
-wait_for 60 '[[ $(health_code) == 1 ]]'
+wait_until 60 health_code -eq 1
 expect_is 'a warning' "$(health .verdict)" warning
 type_in alpha 'grow 700M'
-wait_for 60 '[[ $(health_code) == 2 ]]'
+wait_until 60 health_code -eq 2
 expect_is 'critical' "$(health .verdict)" critical
 
 systemctl stop claude-watchdog.service
 expect_is 'no service' "$(health_code)" 3
 expect_is 'is unknown' "$(health .verdict)" unknown
 expect 'but the guest is not' test "$(health .guest.mem_total)" -gt $((1 << 30))
-expect_is 'nor the agents' "$(health '.agents[].pid')" "$(pid_of alpha)"
+expect_is 'nor the agents' "$(health '.agents[].pid')" "$alpha_pid"
 expect_is 'asking started nothing' "$(property ActiveState)" inactive
 expect_code 'a wrong option' 2 vm-health-check --nonsense

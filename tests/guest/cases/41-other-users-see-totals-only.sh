@@ -1,10 +1,8 @@
 # A user reads the own agents in full, and of other users' agents totals only.
 # guest: usual=bookworm
 
-stand_in alpha agent
-wait_for 30 "knows $(id_of alpha)"
-stand_in theirs other
-wait_for 30 "knows $(id_of theirs)"
+start_agent alpha agent
+start_agent theirs other
 
 sees() { # sees USER NAME FIELD
   as "$1" vm-health-check --json | jq -r ".agents[] | select(.pid == $(pid_of "$2")) | .$3 // empty"

@@ -2,10 +2,9 @@
 # guest: usual=bookworm
 # timeout: 180
 
-lines 300M 600M
+thresholds 300M 600M
 socket=/run/claude-watchdog/io.moltdown.Watchdog
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
 before=$(daemon_pid)
 cat >/tmp/silent.py <<'PYTHON'
 import socket, sys, time
@@ -24,14 +23,13 @@ print("held", flush=True)
 time.sleep(1000)
 PYTHON
 as other python3 /tmp/silent.py "$socket" >"$CASE/silent" 2>&1 &
-wait_for 60 "grep -q held $CASE/silent"
+wait_until 60 grep -q held "$CASE/silent"
 
 type_in alpha 'tool hog --rate 60M --until 900M; sleep 1000'
-wait_for 30 leaks
-leak=$(leaks)
-wait_for 90 "gone $leak"
-wait_for 30 '[[ $(count acted) == 1 ]]'
-expect 'the agent lives' alive "$(pid_of alpha)"
+leak=$(await 30 leaks)
+wait_until 90 gone "$leak"
+wait_until 30 count acted -eq 1
+expect 'the agent lives' alive "$alpha_pid"
 expect 'others are served' vm-health-check
 nice_of() { ps -L -o comm=,ni= -p "$before" | awk -v name="$1" '$1 == name { print $2 }'; }
 expect_is 'the loop goes before them' "$(nice_of claude-watchdog) $(nice_of socket)" '-10 0'

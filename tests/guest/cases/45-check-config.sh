@@ -8,21 +8,20 @@ check() { # check FILTER [FILE]: what jq's FILTER makes of it, whatever its exit
 expect_code 'what is shipped is right' 0 claude-watchdog check-config
 expect_is 'it is the system'"'"'s' "$(check .file)" /etc/claude-watchdog/config.toml
 
-lines 300M 600M
+thresholds 300M 600M
 expect_like 'a drop-in counts' "$(check .lines.kill.origin)" '50-case.toml:3$'
 expect_is 'with its size' "$(check .lines.kill.bytes)" $((600 << 20))
 echo 'WATCHDOG_WARN_MB="200"' >/etc/default/claude-watchdog
 expect_is 'and what the unit is given' "$(check .lines.warn.bytes)" $((200 << 20))
 systemctl restart claude-watchdog.service
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
 expect_is 'as for the service' "$(health '.agents[].warn_line')" $((200 << 20))
 rm /etc/default/claude-watchdog
 systemctl restart claude-watchdog.service
 
-expect_is 'who is matched now' "$(check '.rules[] | select(.name == "claude") | .matches[].pid')" "$(pid_of alpha)"
+expect_is 'who is matched now' "$(check '.rules[] | select(.name == "claude") | .matches[].pid')" "$alpha_pid"
 claude-watchdog check-config >"$CASE/plain"
-expect 'a person reads it' grep -q "pid $(pid_of alpha), of user" "$CASE/plain"
+expect 'a person reads it' grep -q "pid $alpha_pid, of user" "$CASE/plain"
 
 mkdir -p /tmp/try
 printf '[lines]\nkill = "13X"\n' >/tmp/try/config.toml
@@ -33,7 +32,7 @@ printf '[rules.mine]\nexe = ["hog"]\n[rules.idle]\nexe = ["no/such/program"]\n[r
   >/tmp/try/config.toml
 hog --until 1M &
 leak=$!
-wait_for 10 leaks
+wait_until 10 leaks
 expect_is 'a rule of my own' "$(check '.rules[] | select(.name == "mine") | .matches[].pid' /tmp/try/config.toml)" "$leak"
 expect_is 'what may not be meant' "$(check '.warnings | length' /tmp/try/config.toml)" 2
 expect_code 'is no mistake' 0 claude-watchdog check-config /tmp/try/config.toml
@@ -44,4 +43,4 @@ rm -r /tmp/try
 
 expect_code 'a user has a file of their own' 0 as other claude-watchdog check-config
 expect 'which need not be there' grep -q '/home/other/.config/claude-watchdog/config.toml' "$CASE/command-output"
-expect_not 'and sees their own processes only' grep -q "pid $(pid_of alpha)," "$CASE/command-output"
+expect_not 'and sees their own processes only' grep -q "pid $alpha_pid," "$CASE/command-output"

@@ -3,7 +3,7 @@
 # guest: usual=trixie clock=fast memory=2G
 # timeout: 30000
 
-lines 800M 900M
+thresholds 800M 900M
 script=/opt/agents/saw/node_modules/@anthropic-ai/claude-code/cli.js
 install -D /dev/stdin "$script" <<'EOF'
 // Garbage all the time, of which some lives for minutes: a sawtooth on a flat floor.
@@ -17,10 +17,8 @@ terminal saw
 type_in saw "node --max-old-space-size=600 $script"
 wait_for 120 "pgrep --uid agent --full '^node --max-old' >$CASE/saw.pid"
 saw=claude-$(head -n 1 "$CASE/saw.pid")
-wait_for 120 "knows $saw"
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 120 "knows $alpha"
+wait_until 120 knows "$saw"
+start_agent alpha
 of() { health ".agents[] | select(.id == \"$1\") | .forecast | $2"; }
 expect_is 'nothing is foretold yet' "$(of "$alpha" '"\(.trend) \(.level)"')" 'insufficient_data none'
 
@@ -53,7 +51,7 @@ expect_is 'the sawtooth' "$(of "$saw" .level)" none
 read -r least most < <(vm-health-check --trend --json | jq -r '.agents[] | select(.id == "'"$saw"'")
   | .points[-60:] | "\(map(.min) | min) \(map(.max) | max)"')
 expect "it was one: between $(mib "$least") and $(mib "$most")" test $((most - least)) -gt $((20 << 20))
-expect 'both agents live' alive "$(pid_of alpha)" "$(head -n 1 "$CASE/saw.pid")"
+expect 'both agents live' alive "$alpha_pid" "$(head -n 1 "$CASE/saw.pid")"
 figure foretold "$((eta / 60)) min, between $((low / 60)) and $((high / 60))"
 figure truth "$((truth / 60)) min"
 figure sawtooth "$(mib "$least") to $(mib "$most")"

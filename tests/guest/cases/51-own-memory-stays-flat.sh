@@ -13,11 +13,11 @@ crowd() { # crowd ROUNDS: twenty short-lived agents a round
 }
 install -D /usr/local/bin/hog "$(program_of crowd)"
 crowd 2
-wait_for 30 '[[ $(health ".agents | length") == 0 ]]'
+wait_until 30 agent_count -eq 0
 before=$(anonymous "$(daemon_pid)")
 found=$(count found)
 crowd 6
-wait_for 30 '[[ $(health ".agents | length") == 0 ]]'
+wait_until 30 agent_count -eq 0
 after=$(anonymous "$(daemon_pid)")
 
 # One of an earlier case may be told to be gone only now.

@@ -15,12 +15,12 @@ rm -f /tmp/case-enough
 as agent bash -c 'while [[ ! -e /tmp/case-enough ]]; do vm-health-check >/dev/null; echo $?; done' >"$CASE/codes" &
 clients=$!
 afterwards 'rm -f /tmp/case-enough'
-wait_for 20 "(( \$(wc -l <$CASE/codes) >= 3 ))"
+wait_until 20 wc -l "<$CASE/codes" -ge 3
 before=$(daemon_pid)
 kill -KILL "$before"
-wait_for 40 '[[ $(daemon_pid) != 0 && $(daemon_pid) != "$before" ]] && systemctl is-active --quiet claude-watchdog.service'
+wait_for 40 '[[ $(daemon_pid) != 0 && $(daemon_pid) != "$before" ]] && service_is_active'
 count=$(wc -l <"$CASE/codes")
-wait_for 20 "(( \$(wc -l <$CASE/codes) >= $count + 3 ))"
+wait_until 20 wc -l "<$CASE/codes" -ge $(($count + 3))
 touch /tmp/case-enough
 wait "$clients"
 figure clients "$(wc -l <"$CASE/codes"), without an answer $(grep -c 3 "$CASE/codes" || true)"
@@ -52,8 +52,8 @@ systemctl stop claude-watchdog.service
 systemctl start claude-watchdog.socket
 expect_code 'no supervisor' 3 as agent vm-health-check --json
 expect 'and why' grep -q 'claude-watchdog check-config' "$CASE/command-output"
-wait_for 20 'systemctl is-failed --quiet claude-watchdog.service'
-wait_for 20 '[[ $(systemctl is-active claude-watchdog.socket) == inactive ]]'
+wait_until 20 systemctl is-failed --quiet claude-watchdog.service
+wait_until 20 systemctl is-active claude-watchdog.socket == inactive
 for _ in 1 2 3; do expect_code 'nor for the next ones' 3 as agent vm-health-check --json; done
 expect 'who are told where to look' grep -q 'systemctl status claude-watchdog' "$CASE/command-output"
 expect_is 'it was tried once for all of them' "$(tried)" 1
@@ -71,7 +71,7 @@ as agent bash -c 'while [[ ! -e /tmp/case-enough ]]; do run-claude-limited 64M t
 clients=$!
 for _ in 1 2 3 4; do
   count=$(wc -l <"$CASE/limits")
-  wait_for 30 "(( \$(wc -l <$CASE/limits) > $count ))"
+  wait_until 30 wc -l "<$CASE/limits" -gt "$count"
   systemctl restart claude-watchdog.service
 done
 touch /tmp/case-enough
@@ -83,5 +83,5 @@ expect_is 'none was refused' "$(sort -u "$CASE/limits") $(<"$CASE/refusals")" '0
 systemctl mask --quiet --now claude-watchdog.socket
 afterwards 'systemctl unmask --quiet claude-watchdog.socket; systemctl restart claude-watchdog.service'
 restart_service
-wait_for 20 'systemctl is-active --quiet claude-watchdog.service'
+wait_until 20 service_is_active
 expect_code 'an own socket' 0 as agent vm-health-check

@@ -2,26 +2,24 @@
 # guest: usual=bookworm
 # timeout: 180
 
-lines 900M 1500M
+thresholds 900M 1500M
 swap 640M
-stand_in alpha
-alpha=$(id_of alpha) pid=$(pid_of alpha)
-wait_for 30 "knows $alpha"
+start_agent alpha
 type_in alpha 'map private 300M'
 expect_charge 'private memory' "$alpha" $((300 << 20))
 before=$charge
 figure before "$(mib "$before")"
 type_in alpha pageout
-wait_for 90 "(( \$(rollup Swap $pid) >= 290 << 20 ))"
+wait_until 90 rollup Swap "$alpha_pid" -ge $((290 << 20))
 expect_charge 'private memory in swap' "$alpha" "$before"
-expect 'is shown as what it is' near "$(health '.agents[0].swap')" "$(rollup Swap "$pid")"
+expect 'is shown as what it is' near "$(health '.agents[0].swap')" "$(rollup Swap "$alpha_pid")"
 figure 'in swap' "$(mib "$charge")"
 
 # The copy maps it and has not touched it: the kernel swaps out on demand only what one process has touched.
 type_in alpha 'tool hog --do "map shared 200M" --do fork --do pageout'
-wait_for 60 '(( $(leaks | wc -l) == 2 ))'
+wait_until 60 leak_count -eq 2
 sharer=$(leaks | head -n 1)
-wait_for 90 "(( \$(rollup Swap $sharer) >= 190 << 20 ))"
+wait_until 90 rollup Swap "$sharer" -ge $((190 << 20))
 expect_charge 'shared memory in swap' "$alpha" $((before + (200 << 20)))
 figure 'and shared' "$(mib "$charge")"
 expect_is 'nobody was warned' "$(count warn)" 0

@@ -1,41 +1,37 @@
 # Memory counts wherever a member is moved to; files in memory count where the agent that wrote them has a cgroup alone.
 # timeout: 240
 
-lines 900M 1500M
-stand_in alpha
-alpha=$(id_of alpha) pid=$(pid_of alpha)
-wait_for 30 "knows $alpha"
-before=$(charge_of "$alpha")
+thresholds 900M 1500M
+start_agent alpha
 type_in alpha 'write 100M'
-wait_for 30 "ls -l /proc/$pid/fd | grep memfd:hog"
+wait_for 30 "ls -l /proc/$alpha_pid/fd | grep memfd:hog"
 type_in alpha 'tool hog --until 150M'
-wait_for 60 leaks
-tool=$(leaks)
+tool=$(await 60 leaks)
 cgroup case-tool "$tool"
 expect_charge 'a tool in a cgroup of its own counts, a file that others may have written does not' \
-  "$alpha" $((before + (150 << 20)))
+  "$alpha" $((alpha_before + (150 << 20)))
 figure tool "$(mib "$charge")"
 
 cgroup case-elsewhere "$tool"
-expect_charge 'moved on it counts as before' "$alpha" $((before + (150 << 20)))
+expect_charge 'moved on it counts as before' "$alpha" $((alpha_before + (150 << 20)))
 figure moved "$(mib "$charge")"
 
 kill -KILL "$tool"
-wait_for 30 "[[ \$(processes_of $alpha) == 1 ]]"
-cgroup case-alone "$pid"
+wait_until 30 processes_of "$alpha" -eq 1
+cgroup case-alone "$alpha_pid"
 type_in alpha 'map private 150M'
-expect_charge 'alone in a cgroup' "$alpha" $((before + (150 << 20)))
+expect_charge 'alone in a cgroup' "$alpha" $((alpha_before + (150 << 20)))
 type_in alpha 'write 100M'
-expect_charge 'a file that it wrote counts there' "$alpha" $((before + (250 << 20)))
+expect_charge 'a file that it wrote counts there' "$alpha" $((alpha_before + (250 << 20)))
 figure alone "$(mib "$charge")"
 type_in alpha 'tool head -c 100M /dev/zero >/dev/shm/case; sleep 1000'
 afterwards 'rm -f /dev/shm/case'
-expect_charge 'one in /dev/shm as well' "$alpha" $((before + (350 << 20)))
+expect_charge 'one in /dev/shm as well' "$alpha" $((alpha_before + (350 << 20)))
 figure files "$(mib "$charge")"
 
 woken=$(health .supervisor.woken_by_cgroups)
 afterwards 'echo max >/sys/fs/cgroup/case-alone/memory.high'
 echo 200M >/sys/fs/cgroup/case-alone/memory.high
 type_in alpha 'map private 20M'
-wait_for 60 "(( \$(health .supervisor.woken_by_cgroups) > $woken ))"
+wait_until 60 health .supervisor.woken_by_cgroups -gt "$woken"
 echo max >/sys/fs/cgroup/case-alone/memory.high

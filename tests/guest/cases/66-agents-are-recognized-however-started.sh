@@ -2,7 +2,7 @@
 # guest: usual=bookworm
 # timeout: 180
 
-lines 900M 1500M
+thresholds 900M 1500M
 mkdir -p /tmp/case /opt/agents
 # The program, as people and agents' own tools start it: TERMINAL, what is typed, the executable that runs then.
 program=$(program_of npm)
@@ -14,7 +14,7 @@ started() { # started TERMINAL COMMAND: the process that the shell became
   terminal "$1"
   shell=$(shell_of "$1")
   type_in "$1" "$2"
-  wait_for 30 "knows claude-$shell"
+  wait_until 30 knows "claude-$shell"
 }
 started exec "exec $program --prompt"
 started named "exec -a somebody $program --prompt"
@@ -24,7 +24,7 @@ expect_is 'four' "$(health '[.agents[].rule] | join(" ")')" 'claude claude claud
 
 terminal namespace
 type_in namespace "unshare --user --map-root-user --pid --fork --mount-proc $program --until 100M"
-wait_for 30 '[[ $(health ".agents | length") == 5 ]]'
+wait_until 30 agent_count -eq 5
 inside=$(health '.agents[-1].pid')
 expect_is 'it is the first of a namespace' "$(awk '$1 == "NSpid:" { print $NF }' "/proc/$inside/status")" 1
 expect_is 'and a user'"'"'s' "$(health '.agents[-1].uid')" 1000

@@ -2,25 +2,22 @@
 # guest: usual=trixie
 # timeout: 120
 
-lines 900M 1500M
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
-before=$(charge_of "$alpha")
+thresholds 900M 1500M
+start_agent alpha
 inner=$(program_of inner)
 install -D /usr/local/bin/hog "$inner"
 type_in alpha "tool $inner --until 150M"
-wait_for 30 "running $inner"
+wait_until 30 running "$inner"
 inner=claude-$(running "$inner")
-wait_for 30 "knows $inner"
+wait_until 30 knows "$inner"
 expect_charge 'the inner one' "$inner" $((150 << 20))
-expect_is 'its parent' "$(health ".agents[] | select(.id == \"$inner\") | .parent")" "$alpha"
-expect 'once' test "$(charge_of "$alpha")" -lt $((before + (10 << 20)))
+expect_is 'its parent' "$(agent_health "$inner" parent)" "$alpha"
+expect 'once' test "$(charge_of "$alpha")" -lt $((alpha_before + (10 << 20)))
 figure outer "$(mib "$(charge_of "$alpha")")"
 figure inner "$(mib "$charge")"
 
 # Its starter gone, it is the same agent with the same parent.
 kill -KILL "$(parent "${inner#claude-}")"
 updates 3
-expect_is 'its parent still' "$(health ".agents[] | select(.id == \"$inner\") | .parent")" "$alpha"
+expect_is 'its parent still' "$(agent_health "$inner" parent)" "$alpha"
 expect_is 'two agents' "$(health '.agents | length')" 2

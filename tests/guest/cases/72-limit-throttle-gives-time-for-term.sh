@@ -55,62 +55,62 @@ terminal alpha
 type_in alpha "run-claude-limited --swap 0 300M $path --prompt"
 wait_for 30 "running $path >$CASE/alpha.pid"
 id=$(id_of alpha)
-wait_for 30 "knows $id"
+wait_until 30 knows "$id"
 scope=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(pid_of alpha)/cgroup")
-wait_for 20 '[[ $(high) != max ]]'
+wait_until 20 high != max
 brake=$(high)
-line=$(health ".agents[] | select(.id == \"$id\") | .kill_line")
+line=$(agent_health "$id" kill_line)
 expect 'held between its line and its limit' test "$brake" -gt "$line" -a "$brake" -lt $((300 << 20))
 expect_is 'not in the unit' "$(systemctl show -P MemoryHigh "${scope##*/}")" infinity
 
 type_in alpha "tool sh -c 'python3 $CASE/leak.py; echo \$? >$CASE/leak.code'"
-wait_for 60 "[[ -s $CASE/leak.code ]]"
+wait_until 60 test -s "$CASE/leak.code"
 expect_is 'it ended by its own handler' "$(<"$CASE/leak.code")" 7
 expect_is 'the kernel ended nobody' "$(ooms)" 0
-wait_for 30 "(( \$(count acted AGENT_ID=$id) == 1 ))"
+wait_until 30 count acted "AGENT_ID=$id" -eq 1
 expect_is 'one signal' "$(count signal "AGENT_ID=$id")" 1
 expect 'the agent lives' alive "$(pid_of alpha)"
-wait_for 20 "[[ \$(high) == $brake ]]"
+wait_until 20 high == "$brake"
 figure 'TERM to end' "$((($(field acted __MONOTONIC_TIMESTAMP) - $(field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"
 
 # As fast as it goes: some ten milliseconds from the line to the wall.
 type_in alpha "tool sh -c 'hog --until 1G; echo \$? >$CASE/hog.code'"
-wait_for 60 "[[ -s $CASE/hog.code ]]"
+wait_until 60 test -s "$CASE/hog.code"
 expect_is 'by TERM' "$(<"$CASE/hog.code")" 143
 expect_is 'the kernel ended nobody here either' "$(ooms)" 0
-wait_for 30 "(( \$(count acted AGENT_ID=$id) == 2 ))"
-wait_for 20 "[[ \$(high) == $brake ]]"
+wait_until 30 count acted "AGENT_ID=$id" -eq 2
+wait_until 20 high == "$brake"
 
 type_in alpha "tool python3 $CASE/tables.py $CASE/tables"
-wait_for 60 "journalctl --quiet --no-pager --since='$CASE_SINCE' -u claude-watchdog.service --grep '$id: held back .*nobody is to blame' -o cat"
+wait_until 60 logged "$id: held back .*nobody is to blame" -ge 1
 expect_is 'let go' "$(high)" max
-wait_for 60 "[[ -s $CASE/tables ]]"
+wait_until 60 test -s "$CASE/tables"
 expect_is 'nobody was ended' "$(count act "AGENT_ID=$id")" 2
 pkill --full tables.py
-wait_for 20 "[[ \$(high) == $brake ]]"
+wait_until 20 high == "$brake"
 
 # More cache than the limit: no brake for that, and the disk's file is read through all the same.
 type_in alpha "tool sh -c 'head -c 400M /dev/zero >/var/tmp/case-cache; cat /var/tmp/case-cache >/dev/null; rm /var/tmp/case-cache; touch $CASE/cache'"
-wait_for 60 "[[ -e $CASE/cache ]]"
+wait_until 60 test -e "$CASE/cache"
 expect_is 'it is held as before' "$(high)" "$brake"
 
 systemctl stop claude-watchdog.socket claude-watchdog.service
 expect_is 'not without a supervisor' "$(high)" max
 systemctl start claude-watchdog.socket claude-watchdog.service
-wait_for 30 "[[ \$(high) == $brake ]]"
+wait_until 30 high == "$brake"
 afterwards 'rm -rf /run/systemd/system/claude-watchdog.service.d; systemctl daemon-reload'
 mkdir -p /run/systemd/system/claude-watchdog.service.d
 printf '[Service]\nRestart=no\n' >/run/systemd/system/claude-watchdog.service.d/once.conf
 systemctl daemon-reload
 # With systemd 252 that lifts it.
-wait_for 30 "[[ \$(high) == $brake ]]"
+wait_until 30 high == "$brake"
 systemctl kill --signal=KILL claude-watchdog.service
-wait_for 20 '[[ $(high) == max ]]'
-wait_for 20 '[[ $(systemctl is-active claude-watchdog.service) == failed ]]'
+wait_until 20 high == max
+wait_until 20 systemctl is-active claude-watchdog.service == failed
 rm -rf /run/systemd/system/claude-watchdog.service.d
 systemctl daemon-reload
 systemctl start claude-watchdog.service
-wait_for 30 "[[ \$(high) == $brake ]]"
+wait_until 30 high == "$brake"
 printf '[act]\nbrake = false\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
 systemctl reload claude-watchdog.service
-wait_for 20 '[[ $(high) == max ]]'
+wait_until 20 high == max

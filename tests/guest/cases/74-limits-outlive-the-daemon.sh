@@ -16,7 +16,7 @@ alpha=$(pid_of alpha)
 scopes=("$(scope_of "$alpha")" "$(scope_of "$plain")")
 both="agent-claude.exe-$alpha.scope $((300 << 20)), agent-plain-$plain.scope $((200 << 20))"
 limits_told() { echo "$(limit_told "claude-$alpha"), $(limit_told "limited-$plain")"; }
-wait_for 30 '[[ $(limits_told) == "$both" ]]'
+wait_until 30 limits_told == "$both"
 brakes() { echo "$(<"${scopes[0]}/memory.high") $(<"${scopes[1]}/memory.high")"; }
 wait_for 30 '[[ $(brakes) != *max* ]]'
 held=$(brakes)
@@ -59,6 +59,6 @@ goes_on start
 
 # What is found again is watched again: its lines act.
 type_in alpha 'tool hog --do "grow 270M" --do "grow 1G 4M"'
-wait_for 60 "(( \$(count acted AGENT_ID=claude-$alpha) == 1 ))"
+wait_until 60 count acted "AGENT_ID=claude-$alpha" -eq 1
 expect_is 'before the wall' "$(oom_of "${scopes[0]}")" 0
 as_it_was 'an action'

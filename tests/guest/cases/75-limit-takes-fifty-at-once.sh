@@ -8,7 +8,7 @@ wait_for 120 '(( $(ls -d /sys/fs/cgroup/agents.slice/agent-sleep-*.scope | wc -l
 figure fifty "$(awk "BEGIN { printf \"%.1fs\", $EPOCHREALTIME - $begun }")"
 expect_is 'none said anything' "$(cat "$CASE/fifty")" ''
 pkill --exact sleep -u agent
-wait_for 30 '! ls -d /sys/fs/cgroup/agents.slice/agent-*.scope'
+wait_until 30 ! ls -d /sys/fs/cgroup/agents.slice/agent-*.scope
 
 # From call to exec and back, against the tool that everybody has: one after the other, the middle of ten.
 took() { # took NAME COMMAND…

@@ -17,7 +17,7 @@ agent_runs() {
 }
 # Over its line, too slowly to meet the wall before it is ended.
 overrun() {
-  wait_for 30 "knows claude-$pid"
+  wait_until 30 knows "claude-$pid"
   type_in alpha 'grow 240M'
   type_in alpha 'grow 400M 20M'
 }
@@ -39,9 +39,9 @@ wait_for 20 "[[ \$(said 'back to 42') == 1 && \$(state $pid)\$(state $waiter) ==
 
 # Its own overrun is ended by its line, and told in one line.
 overrun
-wait_for 60 "gone $pid $waiter"
+wait_until 60 gone "$pid" "$waiter"
 type_in alpha 'echo code=$?'
-wait_for 20 '[[ $(said "^code=143$") == 1 ]]'
+wait_until 20 said "^code=143$" -eq 1
 expect_is 'one line' "$(said 'run-claude-limited: ')" 1
 expect_is 'says who' "$(said "the supervisor ended claude.exe (process $pid) at .*, over its kill line of .*; limit 300M, peak ")" 1
 expect_is 'and how to go on' "$(said 'take up its work with: cd /home/agent/work && claude --continue$')" 1
@@ -50,15 +50,15 @@ expect_is 'and how to go on' "$(said 'take up its work with: cd /home/agent/work
 waited '--restart=on-oom'
 first=$pid
 overrun
-wait_for 60 "gone $first"
-wait_for 30 "running $path"
+wait_until 60 gone "$first"
+wait_until 30 running "$path"
 agent_runs
 expect_is 'by the same waiter' "$(parent "$pid")" "$waiter"
 expect_is 'as its kind does it' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
 expect_is 'said' "$(said 'run again in 1s (1 of 5 within an hour): in /home/agent/work, ')" 1
-wait_for 30 "knows claude-$pid"
+wait_until 30 knows "claude-$pid"
 expect_code 'its owner ends it' 0 as agent claude-watchdog stop "claude-$pid"
-wait_for 30 "gone $waiter"
+wait_until 30 gone "$waiter"
 expect_not 'which is its end' running "$path"
 
 # The wall, without a supervisor.
@@ -69,15 +69,15 @@ first=$pid
 type_in alpha 'tool hog --until 1G'
 wait_for 30 "grep -q '^oom_kill 1' /sys/fs/cgroup\$(sed -n s/^0:://p /proc/$pid/cgroup)/memory.events"
 # A child's end is not its own, and told at that only.
-hold_for 1 "alive $pid"
+holds_for 1 alive "$pid"
 type_in alpha 'grow 400M'
-wait_for 60 "gone $first"
-wait_for 30 "running $path"
+wait_until 60 gone "$first"
+wait_until 30 running "$path"
 agent_runs
 expect_is 'said again' "$(said 'the kernel ended claude.exe (process .*) and 1 process more in its scope at the wall; limit 300M, peak 300M; run again in 1s')" 1
 expect_is 'with what is known of its kind' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
 type_in alpha 'exit 3'
-wait_for 20 "gone $waiter"
+wait_until 20 gone "$waiter"
 type_in alpha 'echo code=$?'
-wait_for 20 '[[ $(said "^code=3$") == 1 ]]'
+wait_until 20 said "^code=3$" -eq 1
 expect_is 'an end by itself is the end' "$(said 'run again')" 1

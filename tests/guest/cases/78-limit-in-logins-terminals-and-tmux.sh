@@ -32,7 +32,7 @@ expect_like 'runuser' "$(runuser --login agent --command 'run-claude-limited 300
 expect_like 'a login at a terminal' "$(systemd-run --quiet --pty --wait --property=User=agent --property=PAMName=login \
   run-claude-limited 300M case-place </dev/null)" "$like .* /dev/pts/[0-9]+"
 systemd-run --quiet --collect --on-active=0 --uid=agent --property="StandardOutput=file:$CASE/timer" run-claude-limited 300M case-place
-wait_for 30 "[[ -s $CASE/timer ]]"
+wait_until 30 test -s "$CASE/timer"
 expect_like 'a timer' "$(<"$CASE/timer")" "$like .* not a tty$"
 
 # A terminal is the command's own.
@@ -41,10 +41,10 @@ key() { as agent tmux send-keys -t keys "$1"; }
 shell=$(shell_of keys)
 type_in keys 'sleep 997 &'
 type_in keys "run-claude-limited 300M case-terminal $CASE/terminal"
-wait_for 30 "[[ -s $CASE/terminal ]]"
+wait_until 30 test -s "$CASE/terminal"
 expect_is 'terminal and size' "$(paste -sd' ' "$CASE/terminal")" "$(as agent tmux display-message -p -t keys '#{pane_tty} #{pane_height} #{pane_width}')"
 as agent tmux resize-window -t keys -x 101 -y 31
-wait_for 20 "[[ -s $CASE/terminal.resized ]]"
+wait_until 20 test -s "$CASE/terminal.resized"
 expect_is 'it hears of another size' "$(<"$CASE/terminal.resized")" "$(as agent tmux display-message -p -t keys '#{pane_height} #{pane_width}')"
 key C-c
 type_in keys 'run-claude-limited 300M sleep 1001'
@@ -54,8 +54,8 @@ kept=$(pgrep --full --exact 'sleep 997' -u agent)
 # Two at once, each in a scope of its own.
 wait_for 60 "running $program >$CASE/real.pid"
 real=$(pid_of real)
-wait_for 60 "[[ \$(limit_told claude-$real) == 'agent-claude-$real.scope $((1 << 30))' ]]"
-wait_for 30 "[[ \$(limit_told limited-$command) == 'agent-sleep-$command.scope $((300 << 20))' ]]"
+wait_until 60 limit_told "claude-$real" == 'agent-claude-$real.scope $((1 << 30))'
+wait_until 30 limit_told "limited-$command" == 'agent-sleep-$command.scope $((300 << 20))'
 
 # Signals.
 key C-z
@@ -65,20 +65,20 @@ type_in keys fg
 wait_for 20 "ps -o stat= -p $command | grep -q '^S'"
 expect_is 'stopped and continued it stays' "$(scope_of "$command")" "/sys/fs/cgroup/agents.slice/agent-sleep-$command.scope"
 key C-c
-wait_for 20 "gone $command"
+wait_until 20 gone "$command"
 type_in keys "echo \$? >$CASE/interrupted"
 type_in keys 'run-claude-limited 300M sleep 1002'
 wait_for 30 'command=$(pgrep --full --exact "sleep 1002" -u agent)'
 kill -TERM "$command"
 type_in keys "echo \$? >$CASE/terminated"
-wait_for 20 "[[ -s $CASE/terminated ]]"
+wait_until 20 test -s "$CASE/terminated"
 expect_is 'as the shell shows them' "$(<"$CASE/interrupted") $(<"$CASE/terminated")" '130 143'
 expect 'they reach the command only' alive "$shell" "$kept" "$real"
 
 # A tmux server inside, with a pane that was opened from outside.
 without_bus run-claude-limited --swap 0 --name inner 300M sh -c 'tmux -L inner new-session -d -s mine "sleep 998"; sleep 1003' &
 inner() { as agent tmux -L inner "$@"; }
-wait_for 30 'inner has-session -t mine'
+wait_until 30 inner has-session -t mine
 inner new-session -d -s yours 'sleep 999'
 server=$(inner display-message -p '#{pid}')
 scope=$(scope_of "$server")
@@ -88,7 +88,7 @@ for pane in "${panes[@]}"; do expect_is 'both panes are in it' "$(scope_of "$pan
 # The server's parent had ended before anybody looked.
 wait_for 30 "[[ \$(limit_told limited-$root) == '${scope##*/} $((300 << 20))' ]]"
 leak=$(inner new-session -d -P -F '#{pane_pid}' -s leak 'exec hog --do "grow 270M" --do "grow 1G 4M"')
-wait_for 60 "(( \$(count acted AGENT_ID=limited-$root) == 1 ))"
+wait_until 60 count acted "AGENT_ID=limited-$root" -eq 1
 expect_is 'the leak' "$(field act CULPRIT_PID "AGENT_ID=limited-$root")" "$leak"
 expect 'server and panes live' alive "$root" "$server" "${panes[@]}"
 expect_is 'before the wall' "$(oom_of "$scope")" 0
@@ -118,7 +118,7 @@ expect_is 'with its wall' "$(<"$scope/memory.max") $(scope_of "$root")" "$((300 
 
 # The whole agent ends; what holds panes of others does not, and stays within.
 as agent claude-watchdog stop "limited-$root"
-wait_for 20 "gone $root"
+wait_until 20 gone "$root"
 expect 'server and panes live on' alive "$server" "${panes[@]}"
 expect_is 'inside' "$(scope_of "$server") $(<"$scope/memory.max")" "$scope $((300 << 20))"
 
@@ -136,10 +136,10 @@ places() { # of those that live on while we look
 }
 hold_for 5 "[[ /sys/fs/cgroup\$(places) == $scope ]]"
 # And after a minute.
-wait_for 90 "(( \$(ps -o etimes= -p $real) >= 62 ))"
+wait_until 90 ps -o etimes= -p "$real" -ge 62
 expect_is 'it is there still' "/sys/fs/cgroup$(places)" "$scope"
-expect_is 'by its rule' "$(health ".agents[] | select(.id == \"claude-$real\") | .rule")" claude
-wait_for 30 "[[ \$(processes_of claude-$real) == \$(wc -l <$scope/cgroup.procs) ]]"
+expect_is 'by its rule' "$(agent_health "claude-$real" rule)" claude
+wait_until 30 processes_of "claude-$real" == "$(wc -l <$scope/cgroup.procs)"
 expect_is 'nobody of it was ended' "$(oom_of "$scope") $(count act "AGENT_ID=claude-$real")" '0 0'
 figure processes "$(wc -l <"$scope/cgroup.procs")"
 figure charge "$(mib "$(charge_of "claude-$real")")"

@@ -2,23 +2,19 @@
 # guest: usual=bookworm
 # timeout: 180
 
-lines 250M 400M
+thresholds 250M 400M
 # Few pids: each is used again soon.
 setting kernel.pid_max 500
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
-before=$(charge_of "$alpha")
+start_agent alpha
 type_in alpha 'tool hog --until 150M; sleep 1000'
-wait_for 30 leaks
-member=$(leaks)
-expect_charge 'a member' "$alpha" $((before + (150 << 20)))
+member=$(await 30 leaks)
+expect_charge 'a member' "$alpha" $((alpha_before + (150 << 20)))
 
 # No tick while it changes hands.
 watchdog=$(daemon_pid)
 kill -STOP "$watchdog"
 kill -KILL "$member"
-wait_for 10 "[[ ! -e /proc/$member ]]"
+wait_until 10 not test -e "/proc/$member"
 tries=0
 while ((tries < 5000)); do
   tries=$((tries + 1))
@@ -28,12 +24,12 @@ while ((tries < 5000)); do
   wait $! || true
 done
 kill -CONT "$watchdog"
-wait_for 60 "(( \$(anonymous $member) >= 450 << 20 ))"
+wait_until 60 anonymous "$member" -ge $((450 << 20))
 
 updates 3
-expect 'the stranger is not charged' test "$(charge_of "$alpha")" -lt $((before + (20 << 20)))
+expect 'the stranger is not charged' test "$(charge_of "$alpha")" -lt $((alpha_before + (20 << 20)))
 expect_is 'nor a member' "$(health ".agents[] | select(.id == \"$alpha\") | .culprits[].pid" | grep -cx "$member")" 0
-hold_for 5 "alive $member $(pid_of alpha)"
+holds_for 5 alive "$member" "$alpha_pid"
 expect_is 'nobody was ended' "$(count act)" 0
 expect_is 'the service is the same' "$(daemon_pid)" "$watchdog"
 figure pid "$member"

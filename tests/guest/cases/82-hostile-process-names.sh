@@ -2,11 +2,8 @@
 # guest: usual=trixie
 # timeout: 180
 
-lines 500M 800M
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 30 "knows $alpha"
-before=$(charge_of "$alpha")
+thresholds 500M 800M
+start_agent alpha
 mkdir -p /tmp/case
 names=('foo) Z 1' $'a\nState:\tZ' $'\xff\xfe\x80' ') R 1 1 1 1 (x' '{"pid":1}' $'\e[2J')
 for number in "${!names[@]}"; do
@@ -16,15 +13,15 @@ for number in "${!names[@]}"; do
   chmod -R a+rx /tmp/case
   type_in alpha "tool /tmp/case/run$number --until 50M"
 done
-expect_charge 'all of them' "$alpha" $((before + (${#names[@]} * 50 << 20)))
+expect_charge 'all of them' "$alpha" $((alpha_before + (${#names[@]} * 50 << 20)))
 figure charge "$(mib "$charge")"
 
-hostile=$(pgrep --parent "$(pgrep --parent "$(pid_of alpha)" --oldest)")
+hostile=$(pgrep --parent "$(pgrep --parent "$alpha_pid" --oldest)")
 expect_is 'the name is what it should be' "$(cat "/proc/$hostile/comm")" "${names[0]}"
 type_in alpha 'tool /tmp/case/run0 --rate 100M --until 700M; echo $? >code; sleep 1000'
-wait_for 90 '[[ $(count acted) == 1 ]]'
-wait_for 30 'test -s /home/agent/work/code'
+wait_until 90 count acted -eq 1
+wait_until 30 test -s /home/agent/work/code
 expect_is 'one that leaks is ended' "$(cat /home/agent/work/code)" 143
-expect 'the agent and the others live' alive "$(pid_of alpha)" "$hostile"
+expect 'the agent and the others live' alive "$alpha_pid" "$hostile"
 expect 'a person can read it' vm-health-check
 expect_not 'no control characters' grep -q $'\e' <(vm-health-check)

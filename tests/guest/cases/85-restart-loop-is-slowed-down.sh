@@ -2,7 +2,7 @@
 # guest: releases=trixie
 # timeout: 200
 
-lines 100M 200M
+thresholds 100M 200M
 ooms=$(oom_kills)
 path=$(program_of alpha)
 install -D /usr/local/bin/hog "$path"

@@ -9,9 +9,8 @@ afterwards "systemctl stop claude-watchdog.service; umount --lazy $state"
 systemctl stop claude-watchdog.service
 mke2fs -q -t ext4 -F /var/tmp/case-disk 32M
 mount -o loop /var/tmp/case-disk $state
-lines 150M 300M
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+thresholds 150M 300M
+start_agent alpha
 before=$(daemon_pid)
 
 thaw() { kill -CONT "$(pidof systemd-journald)" "$(pidof -s dbus-daemon)"; fsfreeze --unfreeze $state; }
@@ -36,8 +35,8 @@ code=$(cut -d' ' -f2 /dev/shm/stuck.trace.end)
 thaw
 kill $deaf
 expect_is 'the leak was asked to end' "$code" 143
-expect 'the agent lives' alive "$(pid_of alpha)"
-wait_for 60 '[[ $(count acted) == 1 ]]'
+expect 'the agent lives' alive "$alpha_pid"
+wait_until 60 count acted -eq 1
 expect_is 'the service is the same' "$(daemon_pid)" "$before"
 expect 'the overshoot is small' test "$beyond" -lt 300
 figure overshoot "${beyond}M"

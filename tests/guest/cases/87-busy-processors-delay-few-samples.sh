@@ -3,12 +3,11 @@
 # timeout: 200
 
 afterwards 'rm -rf /run/systemd/system/claude-watchdog.service.d; systemctl daemon-reload; systemctl restart claude-watchdog.service'
-lines 150M 300M
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+thresholds 150M 300M
+start_agent alpha
 # Near its line, so that it is looked at often.
 type_in alpha 'grow 290M'
-wait_for 30 "(( \$(charge_of $(id_of alpha)) >= 280 << 20 ))"
+wait_until 30 charge_of "$alpha" -ge $((280 << 20))
 cat >/tmp/case-busy <<'BUSY'
 #!/bin/bash
 for ((n = 0; n < $1; n++)); do (while :; do :; done) & done
@@ -20,7 +19,6 @@ chmod +x /tmp/case-busy
 # watch NAME: how it kept its appointments under load.
 watch() {
   restart_service
-  wait_for 30 "knows $(id_of alpha)"
   systemd-run --quiet --collect --unit=case-busy /tmp/case-busy 4
   as agent systemd-run --user --quiet --collect --unit=case-busy /tmp/case-busy 8
   sleep "${CASE_SECONDS:-6}"

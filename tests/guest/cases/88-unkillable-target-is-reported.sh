@@ -2,7 +2,7 @@
 # guest: usual=bookworm
 # timeout: 200
 
-lines 150M 300M '[act]
+thresholds 150M 300M '[act]
 grace = "1s"'
 ooms=$(oom_kills)
 disk=/tmp/case-disk
@@ -12,30 +12,29 @@ mkdir -p $disk
 mount -o loop /var/tmp/case-disk $disk
 chmod 1777 $disk
 afterwards "fsfreeze --unfreeze $disk 2>/dev/null; true"
-stand_in alpha
-stand_in beta
-wait_for 30 "knows $(id_of alpha) && knows $(id_of beta)"
+start_agent alpha
+start_agent beta
 
 fsfreeze --freeze $disk
 type_in alpha "tool python3 -c 'kept = b\"1\" * (270 << 20); open(\"$disk/file\", \"w\").write(\"x\")'; sleep 1000"
-wait_for 60 'pgrep --full --exact "python3 -c kept.*"'
+wait_until 60 pgrep --full --exact "python3 -c kept.*"
 wait_for 60 '[[ $(ps -o stat= -p "$(pgrep --full --exact "python3 -c kept.*")" | cut -c1) == D ]]'
 # What is missing to the line is the agent's own, and too small to be guilty.
 type_in alpha 'grow 60M'
-wait_for 60 '[[ $(count kill) == 1 ]]'
+wait_until 60 count kill -eq 1
 stuck=$(field act CULPRIT_PID)
 expect_is 'it waits for the disk' "$(ps -o stat= -p "$stuck" | cut -c1)" D
 # It cannot end, but it needs its memory no more.
-wait_for 20 '(( $(health .supervisor.memory_taken_back) >= 1 ))'
-wait_for 20 '(( $(ps -o rss= -p "$stuck") < 16384 ))'
+wait_until 20 health .supervisor.memory_taken_back -ge 1
+wait_until 20 ps -o rss= -p "$stuck" -lt 16384
 # What can be ended is, meanwhile: not the agent, which is innocent.
-wait_for 60 '[[ $(count failed) == 1 ]]'
+wait_until 60 count failed -eq 1
 expect_like 'said so' "$(field failed MESSAGE)" 'outlived KILL'
 type_in beta 'tool hog --until 500M; sleep 1000'
-wait_for 60 '[[ $(count acted AGENT_ID='"$(id_of beta)"') == 1 ]]'
-expect 'agents and shells live' alive "$(pid_of alpha)" "$(shell_of alpha)" "$(pid_of beta)"
+wait_for 60 '[[ $(count acted AGENT_ID='"$beta"') == 1 ]]'
+expect 'agents and shells live' alive "$alpha_pid" "$(shell_of alpha)" "$beta_pid"
 
 fsfreeze --unfreeze $disk
-wait_for 30 "gone $stuck"
+wait_until 30 gone "$stuck"
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
 figure 'given up after' "$((($(field failed __MONOTONIC_TIMESTAMP) - $(field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"

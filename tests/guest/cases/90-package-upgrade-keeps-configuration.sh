@@ -11,8 +11,7 @@ expect 'the edit is there' grep -qx '# mine' /etc/claude-watchdog/config.toml
 expect 'the drop-in is there' test -e /etc/claude-watchdog/config.toml.d/50-case.toml
 expect 'the state is there' test -e /var/lib/claude-watchdog/case-kept
 rm /var/lib/claude-watchdog/case-kept
-wait_for 30 'systemctl is-active --quiet claude-watchdog.service'
+wait_until 30 service_is_active
 expect_not 'the new program runs' test "$(daemon_pid)" = "$before"
-stand_in alpha
-wait_for 30 "knows $(id_of alpha)"
+start_agent alpha
 expect_is 'with the drop-in' "$(health '.agents[0].warn_line')" $((333 << 20))

@@ -5,7 +5,7 @@ echo '# mine' >>/etc/claude-watchdog/config.toml
 limited alpha
 alpha=$(pid_of alpha)
 scope=$(scope_of "$alpha")
-wait_for 30 '[[ $(<"$scope/memory.high") != max ]]'
+wait_until 30 <"$scope/memory.high" != max
 as_it_was() {
   expect "$1: the limited agent lives" alive "$alpha"
   expect_is "$1: in its scope" "$(scope_of "$alpha")" "$scope"
@@ -14,8 +14,8 @@ as_it_was() {
 
 pid=$(daemon_pid)
 dpkg --remove claude-watchdog
-wait_for 10 "gone $pid"
-expect_not 'no service' systemctl is-active --quiet claude-watchdog.service
+wait_until 10 gone "$pid"
+expect_not 'no service' service_is_active
 for file in /usr/bin/claude-watchdog /usr/bin/vm-health-check /run/claude-watchdog; do
   expect_not "no $file" test -e "$file"
 done
@@ -24,7 +24,7 @@ as_it_was removed
 expect_is 'nobody is held with nobody to watch' "$(<"$scope/memory.high")" max
 
 dpkg -i "$payload/claude-watchdog.deb" </dev/null
-wait_for 30 'systemctl is-active --quiet claude-watchdog.service'
+wait_until 30 service_is_active
 expect_is 'enabled again' "$(systemctl is-enabled claude-watchdog.service)" enabled
 expect 'the configuration is still there' grep -qx '# mine' /etc/claude-watchdog/config.toml
 expect_is 'it listens' "$(systemctl is-active claude-watchdog.socket)" active

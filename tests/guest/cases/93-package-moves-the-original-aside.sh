@@ -25,7 +25,7 @@ print() { (sha256sum "$unit" "${originals[@]}"; stat -c '%a %U %n' "$unit" "${or
 before=$(print)
 
 dpkg -i "$payload/claude-watchdog.deb" </dev/null >"$CASE/install" 2>&1
-wait_for 30 'systemctl is-active --quiet claude-watchdog.service'
+wait_until 30 service_is_active
 expect_like 'the new service runs' "$(readlink "/proc/$(daemon_pid)/exe")" '^/usr/bin/claude-watchdog$'
 expect 'the old one is over' gone "$old"
 expect_not 'its unit does not hide ours' test -e "$unit"
@@ -38,7 +38,7 @@ expect 'but spoken of' grep -q /home/agent/.local/bin/agent-session "$CASE/insta
 dpkg --purge claude-watchdog
 expect_is 'everything is back' "$(print)" "$before"
 expect_is 'enabled as it was' "$(systemctl is-enabled claude-watchdog.service)" enabled
-expect 'and running' systemctl is-active --quiet claude-watchdog.service
+expect 'and running' service_is_active
 
 systemctl disable --now claude-watchdog.service
 rm -f "$unit" "${originals[@]}"

@@ -7,8 +7,8 @@ ooms=$(oom_kills)
 # Quiet memory that neither of them looks at, so that a leak is short. Not huge pages: earlyoom's percentage is of what
 # programs may have.
 choom --adjust -1000 -- hog --until $((($(room) - (600 << 20)) >> 20))M &
-stand_in alpha
-wait_for 60 '(( $(room) < 620 << 20 ))'
+start_agent alpha
+wait_until 60 room -lt $((620 << 20))
 shell=$(shell_of alpha) full=$(room)
 
 # Only one of them is there at a time.
@@ -21,7 +21,7 @@ leak() {
   if [[ $1 != all ]]; then rate=(--rate "$1"); fi
   rm -f /dev/shm/leak.trace*
   # What the last one left is back.
-  wait_for 60 "(( \$(room) > $full - (40 << 20) ))"
+  wait_until 60 room -gt $(($full - (40 << 20)))
   sleep 1
   type_in alpha "tool hog --measure /dev/shm/leak.trace ${rate[*]} --until 3G"
   measured /dev/shm/leak.trace left "$(share "$2")"
@@ -33,7 +33,7 @@ compare() {
   for who in ours theirs default; do
     percent=4
     case $who in
-      ours) ours; wait_for 30 "knows $(id_of alpha)" ;;
+      ours) ours; wait_until 30 knows "$alpha" ;;
       theirs) theirs -m 4 -s 100 -r 3600 ;;
       default) theirs -r 3600; percent=10 ;;
     esac
@@ -52,6 +52,6 @@ rates=(64M all)
 if ((repeat > 1)); then rates=(64M 256M all); fi
 for rate in "${rates[@]}"; do compare "$rate"; done
 ours
-expect 'everybody else lives' alive "$(pid_of alpha)" "$shell"
+expect 'everybody else lives' alive "$alpha_pid" "$shell"
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
 expect 'ours is not much further beyond than theirs' test "${worst_beyond[ours]}" -le $((worst_beyond[theirs] * 2 + 64))

@@ -3,9 +3,7 @@
 # timeout: 600
 
 ooms=$(oom_kills)
-stand_in alpha
-alpha=$(id_of alpha)
-wait_for 60 "knows $alpha"
+start_agent alpha
 expect_is 'the lines' "$(health '.agents[0] | "\(.warn_line) \(.kill_line)"')" "$((8 << 30)) $((13 << 30))"
 # The usual limit has room here.
 limit=$(as agent run-claude-limited sh -c 'cat "/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max"' 2>&1)
@@ -16,12 +14,12 @@ const kept = [];
 setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 50);
 JAVASCRIPT
 type_in alpha 'tool node leak.js; echo $? >code; sleep 1000'
-wait_for 30 'pgrep --full --exact "node leak.js"'
+wait_until 30 pgrep --full --exact "node leak.js"
 leak=$(pgrep --full --exact 'node leak.js')
-wait_for 240 '[[ $(count warn) == 1 ]]'
-wait_for 240 '[[ $(count act) == 1 ]]'
-wait_for 60 "gone $leak"
-wait_for 60 '[[ $(count acted) == 1 ]]'
+wait_until 240 count warn -eq 1
+wait_until 240 count act -eq 1
+wait_until 60 gone "$leak"
+wait_until 60 count acted -eq 1
 
 warned=$(field warn CHARGE_BYTES) charged=$(field act CHARGE_BYTES)
 expect_is 'warned at 8 GB' "$(field warn LINE_BYTES)" $((8 << 30))
@@ -30,7 +28,7 @@ expect 'not before' test "$warned" -ge $((8 << 30)) -a "$charged" -ge $((13 << 3
 expect 'within a twentieth' test "$warned" -le $((8 * 1075 << 20)) -a "$charged" -le $((13 * 1075 << 20))
 expect_is 'the leak was asked' "$(cat /home/agent/work/code)" 143
 expect_is 'it was the culprit' "$(field act CULPRIT_PID)" "$leak"
-expect 'agent and shell live' alive "$(pid_of alpha)" "$(shell_of alpha)"
+expect 'agent and shell live' alive "$alpha_pid" "$(shell_of alpha)"
 expect_is 'one warning' "$(count warn)" 1
 expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
 figure warned "$(mib "$warned")"

@@ -1,10 +1,10 @@
-# The state in which every case begins: package installed as shipped, service active, nobody's processes.
+# The state in which every case begins: package installed as shipped, service active, no processes of users.
 
 readonly PRISTINE=/run/guest/pristine
 
 # Installs the package for the first time and remembers its configuration.
 settle_first() {
-  install_package && service_is_active || return
+  install_package && service_becomes_active || return
   mkdir -p "$PRISTINE"
   cp -a /etc/claude-watchdog "$PRISTINE/"
   if [[ -e /etc/default/claude-watchdog ]]; then cp -a /etc/default/claude-watchdog "$PRISTINE/default"; fi
@@ -12,14 +12,14 @@ settle_first() {
 
 install_package() { DEBIAN_FRONTEND=noninteractive dpkg -i "$payload/claude-watchdog.deb" </dev/null; }
 
-service_is_active() (wait_for 30 'systemctl is-active --quiet claude-watchdog.service')
+service_becomes_active() (wait_until 30 service_is_active)
 
-# Undoes what a case did. Fails, with the reason as the last line, when that does not work.
+# Undoes the changes of a case. Fails, with the reason as the last line, if that does not work.
 settle() {
   local user
-  for user in agent other; do end_processes_of "$user"; done
+  for user in agent other; do kill_processes_of "$user"; done
   if [[ -e $CASE/afterwards ]]; then undo || return; fi
-  # What a user's own supervisor keeps is theirs, and no business of the package.
+  # State of a user's own daemon, which the package does not touch.
   rm -rf /home/{agent,other}/.local/state/claude-watchdog
   rm -rf /opt/agents /tmp/case /tmp/desktop.socket /dev/shm/*.trace* /home/agent/work /home/other/work
   install -d -o agent -g agent /home/agent/work
@@ -28,21 +28,21 @@ settle() {
   if ! dpkg-query --show --showformat='${db:Status-Status}' claude-watchdog 2>/dev/null | grep -qx installed; then
     install_package || { echo "the package could not be installed again"; return 1; }
   fi
-  if config_restore || ! systemctl is-active --quiet claude-watchdog.service; then
+  if config_restore || ! service_is_active; then
     systemctl reset-failed claude-watchdog.service
     systemctl restart claude-watchdog.service
   fi
-  service_is_active || { echo "claude-watchdog.service is not active"; return 1; }
+  service_becomes_active || { echo "claude-watchdog.service is not active"; return 1; }
 }
 
-# Runs what the case said of afterwards, the last first.
+# Runs the `afterwards` commands of the case, the last one first.
 undo() {
   local command failed=''
   while IFS= read -r command; do eval "$command" || failed+="$command; "; done < <(tac "$CASE/afterwards")
   [[ -z $failed ]] || { echo "not undone: $failed"; return 1; }
 }
 
-# Puts the shipped configuration back; succeeds when there was something to put back.
+# Restores the shipped configuration; succeeds if it had been changed.
 config_restore() {
   if config_is_pristine; then return 1; fi
   rm -rf /etc/claude-watchdog /etc/default/claude-watchdog
@@ -59,8 +59,8 @@ config_is_pristine() {
   fi
 }
 
-# Ends every process of USER but the user manager and its bus.
-end_processes_of() {
+# Kills every process of USER except the user manager and its bus.
+kill_processes_of() {
   local user=$1 pid round
   for round in 1 2 3 4 5; do
     local left=()
@@ -71,5 +71,5 @@ end_processes_of() {
     kill -KILL "${left[@]}" 2>/dev/null
     sleep "0.$round"
   done
-  echo "processes of $user that do not end: ${left[*]}"
+  echo "processes of $user that survive SIGKILL: ${left[*]}"
 }

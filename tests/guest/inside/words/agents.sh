@@ -1,9 +1,9 @@
-# People at terminals, and the agents they run.
+# Users at terminals, and the agents they run.
 
 # as USER COMMAND…: in that user's home and own environment.
 as() {
   local user=$1 name uid home
-  # Without a process of its own: an emulated guest needs 40 ms for each, and this is called all the time.
+  # Without a child process: an emulated guest needs 40 ms for each, and this is called all the time.
   uid='' home=''
   while IFS=: read -r name _ uid _ _ home _; do [[ $name == "$user" ]] && break; done </etc/passwd
   shift
@@ -34,7 +34,7 @@ type_in() {
   as "$(owner "$1")" tmux send-keys -t "$1" -l "$2" ';' send-keys -t "$1" Enter
 }
 
-# What a person sees in TERMINAL.
+# The visible text of TERMINAL.
 screen() { as "$(owner "$1")" tmux capture-pane -p -t "$1" | sed '/^$/d'; }
 
 # The shell of TERMINAL.
@@ -43,18 +43,32 @@ shell_of() { as "$(owner "$1")" tmux list-panes -t "$1" -F '#{pane_pid}'; }
 # The tmux server behind TERMINAL.
 tmux_of() { as "$(owner "$1")" tmux display-message -p -t "$1" '#{pid}'; }
 
-# stand_in NAME [USER]: an idle agent in a terminal of that name, a hog where Claude Code's program would be. It obeys
-# what is typed (see hog/main.rs): `tool`, `child`, `grow`.
+# start_agent NAME [USER]: a stand_in that the service has found. Sets $NAME to its id, $NAME_pid to its process and
+# $NAME_before to its charge: `start_agent alpha` sets $alpha, $alpha_pid and $alpha_before.
+start_agent() {
+  stand_in "$@"
+  know_agent "$1"
+}
+
+# know_agent NAME: waits until the service has found the agent in the terminal NAME, and sets what start_agent sets.
+know_agent() {
+  wait_until 30 knows "$(id_of "$1")"
+  declare -g "$1=$(id_of "$1")" "${1}_pid=$(pid_of "$1")"
+  declare -g "${1}_before=$(charge_of "$(id_of "$1")")"
+}
+
+# stand_in NAME [USER]: an idle agent in a terminal of that name, a hog in place of Claude Code's program, whether or not a
+# service runs. It obeys what is typed (see hog/main.rs): `tool`, `child`, `grow`.
 stand_in() {
   local name=$1 user=${2-agent} path
   path=$(program_of "$name")
   install -D /usr/local/bin/hog "$path"
   terminal "$name" "$user"
   type_in "$name" "$path --prompt"
-  wait_for 30 "running $path >$CASE/$name.pid"
+  await 30 running "$path" >"$CASE/$name.pid"
 }
 
-# several NAME COUNT LINE…: so many agents of one program, without terminals; each obeys these lines (see hog/main.rs).
+# several NAME COUNT LINE…: COUNT agents of one program, without terminals; each obeys these lines (see hog/main.rs).
 several() {
   local count=$2 path number line do=()
   path=$(program_of "$1")
@@ -67,10 +81,10 @@ several() {
 
 program_of() { echo "/opt/agents/$1/node_modules/@anthropic-ai/claude-code/bin/claude.exe"; }
 
-# pid_of NAME: the stand-in's process, also when it has ended.
+# pid_of NAME: the stand-in's process, also after its exit.
 pid_of() { echo "$(<"$CASE/$1.pid")"; }
 
-# id_of NAME: what the service calls the stand-in.
+# id_of NAME: the stand-in's id in the service.
 id_of() { echo "claude-$(pid_of "$1")"; }
 
 # running PROGRAM: the oldest process that runs this file; fails when there is none.
@@ -82,12 +96,12 @@ running() {
 
 # all_running PROGRAM: every process that runs this file, oldest first.
 all_running() {
-  # find complains of every process that ends while it looks.
+  # find complains about every process that exits while it reads.
   { find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$1" -printf '%h\n' 2>/dev/null || true; } \
     | sort -t/ -k3n | sed 's,.*/,,'
 }
 
-# alive PID…: every one of them runs and is no zombie.
+# alive PID…: all of them run and are no zombies.
 alive() {
   local pid key value
   for pid; do
@@ -104,8 +118,11 @@ gone() {
   done
 }
 
-# leaks: the processes of /usr/local/bin/hog, oldest first.
+# leaks: the processes of /usr/local/bin/hog, oldest first; fails when there is none.
 leaks() { pgrep --exact hog; }
+
+# leak_count: how many there are.
+leak_count() { pgrep --exact --count hog || true; }
 
 # The parent of a process.
 parent() { ps -o ppid= -p "$1" | tr -d ' '; }
@@ -113,15 +130,15 @@ parent() { ps -o ppid= -p "$1" | tr -d ' '; }
 # Anonymous memory of a process in bytes, from /proc/PID/status.
 anonymous() { awk '$1 == "RssAnon:" { print $2 * 1024 }' "/proc/$1/status"; }
 
-# How many processes the kernel's OOM killer has ended since boot.
+# How many processes the kernel's OOM killer has killed since boot.
 oom_kills() {
   local key value
   while read -r key value; do [[ $key != oom_kill ]] || echo "$value"; done </proc/vmstat
 }
 
-# What a real Claude Code needs to stay at its prompt without a network, before its command.
+# The environment in which a real Claude Code stays at its prompt without a network.
 readonly CLAUDE_ENVIRONMENT='ANTHROPIC_API_KEY=sk-dummy ANTHROPIC_BASE_URL=http://127.0.0.1:9 DISABLE_AUTOUPDATER=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1'
 
-# The same for Codex and Gemini; what else they need is in their own files (image/late.sh).
+# The same for Codex and Gemini; their files come from image/late.sh.
 readonly CODEX_ENVIRONMENT='OPENAI_API_KEY=sk-dummy'
 readonly GEMINI_ENVIRONMENT='GEMINI_API_KEY=dummy GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:9'

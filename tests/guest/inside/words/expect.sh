@@ -1,4 +1,4 @@
-# What must hold, what is measured, what is waited for.
+# Expectations, waits, figures and skips.
 
 # expect DESCRIPTION COMMAND…: the case fails with DESCRIPTION unless COMMAND succeeds.
 expect() {
@@ -28,32 +28,86 @@ expect_code() {
   [[ $code == "$wanted" ]] || { cat "$CASE/command-output"; fail "$what (exit code $code, not $wanted, of $*)"; }
 }
 
-# wait_for SECONDS 'SHELL COMMANDS': until they succeed. The time is patience, never a promise of the product.
-wait_for() {
-  local deadline=$((SECONDS + $1)) what=$2
-  until eval "$what" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || fail "waited $1 s in vain for: $what"
+# wait_until SECONDS CONDITION…: until the condition holds; see `holds`. The seconds are those of the reference machine, and
+# never a promise of the product.
+wait_until() {
+  local seconds deadline
+  scaled "$1"
+  seconds=$REPLY deadline=$((SECONDS + seconds))
+  shift
+  until holds "$@" >/dev/null 2>&1; do
+    ((SECONDS < deadline)) || fail "waited $seconds s in vain for: $*${actual:+ (is \`$actual\`)}"
     sleep 0.2
   done
 }
 
-# hold_for SECONDS 'SHELL COMMANDS': they must succeed all the time.
-hold_for() {
-  local deadline=$((SECONDS + $1)) what=$2
+# await SECONDS COMMAND…: waits until COMMAND succeeds and prints its output: `leak=$(await 30 leaks)`.
+await() {
+  local seconds deadline output
+  scaled "$1"
+  seconds=$REPLY deadline=$((SECONDS + seconds))
+  shift
+  until output=$("$@" 2>/dev/null); do
+    ((SECONDS < deadline)) || fail "waited $seconds s in vain for: $*"
+    sleep 0.2
+  done
+  echo "$output"
+}
+
+# holds_for SECONDS CONDITION…: the condition must hold all the time. The seconds are not scaled.
+holds_for() {
+  local deadline=$((SECONDS + $1))
+  shift
   while ((SECONDS < deadline)); do
-    eval "$what" >/dev/null 2>&1 || fail "did not hold: $what"
+    holds "$@" >/dev/null 2>&1 || fail "did not hold: $*${actual:+ (is \`$actual\`)}"
     sleep 0.5
   done
 }
 
-# fail REASON…: also from within $(…), which ends with it.
+# holds COMMAND…: COMMAND succeeds.
+# holds COMMAND… OPERATOR VALUE: what COMMAND prints compares so, whatever its exit code. Text: `==`, `!=`, `=~` (a regular
+# expression). Whole numbers: -eq -ne -lt -le -gt -ge; output that is no number satisfies none of these.
+holds() {
+  local operator='' value=${*: -1}
+  actual=''
+  if (($# > 2)) && [[ $1 != test ]]; then operator=${*: -2:1}; fi
+  case $operator in
+    == | != | =~) actual=$("${@:1:$#-2}") || true ;;
+    -eq | -ne | -lt | -le | -gt | -ge)
+      actual=$("${@:1:$#-2}") || true
+      [[ $actual =~ ^-?[0-9]+$ && $value =~ ^-?[0-9]+$ ]] || return 1
+      ;;
+    *) "$@"; return ;;
+  esac
+  case $operator in
+    ==) [[ $actual == "$value" ]] ;;
+    !=) [[ $actual != "$value" ]] ;;
+    =~) [[ $actual =~ $value ]] ;;
+    *) test "$actual" "$operator" "$value" ;;
+  esac
+}
+
+# not COMMAND…
+not() { ! "$@"; }
+
+# scaled SECONDS: how long this machine may take for SECONDS of the reference machine, in REPLY. A faster machine gets no
+# less, since what is waited for may take real time.
+scaled() {
+  local percent=${SLOWNESS_PERCENT:-100}
+  if ((percent < 100)); then percent=100; fi
+  REPLY=$(($1 * percent / 100))
+}
+
+# fail REASON…: also from within $(…), which exits with it.
 fail() {
   { set +x; said=yes; } 2>/dev/null
   echo "FAILED: $*" >&2
   exit 1
 }
 
+# skip REASON…: the case cannot run here. With CASE_MAY_SKIP=no, as in CI, that is a failure.
 skip() {
+  if [[ ${CASE_MAY_SKIP-} == no ]]; then fail "cannot run here: $*"; fi
   echo "$*" >"$CASE/skip"
   exit 77
 }

@@ -1,9 +1,12 @@
-# The guest itself, changed for a case and put back afterwards.
+# Changes to the guest itself, undone after the case.
 
-# Which Debian it is: bookworm or trixie.
+# The Debian release: bookworm or trixie.
 release() { (source /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# afterwards 'SHELL COMMANDS': once the case is over and its users' processes are gone, the last said first.
+# has_varlinkctl: systemd has it since 255. Where it should be, its absence fails the case.
+has_varlinkctl() { [[ $(release) != bookworm ]]; }
+
+# afterwards 'SHELL COMMANDS': run after the case, once its users' processes are gone; the last one first.
 afterwards() { echo "$1" >>"$CASE/afterwards"; }
 
 # swap SIZE: a swap file of that size.
@@ -15,7 +18,7 @@ swap() {
   swapon /var/tmp/case-swap
 }
 
-# slow_swap: 2G of swap on the disk that is slow.
+# slow_swap: 2G of swap on the slow disk.
 slow_swap() {
   afterwards '! grep -q ^/dev/vdc /proc/swaps || swapoff /dev/vdc'
   mkswap --quiet /dev/vdc
@@ -28,7 +31,7 @@ setting() {
   sysctl --quiet --write "$1=$2"
 }
 
-# cgroup NAME PID…: a fresh one outside of everything that systemd manages, with these processes.
+# cgroup NAME PID…: a new cgroup outside of systemd's, with these processes.
 cgroup() {
   local path=/sys/fs/cgroup/$1 pid
   shift
@@ -40,7 +43,7 @@ cgroup() {
 # zram SIZE [ALGORITHM]: swap in compressed memory.
 zram() {
   local number
-  # Loaded without devices: each case gets one of its own.
+  # Loaded without devices: each case adds one.
   modprobe zram num_devices=0
   number=$(cat /sys/class/zram-control/hot_add)
   echo "$number" >"$CASE/zram"
@@ -51,32 +54,33 @@ zram() {
   swapon --priority 100 "/dev/zram$number"
 }
 
-# no_zram NUMBER: that device is gone. Who looks at a device that has just been given up keeps it busy for a moment
-# (seen with udev).
+# no_zram NUMBER: removes that device. A reader keeps a released device busy for a moment (seen with udev).
 no_zram() {
   ! grep -q "^/dev/zram$1 " /proc/swaps || swapoff "/dev/zram$1"
-  (wait_for 20 "echo 1 >/sys/block/zram$1/reset && echo $1 >/sys/class/zram-control/hot_remove")
+  (wait_until 20 remove_zram "$1")
 }
 
-# no_swap: none of what `swap` and `zram` made is used any longer.
+remove_zram() { echo 1 >"/sys/block/zram$1/reset" && echo "$1" >/sys/class/zram-control/hot_remove; }
+
+# no_swap: nothing that `swap` and `zram` made is in use any longer.
 no_swap() { swapoff --all; }
 
-# room: what the guest has left in bytes, available memory and free swap together.
+# room: available memory and free swap of the guest together, in bytes.
 room() { awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { sum += $2 } END { printf "%.0f\n", sum * 1024 }' /proc/meminfo; }
 
 # share PERCENT: of the guest's memory, in bytes.
 share() { awk -v percent="$1" '$1 == "MemTotal:" { printf "%.0f\n", $2 * 1024 * percent / 100 }' /proc/meminfo; }
 
-# leave_room BYTES: so much and no more is left, the rest is set aside as huge pages that nobody uses. At once, where
-# an emulated guest would need seconds to touch as much.
+# leave_room BYTES: leaves only BYTES, by reserving the rest as unused huge pages. This takes no time, whereas an emulated
+# guest would need seconds to touch as much memory.
 leave_room() {
   local pages
   pages=$((($(room) - $1) >> 21))
   setting vm.nr_hugepages "$pages"
-  expect 'memory could be set aside' test "$(sysctl --values vm.nr_hugepages)" -ge $((pages * 9 / 10))
+  expect 'memory could be reserved' test "$(sysctl --values vm.nr_hugepages)" -ge $((pages * 9 / 10))
 }
 
-# earlyoom ARGUMENTS…: Debian's, with these.
+# earlyoom ARGUMENTS…: runs Debian's earlyoom with these.
 earlyoom() {
   if [[ ! -e $CASE/earlyoom ]]; then
     cp /etc/default/earlyoom "$CASE/earlyoom"

@@ -1,6 +1,6 @@
-# What it costs to watch a quiet guest.
+# The cost of supervising a quiet guest.
 
-# Nanoseconds of processor of all threads of a process, in REPLY. Without a process of its own: each newcomer is looked at.
+# Processor time in ns of all threads of a process, in REPLY. Without a child process, since the service inspects new ones.
 processor_of() {
   local thread time rest
   REPLY=0
@@ -18,7 +18,7 @@ rest() {
   rm "$CASE/pause"
 }
 
-# idle NAME SECONDS PID…: milliseconds of processor a minute of each, in `cost`.
+# idle NAME SECONDS PID…: processor time of each in ms a minute, in `cost`.
 idle() {
   local name=$1 seconds=$2 pid before=()
   shift 2
@@ -32,8 +32,8 @@ idle() {
   figure "$name" "ours ${cost[0]} earlyoom ${cost[1]} systemd-oomd ${cost[2]} ms a minute"
 }
 
-# idle_guest SECONDS: a quiet guest of 300 processes, ours beside earlyoom and systemd-oomd in the same time, without an agent
-# and with five of three processes each.
+# idle_guest SECONDS: compares the service with earlyoom and systemd-oomd at the same time in a quiet guest of 300 processes,
+# without agents and with five of three processes each.
 idle_guest() {
   local seconds=$1 number none five rss pids
   earlyoom
@@ -43,16 +43,14 @@ idle_guest() {
   for ((number = 0; number < 300; number++)); do setpriv --reuid nobody --clear-groups sleep 1000 & done
   pids=("$(daemon_pid)" "$(pidof earlyoom)" "$(pidof systemd-oomd)")
 
-  # A minute that is to stand for others has nothing in it that comes each ten minutes: how fast memory can be taken.
-  if ((seconds >= 60)); then
-    wait_for 120 'journalctl --quiet --boot --unit=claude-watchdog.service | grep -q "memory is taken at"'
-  fi
-  # Processes that have only just started are looked at more closely, by ours for ten seconds.
+  # Keeps the measurement of the allocation rate, which the service repeats every ten minutes, out of a representative minute.
+  if ((seconds >= 60)); then wait_until 120 allocation_rate_was_measured; fi
+  # The service inspects new processes more often for ten seconds.
   rest 15
   idle 'no agent' "$seconds" "${pids[@]}"
   none=("${cost[@]}")
   several five 5 'tool sleep 1000'
-  wait_for 60 '[[ $(health ".agents | length") == 5 ]]'
+  wait_until 60 agent_count -eq 5
   rest 15
   idle 'five agents' "$seconds" "${pids[@]}"
   five=("${cost[@]}")
@@ -62,8 +60,13 @@ idle_guest() {
   done
   expect 'they are still the same' \
     test "$(daemon_pid) $(pidof earlyoom) $(pidof systemd-oomd)" = "${pids[*]}"
-  # Generous: so short a time on a busy, emulated machine is no measurement. The goal is not more than earlyoom without
-  # agents, and not more than systemd-oomd with five.
+  # Generous, because so short a time on a busy emulated machine is no measurement. The goal is no more than earlyoom without
+  # agents, and no more than systemd-oomd with five.
   expect 'without agents not many times earlyoom' test "${none[0]}" -le $((none[1] * 3 + 100))
   expect 'with five not many times systemd-oomd' test "${five[0]}" -le $((five[2] * 3 + 100))
+}
+
+# Since boot, not since the case began.
+allocation_rate_was_measured() {
+  journalctl --quiet --boot --unit=claude-watchdog.service | grep -qE 'memory is taken at|allocation rate'
 }

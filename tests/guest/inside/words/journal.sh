@@ -1,5 +1,5 @@
-# What the service told the journal since the case began. By time, because journalctl's --after-cursor loses the first
-# entry when there are matches, too.
+# What the service logged since the case began. Selected by time, because journalctl's --after-cursor combined with matches
+# loses the first entry.
 
 # events [ACTION] [FIELD=VALUE…]: as JSON, one a line, oldest first.
 events() {
@@ -24,3 +24,9 @@ last_field() { events "$1" | jq -rs --arg field "$2" '.[-1][$field] // empty'; }
 
 # The actions of one agent in their order, as `found warn act acted`.
 actions_of() { events '' "AGENT_ID=$1" | jq -rs '[.[].ACTION | select(. != null)] | join(" ")'; }
+
+# logged REGEX: how many messages of the unit since the case began match. For events use `count`: their fields are stable,
+# sentences are not.
+logged() {
+  { journalctl --quiet --no-pager --since="$CASE_SINCE" --unit=claude-watchdog.service --output=cat --grep="$1" || true; } | wc -l
+}

@@ -1,25 +1,27 @@
 # The service, its configuration and its health.
 
-# configure 'TOML': in a drop-in of the case; the service starts anew with it.
+# configure 'TOML': as a drop-in of the case; restarts the service.
 configure() {
   echo "$1" >/etc/claude-watchdog/config.toml.d/50-case.toml
   restart_service
 }
 
-# lines WARN KILL [MORE TOML]: the lines for this case.
-lines() { configure "$(printf '[lines]\nwarn = "%s"\nkill = "%s"\n%s\n' "$1" "$2" "${3-}")"; }
+# thresholds WARN KILL [MORE TOML]: the thresholds of this case.
+thresholds() { configure "$(printf '[thresholds]\nwarn = "%s"\nkill = "%s"\n%s\n' "$1" "$2" "${3-}")"; }
 
 restart_service() {
   systemctl reset-failed claude-watchdog.service
   systemctl restart claude-watchdog.service
 }
 
+service_is_active() { systemctl is-active --quiet claude-watchdog.service; }
+
 daemon_pid() { systemctl show --value --property=MainPID claude-watchdog.service; }
 
 # property NAME: of the unit.
 property() { systemctl show --value --property="$1" claude-watchdog.service; }
 
-# health FILTER: what jq's FILTER makes of the health check's JSON, whatever its exit code.
+# health FILTER: the health check's JSON through jq's FILTER, whatever the exit code.
 health() {
   vm-health-check --json >"$CASE/health.json" || true
   jq -r "$1" "$CASE/health.json"
@@ -32,8 +34,18 @@ health_code() {
   echo "$code"
 }
 
-# knows ID: the service has this agent.
+# knows ID: the service has found this agent.
 knows() { health '.agents[].id' | grep -qx "$1"; }
 
-# charge_of ID: in bytes, as the service sees it.
-charge_of() { health ".agents[] | select(.id == \"$1\") | .charge"; }
+# agent_count: how many agents the service has found.
+agent_count() { health '.agents | length'; }
+
+# agent_health ID FIELD: one field of an agent in the health check's JSON; FIELD may be any jq filter without its first dot.
+agent_health() { health ".agents[] | select(.id == \"$1\") | .$2"; }
+
+# charge_of ID: in bytes, as the service reports it.
+charge_of() { agent_health "$1" charge; }
+
+# polls, late_polls: how often the service has polled memory, and how often too late.
+polls() { health .supervisor.glances; }
+late_polls() { health .supervisor.missed; }
