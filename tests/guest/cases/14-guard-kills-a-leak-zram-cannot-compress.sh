@@ -1,4 +1,4 @@
-# Swap in compressed memory that what leaks does not compress in takes nothing: the leak is ended before the kernel does it.
+# A leak of random data, which zram cannot compress, is killed before the kernel's OOM killer acts.
 # guest: usual=trixie
 # timeout: 200
 
@@ -12,10 +12,10 @@ type_in alpha 'tool hog --measure /dev/shm/noise.trace --noise --until 3G; sleep
 wait_until 100 test -e /dev/shm/noise.trace.end
 wait_until 60 count acted -ge 1
 expect_is 'by the guard' "$(field act CAUSE)" guard
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
-expect 'everybody else lives' alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
+expect 'all others are alive' alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
 read -r _ beyond _ ending < <(measured /dev/shm/noise.trace left "$(share 4)")
 figure beyond "$beyond MiB"
 figure ending "$ending ms"
-figure grace "$(last_field act MESSAGE | grep -o 'grace .*\|no time.*')"
+figure signal "$(last_field act SIGNAL)"
 figure desktop "$(desktop_worst) ms"

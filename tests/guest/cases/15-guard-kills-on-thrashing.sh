@@ -1,7 +1,7 @@
-# Large swap on a slow disk: long before it is full the guest stands still for it. Who holds the memory is ended by the
-# pressure, and the kernel kills nobody.
+# With a large swap on a slow disk the guest thrashes long before the swap is full. The guard kills the process that holds the
+# memory, before the kernel's OOM killer does.
 # guest: usual=bookworm
-# timeout: 300
+# timeout: 360
 
 ooms=$(oom_kills)
 desktop
@@ -15,22 +15,23 @@ memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 for page in range(0, size, 4096):
     memory[page] = 1
 turn = 0
-# Here and there, so that reading ahead is of no use.
+# At random, so that readahead does not help.
 while True:
     turn = (turn + 1) % 251
     memory[random.randrange(size)] = turn
 PYTHON
 afterwards 'rm -f /tmp/case-thrash.py'
 type_in alpha 'tool python3 /tmp/case-thrash.py; sleep 1000'
-wait_until 60 pgrep --full "^python3 /tmp/case-thrash.py"
-wait_until 200 count act -ge 1
+thrasher=$(await 60 pgrep --full '^python3 /tmp/case-thrash.py')
+# Without a child process and seldom. The guard acts when all tasks wait for memory at the same time (`full` in
+# /proc/pressure/memory); on a slow machine a case that polls the journal five times a second is a task that does not wait.
+POLL_INTERVAL=3 wait_until 240 gone "$thrasher"
+wait_until 60 count acted -ge 1
 figure 'swap free' "$(awk '$1 == "SwapFree:" { print int($2 / 1024) "M" }' /proc/meminfo)"
 expect_is 'by the guard' "$(field act CAUSE)" guard
-expect_like 'for thrashing' "$(field act MESSAGE)" 'thrashes'
-wait_until 60 count acted -ge 1
-expect_not 'who thrashed is gone' pgrep --full '^python3 /tmp/case-thrash.py'
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
-expect 'everybody else lives' alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
-expect 'memory pressure woke it' test "$(health .supervisor.woken_by_pressure)" -gt 0
+expect_like 'because of thrashing' "$(field act MESSAGE)" 'thrash'
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
+expect 'all others are alive' alive "$alpha_pid" "$(shell_of alpha)" "$(tmux_of alpha)"
+expect 'memory pressure woke the daemon' test "$(health .supervisor.woken_by_pressure)" -gt 0
 figure woken "$(health .supervisor.woken_by_pressure) times"
 figure desktop "$(desktop_worst) ms"

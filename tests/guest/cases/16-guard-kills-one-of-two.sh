@@ -1,4 +1,4 @@
-# Of two agents that together want more than there is one is acted upon, once, and the other one gets what it wanted.
+# Of two agents that together need more memory than there is, one is acted on, once, and the other gets all it needs.
 # timeout: 150
 
 ooms=$(oom_kills)
@@ -16,5 +16,5 @@ wait_until 60 anonymous "$survivor" -ge $((600 << 20))
 holds_for 3 alive "$survivor" "$alpha_pid" "$beta_pid"
 expect_is 'by the guard' "$(field act CAUSE)" guard
 expect_is 'one action' "$(count act)" 1
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure left "$(mib "$(room)")"

@@ -1,4 +1,4 @@
-# When somebody who is no agent takes the memory, the danger is told once and nobody is ended; so is that it is over.
+# When a process that belongs to no agent takes the memory, the danger and its end are reported once and nothing is killed.
 # guest: usual=bookworm
 # timeout: 150
 
@@ -14,17 +14,17 @@ terminal outside other
 type_in outside "hog --until $((($(room) - $(share 2)) >> 20))M"
 wait_until 90 count danger -eq 1
 wait_until 30 health_code -eq 2
-glances=$(health .supervisor.glances)
+before=$(polls)
 holds_for 8 alive "$moderate" "$alpha_pid"
 expect_is 'critical' "$(health .verdict)" critical
-ticks=$(($(health .supervisor.glances) - glances))
-expect 'it keeps looking' test "$ticks" -gt 20
+ticks=$(($(polls) - before))
+expect 'it polls memory meanwhile' test "$ticks" -gt 20
 figure left "$(mib "$(room)")"
 
 leaks | tail -n 1 | xargs kill -KILL
 wait_until 30 count safe -eq 1
 wait_until 30 health_code -eq 0
-expect_is 'told once' "$(count danger)" 1
+expect_is 'reported once' "$(count danger)" 1
 for action in act signal kill; do expect_is "no $action" "$(count $action)" 0; done
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
-figure looked "$ticks times in 8 s"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
+figure polls "$ticks in 8 s"

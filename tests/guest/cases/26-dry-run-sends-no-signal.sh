@@ -1,4 +1,4 @@
-# A dry run says everything and sends nothing.
+# A dry run logs the decision and sends no signal.
 # guest: usual=bookworm
 # timeout: 150
 
@@ -10,8 +10,8 @@ leak=$(await 30 leaks)
 wait_until 60 count act -ge 1
 holds_for 15 alive "$leak" "$alpha_pid"
 
-expect_not 'the leak was not even asked' test -e /home/agent/work/code
-expect_is 'said once' "$(count act)" 1
-expect_is 'said as what it is' "$(field act DRY_RUN)" 1
+expect_not 'the leak got no signal' test -e /home/agent/work/code
+expect_is 'logged once' "$(count act)" 1
+expect_is 'marked as a dry run' "$(field act DRY_RUN)" 1
 expect_is 'with the culprit' "$(field act CULPRIT_PID)" "$leak"
-expect_is 'nothing acted' "$(count acted)" 0
+expect_is 'no action' "$(count acted)" 0

@@ -1,11 +1,11 @@
-# Claude Code before it was a binary: a script under node that overwrites its command line.
+# Claude Code as a script under node that overwrites its command line is one agent.
 # guest: usual=bookworm
 # timeout: 300
 
 terminal claude
 type_in claude "$CLAUDE_ENVIRONMENT /opt/npm/claude-js/bin/claude"
-wait_until 60 pgrep --uid agent --full "^(node .*)?claude"
-wait_for 150 'screen claude | grep -q "❯"'
+wait_until 60 pgrep --uid agent --full '^(node .*)?claude'
+wait_until 150 shows claude '❯'
 pid=$(pgrep --uid agent --oldest --full '^(node .*)?claude')
 expect_is 'run by node' "$(basename "$(readlink "/proc/$pid/exe")")" node
 wait_until 60 knows "claude-$pid"

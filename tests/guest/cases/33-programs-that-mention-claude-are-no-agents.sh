@@ -1,4 +1,4 @@
-# Programs whose command lines or files merely mention Claude are nobody's agents.
+# Programs with command lines or files that merely mention Claude are no agents.
 # guest: usual=trixie
 # timeout: 150
 
@@ -22,10 +22,10 @@ for number in "${!impostors[@]}"; do
 done
 start_agent alpha
 for text in claude-x/server.js shell-snapshots 'grep claude' .claude/x claude.md claude_helper 'node -e'; do
-  wait_until 20 pgrep --uid agent --full -- '$text'
+  wait_until 20 pgrep --uid agent --full -- "$text"
 done
 
-# A process that matches no rule is looked at again in its first ten seconds.
+# A process that matches no rule is inspected again in its first ten seconds.
 holds_for 12 agent_count -eq 1
 expect_is 'only the stand-in' "$(health '.agents[0].id')" "$alpha"
 expect_is 'only one was ever found' "$(count found)" 1

@@ -1,4 +1,4 @@
-# Mapped shared memory is charged to the agent, once whoever maps it, and others' shared memory is not.
+# Mapped shared memory is charged to the agent, once for all its processes; shared memory of others is not.
 # guest: usual=trixie
 # timeout: 200
 
@@ -6,7 +6,7 @@ thresholds 900M 1500M
 terminal theirs other
 type_in theirs 'hog --do "map shared 300M"'
 start_agent alpha
-wait_for 60 "(( \$(rollup Pss_Shmem \$(leaks)) > 290 << 20 ))"
+wait_until 60 rollup Pss_Shmem "$(await 30 leaks)" -gt $((290 << 20))
 
 type_in alpha 'map shared 200M'
 expect_charge 'shared and anonymous counts' "$alpha" $((alpha_before + (200 << 20)))
@@ -21,4 +21,4 @@ figure twice "$(mib "$charge")"
 type_in alpha 'map memfd 200M'
 expect_charge 'a mapped memfd counts' "$alpha" $((alpha_before + (400 << 20)))
 figure memfd "$(mib "$charge")"
-expect_is 'nobody was warned' "$(count warn)" 0
+expect_is 'no warning' "$(count warn)" 0

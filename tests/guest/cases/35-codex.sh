@@ -1,4 +1,4 @@
-# Codex at its prompt is one agent; the service that it starts and leaves behind is one of its own and has no parent.
+# Codex at its prompt is one agent; the service that it starts and leaves behind is an agent of its own without a parent.
 # guest: usual=bookworm
 # timeout: 400
 
@@ -18,13 +18,12 @@ afterwards "rm -rf $service"
 if [[ $(release) == bookworm ]]; then node=/usr/bin; else node=/opt/npm/node24/bin; fi
 terminal codex
 type_in codex "PATH=$node:\$PATH $CODEX_ENVIRONMENT /opt/npm/codex/bin/codex"
-wait_until 120 running "$package/bin/codex"
-pid=$(running "$package/bin/codex")
+pid=$(await 120 running "$package/bin/codex")
 root=$pid own=("$pid")
 if [[ $(parent "$pid") != "$(shell_of codex)" ]]; then root=$(parent "$pid") own+=("$root"); fi
-expect_is 'the root is what the shell started' "$(parent "$root")" "$(shell_of codex)"
-wait_for 240 'screen codex | grep -q "Ask Codex to do anything"'
-wait_until 60 pgrep --uid agent --full "app-server --listen"
+expect_is 'the root was started by the shell' "$(parent "$root")" "$(shell_of codex)"
+wait_until 240 shows codex 'Ask Codex to do anything'
+wait_until 60 pgrep --uid agent --full 'app-server --listen'
 wait_until 60 knows "codex-$root"
 updates 5
 
@@ -32,7 +31,7 @@ agents=$(health '[.agents[] | select(.rule == "codex") | "\(.pid) \(.uid) \(.par
 services=$(health '[.agents[] | select(.rule != "codex") | "\(.rule) \(.parent)"] | unique | join(", ")')
 expect_is 'one agent' "$agents" "$root 1000 null"
 expect_is 'and services, which are no members' "$services" 'codex-app-server null'
-wait_until 60 processes_of "codex-$root" == "${#own[@]}"
+wait_until 60 processes_of "codex-$root" -eq "${#own[@]}"
 expect_true_charge 'the charge' "codex-$root" "${own[@]}"
 figure node "$("$node/node" --version)"
 figure processes "${#own[@]}"

@@ -1,4 +1,4 @@
-# A user reads the own agents in full, and of other users' agents totals only.
+# A user sees all details of the own agents, and only totals of other users' agents.
 # guest: usual=bookworm
 
 start_agent alpha agent
@@ -16,4 +16,4 @@ expect_is 'another user does not see the directory' "$(sees other alpha cwd)" ''
 expect 'another user sees the total' test "$(sees other alpha charge)" -gt 0
 expect_is 'but the own agent in full' "$(sees other theirs cwd)" /home/other/work
 as other vm-health-check --json >"$CASE/seen"
-expect_not 'nowhere else either' grep -q -e /home/agent -e /opt/agents/alpha "$CASE/seen"
+expect_not 'nor anywhere else in the output' grep -q -e /home/agent -e /opt/agents/alpha "$CASE/seen"

@@ -1,4 +1,4 @@
-# Hundreds of agents that come and go leave nothing behind in the watchdog's memory.
+# Hundreds of agents that start and exit do not increase the daemon's memory.
 # guest: usual=bookworm
 # timeout: 400
 
@@ -20,14 +20,14 @@ crowd 6
 wait_until 30 agent_count -eq 0
 after=$(anonymous "$(daemon_pid)")
 
-# One of an earlier case may be told to be gone only now.
+# An agent of an earlier case may be reported as gone only now.
 ids() { events "$1" | jq -r .AGENT_ID | sort; }
-expect_is 'no huge page, which would be most of it' \
+expect_is 'no huge page, which would be most of its memory' \
   "$(awk '/^AnonHugePages/ { print $2 }' "/proc/$(daemon_pid)/smaps_rollup")" 0
 expect_is 'and none to come' "$(awk '/^THP_enabled/ { print $2 }' "/proc/$(daemon_pid)/status")" 0
-expect 'most of them were seen' test $(($(count found) - found)) -ge 60
+expect 'most of them were found' test $(($(count found) - found)) -ge 60
 expect_is 'every one found is gone' "$(comm -23 <(ids found) <(ids gone))" ''
-expect 'no growth that follows their number' test "$after" -le $((before * 13 / 10 + (512 << 10)))
+expect 'no growth with their number' test "$after" -le $((before * 13 / 10 + (512 << 10)))
 figure before "$((before >> 10))K"
 figure after "$((after >> 10))K"
 figure agents "$(count found)"

@@ -1,4 +1,4 @@
-# Memory that is swapped out costs its agent as before; shared memory too, of which no VmSwap tells, and once.
+# Swapped memory is charged as before; so is shared memory in swap, which VmSwap does not include, and only once.
 # guest: usual=bookworm
 # timeout: 180
 
@@ -12,14 +12,14 @@ figure before "$(mib "$before")"
 type_in alpha pageout
 wait_until 90 rollup Swap "$alpha_pid" -ge $((290 << 20))
 expect_charge 'private memory in swap' "$alpha" "$before"
-expect 'is shown as what it is' near "$(health '.agents[0].swap')" "$(rollup Swap "$alpha_pid")"
+expect 'and shown as swap' near "$(health '.agents[0].swap')" "$(rollup Swap "$alpha_pid")"
 figure 'in swap' "$(mib "$charge")"
 
-# The copy maps it and has not touched it: the kernel swaps out on demand only what one process has touched.
+# The copy maps it without touching it: MADV_PAGEOUT swaps out only pages that a single process has touched.
 type_in alpha 'tool hog --do "map shared 200M" --do fork --do pageout'
 wait_until 60 leak_count -eq 2
 sharer=$(leaks | head -n 1)
 wait_until 90 rollup Swap "$sharer" -ge $((190 << 20))
 expect_charge 'shared memory in swap' "$alpha" $((before + (200 << 20)))
 figure 'and shared' "$(mib "$charge")"
-expect_is 'nobody was warned' "$(count warn)" 0
+expect_is 'no warning' "$(count warn)" 0

@@ -1,21 +1,21 @@
-# Memory given back, and memory of a tool that ended, is off the charge within two updates.
+# Memory that was given back, and memory of an exited tool, leaves the charge within two updates.
 # guest: usual=bookworm
 # timeout: 150
 
 thresholds 900M 1500M
 start_agent alpha
 
-# updates_until_small: how many statuses the service tells until the charge is small again.
+# updates_until_small: how many status updates arrive until the charge is small again.
 updates_until_small() {
-  local told=0
-  # What is waiting was told before.
+  local updates=0
+  # Waiting updates are older.
   while next_status 0.05; do :; done
-  while ((told < 20)); do
+  while ((updates < 20)); do
     next_status 60
-    told=$((told + 1))
-    if (($(charge_told "$alpha") < alpha_before + (20 << 20))); then break; fi
+    updates=$((updates + 1))
+    if (($(charge_in_status "$alpha") < alpha_before + (20 << 20))); then break; fi
   done
-  updates_needed=$told
+  updates_needed=$updates
 }
 
 type_in alpha 'map private 200M'
@@ -25,7 +25,7 @@ type_in alpha forget
 wait_until 30 anonymous "$alpha_pid" -lt $((50 << 20))
 updates_until_small
 figure forgotten "$updates_needed updates"
-expect 'what was given back is seen within two updates' test "$updates_needed" -le 2
+expect 'memory that was given back is gone within two updates' test "$updates_needed" -le 2
 status_stream_end
 
 type_in alpha 'tool hog --until 200M; sleep 1000'
@@ -35,6 +35,6 @@ status_stream
 kill -KILL "$(leaks)"
 wait_until 30 not leaks
 updates_until_small
-figure ended "$updates_needed updates"
-expect 'that a tool ended is seen within two updates' test "$updates_needed" -le 2
+figure exited "$updates_needed updates"
+expect 'memory of an exited tool is gone within two updates' test "$updates_needed" -le 2
 status_stream_end

@@ -1,19 +1,19 @@
-# Memory counts wherever a member is moved to; files in memory count where the agent that wrote them has a cgroup alone.
+# Memory of a member counts in every cgroup; files in memory count if the agent that wrote them is alone in a cgroup.
 # timeout: 240
 
 thresholds 900M 1500M
 start_agent alpha
 type_in alpha 'write 100M'
-wait_for 30 "ls -l /proc/$alpha_pid/fd | grep memfd:hog"
+wait_until 30 find "/proc/$alpha_pid/fd" -lname '*memfd:hog*' =~ fd
 type_in alpha 'tool hog --until 150M'
 tool=$(await 60 leaks)
 cgroup case-tool "$tool"
-expect_charge 'a tool in a cgroup of its own counts, a file that others may have written does not' \
+expect_charge 'a tool in a cgroup of its own counts, a file in a shared cgroup does not' \
   "$alpha" $((alpha_before + (150 << 20)))
 figure tool "$(mib "$charge")"
 
 cgroup case-elsewhere "$tool"
-expect_charge 'moved on it counts as before' "$alpha" $((alpha_before + (150 << 20)))
+expect_charge 'moved again it counts as before' "$alpha" $((alpha_before + (150 << 20)))
 figure moved "$(mib "$charge")"
 
 kill -KILL "$tool"
@@ -22,7 +22,7 @@ cgroup case-alone "$alpha_pid"
 type_in alpha 'map private 150M'
 expect_charge 'alone in a cgroup' "$alpha" $((alpha_before + (150 << 20)))
 type_in alpha 'write 100M'
-expect_charge 'a file that it wrote counts there' "$alpha" $((alpha_before + (250 << 20)))
+expect_charge 'a file written there counts' "$alpha" $((alpha_before + (250 << 20)))
 figure alone "$(mib "$charge")"
 type_in alpha 'tool head -c 100M /dev/zero >/dev/shm/case; sleep 1000'
 afterwards 'rm -f /dev/shm/case'

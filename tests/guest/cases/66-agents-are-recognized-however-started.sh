@@ -1,16 +1,15 @@
-# An agent is recognised however it is started: in place of a shell, by another name or a link, in a pid namespace.
+# An agent is recognized in place of a shell, by another name, through a link and in a pid namespace.
 # guest: usual=bookworm
 # timeout: 180
 
 thresholds 900M 1500M
 mkdir -p /tmp/case /opt/agents
-# The program, as people and agents' own tools start it: TERMINAL, what is typed, the executable that runs then.
 program=$(program_of npm)
 install -D /usr/local/bin/hog "$program"
 ln -s /usr/local/bin/hog /tmp/case/claude
 chmod -R a+rX /tmp/case
 
-started() { # started TERMINAL COMMAND: the process that the shell became
+started() { # started TERMINAL COMMAND: the shell becomes an agent
   terminal "$1"
   shell=$(shell_of "$1")
   type_in "$1" "$2"
@@ -26,7 +25,7 @@ terminal namespace
 type_in namespace "unshare --user --map-root-user --pid --fork --mount-proc $program --until 100M"
 wait_until 30 agent_count -eq 5
 inside=$(health '.agents[-1].pid')
-expect_is 'it is the first of a namespace' "$(awk '$1 == "NSpid:" { print $NF }' "/proc/$inside/status")" 1
-expect_is 'and a user'"'"'s' "$(health '.agents[-1].uid')" 1000
+expect_is 'it is the first process of a namespace' "$(awk '$1 == "NSpid:" { print $NF }' "/proc/$inside/status")" 1
+expect_is 'and the user'"'"'s' "$(health '.agents[-1].uid')" 1000
 expect_charge 'its memory counts' "claude-$inside" $((100 << 20))
 figure namespace "$(mib "$charge")"

@@ -1,4 +1,4 @@
-# What an agent started stays charged to it: in its own session, reparented, forked twice, and when the agent is dead.
+# Processes that an agent started stay charged to it: in their own session, reparented, forked twice, and after the agent's death.
 # guest: usual=trixie
 # timeout: 150
 
@@ -7,18 +7,18 @@ start_agent alpha
 type_in alpha 'tool hog --until 50M'
 type_in alpha 'tool hog --until 60M & sleep 3'
 type_in alpha 'tool (hog --until 70M & sleep 4) & sleep 3'
-reparented() { [[ $(ps -o comm= -p "$(parent "$(pgrep --full --exact "hog --until $1")")") == systemd ]]; }
-wait_for 60 'reparented 60M && reparented 70M'
+spawner_of() { command_of "$(parent "$(pid_of_command "hog --until $1")")"; }
+for size in 60M 70M; do wait_until 60 spawner_of $size == systemd; done
 
 expect_not 'one has a session of its own' test \
-  "$(ps -o sid= -p "$(pgrep --full --exact 'hog --until 50M')")" = "$(ps -o sid= -p "$alpha_pid")"
+  "$(session_of "$(pid_of_command 'hog --until 50M')")" = "$(session_of "$alpha_pid")"
 expect_charge 'all of them' "$alpha" $((alpha_before + (180 << 20)))
 figure reparented "$(mib "$charge")"
 
 kill -KILL "$alpha_pid"
 wait_until 30 agent_health "$alpha" root_alive == false
-expect_charge 'also when the agent is dead' "$alpha" $((alpha_before + (180 << 20)))
-expect_is 'there is one agent' "$(health '.agents | length')" 1
+expect_charge 'also after the agent'"'"'s death' "$alpha" $((alpha_before + (180 << 20)))
+expect_is 'there is one agent' "$(agent_count)" 1
 figure orphans "$(mib "$charge")"
 leaks | xargs kill -KILL
 wait_until 30 agent_count -eq 0

@@ -1,40 +1,37 @@
-# In a limit a child dies and its agent lives; a slow leak is ended in order before the wall.
+# In a limit the leaking child is killed and its agent lives; a slow leak is terminated in order before the kernel's OOM killer acts.
 # timeout: 300
 
 chmod 777 "$CASE"
-limited alpha
-alpha=$(id_of alpha) pid=$(pid_of alpha)
-wait_until 30 knows "$alpha"
-scope=$(scope_of "$pid")
+start_limited_agent alpha
+pid=$alpha_pid scope=$alpha_scope
 expect_like 'in its scope' "$scope" '/agents.slice/agent-claude.exe-[0-9]+\.scope$'
 wait_until 30 agent_health "$alpha" limit -eq $((300 << 20))
-expect_is 'which is told' "$(agent_health "$alpha" scope)" "${scope##*/}"
-line=$(agent_health "$alpha" kill_line)
-expect 'its line is just below' test "$line" -gt $((285 << 20)) -a "$line" -lt $((300 << 20))
+expect_is 'which is reported' "$(agent_health "$alpha" scope)" "${scope##*/}"
+threshold=$(agent_health "$alpha" kill_threshold)
+expect 'its kill threshold is just below' test "$threshold" -gt $((285 << 20)) -a "$threshold" -lt $((300 << 20))
 
-# A slow leak of a tool: TERM to that one, before the kernel ends anybody.
+# A slow leak of a tool gets SIGTERM, without an OOM kill.
 type_in alpha 'tool hog --rate 20M --until 1G'
 wait_until 120 count acted "AGENT_ID=$alpha" -ge 1
-expect 'the agent lives' alive "$pid"
-expect_is 'by its line' "$(field act CAUSE "AGENT_ID=$alpha")" line
-expect_is 'which is its own' "$(field act LINE_BYTES "AGENT_ID=$alpha")" "$line"
-expect_is 'before the wall' "$(oom_of "$scope")" 0
+expect 'the agent is alive' alive "$pid"
+expect_is 'for its threshold' "$(field act CAUSE "AGENT_ID=$alpha")" threshold
+expect_is 'of its own' "$(field act THRESHOLD_BYTES "AGENT_ID=$alpha")" "$threshold"
+expect_is 'no OOM kill' "$(oom_of "$scope")" 0
 wait_until 20 not leaks
 
-# Who leaves it is told of, and counts on.
+# A process that leaves the scope is reported and still counts.
 type_in alpha 'tool systemd-run --user --scope --quiet sleep 999'
-wait_for 30 'left=$(pgrep --exact sleep -u agent)'
-left=$(pgrep --exact sleep -u agent)
+left=$(await 30 pgrep --exact sleep -u agent)
 expect_not 'it has left' grep -q agents.slice "/proc/$left/cgroup"
-wait_until 60 logged "$alpha: process .*$left.* left ${scope##*/}" -ge 1
-expect 'the health check has it' test "$(health '.notes[]' | grep -c "$left")" = 1
-expect_is 'and its verdict' "$(health .verdict)" warning
+wait_until 60 logged "$left.* left ${scope##*/}" -ge 1
+expect 'the health check notes it' test "$(health '.notes[]' | grep -c "$left")" = 1
+expect_is 'with a verdict' "$(health .verdict)" warning
 note=$(as agent claude-watchdog explain --json "$left" | jq -r '.notes[]')
-expect_like 'whoever asks of it is told' "$note" "^it has left ${scope##*/}, whose limit no longer holds"
+expect_like 'explain shows it' "$note" "${scope##*/}"
 kill "$left"
 wait_until 60 health .verdict == ok
 
-# Without a supervisor the kernel ends the child, which the agent sees as 137, and no more than that.
+# Without the service the kernel kills the child and nothing else.
 systemctl stop claude-watchdog.socket claude-watchdog.service
 cat >"$CASE/leak" <<END
 hog --until 1G
@@ -42,22 +39,21 @@ echo \$? >$CASE/leak.code
 END
 type_in alpha "tool sh $CASE/leak"
 wait_until 60 test -s "$CASE/leak.code"
-expect_is 'as the kernel says' "$(<"$CASE/leak.code")" 137
-expect 'the agent lives on' alive "$pid"
-hold_for 3 "[[ -d $scope ]] && alive $pid"
+expect_is 'the agent sees SIGKILL' "$(<"$CASE/leak.code")" 137
+expect 'the agent is still alive' alive "$pid"
+scope_with_its_agent() { test -d "$scope" && alive "$pid"; }
+holds_for 3 scope_with_its_agent
 systemctl start claude-watchdog.socket claude-watchdog.service
 wait_until 30 agent_health "$alpha" limit -eq $((300 << 20))
 
 # The agent itself.
-before=$(oom_of "$scope")
 type_in alpha 'grow 400M 20M'
 wait_until 120 gone "$pid"
-expect_is 'its own overrun is ended in order' "$(field act CULPRIT_PID "AGENT_ID=$alpha" "CULPRIT_PID=$pid")" "$pid"
-expect 'the terminal lives' alive "$(shell_of alpha)"
+expect_is 'the agent itself is killed in order' "$(field act CULPRIT_PID "AGENT_ID=$alpha" "CULPRIT_PID=$pid")" "$pid"
+expect 'the terminal is alive' alive "$(shell_of alpha)"
 wait_until 20 not test -d "$scope"
 
-# What no rule knows is an agent all the same.
+# A limited command that matches no rule is an agent as well.
 as agent run-claude-limited 300M sleep 1000 &
-wait_for 30 'other=$(pgrep --exact sleep -u agent)'
-wait_for 30 "knows limited-$(pgrep --exact sleep -u agent)"
+wait_until 30 knows "limited-$(await 30 pgrep --exact sleep -u agent)"
 pkill --exact sleep -u agent

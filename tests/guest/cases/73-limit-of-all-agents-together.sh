@@ -1,27 +1,27 @@
-# Two limited agents that are together too much for all limited ones: whoever grew is ended before the kernel chooses.
+# If all limited agents together near their cap, the one that grew is acted on before the kernel's OOM killer chooses.
 # guest: usual=bookworm
 # timeout: 200
 
 systemctl set-property --runtime agents.slice MemoryMax=900M
 afterwards 'rm -rf /run/systemd/system.control/agents.slice.d; systemctl daemon-reload'
-limited alpha 700M
-limited beta 700M
-alpha=$(id_of alpha) beta=$(id_of beta)
+start_limited_agent alpha 700M
+start_limited_agent beta 700M
 expect_is 'the cap is in force' "$(</sys/fs/cgroup/agents.slice/memory.max)" $((900 << 20))
 type_in alpha 'grow 400M'
 wait_until 60 charge_of "$alpha" -ge $((400 << 20))
+# A fixed time: alpha's growth must be older than beta's.
 sleep 2
 type_in beta 'tool hog --rate 100M --until 650M; sleep 1000'
 wait_until 90 count acted -ge 1
-expect_is 'for the sake of both' "$(field act CAUSE)" slice
-expect_is 'of whoever grew' "$(field act AGENT_ID)" "$beta"
-expect_like 'which is said' "$(field act MESSAGE)" 'all limited agents together have [0-9.]+M left of the 900M of agents.slice'
-expect_is 'the kernel ended nobody' "$(oom_of /sys/fs/cgroup/agents.slice)" 0
-holds_for 3 alive "$(pid_of alpha)" "$(pid_of beta)"
+expect_is 'for the slice' "$(field act CAUSE)" slice
+expect_is 'on the agent that grew' "$(field act AGENT_ID)" "$beta"
+expect_like 'with the cap' "$(field act MESSAGE)" '900M.*agents\.slice|agents\.slice.*900M'
+expect_is 'no OOM kill by the kernel' "$(oom_of /sys/fs/cgroup/agents.slice)" 0
+holds_for 3 alive "$alpha_pid" "$beta_pid"
 expect_is 'one action' "$(count act)" 1
 
-# As fast as it goes.
+# At full speed.
 type_in beta 'tool hog --until 650M; sleep 1000'
 wait_until 90 count acted -ge 2
-expect 'the calm one lives' alive "$(pid_of alpha)"
-figure 'the kernel ended' "$(oom_of /sys/fs/cgroup/agents.slice)"
+expect 'the other agent is alive' alive "$alpha_pid"
+figure 'OOM kills' "$(oom_of /sys/fs/cgroup/agents.slice)"

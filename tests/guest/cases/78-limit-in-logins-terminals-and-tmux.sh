@@ -48,14 +48,14 @@ wait_until 20 test -s "$CASE/terminal.resized"
 expect_is 'it hears of another size' "$(<"$CASE/terminal.resized")" "$(as agent tmux display-message -p -t keys '#{pane_height} #{pane_width}')"
 key C-c
 type_in keys 'run-claude-limited 300M sleep 1001'
-wait_for 30 'command=$(pgrep --full --exact "sleep 1001" -u agent)'
-kept=$(pgrep --full --exact 'sleep 997' -u agent)
+wait_for 30 'command=$(pid_of_command "sleep 1001" -u agent)'
+kept=$(pid_of_command 'sleep 997' -u agent)
 
 # Two at once, each in a scope of its own.
 wait_for 60 "running $program >$CASE/real.pid"
 real=$(pid_of real)
-wait_until 60 limit_told "claude-$real" == 'agent-claude-$real.scope $((1 << 30))'
-wait_until 30 limit_told "limited-$command" == 'agent-sleep-$command.scope $((300 << 20))'
+wait_until 60 reported_limit "claude-$real" == 'agent-claude-$real.scope $((1 << 30))'
+wait_until 30 reported_limit "limited-$command" == 'agent-sleep-$command.scope $((300 << 20))'
 
 # Signals.
 key C-z
@@ -68,7 +68,7 @@ key C-c
 wait_until 20 gone "$command"
 type_in keys "echo \$? >$CASE/interrupted"
 type_in keys 'run-claude-limited 300M sleep 1002'
-wait_for 30 'command=$(pgrep --full --exact "sleep 1002" -u agent)'
+wait_for 30 'command=$(pid_of_command "sleep 1002" -u agent)'
 kill -TERM "$command"
 type_in keys "echo \$? >$CASE/terminated"
 wait_until 20 test -s "$CASE/terminated"
@@ -86,7 +86,7 @@ root=${scope##*-} root=${root%.scope}
 mapfile -t panes < <(inner list-panes -a -F '#{pane_pid}')
 for pane in "${panes[@]}"; do expect_is 'both panes are in it' "$(scope_of "$pane")" "$scope"; done
 # The server's parent had ended before anybody looked.
-wait_for 30 "[[ \$(limit_told limited-$root) == '${scope##*/} $((300 << 20))' ]]"
+wait_for 30 "[[ \$(reported_limit limited-$root) == '${scope##*/} $((300 << 20))' ]]"
 leak=$(inner new-session -d -P -F '#{pane_pid}' -s leak 'exec hog --do "grow 270M" --do "grow 1G 4M"')
 wait_until 60 count acted "AGENT_ID=limited-$root" -eq 1
 expect_is 'the leak' "$(field act CULPRIT_PID "AGENT_ID=limited-$root")" "$leak"
@@ -123,7 +123,7 @@ expect 'server and panes live on' alive "$server" "${panes[@]}"
 expect_is 'inside' "$(scope_of "$server") $(<"$scope/memory.max")" "$scope $((300 << 20))"
 
 # The real one at its prompt.
-wait_for 180 'screen real | grep -q "❯"'
+wait_until 180 shows real '❯'
 scope=$(scope_of "$real")
 tree() { # tree PID: and all below
   local child

@@ -16,8 +16,8 @@ expect_is 'a user sees the own agent' "$(as agent vm-health-check --json | jq -r
 type_in alpha 'tool hog --rate 100M --until 700M; echo $? >code; sleep 1000'
 wait_until 90 count acted -eq 1
 wait_until 30 test -s /home/agent/work/code
-expect_is 'the leak was asked to end' "$(cat /home/agent/work/code)" 143
-expect 'the agent lives' alive "$alpha_pid"
+expect_is 'the leak got SIGTERM' "$(cat /home/agent/work/code)" 143
+expect 'the agent is alive' alive "$alpha_pid"
 
 mount -o remount,hidepid=0 /proc
 updates 2

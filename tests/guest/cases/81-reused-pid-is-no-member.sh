@@ -30,7 +30,7 @@ updates 3
 expect 'the stranger is not charged' test "$(charge_of "$alpha")" -lt $((alpha_before + (20 << 20)))
 expect_is 'nor a member' "$(health ".agents[] | select(.id == \"$alpha\") | .culprits[].pid" | grep -cx "$member")" 0
 holds_for 5 alive "$member" "$alpha_pid"
-expect_is 'nobody was ended' "$(count act)" 0
+expect_is 'nothing was killed' "$(count act)" 0
 expect_is 'the service is the same' "$(daemon_pid)" "$watchdog"
 figure pid "$member"
 figure forks "$tries"

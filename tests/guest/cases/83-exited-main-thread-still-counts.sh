@@ -18,4 +18,4 @@ wait_until 60 count acted -eq 1
 wait_until 30 test -s /home/agent/work/code
 expect_is 'it was asked to end' "$(cat /home/agent/work/code)" 143
 expect_is 'it is the culprit' "$(field act CULPRIT_PID)" "$leak"
-expect 'the agent lives' alive "$alpha_pid"
+expect 'the agent is alive' alive "$alpha_pid"

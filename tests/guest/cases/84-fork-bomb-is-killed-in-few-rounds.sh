@@ -13,7 +13,7 @@ wait_until 60 not leaks
 holds_for 3 not leaks
 expect 'its neighbour lives' alive "$beta_pid" "$(shell_of alpha)"
 expect 'few rounds' test "$(count signal)" -le 20
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure rounds "$(count signal)"
 figure actions "$(count act)"
 figure most "$(mib "$(events act | jq -s '[.[].CHARGE_BYTES | tonumber] | max')")"

@@ -16,6 +16,6 @@ mapfile -t times < <(events act | jq -r .__MONOTONIC_TIMESTAMP)
 first=$((times[1] - times[0])) second=$((times[2] - times[1]))
 expect 'the second wait is longer' test $((second * 2)) -gt $((first * 3))
 expect 'the shell lives' alive "$(shell_of alpha)"
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure waited "$((first / 1000)) and $((second / 1000)) ms"
 figure told "$(count held-back)"

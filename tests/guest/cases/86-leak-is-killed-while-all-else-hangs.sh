@@ -34,8 +34,8 @@ read -r last beyond gone _ < <(measured /dev/shm/stuck.trace held $((300 << 20))
 code=$(cut -d' ' -f2 /dev/shm/stuck.trace.end)
 thaw
 kill $deaf
-expect_is 'the leak was asked to end' "$code" 143
-expect 'the agent lives' alive "$alpha_pid"
+expect_is 'the leak got SIGTERM' "$code" 143
+expect 'the agent is alive' alive "$alpha_pid"
 wait_until 60 count acted -eq 1
 expect_is 'the service is the same' "$(daemon_pid)" "$before"
 expect 'the overshoot is small' test "$beyond" -lt 300

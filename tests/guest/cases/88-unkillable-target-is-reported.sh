@@ -17,8 +17,8 @@ start_agent beta
 
 fsfreeze --freeze $disk
 type_in alpha "tool python3 -c 'kept = b\"1\" * (270 << 20); open(\"$disk/file\", \"w\").write(\"x\")'; sleep 1000"
-wait_until 60 pgrep --full --exact "python3 -c kept.*"
-wait_for 60 '[[ $(ps -o stat= -p "$(pgrep --full --exact "python3 -c kept.*")" | cut -c1) == D ]]'
+wait_until 60 pid_of_command "python3 -c kept.*"
+wait_for 60 '[[ $(ps -o stat= -p "$(pid_of_command "python3 -c kept.*")" | cut -c1) == D ]]'
 # What is missing to the line is the agent's own, and too small to be guilty.
 type_in alpha 'grow 60M'
 wait_until 60 count kill -eq 1
@@ -36,5 +36,5 @@ expect 'agents and shells live' alive "$alpha_pid" "$(shell_of alpha)" "$beta_pi
 
 fsfreeze --unfreeze $disk
 wait_until 30 gone "$stuck"
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure 'given up after' "$((($(field failed __MONOTONIC_TIMESTAMP) - $(field act __MONOTONIC_TIMESTAMP)) / 1000)) ms"

@@ -2,7 +2,7 @@
 # guest: usual=trixie
 
 echo '# mine' >>/etc/claude-watchdog/config.toml
-printf '[lines]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
+printf '[thresholds]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
 install -D /dev/null /var/lib/claude-watchdog/case-kept
 before=$(daemon_pid)
 dpkg -i "$payload/claude-watchdog.deb" </dev/null
@@ -14,4 +14,4 @@ rm /var/lib/claude-watchdog/case-kept
 wait_until 30 service_is_active
 expect_not 'the new program runs' test "$(daemon_pid)" = "$before"
 start_agent alpha
-expect_is 'with the drop-in' "$(health '.agents[0].warn_line')" $((333 << 20))
+expect_is 'with the drop-in' "$(health '.agents[0].warn_threshold')" $((333 << 20))

@@ -30,4 +30,4 @@ expect 'the configuration is still there' grep -qx '# mine' /etc/claude-watchdog
 expect_is 'it listens' "$(systemctl is-active claude-watchdog.socket)" active
 expect_code 'and answers' 0 as agent vm-health-check
 as_it_was 'installed again'
-wait_for 30 '[[ $(limit_told "claude-$alpha") == "${scope##*/} $((300 << 20))" && $(<"$scope/memory.high") != max ]]'
+wait_for 30 '[[ $(reported_limit "claude-$alpha") == "${scope##*/} $((300 << 20))" && $(<"$scope/memory.high") != max ]]'

@@ -2,7 +2,7 @@
 # guest: usual=trixie
 
 install -D /dev/null /var/lib/claude-watchdog/case
-printf '[lines]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
+printf '[thresholds]\nwarn = "333M"\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
 dpkg --purge claude-watchdog
 
 traces=$(find / -xdev \( -path /mnt -o -path /proc -o -path /run/guest -o -path /sys \) -prune -o \

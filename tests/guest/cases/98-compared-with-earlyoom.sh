@@ -52,6 +52,6 @@ rates=(64M all)
 if ((repeat > 1)); then rates=(64M 256M all); fi
 for rate in "${rates[@]}"; do compare "$rate"; done
 ours
-expect 'everybody else lives' alive "$alpha_pid" "$shell"
-expect_is 'the kernel killed nobody' "$(oom_kills)" "$ooms"
+expect 'all others are alive' alive "$alpha_pid" "$shell"
+expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 expect 'ours is not much further beyond than theirs' test "${worst_beyond[ours]}" -le $((worst_beyond[theirs] * 2 + 64))

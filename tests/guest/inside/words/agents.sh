@@ -37,6 +37,9 @@ type_in() {
 # The visible text of TERMINAL.
 screen() { as "$(owner "$1")" tmux capture-pane -p -t "$1" | sed '/^$/d'; }
 
+# shows TERMINAL REGEX: a line of its screen matches.
+shows() { screen "$1" | grep -q -e "$2"; }
+
 # The shell of TERMINAL.
 shell_of() { as "$(owner "$1")" tmux list-panes -t "$1" -F '#{pane_pid}'; }
 
@@ -123,6 +126,18 @@ leaks() { pgrep --exact hog; }
 
 # leak_count: how many there are.
 leak_count() { pgrep --exact --count hog || true; }
+
+# pid_of_command COMMAND-LINE: the processes with exactly this command line; fails when there is none.
+pid_of_command() { pgrep --full --exact "$1"; }
+
+# state_of PID: the letter of proc_pid_stat(5).
+state_of() { ps -o stat= -p "$1" | cut -c1; }
+
+# command_of PID: its name, as in /proc/PID/comm.
+command_of() { ps -o comm= -p "$1"; }
+
+# session_of PID
+session_of() { ps -o sid= -p "$1" | tr -d ' '; }
 
 # The parent of a process.
 parent() { ps -o ppid= -p "$1" | tr -d ' '; }

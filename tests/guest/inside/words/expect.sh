@@ -29,7 +29,7 @@ expect_code() {
 }
 
 # wait_until SECONDS CONDITION…: until the condition holds; see `holds`. The seconds are those of the reference machine, and
-# never a promise of the product.
+# never a promise of the product. POLL_INTERVAL is the pause between two checks, 0.2 s by default.
 wait_until() {
   local seconds deadline
   scaled "$1"
@@ -37,7 +37,7 @@ wait_until() {
   shift
   until holds "$@" >/dev/null 2>&1; do
     ((SECONDS < deadline)) || fail "waited $seconds s in vain for: $*${actual:+ (is \`$actual\`)}"
-    sleep 0.2
+    sleep "${POLL_INTERVAL:-0.2}"
   done
 }
 
@@ -112,8 +112,14 @@ skip() {
   exit 77
 }
 
+# progress TEXT: informs the runner that a long case still runs, so that it does not give the guest up (lib/report.sh).
+progress() { echo "progress $*" >/dev/ttyS1; }
+
 # figure NAME VALUE: shown on the case's line.
 figure() { echo "$1 $2" >>"$CASE/figures"; }
+
+# lines_in FILE: how many lines it has.
+lines_in() { wc -l <"$1"; }
 
 # Whole MiB of a number of bytes, as a person reads them.
 mib() { echo "$(($1 / 1048576))M"; }
