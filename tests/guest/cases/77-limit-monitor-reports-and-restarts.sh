@@ -1,83 +1,85 @@
-# The waiter of a limited command stays outside of it and in its job, says what memory did, and runs it again.
+# The monitor of a limited command stays outside its scope and in its job, reports a kill for memory, and restarts the command.
 # guest: usual=trixie
 # timeout: 180
 
 path=$(program_of alpha)
 install -D /usr/local/bin/hog "$path"
 terminal alpha
-# waited OPTIONS: the agent below a waiter; sets pid and waiter.
-waited() {
+# monitored OPTIONS: starts the agent below a monitor; sets pid and monitor.
+monitored() {
   type_in alpha "clear; run-claude-limited $1 --swap 0 300M $path --prompt"
   agent_runs
-  waiter=$(parent "$pid")
+  monitor=$(parent "$pid")
 }
 agent_runs() {
-  wait_for 30 "running $path && grep -q agents.slice /proc/\$(running $path)/cgroup"
+  wait_until 30 limited_program
   pid=$(running "$path")
 }
-# Over its line, too slowly to meet the wall before it is ended.
+limited_program() { grep -q agents.slice "/proc/$(running "$path")/cgroup"; }
+# Over its kill threshold, too slowly to reach the limit first.
 overrun() {
   wait_until 30 knows "claude-$pid"
   type_in alpha 'grow 240M'
   type_in alpha 'grow 400M 20M'
 }
 group() { ps -o pgid= -p "$1" | tr -d ' '; }
-state() { ps -o stat= -p "$1" | cut -c1; }
-# Lines of a terminal are as wide as it is.
-said() { as agent tmux capture-pane -p -J -t alpha | grep -c "$1" || true; }
+states() { echo "$(state_of "$pid")$(state_of "$monitor")"; }
+# shown REGEX: how many lines on the screen match; wrapped lines are joined.
+shown() { as agent tmux capture-pane -p -J -t alpha | grep -cE "$1" || true; }
 
-waited '--report'
+monitored '--report'
 expect_like 'the agent is in its scope' "$(</proc/"$pid"/cgroup)" '/agents.slice/agent-claude.exe-[0-9]+\.scope$'
-expect_not 'the waiter is not' grep -q agents.slice "/proc/$waiter/cgroup"
-expect_is 'one process group' "$(group "$waiter")" "$(group "$pid")"
+expect_not 'the monitor is not' grep -q agents.slice "/proc/$monitor/cgroup"
+expect_is 'one process group' "$(group "$monitor")" "$(group "$pid")"
 
 # Ctrl-Z and fg.
 as agent tmux send-keys -t alpha C-z
-wait_for 20 "[[ \$(state $pid)\$(state $waiter) == TT ]]"
+wait_until 20 states == TT
 type_in alpha 'echo back to $((40 + 2)); fg'
-wait_for 20 "[[ \$(said 'back to 42') == 1 && \$(state $pid)\$(state $waiter) == SS ]]"
+wait_until 20 shown 'back to 42' -eq 1
+wait_until 20 states == SS
 
-# Its own overrun is ended by its line, and told in one line.
+# Killed over its threshold; the report is one line.
 overrun
-wait_until 60 gone "$pid" "$waiter"
+wait_until 60 gone "$pid" "$monitor"
 type_in alpha 'echo code=$?'
-wait_until 20 said "^code=143$" -eq 1
-expect_is 'one line' "$(said 'run-claude-limited: ')" 1
-expect_is 'says who' "$(said "the supervisor ended claude.exe (process $pid) at .*, over its kill line of .*; limit 300M, peak ")" 1
-expect_is 'and how to go on' "$(said 'take up its work with: cd /home/agent/work && claude --continue$')" 1
+wait_until 20 shown '^code=143$' -eq 1
+expect_is 'one line' "$(shown 'run-claude-limited: ')" 1
+expect_is 'with process and limit' "$(shown "run-claude-limited: .*claude\.exe .*$pid.*300M")" 1
+expect_is 'and how to resume' "$(shown 'cd /home/agent/work && claude --continue$')" 1
 
-# An action on it: it comes back, takes up its work, and ends when somebody asks for that.
-waited '--restart=on-oom'
+# Killed and restarted: it resumes; a stop on request is final.
+monitored '--restart=on-oom'
 first=$pid
 overrun
 wait_until 60 gone "$first"
 wait_until 30 running "$path"
 agent_runs
-expect_is 'by the same waiter' "$(parent "$pid")" "$waiter"
-expect_is 'as its kind does it' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
-expect_is 'said' "$(said 'run again in 1s (1 of 5 within an hour): in /home/agent/work, ')" 1
+expect_is 'by the same monitor' "$(parent "$pid")" "$monitor"
+expect_is 'with the option of its kind' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
+expect_is 'with a message' "$(shown 'in 1s \(1 of 5.*/home/agent/work')" 1
 wait_until 30 knows "claude-$pid"
-expect_code 'its owner ends it' 0 as agent claude-watchdog stop "claude-$pid"
-wait_until 30 gone "$waiter"
-expect_not 'which is its end' running "$path"
+expect_code 'its owner stops it' 0 as agent claude-watchdog stop "claude-$pid"
+wait_until 30 gone "$monitor"
+expect_not 'it is not restarted' running "$path"
 
-# The wall, without a supervisor.
+# At the limit, without the service.
 systemctl stop claude-watchdog.socket claude-watchdog.service
 afterwards 'systemctl start claude-watchdog.socket claude-watchdog.service'
-waited '--report --restart=on-oom'
+monitored '--report --restart=on-oom'
 first=$pid
 type_in alpha 'tool hog --until 1G'
-wait_for 30 "grep -q '^oom_kill 1' /sys/fs/cgroup\$(sed -n s/^0:://p /proc/$pid/cgroup)/memory.events"
-# A child's end is not its own, and told at that only.
+wait_until 30 oom_of "$(scope_of "$pid")" -eq 1
+# A killed child does not end the command, and is reported only with that.
 holds_for 1 alive "$pid"
 type_in alpha 'grow 400M'
 wait_until 60 gone "$first"
 wait_until 30 running "$path"
 agent_runs
-expect_is 'said again' "$(said 'the kernel ended claude.exe (process .*) and 1 process more in its scope at the wall; limit 300M, peak 300M; run again in 1s')" 1
-expect_is 'with what is known of its kind' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
+expect_is 'with a message about both kills' "$(shown 'kernel.*claude\.exe.* 1 .*limit 300M.*peak 300M.* in 1s')" 1
+expect_is 'restarted with the option of its kind' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
 type_in alpha 'exit 3'
-wait_until 20 gone "$waiter"
+wait_until 20 gone "$monitor"
 type_in alpha 'echo code=$?'
-wait_until 20 said "^code=3$" -eq 1
-expect_is 'an end by itself is the end' "$(said 'run again')" 1
+wait_until 20 shown '^code=3$' -eq 1
+expect_is 'no restart after its own exit' "$(shown ' in 1s')" 1

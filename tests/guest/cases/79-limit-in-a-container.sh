@@ -1,8 +1,7 @@
-# Without systemd and a bus a limit is made in the cgroup tree itself, as in a container; where that can only be read
-# nothing is run.
+# Without systemd, as in a container, a limit is set in the cgroup tree itself; if that is read-only, nothing is run.
 # guest: usual=trixie
 
-# A container with a part of the tree for itself: a cgroup that is its root, pids and mounts of its own, no /run.
+# A container: a cgroup as its root, a pid and a mount namespace, no /run.
 mkdir -p /tmp/case/box
 cat >/tmp/case/outside <<'END'
 cd "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)"
@@ -11,7 +10,7 @@ echo $$ >outside/cgroup.procs
 echo +memory >cgroup.subtree_control
 (echo $BASHPID >box/cgroup.procs; exec unshare --cgroup --mount --pid --fork --mount-proc bash /tmp/case/inside) &
 for _ in {1..100}; do [[ -e /tmp/case/box/begun ]] && break; sleep 0.1; done
-# What made the namespaces is none of the container's.
+# The process that made the namespaces does not belong to the container.
 echo $! >outside/cgroup.procs
 touch /tmp/case/box/alone
 wait $!
@@ -21,16 +20,16 @@ mount -t tmpfs none /run
 cd /tmp/case/box || exit
 touch begun
 for _ in {1..100}; do [[ -e alone ]] && break; sleep 0.1; done
-code() { local code=0; "$@" >>said 2>&1 || code=$?; echo "$code"; }
+code() { local code=0; "$@" >>messages 2>&1 || code=$?; echo "$code"; }
 limited() { run-claude-limited --swap 0 "$@"; }
 where='cat /proc/self/cgroup; cd /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); cat memory.max memory.oom.group'
 
-# The machine's view of the tree, where our place is somebody else's: not here.
+# With the machine's view of the tree, in which paths mean other cgroups, it must fail.
 code limited 100M touch was-run >other-view
 umount --lazy /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 
-# Read-only: nor here.
+# Read-only, too.
 mount -o remount,bind,ro /sys/fs/cgroup
 code limited 100M touch was-run >read-only
 mount -o remount,bind,rw /sys/fs/cgroup
@@ -44,11 +43,11 @@ limited 100M true
 ls -d /sys/fs/cgroup/agents.slice/agent-* >kept
 cat /sys/fs/cgroup/agents.slice/memory.max >cap
 
-# A supervisor in there gives them, too, and sees them.
+# A daemon in the container sets limits, too, and reports them.
 env -u JOURNAL_STREAM claude-watchdog daemon --socket "$PWD/socket" --state-dir "$PWD/state" 2>daemon &
-supervisor=$!
+daemon=$!
 for _ in {1..100}; do [[ -S socket ]] && break; sleep 0.1; done
-run-claude-limited --socket "$PWD/socket" --swap 0 --name mine 100M sleep 1000 2>>said &
+run-claude-limited --socket "$PWD/socket" --swap 0 --name mine 100M sleep 1000 2>>messages &
 sleeper=$!
 for _ in {1..50}; do
   vm-health-check --socket "$PWD/socket" --json | jq -r '.agents[] | "\(.rule) \(.scope) \(.limit)"' >seen
@@ -56,30 +55,30 @@ for _ in {1..50}; do
   sleep 0.2
 done
 echo "$sleeper" >sleeper
-kill "$sleeper" "$supervisor"
+kill "$sleeper" "$daemon"
 touch ended
 END
 in_a_unit() { systemd-run --quiet --wait --collect --property=Delegate=yes --property=Type=exec bash /tmp/case/outside; }
-expect 'it runs through' in_a_unit
+expect 'the container succeeds' in_a_unit
 cd /tmp/case/box || exit
-expect 'to its end' test -e ended
+expect 'and completes' test -e ended
 
-expect_is 'in the view of another' "$(<other-view)" 125
-expect 'which is said' grep -q 'in no cgroup that is seen from here' said
-expect_is 'where it can only be read' "$(<read-only)" 125
+expect_is 'not in the view of another namespace' "$(<other-view)" 125
+expect 'with a message' grep -qE 'in no cgroup that is seen from here|cgroup .*not visible' messages
+expect_is 'not in a read-only tree' "$(<read-only)" 125
 expect_not 'nothing is run' test -e was-run
-expect 'and what to do is said' grep -q 'cgroups can only be read; have the container started with' said
+expect 'with a remedy' grep -qE '(only be read|read-only).*container' messages
 
 hundred=$((100 << 20))
 mapfile -t first <first
 expect_like 'in a cgroup of its own' "${first[0]}" '^0::/agents.slice/agent-sh-[0-9]+\.scope$'
 expect_is 'with its limit' "${first[1]} ${first[2]}" "$hundred 0"
-expect_is 'the others went aside' "$(<left-in-the-root)" ''
-expect_is 'inside of one it is tighter' "$(sed -n 3p tighter)" $((50 << 20))
+expect_is 'the other processes were moved aside' "$(<left-in-the-root)" ''
+expect_is 'a nested limit is tighter' "$(sed -n 3p tighter)" $((50 << 20))
 expect_is 'never wider' "$(sed -n 3p wider)" "$hundred"
-expect_like 'where it was' "$(sed -n 2p wider)" '^0::/agents.slice/agent-sh-'
-expect_is 'a child ends at the wall and its parent does not' "$(tail -n 1 oom)" 137
-expect_is 'what has ended is swept, but for the last' "$(wc -l <kept)" 1
+expect_like 'in the same cgroup' "$(sed -n 2p wider)" '^0::/agents.slice/agent-sh-'
+expect_is 'a child is killed at the limit and its parent is not' "$(tail -n 1 oom)" 137
+expect_is 'old cgroups are removed except the last' "$(wc -l <kept)" 1
 expect 'all together have 85 %' near "$(<cap)" "$(share 85)" 1
 
-expect_is 'by a supervisor, too' "$(<seen)" "limited agent-mine-$(<sleeper).scope $hundred"
+expect_is 'by a daemon, too' "$(<seen)" "limited agent-mine-$(<sleeper).scope $hundred"

@@ -1,4 +1,4 @@
-# Where users see their own processes only, the service sees, charges and ends as everywhere.
+# With hidepid=2 the service finds, charges and kills as usual.
 # guest: usual=trixie
 # timeout: 180
 
@@ -21,4 +21,4 @@ expect 'the agent is alive' alive "$alpha_pid"
 
 mount -o remount,hidepid=0 /proc
 updates 2
-expect 'and back' knows "$alpha"
+expect 'it is known without hidepid, too' knows "$alpha"

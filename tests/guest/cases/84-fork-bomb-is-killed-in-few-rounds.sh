@@ -1,4 +1,4 @@
-# Processes that fork on while they are ended are all ended, in few rounds, and the guest survives.
+# Processes that fork while they are being killed are all killed, in few rounds.
 # guest: usual=trixie
 # timeout: 150
 
@@ -11,11 +11,11 @@ type_in alpha 'tool hog --do "bomb 600 3M"; sleep 1000'
 wait_until 60 count act -ge 1
 wait_until 60 not leaks
 holds_for 3 not leaks
-expect 'its neighbour lives' alive "$beta_pid" "$(shell_of alpha)"
+expect 'the other agent is alive' alive "$beta_pid" "$(shell_of alpha)"
 expect 'few rounds' test "$(count signal)" -le 20
 expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure rounds "$(count signal)"
 figure actions "$(count act)"
-figure most "$(mib "$(events act | jq -s '[.[].CHARGE_BYTES | tonumber] | max')")"
+figure peak "$(mib "$(events act | jq -s '[.[].CHARGE_BYTES | tonumber] | max')")"
 figure desktop "$(desktop_worst) ms"
 if alive "$alpha_pid"; then figure agent lives; fi

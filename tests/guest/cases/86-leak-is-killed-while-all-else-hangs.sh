@@ -1,4 +1,4 @@
-# With journal, bus, its own disk and a client stuck, a leak is ended all the same.
+# A leak is killed although journal, bus, the daemon's disk and a client are stuck.
 # guest: releases=bookworm
 # timeout: 200
 
@@ -19,17 +19,20 @@ python3 -c 'import socket, sys, time
 peer = socket.socket(socket.AF_UNIX)
 peer.connect(sys.argv[1])
 peer.send(b"""{"method":"io.moltdown.Watchdog.Status","parameters":{},"more":true}\0""")
-time.sleep(1000)' $socket &
+print("subscribed", flush=True)
+time.sleep(1000)' $socket >"$CASE/deaf" &
 deaf=$!
 type_in alpha 'tool until test -e /tmp/case/go; do sleep 0.1; done; hog --measure /dev/shm/stuck.trace --rate 100M --until 1G; sleep 1000'
-sleep 2
+wait_until 30 test -s "$CASE/deaf"
+wait_until 30 pgrep --uid agent --full 'until test -e /tmp/case/go'
+updates 1
 fsfreeze --freeze $state
 bus=$(pidof -s dbus-daemon)
 kill -STOP "$(pidof systemd-journald)" "$bus"
 mkdir -p /tmp/case
 touch /tmp/case/go
 
-# Not by the journal: it is stuck.
+# Not from the journal, which is stuck.
 read -r last beyond gone _ < <(measured /dev/shm/stuck.trace held $((300 << 20)))
 code=$(cut -d' ' -f2 /dev/shm/stuck.trace.end)
 thaw

@@ -1,4 +1,4 @@
-# An upgrade keeps what the administrator wrote and what the service remembers, and leaves it running anew.
+# An upgrade keeps the administrator's configuration and the state, and restarts the service.
 # guest: usual=trixie
 
 echo '# mine' >>/etc/claude-watchdog/config.toml

@@ -1,15 +1,14 @@
-# Removing ends the service and keeps the configuration, and what is limited goes on; installing again brings everything back.
+# Removal stops the service and keeps the configuration and running limited commands; a new installation restores everything.
 # guest: usual=bookworm
 
 echo '# mine' >>/etc/claude-watchdog/config.toml
-limited alpha
-alpha=$(pid_of alpha)
-scope=$(scope_of "$alpha")
-wait_until 30 <"$scope/memory.high" != max
+start_limited_agent alpha
+scope=$alpha_scope
+wait_until 30 throttle_of "$scope" != max
 as_it_was() {
-  expect "$1: the limited agent lives" alive "$alpha"
-  expect_is "$1: in its scope" "$(scope_of "$alpha")" "$scope"
-  expect_is "$1: with its wall" "$(<"$scope/memory.max")" $((300 << 20))
+  expect "$1: the limited agent is alive" alive "$alpha_pid"
+  expect_is "$1: in its scope" "$(scope_of "$alpha_pid")" "$scope"
+  expect_is "$1: with its limit" "$(<"$scope/memory.max")" $((300 << 20))
 }
 
 pid=$(daemon_pid)
@@ -21,7 +20,7 @@ for file in /usr/bin/claude-watchdog /usr/bin/vm-health-check /run/claude-watchd
 done
 expect 'the configuration stays' grep -qx '# mine' /etc/claude-watchdog/config.toml
 as_it_was removed
-expect_is 'nobody is held with nobody to watch' "$(<"$scope/memory.high")" max
+expect_is 'no throttle without a daemon' "$(throttle_of "$scope")" max
 
 dpkg -i "$payload/claude-watchdog.deb" </dev/null
 wait_until 30 service_is_active
@@ -30,4 +29,5 @@ expect 'the configuration is still there' grep -qx '# mine' /etc/claude-watchdog
 expect_is 'it listens' "$(systemctl is-active claude-watchdog.socket)" active
 expect_code 'and answers' 0 as agent vm-health-check
 as_it_was 'installed again'
-wait_for 30 '[[ $(reported_limit "claude-$alpha") == "${scope##*/} $((300 << 20))" && $(<"$scope/memory.high") != max ]]'
+wait_until 30 reported_limit "$alpha" == "${scope##*/} $((300 << 20))"
+wait_until 30 throttle_of "$scope" != max

@@ -1,4 +1,4 @@
-# Purging leaves no trace: no file, no link, no unit, no user's process.
+# A purge leaves nothing: no file, no link, no unit, no process.
 # guest: usual=trixie
 
 install -D /dev/null /var/lib/claude-watchdog/case
@@ -13,4 +13,4 @@ expect_is 'no file' "$traces$runtime" ''
 expect_is 'no unit' "$(systemctl list-units --all --no-legend '*claude-watchdog*')" ''
 expect_is 'no unit file' "$(systemctl list-unit-files --no-legend '*claude-watchdog*')" ''
 expect_is 'no process' "$(pgrep --full /usr/bin/claude-watchdog)" ''
-expect_not 'dpkg forgot it' dpkg-query --show claude-watchdog
+expect_not 'dpkg does not know it' dpkg-query --show claude-watchdog

@@ -1,4 +1,4 @@
-# Files of the bash original are moved aside at install and put back at purge, byte for byte; homes are only spoken of.
+# Installation moves files of the bash original aside and purge restores them byte for byte; files in homes are only mentioned.
 # guest: usual=bookworm
 
 dpkg --purge claude-watchdog
@@ -27,17 +27,17 @@ before=$(print)
 dpkg -i "$payload/claude-watchdog.deb" </dev/null >"$CASE/install" 2>&1
 wait_until 30 service_is_active
 expect_like 'the new service runs' "$(readlink "/proc/$(daemon_pid)/exe")" '^/usr/bin/claude-watchdog$'
-expect 'the old one is over' gone "$old"
+expect 'the old one has exited' gone "$old"
 expect_not 'its unit does not hide ours' test -e "$unit"
 for name in claude-memory-watchdog vm-health-check run-claude-limited agent-session; do
   expect_not "no /usr/local/bin/$name before ours" test -e "/usr/local/bin/$name"
 done
 expect 'a home is not touched' test -e /home/agent/.local/bin/agent-session
-expect 'but spoken of' grep -q /home/agent/.local/bin/agent-session "$CASE/install"
+expect 'but mentioned' grep -q /home/agent/.local/bin/agent-session "$CASE/install"
 
 dpkg --purge claude-watchdog
-expect_is 'everything is back' "$(print)" "$before"
-expect_is 'enabled as it was' "$(systemctl is-enabled claude-watchdog.service)" enabled
+expect_is 'everything is restored' "$(print)" "$before"
+expect_is 'enabled as before' "$(systemctl is-enabled claude-watchdog.service)" enabled
 expect 'and running' service_is_active
 
 systemctl disable --now claude-watchdog.service

@@ -1,4 +1,4 @@
-# What it costs to watch a quiet guest of 300 processes, beside earlyoom and systemd-oomd in the same minute.
+# Supervising a quiet guest of 300 processes costs not much more than earlyoom and systemd-oomd in the same minute.
 # guest: memory=2G releases=trixie
 # timeout: 300
 

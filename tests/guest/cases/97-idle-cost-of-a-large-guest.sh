@@ -1,4 +1,4 @@
-# The same in a guest of a size in which agents live: earlyoom and ours have more time there between two glances.
+# The same in a guest of the usual size, where both the service and earlyoom poll less often.
 # guest: memory=16896M releases=trixie
 # timeout: 300
 

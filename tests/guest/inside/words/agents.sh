@@ -127,8 +127,8 @@ leaks() { pgrep --exact hog; }
 # leak_count: how many there are.
 leak_count() { pgrep --exact --count hog || true; }
 
-# pid_of_command COMMAND-LINE: the processes with exactly this command line; fails when there is none.
-pid_of_command() { pgrep --full --exact "$1"; }
+# pid_of_command COMMAND-LINE [PGREP-OPTION…]: the processes with exactly this command line; fails when there is none.
+pid_of_command() { pgrep --full --exact "$@"; }
 
 # state_of PID: the letter of proc_pid_stat(5).
 state_of() { ps -o stat= -p "$1" | cut -c1; }
