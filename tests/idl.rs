@@ -11,7 +11,7 @@ use claude_watchdog::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo
 use claude_watchdog::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use claude_watchdog::ipc::{DESCRIPTION, Fault};
+use claude_watchdog::ipc::{DESCRIPTION, MethodError};
 use claude_watchdog::model::forecast::{Ceiling, ForecastLevel};
 use claude_watchdog::model::match_trace::{MatchStep, MatchTrace, ProcessPart, RuleResult};
 use claude_watchdog::model::system_memory::Stall;
@@ -388,19 +388,19 @@ fn events_and_actions_are_what_is_described() {
 fn every_error_is_described() {
     let text = String::new;
     let faults = [
-        Fault::Busy {},
-        Fault::NoSuchProcess { pid: Pid::new(1).unwrap() },
-        Fault::NoSuchAgent { agent: text() },
-        Fault::NotStopped { agent: text(), reason: text() },
-        Fault::NotLimited { reason: text() },
-        Fault::InvalidConfiguration { problem: text() },
-        Fault::Unconfigured {},
+        MethodError::Busy {},
+        MethodError::NoSuchProcess { pid: Pid::new(1).unwrap() },
+        MethodError::NoSuchAgent { agent: text() },
+        MethodError::NotStopped { agent: text(), reason: text() },
+        MethodError::NotLimited { reason: text() },
+        MethodError::InvalidConfiguration { problem: text() },
+        MethodError::Unconfigured {},
     ];
     with_idl(|idl| {
         let described: BTreeSet<String> = idl.0.errors().map(|e| e.name().as_str().to_owned()).collect();
         let mut sent = BTreeSet::new();
-        for fault in faults {
-            let sent_as = serde_json::to_value(&fault).unwrap();
+        for error in faults {
+            let sent_as = serde_json::to_value(&error).unwrap();
             let name = sent_as["error"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
             let error = idl.0.errors().find(|e| e.name().as_str() == name).unwrap();
             let fields: BTreeSet<_> = error.fields().map(|field| field.name().as_str()).collect();

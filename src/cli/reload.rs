@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::exit;
 use super::terminal::{print, shown};
-use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::ipc::{Client, ClientError, MethodError, paths};
 
 /// Runs `claude-watchdog reload`.
 pub(super) fn run(socket: Option<&Path>) -> ExitCode {
@@ -15,11 +15,11 @@ pub(super) fn run(socket: Option<&Path>) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => exit::fail(&format_args!("cannot write: {error}"), 1),
         },
-        Err(ClientError::Refused { fault: Fault::InvalidConfiguration { problem }, .. }) => {
+        Err(ClientError::Refused { error: MethodError::InvalidConfiguration { problem }, .. }) => {
             let text = format!("{}; the configuration from before stays in force", shown(&problem));
             exit::fail(&text, exit::CONFIG)
         }
-        Err(error @ ClientError::Refused { fault: Fault::Unconfigured {}, .. }) => {
+        Err(error @ ClientError::Refused { error: MethodError::Unconfigured {}, .. }) => {
             exit::fail(&error, exit::CONFIG)
         }
         Err(error @ ClientError::Absent { .. }) => exit::fail(&error, exit::ABSENT),

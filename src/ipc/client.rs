@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(doc)]
-use super::Fault;
 use super::INTERFACE;
+#[cfg(doc)]
+use super::MethodError;
 use super::codec::Call;
 use crate::api::history::HistoryInfo;
 use crate::api::status::{ActionInfo, StatusInfo};
@@ -20,7 +20,7 @@ use crate::api::{
     limited::{LimitInfo, LimitRequest},
 };
 use crate::model::Pid;
-use connection::{Connection, Patience};
+use connection::{Connection, Deadline};
 
 pub use error::ClientError;
 
@@ -65,8 +65,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::Absent`] where nobody listens at all, [`ClientError::Untrusted`] where a stranger does.
     pub fn connect(candidates: &[PathBuf]) -> Result<Self, ClientError> {
-        let patience = Patience { whole: PATIENCE, until: None };
-        Connection::dial(candidates, patience).map(|connection| Self { connection })
+        let patience = Deadline { whole: PATIENCE, until: None };
+        Connection::open(candidates, patience).map(|connection| Self { connection })
     }
 
     /// The same, and all that is asked of it, within this time.
@@ -74,8 +74,8 @@ impl Client {
     /// # Errors
     /// As [`Client::connect`].
     pub fn connect_within(candidates: &[PathBuf], time: Duration) -> Result<Self, ClientError> {
-        let patience = Patience { whole: time, until: Some(Instant::now() + time) };
-        Connection::dial(candidates, patience).map(|connection| Self { connection })
+        let patience = Deadline { whole: time, until: Some(Instant::now() + time) };
+        Connection::open(candidates, patience).map(|connection| Self { connection })
     }
 
     /// The socket that answered.
@@ -128,7 +128,7 @@ impl Client {
     /// What the supervisor makes of one process.
     ///
     /// # Errors
-    /// [`ClientError`], with the path; [`Fault::NoSuchProcess`] in it where there is none.
+    /// [`ClientError`], with the path; [`MethodError::NoSuchProcess`] in it where there is none.
     pub fn explain(&mut self, pid: Pid) -> Result<Explanation, ClientError> {
         #[derive(Serialize)]
         struct Question {
@@ -179,7 +179,7 @@ impl Client {
     /// Ends an agent; what became of it. Waits for as long as that takes.
     ///
     /// # Errors
-    /// [`ClientError`], with the path; [`Fault::NoSuchAgent`], [`Fault::PermissionDenied`], [`Fault::NotStopped`] in it.
+    /// [`ClientError`], with the path; [`MethodError::NoSuchAgent`], [`MethodError::PermissionDenied`], [`MethodError::NotStopped`] in it.
     pub fn stop(&mut self, agent: &str) -> Result<ActionInfo, ClientError> {
         #[derive(Serialize)]
         struct Question<'a> {
@@ -197,7 +197,7 @@ impl Client {
     /// Has the configuration read anew; what should be known about it.
     ///
     /// # Errors
-    /// [`ClientError`], with the path; [`Fault::InvalidConfiguration`] and [`Fault::PermissionDenied`] in it.
+    /// [`ClientError`], with the path; [`MethodError::InvalidConfiguration`] and [`MethodError::PermissionDenied`] in it.
     pub fn reload(&mut self) -> Result<Vec<String>, ClientError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -209,7 +209,7 @@ impl Client {
     /// Has this process, or another one of the caller's, limited.
     ///
     /// # Errors
-    /// [`ClientError`], with the path; [`Fault::NotLimited`], [`Fault::PermissionDenied`] and [`Fault::Busy`] in it.
+    /// [`ClientError`], with the path; [`MethodError::NotLimited`], [`MethodError::PermissionDenied`] and [`MethodError::Busy`] in it.
     pub fn limit(&mut self, request: &LimitRequest) -> Result<LimitInfo, ClientError> {
         #[derive(Deserialize)]
         struct Answer {

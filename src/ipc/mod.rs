@@ -5,16 +5,16 @@
 
 pub mod client;
 pub mod codec;
-pub mod fault;
+pub mod method_error;
 pub mod parameters;
 pub mod paths;
 pub mod server;
 pub mod socket;
 
-mod dial;
+mod connect;
 
 pub use client::{Client, ClientError, Events};
-pub use fault::Fault;
+pub use method_error::MethodError;
 pub use server::{Caller, Limits, Service, serve};
 pub use socket::{BindError, SocketFile, bind};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::Fault;
+use super::MethodError;
 
 /// What is left of a call's parameters. A method takes those it knows and then calls [`finish`](Self::finish).
 #[derive(Debug, Default)]
@@ -15,8 +15,8 @@ impl Parameters {
     /// The parameters of a call; none at all is the same as an empty object.
     ///
     /// # Errors
-    /// [`Fault::InvalidParameter`] where they are no object.
-    pub fn of(raw: Option<&RawValue>) -> Result<Self, Fault> {
+    /// [`MethodError::InvalidParameter`] where they are no object.
+    pub fn of(raw: Option<&RawValue>) -> Result<Self, MethodError> {
         match raw {
             None => Ok(Self::default()),
             Some(raw) => serde_json::from_str(raw.get()).map(Self).map_err(|_| invalid("parameters")),
@@ -26,8 +26,8 @@ impl Parameters {
     /// The parameter `name`, which must be there.
     ///
     /// # Errors
-    /// [`Fault::InvalidParameter`] with its name where it is missing or of another type.
-    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Fault> {
+    /// [`MethodError::InvalidParameter`] with its name where it is missing or of another type.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, MethodError> {
         let raw = self.0.remove(name).ok_or_else(|| invalid(name))?;
         serde_json::from_str(raw.get()).map_err(|_| invalid(name))
     }
@@ -35,8 +35,8 @@ impl Parameters {
     /// The parameter `name`; null is the same as none.
     ///
     /// # Errors
-    /// [`Fault::InvalidParameter`] with its name where it is of another type.
-    pub fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Fault> {
+    /// [`MethodError::InvalidParameter`] with its name where it is of another type.
+    pub fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, MethodError> {
         let Some(raw) = self.0.remove(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map_err(|_| invalid(name))
     }
@@ -44,21 +44,21 @@ impl Parameters {
     /// Refuses what nobody took: a misspelt parameter must not pass for a missing one.
     ///
     /// # Errors
-    /// [`Fault::InvalidParameter`] with the name of one that is left.
-    pub fn finish(self) -> Result<(), Fault> {
+    /// [`MethodError::InvalidParameter`] with the name of one that is left.
+    pub fn finish(self) -> Result<(), MethodError> {
         self.0.into_keys().next().map_or(Ok(()), |name| Err(invalid(&name)))
     }
 }
 
-fn invalid(parameter: &str) -> Fault {
-    Fault::InvalidParameter { parameter: parameter.to_owned() }
+fn invalid(parameter: &str) -> MethodError {
+    MethodError::InvalidParameter { parameter: parameter.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parameters(json: &str) -> Result<Parameters, Fault> {
+    fn parameters(json: &str) -> Result<Parameters, MethodError> {
         Parameters::of(Some(&RawValue::from_string(json.to_owned()).unwrap()))
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-use super::dial::dial;
+use super::connect::connect_with_timeout;
 
 /// Everybody may ask; what they may see and do is decided by who they are.
 const MODE: u32 = 0o666;
@@ -122,7 +122,7 @@ fn refuse_to_displace(path: &Path) -> Result<(), BindError> {
         }
         Ok(_) => {}
     }
-    match dial(path, PROBE) {
+    match connect_with_timeout(path, PROBE) {
         Ok(_) | Err(Errno::AGAIN) => Err(BindError::Alive { path: path.to_owned() }),
         Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(()),
         Err(error) => Err(system(error.into())),

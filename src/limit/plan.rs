@@ -1,11 +1,11 @@
 //! What a limit comes to, outside of any other and inside of one.
 
-use super::{LimitError, MemoryLimits, Wish};
+use super::{LimitError, MemoryLimits, RequestedLimits};
 use crate::model::{Bytes, Thresholds};
 
 /// The scope that somebody is in who asks for a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inside {
+pub struct CurrentScope {
     /// Its name.
     pub scope: String,
     /// What it has; `None`: no limit.
@@ -31,7 +31,11 @@ pub enum Plan {
 ///
 /// # Errors
 /// [`LimitError`], and then nothing is to be done.
-pub fn plan(wish: Wish, cap: Option<Bytes>, inside: Option<&Inside>) -> Result<Plan, LimitError> {
+pub fn plan(
+    wish: RequestedLimits,
+    cap: Option<Bytes>,
+    inside: Option<&CurrentScope>,
+) -> Result<Plan, LimitError> {
     let shape = wish.shape(cap)?;
     let Some(inside) = inside else { return Ok(Plan::Start(shape)) };
     let least = |now: Option<Bytes>, asked: Bytes| now.map_or(asked, |now| now.min(asked));
@@ -59,12 +63,17 @@ pub fn plan(wish: Wish, cap: Option<Bytes>, inside: Option<&Inside>) -> Result<P
 mod tests {
     use super::*;
 
-    fn inside(max: Bytes, held: Bytes) -> Inside {
-        Inside { scope: "agent-claude-7.scope".to_owned(), max: Some(max), swap: Some(Bytes::mib(512)), held }
+    fn inside(max: Bytes, held: Bytes) -> CurrentScope {
+        CurrentScope {
+            scope: "agent-claude-7.scope".to_owned(),
+            max: Some(max),
+            swap: Some(Bytes::mib(512)),
+            held,
+        }
     }
 
-    fn asked(limit: Bytes, inside: &Inside) -> Result<Plan, LimitError> {
-        plan(Wish { limit, swap: None }, Some(Bytes::gib(13)), Some(inside))
+    fn asked(limit: Bytes, inside: &CurrentScope) -> Result<Plan, LimitError> {
+        plan(RequestedLimits { limit, swap: None }, Some(Bytes::gib(13)), Some(inside))
     }
 
     #[test]
@@ -74,10 +83,10 @@ mod tests {
         assert_eq!(asked(Bytes::gib(12), &eight), Ok(Plan::Keep(shape(Bytes::gib(8)))));
         assert_eq!(asked(Bytes::gib(8), &eight), Ok(Plan::Keep(shape(Bytes::gib(8)))));
         assert_eq!(asked(Bytes::gib(4), &eight), Ok(Plan::Tighten(shape(Bytes::gib(4)))));
-        let none = Wish { limit: Bytes::gib(12), swap: Some(Bytes::ZERO) };
+        let none = RequestedLimits { limit: Bytes::gib(12), swap: Some(Bytes::ZERO) };
         let tight = MemoryLimits { max: Bytes::gib(8), swap: Bytes::ZERO };
         assert_eq!(plan(none, None, Some(&eight)), Ok(Plan::Tighten(tight)));
-        let more = Wish { limit: Bytes::gib(12), swap: Some(Bytes::gib(9)) };
+        let more = RequestedLimits { limit: Bytes::gib(12), swap: Some(Bytes::gib(9)) };
         assert_eq!(plan(more, None, Some(&eight)), Ok(Plan::Keep(shape(Bytes::gib(8)))));
     }
 
@@ -98,6 +107,9 @@ mod tests {
     #[test]
     fn outside_of_any_it_is_a_scope_of_its_own() {
         let shape = MemoryLimits { max: Bytes::gib(8), swap: Bytes::mib(512) };
-        assert_eq!(plan(Wish { limit: Bytes::gib(8), swap: None }, None, None), Ok(Plan::Start(shape)));
+        assert_eq!(
+            plan(RequestedLimits { limit: Bytes::gib(8), swap: None }, None, None),
+            Ok(Plan::Start(shape))
+        );
     }
 }

@@ -5,13 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use claude_watchdog::api::status::{AgentInfo, StatusInfo};
-use claude_watchdog::ipc::{Client, ClientError, DESCRIPTION, Fault};
+use claude_watchdog::ipc::{Client, ClientError, DESCRIPTION, MethodError};
 use claude_watchdog::model::{Bytes, Pid, Uid};
 use serde_json::{Value, json};
 
 use super::world::{FOLLOW, STATUS, Server, available, explanation, large, status};
 
-fn fault(name: &str, key: &str, value: &str) -> Value {
+fn error(name: &str, key: &str, value: &str) -> Value {
     json!({ "error": format!("org.varlink.service.{name}"), "parameters": { key: value } })
 }
 
@@ -107,47 +107,47 @@ fn a_wrong_call_is_refused_by_name() {
     for (message, expected) in [
         (
             call("io.moltdown.Watchdog.Nothing", r#","parameters":{}"#),
-            fault("MethodNotFound", "method", "io.moltdown.Watchdog.Nothing"),
+            error("MethodNotFound", "method", "io.moltdown.Watchdog.Nothing"),
         ),
-        (call("Status", ""), fault("MethodNotFound", "method", "Status")),
-        (call("io.else.Where.Status", ""), fault("InterfaceNotFound", "interface", "io.else.Where")),
+        (call("Status", ""), error("MethodNotFound", "method", "Status")),
+        (call("io.else.Where.Status", ""), error("InterfaceNotFound", "interface", "io.else.Where")),
         (
             call("io.moltdown.Watchdog.Status", r#","parameters":{"pid":1}"#),
-            fault("InvalidParameter", "parameter", "pid"),
+            error("InvalidParameter", "parameter", "pid"),
         ),
         (
             call("io.moltdown.Watchdog.Status", r#","parameters":[]"#),
-            fault("InvalidParameter", "parameter", "parameters"),
+            error("InvalidParameter", "parameter", "parameters"),
         ),
         (
             call("io.moltdown.Watchdog.Status", r#","upgrade":true"#),
-            fault("MethodNotImplemented", "method", "io.moltdown.Watchdog.Status"),
+            error("MethodNotImplemented", "method", "io.moltdown.Watchdog.Status"),
         ),
-        (call(describe, ""), fault("InvalidParameter", "parameter", "interface")),
-        (call("io.moltdown.Watchdog.Explain", ""), fault("InvalidParameter", "parameter", "pid")),
+        (call(describe, ""), error("InvalidParameter", "parameter", "interface")),
+        (call("io.moltdown.Watchdog.Explain", ""), error("InvalidParameter", "parameter", "pid")),
         (
             call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":"1"}"#),
-            fault("InvalidParameter", "parameter", "pid"),
+            error("InvalidParameter", "parameter", "pid"),
         ),
         (
             call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":0}"#),
-            fault("InvalidParameter", "parameter", "pid"),
+            error("InvalidParameter", "parameter", "pid"),
         ),
         (
             call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":4294967297}"#),
-            fault("InvalidParameter", "parameter", "pid"),
+            error("InvalidParameter", "parameter", "pid"),
         ),
         (
             call("io.moltdown.Watchdog.Explain", r#","parameters":{"pid":1,"uid":0}"#),
-            fault("InvalidParameter", "parameter", "uid"),
+            error("InvalidParameter", "parameter", "uid"),
         ),
         (
             call(describe, r#","parameters":{"interface":7}"#),
-            fault("InvalidParameter", "parameter", "interface"),
+            error("InvalidParameter", "parameter", "interface"),
         ),
         (
             call(describe, r#","parameters":{"interface":"io.else.Where"}"#),
-            fault("InterfaceNotFound", "interface", "io.else.Where"),
+            error("InterfaceNotFound", "interface", "io.else.Where"),
         ),
     ] {
         assert_eq!(peer.ask(&message), expected, "{message}");
@@ -215,8 +215,8 @@ fn a_process_is_explained_to_whoever_asks_as_they_may_see_it() {
     assert_eq!(client.explain(pid).unwrap(), explanation(pid).seen_by(me));
     let nobody = Pid::new(2_000_000_000).unwrap();
     let refused = client.explain(nobody).unwrap_err();
-    let is_it = |fault: &Fault| *fault == Fault::NoSuchProcess { pid: nobody };
-    assert!(matches!(&refused, ClientError::Refused { fault, .. } if is_it(fault)), "{refused}");
+    let is_it = |error: &MethodError| *error == MethodError::NoSuchProcess { pid: nobody };
+    assert!(matches!(&refused, ClientError::Refused { error, .. } if is_it(error)), "{refused}");
     assert!(client.status().is_ok(), "the connection lives on");
     let stranger = explanation(pid).seen_by(Uid::new(1001));
     let text = serde_json::to_string(&stranger).unwrap();

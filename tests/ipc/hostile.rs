@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::ipc::{Client, ClientError, Fault, Limits, bind};
+use claude_watchdog::ipc::{Client, ClientError, Limits, MethodError, bind};
 use tokio::sync::watch;
 
 use super::world::{
@@ -123,7 +123,7 @@ fn a_full_house_says_so_and_has_room_again_when_somebody_leaves() {
         assert_eq!(server.connect().reply().unwrap()["error"], "io.moltdown.Watchdog.Busy");
     }
     let refused = Client::connect(&[server.path()]).unwrap().status().unwrap_err();
-    assert!(matches!(refused, ClientError::Refused { fault: Fault::Busy {}, .. }), "{refused}");
+    assert!(matches!(refused, ClientError::Refused { error: MethodError::Busy {}, .. }), "{refused}");
     drop(peers);
     server.wait_until_held(0);
     server.answers_others();

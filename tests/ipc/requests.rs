@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::ipc::{Client, ClientError, Fault};
+use claude_watchdog::ipc::{Client, ClientError, MethodError};
 use claude_watchdog::{
     api::limited::LimitRequest,
     model::{Bytes, Pid, Uid},
@@ -35,9 +35,9 @@ fn events_are_kept_and_the_last_of_them_can_be_had() {
     let last = r#"{"method":"io.moltdown.Watchdog.Events","parameters":{"last":1}}"#;
     assert_eq!(numbers(&peer.ask(last)), [3]);
     let wrong = r#"{"method":"io.moltdown.Watchdog.Events","parameters":{"last":-1}}"#;
-    let fault =
+    let error =
         json!({ "error": "org.varlink.service.InvalidParameter", "parameters": { "parameter": "last" } });
-    assert_eq!(peer.ask(wrong), fault);
+    assert_eq!(peer.ask(wrong), error);
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn a_stop_is_answered_with_what_became_of_it_or_why_not() {
     let stop = |agent: &str| Client::connect(&[server.path()]).unwrap().stop(agent);
     assert_eq!(stop("claude-1").unwrap().outcome, "memory is back");
     let refused = |agent: &str| match stop(agent) {
-        Err(ClientError::Refused { fault, .. }) => fault,
+        Err(ClientError::Refused { error, .. }) => error,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused("another's"), Fault::PermissionDenied {});
-    assert_eq!(refused("no\u{1b}[1m"), Fault::NoSuchAgent { agent: "no\u{1b}[1m".to_owned() });
+    assert_eq!(refused("another's"), MethodError::PermissionDenied {});
+    assert_eq!(refused("no\u{1b}[1m"), MethodError::NoSuchAgent { agent: "no\u{1b}[1m".to_owned() });
     let mut peer = server.connect();
     for parameters in [json!({}), json!({ "agent": 7 }), json!({ "agent": null })] {
         let call = json!({ "method": "io.moltdown.Watchdog.Stop", "parameters": parameters });
@@ -112,7 +112,7 @@ fn a_stop_is_answered_with_what_became_of_it_or_why_not() {
 fn a_configuration_that_is_wrong_comes_back_with_its_place() {
     let server = Server::start();
     match Client::connect(&[server.path()]).unwrap().reload() {
-        Err(ClientError::Refused { fault: Fault::InvalidConfiguration { problem }, .. }) => {
+        Err(ClientError::Refused { error: MethodError::InvalidConfiguration { problem }, .. }) => {
             assert_eq!(problem, "config.toml:3: no such key");
         }
         other => panic!("{other:?}"),
@@ -185,8 +185,8 @@ fn the_past_is_told_of_as_much_as_is_asked() {
     assert_eq!((&told["since"], told["series"].as_array().unwrap().len()), (&json!(9940), 3));
     let reply = peer.ask(&history(&json!({})));
     assert_eq!(reply["parameters"]["history"]["since"], json!(10_000 - 3 * 3600), "three hours");
-    let fault = json!({ "parameter": "since_seconds" });
-    assert_eq!(peer.ask(&history(&json!({ "since_seconds": "1h" })))["parameters"], fault);
+    let error = json!({ "parameter": "since_seconds" });
+    assert_eq!(peer.ask(&history(&json!({ "since_seconds": "1h" })))["parameters"], error);
     let mut client = Client::connect(&[server.path()]).unwrap();
     assert_eq!(client.history(Duration::from_mins(1)).unwrap().series.len(), 3);
 }
@@ -231,11 +231,11 @@ fn a_limit_is_asked_for_by_whoever_is_to_have_it() {
     request.limit = Bytes::new(1);
     let error = client.limit(&request).unwrap_err();
     assert!(
-        matches!(&error, ClientError::Refused { fault: Fault::NotLimited { reason }, .. } if reason == "too small")
+        matches!(&error, ClientError::Refused { error: MethodError::NotLimited { reason }, .. } if reason == "too small")
     );
     request.pid = Pid::new(1);
     let error = client.limit(&request).unwrap_err();
-    assert!(matches!(error, ClientError::Refused { fault: Fault::PermissionDenied {}, .. }));
+    assert!(matches!(error, ClientError::Refused { error: MethodError::PermissionDenied {}, .. }));
     let mut peer = server.connect();
     for (wrong, parameter) in
         [(r#"{"limit":-1}"#, "limit"), (r#"{"limit":8,"pid":0}"#, "pid"), ("{}", "limit")]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use claude_watchdog::api::history::HistoryInfo;
 use claude_watchdog::api::status::{ActionInfo, StatusInfo};
-use claude_watchdog::ipc::{Caller, Client, Fault, Limits, Service, bind, serve};
+use claude_watchdog::ipc::{Caller, Client, Limits, MethodError, Service, bind, serve};
 use claude_watchdog::{
     api::{
         event_log::EventLog,
@@ -87,7 +87,7 @@ impl Service for Published {
     }
 
     /// A part of user 1000's agent and the guest; one that is asked for a year never comes.
-    async fn history(&self, since: Duration) -> Result<HistoryInfo, Fault> {
+    async fn history(&self, since: Duration) -> Result<HistoryInfo, MethodError> {
         if since.as_secs() >= 86_400 * 31 {
             std::future::pending::<()>().await;
         }
@@ -95,7 +95,7 @@ impl Service for Published {
     }
 
     /// Agents are `claude-1`, which ends at once, `stuck`, which never does, and `another's`.
-    async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, Fault> {
+    async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, MethodError> {
         assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
         match agent.as_str() {
             "claude-1" => Ok(status(1).actions.remove(0)),
@@ -104,21 +104,21 @@ impl Service for Published {
                 std::future::pending().await
             }
             "stuck" => std::future::pending().await,
-            "another's" => Err(Fault::PermissionDenied {}),
-            _ => Err(Fault::NoSuchAgent { agent }),
+            "another's" => Err(MethodError::PermissionDenied {}),
+            _ => Err(MethodError::NoSuchAgent { agent }),
         }
     }
 
-    async fn reload(&self, _: Caller) -> Result<Vec<String>, Fault> {
-        Err(Fault::InvalidConfiguration { problem: "config.toml:3: no such key".to_owned() })
+    async fn reload(&self, _: Caller) -> Result<Vec<String>, MethodError> {
+        Err(MethodError::InvalidConfiguration { problem: "config.toml:3: no such key".to_owned() })
     }
 
     /// Limits are 8, whoever asks for them; 1 cannot be.
-    async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+    async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, MethodError> {
         assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
         match (request.pid, request.limit.get()) {
-            (Some(_), _) => Err(Fault::PermissionDenied {}),
-            (None, 1) => Err(Fault::NotLimited { reason: "too small".to_owned() }),
+            (Some(_), _) => Err(MethodError::PermissionDenied {}),
+            (None, 1) => Err(MethodError::NotLimited { reason: "too small".to_owned() }),
             (None, _) => Ok(LimitInfo {
                 scope: format!("agent-{}-1.scope", request.name.unwrap_or_default()),
                 limit: Bytes::new(8),
@@ -128,12 +128,12 @@ impl Service for Published {
         }
     }
 
-    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
+    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, MethodError> {
         match pid.get() {
             // Somebody whose memory map is locked.
             3 => tokio::time::sleep(Duration::from_millis(500)).await,
             1 | 2 => {}
-            _ => return Err(Fault::NoSuchProcess { pid }),
+            _ => return Err(MethodError::NoSuchProcess { pid }),
         }
         Ok(explanation(pid).seen_by(reader))
     }

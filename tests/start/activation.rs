@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use claude_watchdog::ipc::{Client, ClientError, Fault, INTERFACE};
+use claude_watchdog::ipc::{Client, ClientError, INTERFACE, MethodError};
 
 use super::world::{World, count, exists};
 
@@ -86,7 +86,7 @@ fn who_waits_for_one_that_cannot_start_is_told_so_once_and_at_once() {
     assert_eq!(daemon.code(), Some(78));
     for client in &mut waiting {
         let error = client.status().unwrap_err();
-        assert!(matches!(error, ClientError::Refused { fault: Fault::Unconfigured {}, .. }), "{error}");
+        assert!(matches!(error, ClientError::Refused { error: MethodError::Unconfigured {}, .. }), "{error}");
         assert!(error.to_string().contains("claude-watchdog check-config"), "{error}");
     }
     assert!(listener.accept().is_err(), "nobody came back, or it would be started again");

@@ -8,7 +8,7 @@ use crate::cli::args::Explain;
 use crate::cli::exit;
 use crate::cli::terminal::{Style, print, to_json};
 use crate::daemon::{DaemonError, explain_alone};
-use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::{api::explanation::Explanation, model::Uid};
 
 /// Nobody watches; what is told is told all the same.
@@ -18,7 +18,7 @@ const ALONE: u8 = 3;
 #[derive(Debug, thiserror::Error)]
 enum ExplainError {
     #[error(transparent)]
-    Fault(#[from] Fault),
+    MethodError(#[from] MethodError),
     #[error(transparent)]
     Read(#[from] DaemonError),
     #[error(transparent)]
@@ -42,8 +42,8 @@ fn tell(options: &Explain, socket: Option<&Path>) -> Result<bool, ExplainError> 
         Client::connect(&paths::candidates(socket)).and_then(|mut client| client.explain(options.pid));
     let told = match asked {
         Ok(told) => told,
-        Err(ClientError::Refused { fault: fault @ Fault::NoSuchProcess { .. }, .. }) => {
-            return Err(fault.into());
+        Err(ClientError::Refused { error: error @ MethodError::NoSuchProcess { .. }, .. }) => {
+            return Err(error.into());
         }
         Err(why) => without_supervisor(options, &why)?,
     };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::comeback::ReconnectWindow;
 use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::daemon::limit_alone;
-use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::limit;
 use crate::linux::procfs::details::Details;
 use crate::systemd;
@@ -23,12 +23,12 @@ const PAUSE_MS: u64 = 50;
 pub(super) enum Unlimited {
     /// The supervisor says no.
     #[error("{0}")]
-    Refused(Fault),
+    Refused(MethodError),
     /// Nobody can.
     #[error("no supervisor answers, and without one: {alone}{}", advice())]
     Nobody {
         /// What became of it without a supervisor.
-        alone: Fault,
+        alone: MethodError,
     },
     #[error(transparent)]
     Client(ClientError),
@@ -64,18 +64,18 @@ pub(super) fn ask(request: &LimitRequest, socket: Option<&Path>) -> Result<Limit
         match Client::connect(&candidates).and_then(|mut client| client.limit(request)) {
             Ok(limited) => return Ok(limited),
             // It closes a connection that is one too many, and is started again when it is upgraded.
-            Err(ClientError::Refused { fault: Fault::Busy {}, .. } | ClientError::Closed { .. })
+            Err(ClientError::Refused { error: MethodError::Busy {}, .. } | ClientError::Closed { .. })
                 if Instant::now() < until =>
             {
                 thread::sleep(pause);
             }
             Err(ClientError::Absent { .. }) if comeback.is_awaited(Instant::now()) => thread::sleep(pause),
-            Err(ClientError::Absent { .. } | ClientError::Refused { fault: Fault::Unconfigured {}, .. })
-                if socket.is_none() =>
-            {
+            Err(
+                ClientError::Absent { .. } | ClientError::Refused { error: MethodError::Unconfigured {}, .. },
+            ) if socket.is_none() => {
                 return limit_alone(request).map_err(|alone| Unlimited::Nobody { alone });
             }
-            Err(ClientError::Refused { fault, .. }) => return Err(Unlimited::Refused(fault)),
+            Err(ClientError::Refused { error, .. }) => return Err(Unlimited::Refused(error)),
             Err(error) => return Err(Unlimited::Client(error)),
         }
     }

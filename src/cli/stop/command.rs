@@ -8,17 +8,17 @@ use super::render;
 use crate::cli::args::Stop;
 use crate::cli::exit;
 use crate::cli::terminal::{print, shown, to_json};
-use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::ipc::{Client, ClientError, MethodError, paths};
 
 /// Why it is not ended, or not told.
 #[derive(Debug, thiserror::Error)]
 enum StopError {
     /// Not theirs to end.
-    #[error("{}: {fault}", shown(agent))]
-    Denied { agent: String, fault: Fault },
+    #[error("{}: {error}", shown(agent))]
+    Denied { agent: String, error: MethodError },
     /// The reason names the agent.
-    #[error("{}", shown(&fault.to_string()))]
-    Refused { fault: Fault },
+    #[error("{}", shown(&error.to_string()))]
+    Refused { error: MethodError },
     #[error(transparent)]
     Client(ClientError),
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(options: &Stop, socket: Option<&Path>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(
             error @ (StopError::Client(ClientError::Absent { .. })
-            | StopError::Refused { fault: Fault::Unconfigured {} }),
+            | StopError::Refused { error: MethodError::Unconfigured {} }),
         ) => exit::fail(&error, exit::ABSENT),
         Err(error) => exit::fail(&error, 1),
     }
@@ -43,10 +43,10 @@ fn stop(options: &Stop, socket: Option<&Path>) -> Result<(), StopError> {
     let asked =
         Client::connect(&paths::candidates(socket)).and_then(|mut client| client.stop(&options.agent));
     let action = asked.map_err(|error| match error {
-        ClientError::Refused { fault: fault @ Fault::PermissionDenied {}, .. } => {
-            StopError::Denied { agent: options.agent.clone(), fault }
+        ClientError::Refused { error: error @ MethodError::PermissionDenied {}, .. } => {
+            StopError::Denied { agent: options.agent.clone(), error }
         }
-        ClientError::Refused { fault, .. } => StopError::Refused { fault },
+        ClientError::Refused { error, .. } => StopError::Refused { error },
         other => StopError::Client(other),
     })?;
     let text = if options.json { to_json(&action)? } else { render(&action) };

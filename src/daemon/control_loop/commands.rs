@@ -9,7 +9,7 @@ use crate::api::status::ActionInfo;
 use crate::daemon::config_load::LoadedConfig;
 use crate::daemon::control_loop::stops::Ends;
 use crate::daemon::report::messages::Message;
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::model::event::{Cause, EventKind};
 use crate::model::{AgentRef, Event, ProcessKey, Uid};
 use crate::policy::Engine;
@@ -35,7 +35,7 @@ pub(crate) struct Stop {
     pub(crate) agent: AgentRef,
     pub(crate) by: Uid,
     /// Told when it has ended, or did not.
-    pub(crate) answer: oneshot::Sender<Result<ActionInfo, Fault>>,
+    pub(crate) answer: oneshot::Sender<Result<ActionInfo, MethodError>>,
 }
 
 /// The near end, for those who ask.
@@ -61,7 +61,7 @@ struct Waiting {
     agent: AgentRef,
     /// The action, once it has begun.
     action: Option<u64>,
-    answer: Option<oneshot::Sender<Result<ActionInfo, Fault>>>,
+    answer: Option<oneshot::Sender<Result<ActionInfo, MethodError>>>,
 }
 
 /// Both ends. Whatever is asked rings the loop.
@@ -76,9 +76,9 @@ impl CommandSender {
     /// Hands over a request; never waits.
     ///
     /// # Errors
-    /// [`Fault::Busy`] where too many wait already.
-    pub(crate) fn send(&self, request: Request) -> Result<(), Fault> {
-        self.queue.try_send(request).map_err(|_| Fault::Busy {})?;
+    /// [`MethodError::Busy`] where too many wait already.
+    pub(crate) fn send(&self, request: Request) -> Result<(), MethodError> {
+        self.queue.try_send(request).map_err(|_| MethodError::Busy {})?;
         self.calls.ask();
         Ok(())
     }
@@ -109,7 +109,7 @@ impl CommandQueue {
         // Who asks a second time waits for what the first one has begun, whoever waits for that still.
         let action = self.ends.asked_for(root);
         if action.is_none() && !engine.request(root, by) {
-            let _ = answer.send(Err(Fault::Busy {}));
+            let _ = answer.send(Err(MethodError::Busy {}));
             return;
         }
         self.waiting.push(Waiting { agent, action, answer: Some(answer) });
@@ -149,7 +149,7 @@ impl CommandQueue {
                     Some(end) => waiting.action = Some(end.action),
                     None => {
                         let agent = waiting.agent.id.to_string();
-                        waiting.tell(Err(Fault::NoSuchAgent { agent }));
+                        waiting.tell(Err(MethodError::NoSuchAgent { agent }));
                     }
                 }
             }
@@ -175,7 +175,7 @@ impl Waiting {
             // Refused from the first, it has no action of its own; another one of the agent's is none of ours.
             EventKind::Failed { action, .. } if self.action.map_or(!pending, |own| own == *action) => {
                 let agent = self.agent.id.to_string();
-                self.tell(Err(Fault::NotStopped { agent, reason: Message::of(event).text }));
+                self.tell(Err(MethodError::NotStopped { agent, reason: Message::of(event).text }));
             }
             _ => {}
         }
@@ -183,10 +183,10 @@ impl Waiting {
 
     fn finish(&mut self, action: u64, told: &impl Fn(u64) -> Option<ActionInfo>) {
         let agent = self.agent.id.to_string();
-        self.tell(told(action).ok_or(Fault::NoSuchAgent { agent }));
+        self.tell(told(action).ok_or(MethodError::NoSuchAgent { agent }));
     }
 
-    fn tell(&mut self, answer: Result<ActionInfo, Fault>) {
+    fn tell(&mut self, answer: Result<ActionInfo, MethodError>) {
         if let Some(waits) = self.answer.take() {
             // Whoever asked may have left.
             let _ = waits.send(answer);

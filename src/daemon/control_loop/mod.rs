@@ -174,7 +174,7 @@ impl Supervisor {
             events: self.publisher.events(),
             seen: self.publisher.seen(),
             explainer: Explainer::new(self.settings.subscribe(), self.publisher.seen()),
-            freshness: StatusCache::new(self.publisher.seen(), Arc::clone(&self.calls)),
+            status_cache: StatusCache::new(self.publisher.seen(), Arc::clone(&self.calls)),
             requests: self.requests.clone(),
             reloader: Reloader::new(options, uid),
             record: self.record.clone(),

@@ -13,7 +13,7 @@ use super::state_dir;
 use crate::api::history::HistoryInfo;
 use crate::daemon::options::Options;
 use crate::history::{self, History, Notice, Origin};
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::linux::{clock, machine_id};
 use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
@@ -73,7 +73,7 @@ impl Record {
     }
 
     /// What was recorded in so long a time until now.
-    pub(crate) async fn last(&self, since: Duration) -> Result<HistoryInfo, Fault> {
+    pub(crate) async fn last(&self, since: Duration) -> Result<HistoryInfo, MethodError> {
         let (sender, answer) = oneshot::channel();
         let now = clock::wall();
         let since = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
@@ -81,10 +81,10 @@ impl Record {
         let answered = move |told| drop(sender.send(told));
         let asked = self.0.as_ref().is_some_and(|history| history.read(since, now, answered));
         if !asked {
-            return Err(Fault::Busy {});
+            return Err(MethodError::Busy {});
         }
         let answer = tokio::time::timeout(PATIENCE, answer).await;
-        answer.ok().and_then(Result::ok).ok_or(Fault::Busy {})
+        answer.ok().and_then(Result::ok).ok_or(MethodError::Busy {})
     }
 
     /// Writes what is not written yet.

@@ -23,7 +23,7 @@ use crate::daemon::control_loop::commands::{CommandSender, Request, Stop};
 use crate::daemon::report::history::Record;
 use crate::daemon::report::journal::{Report, Reporter};
 use crate::daemon::report::publisher::Published;
-use crate::ipc::{self, Caller, Fault};
+use crate::ipc::{self, Caller, MethodError};
 use crate::linux::process::peer;
 use crate::model::{AgentRef, Pid, Uid};
 
@@ -37,7 +37,7 @@ pub(crate) struct Service {
     pub(crate) events: watch::Receiver<Arc<EventLog>>,
     pub(crate) seen: watch::Receiver<Published>,
     pub(crate) explainer: Explainer,
-    pub(crate) freshness: StatusCache,
+    pub(crate) status_cache: StatusCache,
     pub(crate) requests: CommandSender,
     pub(crate) record: Record,
     pub(crate) reloader: Reloader,
@@ -51,12 +51,12 @@ pub(crate) struct Service {
 
 impl ipc::Service for Service {
     async fn status(&self, wait: Option<Duration>) -> watch::Receiver<Arc<StatusInfo>> {
-        self.freshness.waiting(status_cache::STATUS, wait).await;
+        self.status_cache.waiting(status_cache::STATUS, wait).await;
         self.updates.clone()
     }
 
-    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
-        self.freshness.within(status_cache::EXPLANATION).await;
+    async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, MethodError> {
+        self.status_cache.within(status_cache::EXPLANATION).await;
         self.explainer.explain(pid, reader).await
     }
 
@@ -73,21 +73,21 @@ impl ipc::Service for Service {
         Caller { pid: caller.pid.filter(|_| !ended), ..caller }
     }
 
-    async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, Fault> {
+    async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, MethodError> {
         // Who asks and leaves at once is heard all the same: nothing is waited for before it is passed on, where it is known.
         let known = match self.agent(&agent).or_else(|| self.requests.ending(&agent)) {
             Some(known) => known,
             None => {
-                self.freshness.within(status_cache::EXPLANATION).await;
-                self.agent(&agent).ok_or(Fault::NoSuchAgent { agent })?
+                self.status_cache.within(status_cache::EXPLANATION).await;
+                self.agent(&agent).ok_or(MethodError::NoSuchAgent { agent })?
             }
         };
         if !by.uid.may_see(known.uid) {
             self.refuse(by, &format!("end {}, which is user {}'s", known.id, known.uid));
-            return Err(Fault::PermissionDenied {});
+            return Err(MethodError::PermissionDenied {});
         }
         if by.uid != Uid::ROOT && !self.asks.may(by.uid, Instant::now()) {
-            return Err(Fault::Busy {});
+            return Err(MethodError::Busy {});
         }
         let id = known.id.to_string();
         let (answer, ended) = oneshot::channel();
@@ -95,28 +95,28 @@ impl ipc::Service for Service {
         // The action's own report names the user.
         self.log(Level::INFO, format!("{} asks for the end of {id}", who(by)));
         let left =
-            |_| Fault::NotStopped { agent: id, reason: "the supervisor itself is stopping".to_owned() };
+            |_| MethodError::NotStopped { agent: id, reason: "the supervisor itself is stopping".to_owned() };
         ended.await.map_err(left)?
     }
 
-    async fn history(&self, since: Duration) -> Result<HistoryInfo, Fault> {
+    async fn history(&self, since: Duration) -> Result<HistoryInfo, MethodError> {
         self.record.last(since).await
     }
 
-    async fn reload(&self, by: Caller) -> Result<Vec<String>, Fault> {
+    async fn reload(&self, by: Caller) -> Result<Vec<String>, MethodError> {
         if !by.uid.may_see(self.uid) {
             self.refuse(by, "have the configuration read anew");
-            return Err(Fault::PermissionDenied {});
+            return Err(MethodError::PermissionDenied {});
         }
-        let loaded = self.reloader.load().await.inspect_err(|fault| {
-            self.log(Level::ERROR, format!("the configuration stays as it was: {fault}"));
+        let loaded = self.reloader.load().await.inspect_err(|error| {
+            self.log(Level::ERROR, format!("the configuration stays as it was: {error}"));
         })?;
         let (answer, taken) = oneshot::channel();
         self.requests.send(Request::Reload(Box::new(loaded), answer))?;
-        taken.await.map_err(|_| Fault::Busy {})
+        taken.await.map_err(|_| MethodError::Busy {})
     }
 
-    async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, Fault> {
+    async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, MethodError> {
         let (asked, pid) = (request.limit, request.pid);
         let done = self.limiter.limit(request, by).await;
         match &done {
@@ -132,13 +132,13 @@ impl ipc::Service for Service {
                     requests.ring();
                 });
             }
-            Err(Fault::PermissionDenied {}) => {
+            Err(MethodError::PermissionDenied {}) => {
                 let whom =
                     pid.map_or_else(|| "the scope that it is in".to_owned(), |pid| format!("process {pid}"));
                 self.refuse(by, &format!("limit {whom}, which is another user's"));
             }
-            Err(fault) if self.refusals.is_news(by.uid, Instant::now()) => {
-                self.log(Level::WARN, format!("{} is not limited to {asked}: {fault}", who(by)));
+            Err(error) if self.refusals.is_news(by.uid, Instant::now()) => {
+                self.log(Level::WARN, format!("{} is not limited to {asked}: {error}", who(by)));
             }
             Err(_) => {}
         }

@@ -11,7 +11,7 @@ use crate::daemon::error::DaemonError;
 use crate::daemon::report::journal::{Report, Reporter};
 use crate::ipc::codec::encode;
 use crate::ipc::paths::{SYSTEM_SOCKET, user_socket};
-use crate::ipc::{self, Fault, SocketFile};
+use crate::ipc::{self, MethodError, SocketFile};
 use crate::linux::process::inherited_fd;
 use crate::model::Uid;
 use crate::systemd::activation;
@@ -45,7 +45,7 @@ pub(crate) fn passed() -> Result<Option<UnixListener>, PassedError> {
 /// Tells those who wait on `listener` that our configuration is wrong: as long as somebody waits we are started again.
 /// Where it is wrong is not for everybody.
 pub(crate) fn turn_away(listener: &UnixListener) {
-    let answer = encode(&Fault::Unconfigured {}).unwrap_or_default();
+    let answer = encode(&MethodError::Unconfigured {}).unwrap_or_default();
     while let Ok((mut stream, _)) = listener.accept() {
         // An empty socket takes it at once; whoever has left needs none.
         let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&answer));

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::config;
 use crate::daemon::config_load::{LoadedConfig, load};
 use crate::daemon::options::Options;
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::model::Uid;
 
 /// So long the files may take to be read: they are small, but may lie on a disk that hangs.
@@ -50,10 +50,10 @@ impl Reloader {
     /// Reads it again, on a thread aside.
     ///
     /// # Errors
-    /// [`Fault::InvalidConfiguration`] where it is wrong or cannot be read in time; [`Fault::Busy`] where it is being read.
-    pub(crate) async fn load(&self) -> Result<LoadedConfig, Fault> {
+    /// [`MethodError::InvalidConfiguration`] where it is wrong or cannot be read in time; [`MethodError::Busy`] where it is being read.
+    pub(crate) async fn load(&self) -> Result<LoadedConfig, MethodError> {
         if self.busy.swap(true, Ordering::Relaxed) {
-            return Err(Fault::Busy {});
+            return Err(MethodError::Busy {});
         }
         let busy = Free(Arc::clone(&self.busy));
         let (told, loaded) = oneshot::channel();
@@ -64,7 +64,7 @@ impl Reloader {
             let fresh = environment.fresh();
             let _ = told.send(load(&options, uid, &fresh));
         });
-        let wrong = |problem: String| Fault::InvalidConfiguration { problem };
+        let wrong = |problem: String| MethodError::InvalidConfiguration { problem };
         reading.map_err(|error| wrong(format!("the configuration cannot be read: {error}")))?;
         match timeout(PATIENCE, loaded).await {
             Ok(Ok(loaded)) => loaded.map_err(|error| wrong(error.to_string())),

@@ -74,15 +74,15 @@ mod tests {
     fn world(age: Duration) -> (watch::Sender<Published>, StatusCache, Arc<Waker>) {
         let then = Instant::now().checked_sub(age).unwrap();
         let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Waker::new().unwrap()));
-        let freshness = StatusCache::new(sender.subscribe(), Arc::clone(&calls));
-        (sender, freshness, calls)
+        let status_cache = StatusCache::new(sender.subscribe(), Arc::clone(&calls));
+        (sender, status_cache, calls)
     }
 
     #[test]
     fn new_figures_are_taken_as_they_are() {
         block_on(async {
-            let (_sender, freshness, calls) = world(Duration::ZERO);
-            freshness.within(Duration::from_mins(1)).await;
+            let (_sender, status_cache, calls) = world(Duration::ZERO);
+            status_cache.within(Duration::from_mins(1)).await;
             assert!(!calls.is_asked());
         });
     }
@@ -90,25 +90,25 @@ mod tests {
     #[test]
     fn old_figures_are_waited_out() {
         block_on(async {
-            let (sender, freshness, calls) = world(Duration::from_secs(5));
+            let (sender, status_cache, calls) = world(Duration::from_secs(5));
             let supervisor = thread::spawn(move || {
                 calls.wait_until(Instant::now() + Duration::from_mins(1));
                 assert!(calls.take_asked());
                 sender.send_replace(seen(Instant::now()));
                 sender
             });
-            freshness.within(STATUS).await;
+            status_cache.within(STATUS).await;
             supervisor.join().unwrap();
-            assert!(freshness.seen.borrow().at.elapsed() < Duration::from_secs(4));
+            assert!(status_cache.seen.borrow().at.elapsed() < Duration::from_secs(4));
         });
     }
 
     #[test]
     fn a_supervisor_that_does_not_answer_is_not_waited_for() {
         block_on(async {
-            let (_sender, freshness, calls) = world(Duration::from_secs(5));
+            let (_sender, status_cache, calls) = world(Duration::from_secs(5));
             let begun = Instant::now();
-            freshness.within(STATUS).await;
+            status_cache.within(STATUS).await;
             assert!(begun.elapsed() >= PATIENCE, "{:?}", begun.elapsed());
             assert!(calls.is_asked());
         });

@@ -12,7 +12,7 @@ use crate::daemon::report::publisher::Published;
 use crate::daemon::report::status;
 use crate::daemon::serve::explain::places::Places;
 use crate::daemon::serve::explain::{build, reading};
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::model::{Pid, Uid};
 use crate::rules::Rules;
 
@@ -20,13 +20,13 @@ use crate::rules::Rules;
 /// to be its.
 ///
 /// # Errors
-/// [`Fault`] inside of `Ok` where there is no such process; `Err` where `/proc` cannot be read at all.
+/// [`MethodError`] inside of `Ok` where there is no such process; `Err` where `/proc` cannot be read at all.
 pub fn explain_alone(
     proc: &Path,
     cgroup: &Path,
     pid: Pid,
     reader: Uid,
-) -> Result<Result<Explanation, Fault>, DaemonError> {
+) -> Result<Result<Explanation, MethodError>, DaemonError> {
     let rules = Arc::new(Rules::built_in());
     let only = (reader != Uid::ROOT).then_some(reader);
     let (snapshot, status) = status::look(proc, cgroup, Arc::clone(&rules), only)?;
@@ -35,7 +35,7 @@ pub fn explain_alone(
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
     let settings = Settings { proc, cgroup, config, rules, thresholds, only, supervisor: None };
     let seen = Published { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
-    let Some(place) = Places::default().take(reader) else { return Ok(Err(Fault::Busy {})) };
+    let Some(place) = Places::default().take(reader) else { return Ok(Err(MethodError::Busy {})) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let read = reading::read(&settings, pid, reader, seen.roots(), place);
     Ok(runtime.block_on(read).map(|reading| build::explanation(&reading, &seen, &settings).seen_by(reader)))

@@ -1,4 +1,4 @@
-//! A connection to a supervisor: dialled, written to, read from.
+//! A connection to a supervisor: connected, written to, read from.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,18 +14,18 @@ use serde::de::DeserializeOwned;
 
 use super::error::ClientError;
 use crate::ipc::codec::{Call, Frames, RawReply, encode};
-use crate::ipc::dial::dial;
+use crate::ipc::connect::connect_with_timeout;
 use crate::model::Uid;
 
 /// The longest reply taken. A status of a hundred agents with long command lines has well under 1 MiB.
-const REPLY_CAP: usize = 8 << 20;
+const MAX_REPLY_LEN: usize = 8 << 20;
 
 /// A supervisor that was there a moment ago is waited for so long: a restart takes its socket away for some ten
 /// milliseconds, and who stops it for good makes those wait who were asking, once.
-const AWAY: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 1 });
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 1 });
 
 /// Between two tries to find it again.
-const BETWEEN_DIALS: Duration = Duration::from_millis(5);
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A connection to a supervisor that may be trusted.
 #[derive(Debug)]
@@ -33,19 +33,19 @@ pub(super) struct Connection {
     path: PathBuf,
     stream: UnixStream,
     frames: Frames,
-    patience: Patience,
+    patience: Deadline,
 }
 
 /// How long is waited.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct Deadline {
     /// As it was asked for.
     pub(super) whole: Duration,
     /// When all of it must be over; `None`: it is for each step.
     pub(super) until: Option<Instant>,
 }
 
-impl Patience {
+impl Deadline {
     pub(super) fn left(self) -> Duration {
         self.until.map_or(self.whole, |until| until.saturating_duration_since(Instant::now()))
     }
@@ -53,10 +53,10 @@ impl Patience {
 
 impl Connection {
     /// To the first of `candidates` where somebody listens.
-    pub(super) fn dial(candidates: &[PathBuf], patience: Patience) -> Result<Self, ClientError> {
+    pub(super) fn open(candidates: &[PathBuf], patience: Deadline) -> Result<Self, ClientError> {
         for path in candidates {
             // No time at all would be no limit (socket(7)).
-            match dial(path, patience.left().max(Duration::from_millis(1))) {
+            match connect_with_timeout(path, patience.left().max(Duration::from_millis(1))) {
                 Ok(stream) => return Self::trusting(path, stream, patience),
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED) => {}
                 Err(Errno::AGAIN) => {
@@ -68,7 +68,7 @@ impl Connection {
         Err(ClientError::Absent { tried: candidates.to_vec() })
     }
 
-    fn trusting(path: &Path, stream: UnixStream, patience: Patience) -> Result<Self, ClientError> {
+    fn trusting(path: &Path, stream: UnixStream, patience: Deadline) -> Result<Self, ClientError> {
         // Not rustix's: a peer of another pid namespace has the pid 0, which that takes for an error.
         let peer = getsockopt(&stream, PeerCredentials)
             .map_err(|error| ClientError::Connect { path: path.to_owned(), source: error.into() })?;
@@ -76,7 +76,7 @@ impl Connection {
         if !is_trusted(owner, Uid::new(rustix::process::geteuid().as_raw())) {
             return Err(ClientError::Untrusted { path: path.to_owned(), owner });
         }
-        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(REPLY_CAP), patience })
+        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(MAX_REPLY_LEN), patience })
     }
 
     /// The socket that answered.
@@ -98,20 +98,22 @@ impl Connection {
     pub(super) fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         match self.exchange(call) {
             Err(ClientError::Closed { path }) if self.frames.is_empty() => {
-                *self = self.dial_again(path)?;
+                *self = self.reconnect(path)?;
                 self.exchange(call)
             }
             answer => answer,
         }
     }
 
-    fn dial_again(&self, path: PathBuf) -> Result<Self, ClientError> {
+    fn reconnect(&self, path: PathBuf) -> Result<Self, ClientError> {
         let candidates = [path];
-        let until = Instant::now() + self.left().min(AWAY);
+        let until = Instant::now() + self.left().min(RECONNECT_TIMEOUT);
         loop {
-            match Self::dial(&candidates, self.patience) {
-                Err(ClientError::Absent { .. }) if Instant::now() < until => thread::sleep(BETWEEN_DIALS),
-                dialled => return dialled,
+            match Self::open(&candidates, self.patience) {
+                Err(ClientError::Absent { .. }) if Instant::now() < until => {
+                    thread::sleep(RECONNECT_INTERVAL)
+                }
+                connected => return connected,
             }
         }
     }
@@ -139,7 +141,7 @@ impl Connection {
         let reply: RawReply = serde_json::from_slice(&message).map_err(|error| self.unreadable(&error))?;
         if let Some(error) = reply.error {
             return Err(match serde_json::from_slice(&message) {
-                Ok(fault) => ClientError::Refused { path: self.path.clone(), fault },
+                Ok(error) => ClientError::Refused { path: self.path.clone(), error },
                 Err(_) => self.unreadable(&format!("unknown error {error:?}")),
             });
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::model::Uid;
 
 /// Why there is no answer. Every message names the socket and says what to do.
@@ -58,12 +58,12 @@ pub enum ClientError {
         reason: String,
     },
     /// The supervisor refused the call.
-    #[error("{}: the supervisor refused: {fault}", path.display())]
+    #[error("{}: the supervisor refused: {error}", path.display())]
     Refused {
         /// The socket.
         path: PathBuf,
         /// Why.
-        fault: Fault,
+        error: MethodError,
     },
 }
 

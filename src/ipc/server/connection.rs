@@ -21,7 +21,7 @@ use super::{Caller, Limits, Service, Shutdown};
 use crate::api::event_log::EventLog;
 use crate::api::event_log::Unread;
 use crate::api::status::StatusInfo;
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
 use crate::model::{Pid, Uid};
 
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     stream: UnixStream,
     peer: Uid,
     limits: Limits,
-    closing: Shutdown,
+    shutdown: Shutdown,
     slots: Rc<Slots>,
     /// Places for large answers.
     large: Rc<Semaphore>,
@@ -56,7 +56,7 @@ impl Connection {
         stream: UnixStream,
         peer: Uid,
         limits: Limits,
-        closing: Shutdown,
+        shutdown: Shutdown,
         slots: Rc<Slots>,
         large: Rc<Semaphore>,
     ) -> Self {
@@ -64,7 +64,7 @@ impl Connection {
             stream,
             peer,
             limits,
-            closing,
+            shutdown,
             slots,
             large,
             frames: Frames::new(CALL_CAP),
@@ -79,7 +79,7 @@ impl Connection {
     }
 
     /// Answers every call, in order, until the client leaves or misbehaves, or the server closes.
-    pub(super) async fn talk(&mut self, service: &impl Service) -> io::Result<()> {
+    pub(super) async fn serve(&mut self, service: &impl Service) -> io::Result<()> {
         while let Some(message) = self.receive().await? {
             // What is not Varlink gets no answer: there may be nobody there who would understand one.
             let call: Call = serde_json::from_slice(&message)?;
@@ -88,14 +88,14 @@ impl Connection {
                 // Done all the same, and nothing said of it.
                 Ok(Answer::Stop(agent)) if call.oneway => {
                     let by = self.caller(service);
-                    let _ = self.attend(service.stop(agent, by)).await?;
+                    let _ = self.await_while_connected(service.stop(agent, by)).await?;
                 }
                 Ok(Answer::Reload) if call.oneway => {
                     let by = self.caller(service);
                     let _ = service.reload(by).await;
                 }
                 _ if call.oneway => {}
-                Err(fault) => self.send(fault).await?,
+                Err(error) => self.send(error).await?,
                 Ok(Answer::Info(info)) => self.reply(info).await?,
                 Ok(Answer::Description(description)) => self.reply(description).await?,
                 Ok(Answer::Status(wait)) if call.more => self.stream(service.status(wait).await).await?,
@@ -104,7 +104,7 @@ impl Connection {
                     self.reply(self.view(&newest)).await?;
                 }
                 Ok(Answer::Explain(pid)) => {
-                    let told = self.attend(service.explain(pid, self.peer)).await?;
+                    let told = self.await_while_connected(service.explain(pid, self.peer)).await?;
                     self.answer(told.map(|explanation| ExplainReply { explanation })).await?;
                 }
                 Ok(Answer::Events(last)) if call.more => self.follow(service.events(), last).await?,
@@ -116,17 +116,17 @@ impl Connection {
                 Ok(Answer::History(since)) => self.history(service, since).await?,
                 Ok(Answer::Stop(agent)) => {
                     let by = self.caller(service);
-                    let done = self.attend(service.stop(agent, by)).await?;
+                    let done = self.await_while_connected(service.stop(agent, by)).await?;
                     self.answer(done.map(|action| StopReply { action })).await?;
                 }
                 Ok(Answer::Reload) => {
                     let by = self.caller(service);
-                    let done = self.attend(service.reload(by)).await?;
+                    let done = self.await_while_connected(service.reload(by)).await?;
                     self.answer(done.map(|notes| ReloadReply { notes })).await?;
                 }
                 Ok(Answer::Limit(request)) => {
                     let by = self.caller(service);
-                    let done = self.attend(service.limit(request, by)).await?;
+                    let done = self.await_while_connected(service.limit(request, by)).await?;
                     self.answer(done.map(|limited| LimitReply { limited })).await?;
                 }
             }
@@ -141,9 +141,9 @@ impl Connection {
         // The last one is root's.
         let is_free = self.peer == Uid::ROOT || places.available_permits() > 1;
         let Some(_place) = places.try_acquire().ok().filter(|_| is_free) else {
-            return self.send(Fault::Busy {}).await;
+            return self.send(MethodError::Busy {}).await;
         };
-        let told = self.attend(service.history(since)).await?;
+        let told = self.await_while_connected(service.history(since)).await?;
         self.answer(told.map(|history| HistoryReply { history: history.seen_by(self.peer) })).await
     }
 
@@ -155,7 +155,7 @@ impl Connection {
             let view = self.view(&newest);
             drop(newest);
             self.send(Reply { parameters: view, continues: true }).await?;
-            if self.attend_open(updates.changed()).await?.is_err() {
+            if self.await_while_open(updates.changed()).await?.is_err() {
                 // Nobody publishes any more: the last reply is the one that does not continue.
                 let newest = Arc::clone(&updates.borrow());
                 return self.reply(self.view(&newest)).await;
@@ -176,7 +176,7 @@ impl Connection {
             // The first reply tells that we listen, whatever there is; then only what is for this client.
             self.send(Reply { parameters: EventsReply::from(unread), continues: true }).await?;
             unread = loop {
-                if self.attend_open(log.changed()).await?.is_err() {
+                if self.await_while_open(log.changed()).await?.is_err() {
                     let left = self.unread(&log, Some(next), None);
                     return self.reply(EventsReply::from(left)).await;
                 }
@@ -197,21 +197,21 @@ impl Connection {
     }
 
     /// The same for what has no end of its own: it ends with the server.
-    async fn attend_open<T>(&mut self, event: impl Future<Output = T>) -> io::Result<T> {
-        let mut closing = self.closing.clone();
+    async fn await_while_open<T>(&mut self, event: impl Future<Output = T>) -> io::Result<T> {
+        let mut shutdown = self.shutdown.clone();
         let aborted = || io::Error::from(ErrorKind::ConnectionAborted);
-        self.attend(async {
+        self.await_while_connected(async {
             tokio::select! {
                 biased;
                 happened = event => Ok(happened),
-                _ = closing.changed() => Err(aborted()),
+                _ = shutdown.changed() => Err(aborted()),
             }
         })
         .await?
     }
 
     /// Waits for something, and meanwhile has an eye on the client: that it left altogether is an error.
-    async fn attend<T>(&mut self, event: impl Future<Output = T>) -> io::Result<T> {
+    async fn await_while_connected<T>(&mut self, event: impl Future<Output = T>) -> io::Result<T> {
         tokio::pin!(event);
         loop {
             tokio::select! {
@@ -240,10 +240,10 @@ impl Connection {
         service.verify(Caller { uid: self.peer, pid }, self.stream.as_fd())
     }
 
-    async fn answer<P: Serialize>(&mut self, answer: Result<P, Fault>) -> io::Result<()> {
+    async fn answer<P: Serialize>(&mut self, answer: Result<P, MethodError>) -> io::Result<()> {
         match answer {
             Ok(parameters) => self.reply(parameters).await,
-            Err(fault) => self.send(fault).await,
+            Err(error) => self.send(error).await,
         }
     }
 
@@ -262,7 +262,7 @@ impl Connection {
         drop(message);
         let Some(_waiting) = Slots::wait(&self.slots, self.peer, bytes.len()) else {
             drop(bytes);
-            self.write(&encode(&Fault::Busy {})?).await?;
+            self.write(&encode(&MethodError::Busy {})?).await?;
             return Err(ErrorKind::QuotaExceeded.into());
         };
         self.write(&bytes).await
@@ -282,12 +282,12 @@ impl Connection {
             if next.is_some() || self.ended {
                 return Ok(next);
             }
-            let mut closing = self.closing.clone();
+            let mut shutdown = self.shutdown.clone();
             tokio::select! {
                 biased;
                 read = timeout_at(deadline, self.fill()) => read??,
                 // What was begun is waited for, as long as the server does.
-                _ = closing.changed(), if self.frames.is_empty() => return Ok(None),
+                _ = shutdown.changed(), if self.frames.is_empty() => return Ok(None),
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::api::{
 };
 use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
-use crate::ipc::{DESCRIPTION, Fault, INTERFACE, VARLINK, VARLINK_DESCRIPTION};
+use crate::ipc::{DESCRIPTION, INTERFACE, MethodError, VARLINK, VARLINK_DESCRIPTION};
 use crate::model::Pid;
 
 /// What is told of the past where nobody says how much.
@@ -112,10 +112,10 @@ pub(super) struct LimitReply {
 }
 
 /// Finds out what `call` asks for.
-pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
+pub(super) fn dispatch(call: &Call) -> Result<Answer, MethodError> {
     let method = || call.method.clone();
     let (interface, name) =
-        call.method.rsplit_once('.').ok_or_else(|| Fault::MethodNotFound { method: method() })?;
+        call.method.rsplit_once('.').ok_or_else(|| MethodError::MethodNotFound { method: method() })?;
     let mut parameters = Parameters::of(call.parameters.as_deref())?;
     let answer = match (interface, name) {
         (VARLINK, "GetInfo") => Answer::Info(info()),
@@ -138,20 +138,20 @@ pub(super) fn dispatch(call: &Call) -> Result<Answer, Fault> {
             name: parameters.take_optional("name")?,
             pid: parameters.take_optional("pid")?.map(pid).transpose()?,
         }),
-        (VARLINK | INTERFACE, _) => return Err(Fault::MethodNotFound { method: method() }),
-        _ => return Err(Fault::InterfaceNotFound { interface: interface.to_owned() }),
+        (VARLINK | INTERFACE, _) => return Err(MethodError::MethodNotFound { method: method() }),
+        _ => return Err(MethodError::InterfaceNotFound { interface: interface.to_owned() }),
     };
     parameters.finish()?;
     if call.upgrade {
-        return Err(Fault::MethodNotImplemented { method: method() });
+        return Err(MethodError::MethodNotImplemented { method: method() });
     }
     Ok(answer)
 }
 
 /// A number that can be a process: never zero or below, and no more than the kernel's type holds.
-fn pid(number: i64) -> Result<Pid, Fault> {
+fn pid(number: i64) -> Result<Pid, MethodError> {
     let pid = i32::try_from(number).ok().and_then(Pid::new);
-    pid.ok_or_else(|| Fault::InvalidParameter { parameter: "pid".to_owned() })
+    pid.ok_or_else(|| MethodError::InvalidParameter { parameter: "pid".to_owned() })
 }
 
 fn info() -> Info {
@@ -164,10 +164,10 @@ fn info() -> Info {
     }
 }
 
-fn describe(interface: String) -> Result<Description, Fault> {
+fn describe(interface: String) -> Result<Description, MethodError> {
     match interface.as_str() {
         VARLINK => Ok(Description { description: VARLINK_DESCRIPTION }),
         INTERFACE => Ok(Description { description: DESCRIPTION }),
-        _ => Err(Fault::InterfaceNotFound { interface }),
+        _ => Err(MethodError::InterfaceNotFound { interface }),
     }
 }

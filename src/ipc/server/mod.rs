@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, LocalSet};
 
-use super::Fault;
+use super::MethodError;
 use super::codec::encode;
 use crate::api::history::HistoryInfo;
 use crate::api::status::{ActionInfo, StatusInfo};
@@ -62,19 +62,23 @@ pub trait Service {
     }
 
     /// What was recorded in so long a time until now, unfiltered. It may take a moment, but not without bound.
-    fn history(&self, since: Duration) -> impl Future<Output = Result<HistoryInfo, Fault>>;
+    fn history(&self, since: Duration) -> impl Future<Output = Result<HistoryInfo, MethodError>>;
 
     /// Ends an agent; what became of it. It takes as long as that takes.
-    fn stop(&self, agent: String, by: Caller) -> impl Future<Output = Result<ActionInfo, Fault>>;
+    fn stop(&self, agent: String, by: Caller) -> impl Future<Output = Result<ActionInfo, MethodError>>;
 
     /// Takes up the configuration anew; what should be known about it. It may take a moment, but not without bound.
-    fn reload(&self, by: Caller) -> impl Future<Output = Result<Vec<String>, Fault>>;
+    fn reload(&self, by: Caller) -> impl Future<Output = Result<Vec<String>, MethodError>>;
 
     /// Puts a process into a scope with a limit. It may take a moment, but not without bound.
-    fn limit(&self, request: LimitRequest, by: Caller) -> impl Future<Output = Result<LimitInfo, Fault>>;
+    fn limit(
+        &self,
+        request: LimitRequest,
+        by: Caller,
+    ) -> impl Future<Output = Result<LimitInfo, MethodError>>;
 
     /// What the supervisor makes of one process, as `reader` may see it. It may take a moment, but not without bound.
-    fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, Fault>>;
+    fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, MethodError>>;
 }
 
 /// Answers on `listener` until `shutdown` completes; then nobody is taken in any more, who was asking is answered, and
@@ -109,7 +113,7 @@ async fn accept<S: Service + 'static>(
     listener: &UnixListener,
     service: Rc<S>,
     limits: Limits,
-    closing: &Shutdown,
+    shutdown: &Shutdown,
     talks: &mut JoinSet<()>,
 ) {
     let slots = Rc::new(Slots::new(limits));
@@ -126,11 +130,11 @@ async fn accept<S: Service + 'static>(
                     stream,
                     peer,
                     limits,
-                    closing.clone(),
+                    shutdown.clone(),
                     Rc::clone(&slots),
                     Rc::clone(&large),
                 );
-                talks.spawn_local(talk(connection, slot, Rc::clone(&service)));
+                talks.spawn_local(serve_connection(connection, slot, Rc::clone(&service)));
             }
             Ok(None) => tokio::task::yield_now().await,
             Err(error) => {
@@ -155,13 +159,13 @@ fn admit(stream: UnixStream, slots: &Rc<Slots>) -> io::Result<Option<(UnixStream
     }
     tracing::debug!(%peer, "a connection too many");
     // The buffer of a fresh socket has room for one line; nobody waits should it not.
-    let _ = stream.try_write(&encode(&Fault::Busy {})?);
+    let _ = stream.try_write(&encode(&MethodError::Busy {})?);
     Ok(None)
 }
 
-async fn talk<S: Service>(mut connection: Connection, slot: Slot, service: Rc<S>) {
+async fn serve_connection<S: Service>(mut connection: Connection, slot: Slot, service: Rc<S>) {
     // Garbage, a stall and a vanished client all end here, and the connection with them.
-    if let Err(error) = connection.talk(&*service).await {
+    if let Err(error) = connection.serve(&*service).await {
         tracing::debug!(peer = %connection.peer(), %error, "a connection ended early");
     }
     drop(slot);

@@ -23,7 +23,7 @@ pub struct ChangeError {
 impl ChangeError {
     /// Whether it is there already.
     #[must_use]
-    pub fn is_there(&self) -> bool {
+    pub fn already_exists(&self) -> bool {
         self.source.kind() == io::ErrorKind::AlreadyExists
     }
 
@@ -35,7 +35,7 @@ impl ChangeError {
 
     /// Whether the process has ended meanwhile.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
+    pub fn process_exited(&self) -> bool {
         self.source.raw_os_error() == Some(Errno::SRCH.raw_os_error())
     }
 
@@ -54,7 +54,7 @@ pub enum MemoryController {
     /// Its children could have it (`cgroup.controllers`).
     Available,
     /// Its children have it (`cgroup.subtree_control`).
-    PassedOn,
+    Enabled,
 }
 
 impl Cgroups {
@@ -66,7 +66,7 @@ impl Cgroups {
             text.is_some_and(|text| text.split_whitespace().any(|word| word == "memory"))
         };
         match (has("cgroup.subtree_control"), has("cgroup.controllers")) {
-            (true, _) => MemoryController::PassedOn,
+            (true, _) => MemoryController::Enabled,
             (false, true) => MemoryController::Available,
             (false, false) => MemoryController::Absent,
         }
@@ -74,7 +74,7 @@ impl Cgroups {
 
     /// Whether the cgroup at `path` is the root of all, which may hold processes and children with controllers.
     #[must_use]
-    pub fn is_real_root(&self, path: &Path) -> bool {
+    pub fn is_root_cgroup(&self, path: &Path) -> bool {
         // Every other one has a type (cgroup-v2.rst: "exists on non-root cgroups").
         path == Path::new("/") && self.any_folder(path).is_some_and(|root| !root.join("cgroup.type").exists())
     }
@@ -90,7 +90,7 @@ impl Cgroups {
     ///
     /// # Errors
     /// Where they cannot be read.
-    pub fn inhabitants(&self, path: &Path) -> Result<Vec<Option<Pid>>, ChangeError> {
+    pub fn procs(&self, path: &Path) -> Result<Vec<Option<Pid>>, ChangeError> {
         let file = self.place(path)?.join("cgroup.procs");
         let text = fs::read_to_string(&file).map_err(|source| ChangeError { path: file, source })?;
         Ok(text.lines().map(|line| line.parse().ok().and_then(Pid::new)).collect())
@@ -100,7 +100,7 @@ impl Cgroups {
     ///
     /// # Errors
     /// Why not.
-    pub fn may_change(&self, path: &Path) -> Result<(), ChangeError> {
+    pub fn check_writable(&self, path: &Path) -> Result<(), ChangeError> {
         let folder = self.place(path)?;
         for path in [folder.join("cgroup.procs"), folder] {
             access(&path, Access::WRITE_OK).map_err(|errno| ChangeError { path, source: errno.into() })?;
@@ -111,7 +111,7 @@ impl Cgroups {
     /// Makes a cgroup at `path`.
     ///
     /// # Errors
-    /// Also where it is there already ([`ChangeError::is_there`]).
+    /// Also where it is there already ([`ChangeError::already_exists`]).
     pub fn make(&self, path: &Path) -> Result<(), ChangeError> {
         let folder = self.place(path)?;
         fs::create_dir(&folder).map_err(|source| ChangeError { path: folder, source })
@@ -130,14 +130,14 @@ impl Cgroups {
     ///
     /// # Errors
     /// Also where processes are in it ([`ChangeError::is_busy`]), unless it is the real root.
-    pub fn pass_on_memory(&self, path: &Path) -> Result<(), ChangeError> {
+    pub fn enable_memory_controller(&self, path: &Path) -> Result<(), ChangeError> {
         self.write(path, "cgroup.subtree_control", "+memory")
     }
 
     /// Moves a process into the cgroup at `path`.
     ///
     /// # Errors
-    /// Also where it has ended ([`ChangeError::is_gone`]).
+    /// Also where it has ended ([`ChangeError::process_exited`]).
     pub fn put(&self, path: &Path, pid: Pid) -> Result<(), ChangeError> {
         self.write(path, "cgroup.procs", &pid.to_string())
     }
@@ -192,11 +192,11 @@ mod tests {
             eprintln!("left out: no cgroup v2 that may be written to");
             return;
         };
-        assert!(cgroups.make(&path).unwrap_err().is_there());
+        assert!(cgroups.make(&path).unwrap_err().already_exists());
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
         let moved = cgroups.put(&path, pid);
-        let (inside, removed) = (cgroups.inhabitants(&path), cgroups.remove(&path));
+        let (inside, removed) = (cgroups.procs(&path), cgroups.remove(&path));
         child.kill().unwrap();
         child.wait().unwrap();
         let gone = cgroups.put(&path, pid);
@@ -207,7 +207,7 @@ mod tests {
         }
         assert_eq!(inside.unwrap(), [Some(pid)]);
         assert!(removed.unwrap_err().is_busy());
-        assert!(gone.unwrap_err().is_gone());
+        assert!(gone.unwrap_err().process_exited());
         last.unwrap();
     }
 
@@ -219,11 +219,11 @@ mod tests {
         let cgroups = Cgroups::open(root.path()).unwrap();
         let top = Path::new("/");
         assert_eq!(cgroups.memory_controller(top), MemoryController::Available);
-        assert!(cgroups.is_real_root(top) && !cgroups.is_real_root(Path::new("/a")));
+        assert!(cgroups.is_root_cgroup(top) && !cgroups.is_root_cgroup(Path::new("/a")));
         write("cgroup.type", "domain\n");
-        assert!(!cgroups.is_real_root(top));
+        assert!(!cgroups.is_root_cgroup(top));
         write("cgroup.subtree_control", "memory\n");
-        assert_eq!(cgroups.memory_controller(top), MemoryController::PassedOn);
+        assert_eq!(cgroups.memory_controller(top), MemoryController::Enabled);
         write("cgroup.controllers", "cpu memory_x\n");
         write("cgroup.subtree_control", "cpu\n");
         assert_eq!(cgroups.memory_controller(top), MemoryController::Absent);

@@ -13,7 +13,7 @@ use crate::cli::exit;
 use crate::cli::health::command::without_supervisor;
 use crate::cli::health::{self, exit_code};
 use crate::cli::terminal::{Clock, Screen, Style, print};
-use crate::ipc::{Client, ClientError, Fault, paths};
+use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::model::time::UnixSeconds;
 
 /// So often it is asked once more where others read the past at the moment.
@@ -62,7 +62,7 @@ fn ask(client: &mut Client, since: Duration) -> Result<Asked, ClientError> {
     let status = client.status()?;
     let mut history = client.history(since);
     for _ in 0..TRIES {
-        if !matches!(&history, Err(ClientError::Refused { fault: Fault::Busy {}, .. })) {
+        if !matches!(&history, Err(ClientError::Refused { error: MethodError::Busy {}, .. })) {
             break;
         }
         thread::sleep(BETWEEN_TRIES);

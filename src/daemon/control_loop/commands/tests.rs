@@ -64,7 +64,7 @@ impl World {
         Self { inbox, requests, engine: Engine::new(thresholds, act) }
     }
 
-    fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, Fault>> {
+    fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, MethodError>> {
         let (answer, answered) = oneshot::channel();
         let stop = Stop { agent: agent(pid), by: Uid::ROOT, answer };
         self.requests.send(Request::Stop(stop)).unwrap();
@@ -78,7 +78,9 @@ impl World {
     }
 }
 
-fn number(answer: &mut oneshot::Receiver<Result<ActionInfo, Fault>>) -> Option<Result<String, Fault>> {
+fn number(
+    answer: &mut oneshot::Receiver<Result<ActionInfo, MethodError>>,
+) -> Option<Result<String, MethodError>> {
     answer.try_recv().ok().map(|told| told.map(|info| info.id))
 }
 
@@ -116,10 +118,12 @@ fn what_cannot_be_ended_or_has_ended_before_is_told_so() {
     let mut world = World::new();
     let (mut protected, mut gone) = (world.ask(1), world.ask(2));
     world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Protected })]);
-    let Some(Err(Fault::NotStopped { agent, reason })) = number(&mut protected) else { panic!("it failed") };
+    let Some(Err(MethodError::NotStopped { agent, reason })) = number(&mut protected) else {
+        panic!("it failed")
+    };
     assert_eq!(agent, "claude-1");
     assert!(reason.contains("protected"), "{reason}");
-    assert_eq!(number(&mut gone), Some(Err(Fault::NoSuchAgent { agent: "claude-2".to_owned() })));
+    assert_eq!(number(&mut gone), Some(Err(MethodError::NoSuchAgent { agent: "claude-2".to_owned() })));
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn who_leaves_is_forgotten_and_too_many_are_turned_away() {
     };
     let taken = (0..100).filter(|_| send(&world).is_ok()).count();
     assert_eq!(taken, QUEUE);
-    assert_eq!(send(&world), Err(Fault::Busy {}));
+    assert_eq!(send(&world), Err(MethodError::Busy {}));
     while world.inbox.next().is_some() {}
     assert_eq!(send(&world), Ok(()));
 }
@@ -159,7 +163,7 @@ fn when_the_supervisor_leaves_nobody_is_left_waiting() {
     assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
     let (answer, _answered) = oneshot::channel();
     let late = world.requests.send(Request::Stop(Stop { agent: agent(1), by: Uid::ROOT, answer }));
-    assert_eq!(late, Err(Fault::Busy {}));
+    assert_eq!(late, Err(MethodError::Busy {}));
 }
 
 /// The first one to ask has left, and with the agent there is nothing left to ask about.
@@ -207,7 +211,7 @@ fn after_a_failure_who_asks_again_has_it_tried_again() {
     let mut first = world.ask(1);
     world.step(false, &[event(1, acted(1, ASKED, false))]);
     world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Survivors(1) })]);
-    assert!(matches!(number(&mut first), Some(Err(Fault::NotStopped { .. }))));
+    assert!(matches!(number(&mut first), Some(Err(MethodError::NotStopped { .. }))));
     let mut second = world.ask(1);
     world.step(false, &[event(1, acted(2, ASKED, false))]);
     world.step(false, &[event(1, ended(2))]);

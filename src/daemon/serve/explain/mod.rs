@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::api::explanation::Explanation;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::model::{Pid, Uid};
 
 use places::Places;
@@ -40,8 +40,8 @@ impl Explainer {
     }
 
     /// What is made of `pid`, as `reader` may see it.
-    pub(crate) async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, Fault> {
-        let place = self.places.take(reader).ok_or(Fault::Busy {})?;
+    pub(crate) async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, MethodError> {
+        let place = self.places.take(reader).ok_or(MethodError::Busy {})?;
         // A clone, not the loan: whoever publishes waits until a loan is given back.
         let seen = self.seen.borrow().clone();
         let settings = Arc::clone(&self.settings.borrow());

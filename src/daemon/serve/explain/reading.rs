@@ -11,7 +11,7 @@ use super::PATIENCE;
 use super::places::Place;
 use crate::api::explanation::SharesStatus;
 use crate::daemon::control_loop::active_config::Settings;
-use crate::ipc::Fault;
+use crate::ipc::MethodError;
 use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::details::{Credentials, Details};
 use crate::linux::procfs::smaps_rollup::Rollup;
@@ -72,12 +72,12 @@ pub(crate) async fn read(
     reader: Uid,
     roots: Vec<ProcessKey>,
     place: Place,
-) -> Result<Reading, Fault> {
+) -> Result<Reading, MethodError> {
     let deadline = Instant::now() + PATIENCE;
     let (parts, mut received) = unbounded_channel();
     let source = Source {
         details: Details::of(&settings.proc),
-        proc: Proc::open(&settings.proc).map_err(|_| Fault::Busy {})?,
+        proc: Proc::open(&settings.proc).map_err(|_| MethodError::Busy {})?,
         cgroups: Cgroups::open(&settings.cgroup),
         reader,
         roots,
@@ -90,12 +90,12 @@ pub(crate) async fn read(
             source.read(pid, &parts);
             drop(place);
         })
-        .map_err(|_| Fault::Busy {})?;
+        .map_err(|_| MethodError::Busy {})?;
     let mut reading: Option<Reading> = None;
     while let Ok(Some(part)) = timeout_at(deadline, received.recv()).await {
         match (part, reading.as_mut()) {
             (Part::First(first), _) => reading = Some(*first),
-            (Part::Gone, _) => return Err(Fault::NoSuchProcess { pid }),
+            (Part::Gone, _) => return Err(MethodError::NoSuchProcess { pid }),
             (Part::Cgroup(memory, pids), Some(Reading { cgroup: Some(cgroup), .. })) => {
                 (cgroup.memory, cgroup.pids) = (memory, pids);
             }
@@ -109,7 +109,7 @@ pub(crate) async fn read(
             _ => {}
         }
     }
-    reading.ok_or(Fault::Busy {})
+    reading.ok_or(MethodError::Busy {})
 }
 
 /// Whether there is a program to ask about: what the kernel runs has none, and what has ended no longer.

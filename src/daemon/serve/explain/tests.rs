@@ -77,7 +77,7 @@ impl World {
         Explainer::new(settings, watch::Sender::new(seen).subscribe())
     }
 
-    fn explained(&self, pid: i32, reader: u32) -> Result<Explanation, Fault> {
+    fn explained(&self, pid: i32, reader: u32) -> Result<Explanation, MethodError> {
         run(self.explainer().explain(Pid::new(pid).unwrap(), Uid::new(reader)))
     }
 
@@ -168,9 +168,9 @@ fn another_user_gets_totals() {
 fn what_is_gone_or_half_there_is_no_process() {
     let world = World::family();
     let gone = |world: &World, pid| world.explained(pid, 0).unwrap_err();
-    assert_eq!(gone(&world, 999), Fault::NoSuchProcess { pid: Pid::new(999).unwrap() });
+    assert_eq!(gone(&world, 999), MethodError::NoSuchProcess { pid: Pid::new(999).unwrap() });
     fs::remove_file(world.path("proc/60/stat")).unwrap();
-    assert_eq!(gone(&world, 60), Fault::NoSuchProcess { pid: Pid::new(60).unwrap() });
+    assert_eq!(gone(&world, 60), MethodError::NoSuchProcess { pid: Pid::new(60).unwrap() });
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn one_user_may_not_hold_all_places() {
         let (first, second) = tokio::join!(explainer.explain(stuck, alice), explainer.explain(stuck, alice));
         assert!(first.is_ok() && second.is_ok());
         // Their threads still hang.
-        assert_eq!(explainer.explain(stuck, alice).await.unwrap_err(), Fault::Busy {});
+        assert_eq!(explainer.explain(stuck, alice).await.unwrap_err(), MethodError::Busy {});
         let other = Pid::new(60).unwrap();
         assert!(explainer.explain(other, Uid::ROOT).await.is_ok());
     });

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::maker::{Maker, name_of, scope_of};
-use super::target::Target;
-use super::{LimitContext, Means, refused};
+use super::backend::{CgroupBackend, name_of, scope_of};
+use super::target::LimitTarget;
+use super::{Backend, LimitContext, refused};
 use crate::api::limited::{LimitInfo, LimitRequest};
-use crate::ipc::Fault;
-use crate::limit::{self, Inside, LimitError, MemoryLimits, Name, Plan, Wish};
+use crate::ipc::MethodError;
+use crate::limit::{self, CurrentScope, LimitError, MemoryLimits, Name, Plan, RequestedLimits};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::procfs::details::Details;
@@ -18,17 +18,17 @@ impl LimitContext {
     pub(crate) async fn apply(
         &self,
         request: &LimitRequest,
-        target: &Target,
+        target: &LimitTarget,
         by: Uid,
-    ) -> Result<LimitInfo, Fault> {
+    ) -> Result<LimitInfo, MethodError> {
         let name = match &request.name {
             Some(name) => name.parse().map_err(refused)?,
             None => Name::of_program(target.name.as_ref()),
         };
-        let wish = Wish { limit: request.limit, swap: request.swap };
+        let wish = RequestedLimits { limit: request.limit, swap: request.swap };
         let cgroups =
             Cgroups::open(&self.cgroup).ok_or_else(|| refused("there is no cgroup v2 in this guest"))?;
-        let maker = Maker::find(self, &cgroups, target).await?;
+        let maker = CgroupBackend::find(self, &cgroups, target).await?;
         let cap = maker.cap(&cgroups).await?;
         let mut notes = Vec::new();
         if wish.limit > cap {
@@ -46,7 +46,7 @@ impl LimitContext {
                 (scope, shape)
             }
             None => {
-                let bonds = if self.means == Means::Manager(Which::System) && by != Uid::ROOT {
+                let bonds = if self.means == Backend::Manager(Which::System) && by != Uid::ROOT {
                     self.bonds(&cgroups, target.key.pid)?
                 } else {
                     InheritedLimits::default()
@@ -56,7 +56,7 @@ impl LimitContext {
                 };
                 // The manager may have kept us waiting.
                 if !target.is_same(&self.proc) {
-                    return Err(Fault::NoSuchProcess { pid: target.key.pid });
+                    return Err(MethodError::NoSuchProcess { pid: target.key.pid });
                 }
                 if let Some(swap) = bonds.swap.filter(|swap| *swap < shape.swap) {
                     notes.push(format!("{swap} of swap, as where it was"));
@@ -71,19 +71,19 @@ impl LimitContext {
 
     async fn tighten(
         &self,
-        maker: &Maker<'_>,
+        maker: &CgroupBackend<'_>,
         cgroups: &Cgroups,
-        wish: Wish,
+        wish: RequestedLimits,
         cap: Bytes,
         path: &Path,
         by: Uid,
-    ) -> Result<MemoryLimits, Fault> {
+    ) -> Result<MemoryLimits, MethodError> {
         let _turn = self.turn.lock().await;
         let gone = || refused(format_args!("{} is gone", name_of(path)));
         let (Some(confines), Some(memory)) = (cgroups.confines(path), cgroups.memory(path)) else {
             return Err(gone());
         };
-        let inside = Inside {
+        let inside = CurrentScope {
             scope: name_of(path),
             max: confines.max,
             swap: confines.swap,
@@ -102,8 +102,8 @@ impl LimitContext {
     /// What holds a process where it is, and is to hold it in its scope. What an administrator has put into a cgroup with
     /// a limit of memory is not to get out of it by asking for another one: the kernel lets nobody but root leave such a
     /// cgroup, and it is root who would move it. The root of the tree is left by nobody; in a container it has a limit.
-    fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, Fault> {
-        let own = Details::of(&self.proc).cgroup(pid).ok_or(Fault::NoSuchProcess { pid })?;
+    fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, MethodError> {
+        let own = Details::of(&self.proc).cgroup(pid).ok_or(MethodError::NoSuchProcess { pid })?;
         let left = own.ancestors().filter(|path| path.parent().is_some());
         left.map(|path| (path, cgroups.bonds(path))).try_fold(
             InheritedLimits::default(),
@@ -115,24 +115,24 @@ impl LimitContext {
     }
 
     /// Who shares a scope with others (`sudo -u`) has no say in what they get.
-    fn allow(&self, cgroups: &Cgroups, path: &Path, uid: Uid) -> Result<(), Fault> {
+    fn allow(&self, cgroups: &Cgroups, path: &Path, uid: Uid) -> Result<(), MethodError> {
         let details = Details::of(&self.proc);
         let is_own =
             |pid: &Pid| details.credentials(*pid).is_none_or(|found| found.uid == uid && !found.privileged);
         let all_own = cgroups.pids(path).is_some_and(|pids| pids.iter().all(is_own));
-        if uid == Uid::ROOT || all_own { Ok(()) } else { Err(Fault::PermissionDenied {}) }
+        if uid == Uid::ROOT || all_own { Ok(()) } else { Err(MethodError::PermissionDenied {}) }
     }
 
     fn verify(
         &self,
         cgroups: &Cgroups,
-        target: &Target,
+        target: &LimitTarget,
         scope: &str,
         shape: MemoryLimits,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), MethodError> {
         let pid = target.key.pid;
         if !target.is_same(&self.proc) {
-            return Err(Fault::NoSuchProcess { pid });
+            return Err(MethodError::NoSuchProcess { pid });
         }
         let Some(path) = scope_of(&self.proc, self.means, pid).filter(|path| name_of(path) == scope) else {
             let place = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
@@ -179,21 +179,21 @@ mod tests {
             limit(folder, "max\n");
         }
         let cgroups = Cgroups::open(&root).unwrap();
-        let tools = LimitContext::new(proc, root.clone(), Uid::ROOT);
+        let context = LimitContext::new(proc, root.clone(), Uid::ROOT);
         let pid = Pid::new(7).unwrap();
         // A container's.
         limit(&root, "1073741824\n");
         fs::write(slice.join("pids.max"), "33\n").unwrap();
         fs::write(session.join("memory.swap.max"), "0\n").unwrap();
         let kept = InheritedLimits { tasks: Some(33), swap: Some(Bytes::ZERO), ..InheritedLimits::default() };
-        assert_eq!(tools.bonds(&cgroups, pid), Ok(kept), "what is no limit of memory goes with it");
+        assert_eq!(context.bonds(&cgroups, pid), Ok(kept), "what is no limit of memory goes with it");
         limit(slice, "2147483648\n");
-        let refusal = tools.bonds(&cgroups, pid).unwrap_err().to_string();
+        let refusal = context.bonds(&cgroups, pid).unwrap_err().to_string();
         assert!(refusal.contains("/user.slice/user-1000.slice holds it to 2G"), "{refusal}");
         fs::write(session.join("memory.high"), "1073741824\n").unwrap();
-        let refusal = tools.bonds(&cgroups, pid).unwrap_err().to_string();
+        let refusal = context.bonds(&cgroups, pid).unwrap_err().to_string();
         assert!(refusal.contains("session-3.scope holds it to 1G"), "the nearest: {refusal}");
         let gone = Pid::new(8).unwrap();
-        assert_eq!(tools.bonds(&cgroups, gone), Err(Fault::NoSuchProcess { pid: gone }));
+        assert_eq!(context.bonds(&cgroups, gone), Err(MethodError::NoSuchProcess { pid: gone }));
     }
 }

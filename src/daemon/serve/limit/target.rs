@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use crate::ipc::{Caller, Fault};
+use crate::ipc::{Caller, MethodError};
 use crate::linux::process::pidfd;
 use crate::linux::procfs::Proc;
 use crate::linux::procfs::details::Details;
@@ -13,7 +13,7 @@ use super::refused;
 
 /// A process that its owner, or root, may have limited.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct LimitTarget {
     pub(crate) key: ProcessKey,
     /// The process, pinned, where the kernel can.
     pub(crate) pidfd: Option<OwnedFd>,
@@ -23,9 +23,9 @@ pub(crate) struct Target {
     pub(crate) name: String,
 }
 
-impl Target {
+impl LimitTarget {
     /// The process with `pid`, else the caller.
-    pub(crate) fn find(proc: &Path, named: Option<Pid>, by: Caller) -> Result<Self, Fault> {
+    pub(crate) fn find(proc: &Path, named: Option<Pid>, by: Caller) -> Result<Self, MethodError> {
         let Some(pid) = named.or(by.pid) else {
             return Err(refused("whoever asked has ended, or is in another pid namespace"));
         };
@@ -33,7 +33,7 @@ impl Target {
         if named.is_some() && !by.pid.is_some_and(|caller| Details::of(proc).shares_pids(caller)) {
             return Err(refused("whoever asked is in another pid namespace: its pids are not ours"));
         }
-        let gone = || Fault::NoSuchProcess { pid };
+        let gone = || MethodError::NoSuchProcess { pid };
         let files = Proc::open(proc).map_err(refused)?;
         let stat = files.stat(pid).ok().flatten().filter(|stat| !stat.is_dead()).ok_or_else(gone)?;
         let credentials = Details::of(proc).credentials(pid).ok_or_else(gone)?;
@@ -43,7 +43,7 @@ impl Target {
         // A setuid program is root's, whoever started it.
         let foreign = credentials.uid != by.uid || credentials.privileged;
         if by.uid != Uid::ROOT && foreign {
-            return Err(Fault::PermissionDenied {});
+            return Err(MethodError::PermissionDenied {});
         }
         let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
         let (uid, privileged) = (credentials.uid, credentials.privileged);
@@ -74,24 +74,27 @@ mod tests {
     fn one_may_limit_oneself_and_nobody_elses_processes() {
         let (uid, pid) = me();
         let proc = Path::new("/proc");
-        let found = Target::find(proc, None, Caller { uid, pid: Some(pid) }).unwrap();
+        let found = LimitTarget::find(proc, None, Caller { uid, pid: Some(pid) }).unwrap();
         assert_eq!((found.key.pid, found.uid), (pid, uid));
         let stranger = Caller { uid: Uid::new(uid.get() + 1), pid: Some(pid) };
-        assert_eq!(Target::find(proc, Some(pid), stranger).unwrap_err(), Fault::PermissionDenied {});
-        assert_eq!(Target::find(proc, None, stranger).unwrap_err(), Fault::PermissionDenied {});
-        let nobody = Target::find(proc, None, Caller { uid, pid: None }).unwrap_err();
-        assert!(matches!(nobody, Fault::NotLimited { .. }));
-        let elsewhere = Target::find(proc, Some(pid), Caller { uid: Uid::ROOT, pid: None }).unwrap_err();
+        assert_eq!(
+            LimitTarget::find(proc, Some(pid), stranger).unwrap_err(),
+            MethodError::PermissionDenied {}
+        );
+        assert_eq!(LimitTarget::find(proc, None, stranger).unwrap_err(), MethodError::PermissionDenied {});
+        let nobody = LimitTarget::find(proc, None, Caller { uid, pid: None }).unwrap_err();
+        assert!(matches!(nobody, MethodError::NotLimited { .. }));
+        let elsewhere = LimitTarget::find(proc, Some(pid), Caller { uid: Uid::ROOT, pid: None }).unwrap_err();
         assert!(elsewhere.to_string().contains("another pid namespace"), "{elsewhere}");
         let gone = Pid::new(i32::MAX);
-        let none = Target::find(proc, gone, Caller { uid, pid: Some(pid) }).unwrap_err();
-        assert!(matches!(none, Fault::NoSuchProcess { .. }));
+        let none = LimitTarget::find(proc, gone, Caller { uid, pid: Some(pid) }).unwrap_err();
+        assert!(matches!(none, MethodError::NoSuchProcess { .. }));
     }
 
     #[test]
     fn a_pid_that_was_given_out_again_is_another_process() {
         let (uid, pid) = me();
-        let mut found = Target::find(Path::new("/proc"), None, Caller { uid, pid: Some(pid) }).unwrap();
+        let mut found = LimitTarget::find(Path::new("/proc"), None, Caller { uid, pid: Some(pid) }).unwrap();
         assert!(found.is_same(Path::new("/proc")));
         found.key.start_ticks += 1;
         assert!(!found.is_same(Path::new("/proc")));

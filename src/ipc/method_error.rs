@@ -7,7 +7,7 @@ use crate::model::Pid;
 /// A call that was not answered, under the name that Varlink gives to the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", content = "parameters")]
-pub enum Fault {
+pub enum MethodError {
     /// Nothing here knows the interface.
     #[error("the interface `{interface}` is not known to it")]
     #[serde(rename = "org.varlink.service.InterfaceNotFound")]
@@ -96,11 +96,11 @@ mod tests {
 
     #[test]
     fn a_fault_is_a_varlink_error_reply() {
-        let fault = Fault::MethodNotFound { method: "a.B".to_owned() };
-        let text = serde_json::to_string(&fault).unwrap();
+        let error = MethodError::MethodNotFound { method: "a.B".to_owned() };
+        let text = serde_json::to_string(&error).unwrap();
         assert_eq!(text, r#"{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"a.B"}}"#);
-        assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault);
-        let busy = serde_json::to_string(&Fault::Busy {}).unwrap();
+        assert_eq!(serde_json::from_str::<MethodError>(&text).unwrap(), error);
+        let busy = serde_json::to_string(&MethodError::Busy {}).unwrap();
         assert_eq!(busy, r#"{"error":"io.moltdown.Watchdog.Busy","parameters":{}}"#);
     }
 }

@@ -55,15 +55,15 @@ impl World {
     }
 
     /// For process 7, which is in the cgroup `own`.
-    fn find<'a>(&'a self, cgroups: &'a Cgroups, own: &str) -> Result<Direct<'a>, DirectError> {
+    fn find<'a>(&'a self, cgroups: &'a Cgroups, own: &str) -> Result<ManualBackend<'a>, ManualError> {
         fs::write(self.proc.path().join("7/cgroup"), format!("0::{own}\n")).unwrap();
-        Direct::find(cgroups, self.proc.path(), ME, Pid::new(7).unwrap())
+        ManualBackend::find(cgroups, self.proc.path(), ME, Pid::new(7).unwrap())
     }
 }
 
-fn target(pid: i32) -> Target {
+fn target(pid: i32) -> LimitTarget {
     let key = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 5 };
-    Target { key, pidfd: None, uid: ME, privileged: false, name: "x".to_owned() }
+    LimitTarget { key, pidfd: None, uid: ME, privileged: false, name: "x".to_owned() }
 }
 
 const SHAPE: MemoryLimits = MemoryLimits { max: Bytes::mib(100), swap: Bytes::ZERO };

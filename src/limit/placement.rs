@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 /// One cgroup on the way from a process up to the root that it sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each was found by itself")]
-pub struct Level {
+pub struct CgroupNode {
     /// The cgroup.
     pub path: PathBuf,
     /// It could give its children the memory controller.
     pub available: bool,
     /// It does.
-    pub passed_on: bool,
+    pub enabled: bool,
     /// No process in it keeps it from doing so: the kernel's rule of no internal processes.
     pub clear: bool,
     /// It has a limit of its own.
@@ -24,7 +24,7 @@ pub struct Level {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement<'a> {
     /// As it is.
-    Clear(&'a Path),
+    Ready(&'a Path),
     /// Once the processes that are in it have gone aside, into a cgroup below it.
     NeedsMigration(&'a Path),
 }
@@ -32,11 +32,11 @@ pub enum Placement<'a> {
 /// The nearest of `levels`, the process's own first; `None` where there is none. Nobody is led out of a limit that they are
 /// in, and nobody moved where there is another way.
 #[must_use]
-pub fn ground(levels: &[Level]) -> Option<Placement<'_>> {
+pub fn find_placement(levels: &[CgroupNode]) -> Option<Placement<'_>> {
     let limit = levels.iter().position(|level| level.limited).map_or(levels.len(), |at| at + 1);
     let within = || levels.iter().take(limit).filter(|level| level.ours);
-    let is_clear = |level: &&Level| level.passed_on || level.available && level.clear;
-    let clear = within().find(is_clear).map(|level| Placement::Clear(&level.path));
+    let is_clear = |level: &&CgroupNode| level.enabled || level.available && level.clear;
+    let clear = within().find(is_clear).map(|level| Placement::Ready(&level.path));
     clear.or_else(|| {
         within().find(|level| level.available).map(|level| Placement::NeedsMigration(&level.path))
     })
@@ -46,13 +46,13 @@ pub fn ground(levels: &[Level]) -> Option<Placement<'_>> {
 mod tests {
     use super::*;
 
-    /// `available passed_on clear limited ours`, each by its first letter.
-    fn level(path: &str, has: &str) -> Level {
+    /// `available enabled clear limited ours`, each by its first letter.
+    fn level(path: &str, has: &str) -> CgroupNode {
         let has = |letter| has.contains(letter);
-        Level {
+        CgroupNode {
             path: path.into(),
             available: has('a'),
-            passed_on: has('p'),
+            enabled: has('p'),
             clear: has('c'),
             limited: has('l'),
             ours: has('o'),
@@ -60,9 +60,9 @@ mod tests {
     }
 
     fn of(levels: &[(&str, &str)]) -> String {
-        let levels: Vec<Level> = levels.iter().map(|(path, has)| level(path, has)).collect();
-        match ground(&levels) {
-            Some(Placement::Clear(path)) => path.display().to_string(),
+        let levels: Vec<CgroupNode> = levels.iter().map(|(path, has)| level(path, has)).collect();
+        match find_placement(&levels) {
+            Some(Placement::Ready(path)) => path.display().to_string(),
             Some(Placement::NeedsMigration(path)) => {
                 format!("{} once its processes are aside", path.display())
             }

@@ -19,7 +19,7 @@ const MOST_SWAP: Bytes = Bytes::mib(512);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct RequestedLimits {
     /// The limit.
     pub limit: Bytes,
     /// Swap beside it; `None`: a little.
@@ -35,7 +35,7 @@ pub struct MemoryLimits {
     pub swap: Bytes,
 }
 
-impl Wish {
+impl RequestedLimits {
     /// What comes of it where all together may have `cap`.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_what_was_said_up_to_the_cap() {
-        let shape = |limit, swap, cap| Wish { limit, swap }.shape(cap).unwrap();
+        let shape = |limit, swap, cap| RequestedLimits { limit, swap }.shape(cap).unwrap();
         let plain = shape(Bytes::gib(8), None, Some(Bytes::gib(13)));
         assert_eq!((plain.max, plain.swap), (Bytes::gib(8), Bytes::mib(512)));
         let clamped = shape(DEFAULT, None, Some(cap(Bytes::gib(8))));
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_nothing_could_run_in_is_refused() {
-        let error = Wish { limit: Bytes::mib(1), swap: None }.shape(None).unwrap_err();
+        let error = RequestedLimits { limit: Bytes::mib(1), swap: None }.shape(None).unwrap_err();
         assert_eq!(error.to_string(), "a limit of 1M is too small: 8M is the least");
     }
 }

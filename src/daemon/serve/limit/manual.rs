@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::target::Target;
-use crate::limit::{self, Level, MemoryLimits, Name, Placement, SLICE};
+use super::target::LimitTarget;
+use crate::limit::{self, CgroupNode, MemoryLimits, Name, Placement, SLICE};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::tree::{ChangeError, MemoryController};
 use crate::linux::procfs::details::Details;
@@ -11,14 +11,14 @@ use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Bytes, Pid, Uid};
 
 /// Where processes go that were in the way.
-const ASIDE: &str = "others";
+const MIGRATION_CGROUP: &str = "others";
 
 /// Who forks while we move its processes is followed so often.
-const ROUNDS: u32 = 10;
+const MAX_MIGRATION_ROUNDS: u32 = 10;
 
 /// Why no cgroup can be made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DirectError {
+pub(crate) enum ManualError {
     #[error(
         "no systemd runs here, and {0}: cgroups can only be read; have the container started with a /sys/fs/cgroup \
              that it may write to (as `--privileged` does), or with a limit as a whole"
@@ -47,7 +47,7 @@ pub(crate) enum DirectError {
 
 /// Makes cgroups for limited agents.
 #[derive(Debug)]
-pub(crate) struct Direct<'a> {
+pub(crate) struct ManualBackend<'a> {
     cgroups: &'a Cgroups,
     proc: &'a Path,
     /// Whom we run as.
@@ -56,37 +56,37 @@ pub(crate) struct Direct<'a> {
     slice: PathBuf,
 }
 
-impl<'a> Direct<'a> {
+impl<'a> ManualBackend<'a> {
     /// For the process `pid`.
     pub(crate) fn find(
         cgroups: &'a Cgroups,
         proc: &'a Path,
         uid: Uid,
         pid: Pid,
-    ) -> Result<Self, DirectError> {
+    ) -> Result<Self, ManualError> {
         // The tree may be mounted as another cgroup namespace sees it: then this path is somebody else's there.
-        let is_there = |own: &PathBuf| cgroups.inhabitants(own).is_ok_and(|pids| pids.contains(&Some(pid)));
-        let own = Details::of(proc).cgroup(pid).filter(is_there).ok_or(DirectError::Outside)?;
-        let direct = |ground: &Path| Self { cgroups, proc, uid, slice: ground.join(SLICE) };
+        let already_exists = |own: &PathBuf| cgroups.procs(own).is_ok_and(|pids| pids.contains(&Some(pid)));
+        let own = Details::of(proc).cgroup(pid).filter(already_exists).ok_or(ManualError::Outside)?;
+        let direct = |find_placement: &Path| Self { cgroups, proc, uid, slice: find_placement.join(SLICE) };
         // Inside of a limit: nothing is made, and what there is gets tighter.
         if let Some(slice) = limit::any_scope_of(&own).and_then(|scope| scope.parent()?.parent().map(direct))
         {
             return Ok(slice);
         }
-        let levels: Vec<Level> = own.ancestors().map(|path| level(cgroups, path)).collect();
-        match limit::ground(&levels) {
-            Some(Placement::Clear(path)) => Ok(direct(path)),
+        let levels: Vec<CgroupNode> = own.ancestors().map(|path| level(cgroups, path)).collect();
+        match limit::find_placement(&levels) {
+            Some(Placement::Ready(path)) => Ok(direct(path)),
             Some(Placement::NeedsMigration(path)) => {
                 let direct = direct(path);
                 direct.clear(path)?;
                 Ok(direct)
             }
-            None => Err(groundless(cgroups, own, &levels)),
+            None => Err(no_placement(cgroups, own, &levels)),
         }
     }
 
     /// What all limited agents together may have: what somebody has set, else ours, which is then in force.
-    pub(crate) fn cap(&self) -> Result<Bytes, DirectError> {
+    pub(crate) fn cap(&self) -> Result<Bytes, ManualError> {
         if let Some(max) = self.cgroups.memory_max(&self.slice) {
             return Ok(max);
         }
@@ -94,7 +94,7 @@ impl<'a> Direct<'a> {
         // A container may have less than the machine.
         let above = self.slice.ancestors().filter_map(|path| self.cgroups.memory_max(path));
         let cap = limit::cap(above.min().map_or(total, |max| max.min(total)));
-        self.pass_on(self.slice.parent().unwrap_or(Path::new("/")))?;
+        self.enable_memory(self.slice.parent().unwrap_or(Path::new("/")))?;
         make_sure(self.cgroups.make(&self.slice))?;
         self.cgroups.confine(&self.slice, cap, None)?;
         Ok(cap)
@@ -104,16 +104,16 @@ impl<'a> Direct<'a> {
     pub(crate) fn start(
         &self,
         name: &Name,
-        target: &Target,
+        target: &LimitTarget,
         shape: MemoryLimits,
-    ) -> Result<String, DirectError> {
-        self.pass_on(&self.slice)?;
+    ) -> Result<String, ManualError> {
+        self.enable_memory(&self.slice)?;
         self.sweep();
         for again in [false, true] {
             let scope = limit::scope_name(name, target.key, again);
             let path = self.slice.join(&scope);
             match self.cgroups.make(&path) {
-                Err(error) if error.is_there() => continue,
+                Err(error) if error.already_exists() => continue,
                 made => made?,
             }
             let confined = self.cgroups.confine(&path, shape.max, Some(shape.swap));
@@ -124,11 +124,11 @@ impl<'a> Direct<'a> {
             }
             return Ok(scope);
         }
-        Err(DirectError::Taken)
+        Err(ManualError::Taken)
     }
 
     /// Sets another limit for the cgroup at `path`.
-    pub(crate) fn tighten(&self, path: &Path, shape: MemoryLimits) -> Result<(), DirectError> {
+    pub(crate) fn tighten(&self, path: &Path, shape: MemoryLimits) -> Result<(), ManualError> {
         Ok(self.cgroups.confine(path, shape.max, Some(shape.swap))?)
     }
 
@@ -145,42 +145,42 @@ impl<'a> Direct<'a> {
         }
     }
 
-    fn pass_on(&self, path: &Path) -> Result<(), DirectError> {
-        if self.cgroups.memory_controller(path) != MemoryController::PassedOn {
-            self.cgroups.pass_on_memory(path)?;
+    fn enable_memory(&self, path: &Path) -> Result<(), ManualError> {
+        if self.cgroups.memory_controller(path) != MemoryController::Enabled {
+            self.cgroups.enable_memory_controller(path)?;
         }
         Ok(())
     }
 
     /// Has the processes in the cgroup at `path` go aside, so that its children can have the memory controller: into a
     /// cgroup without a limit below it, where nothing changes for them. All of them or none.
-    fn clear(&self, path: &Path) -> Result<(), DirectError> {
-        let aside = path.join(ASIDE);
-        for _ in 0..ROUNDS {
+    fn clear(&self, path: &Path) -> Result<(), ManualError> {
+        let aside = path.join(MIGRATION_CGROUP);
+        for _ in 0..MAX_MIGRATION_ROUNDS {
             let pids = self.movable(path)?;
             make_sure(self.cgroups.make(&aside))?;
             for pid in pids {
                 match self.cgroups.put(&aside, pid) {
-                    Err(error) if !error.is_gone() => return Err(error.into()),
+                    Err(error) if !error.process_exited() => return Err(error.into()),
                     _ => {}
                 }
             }
-            match self.cgroups.pass_on_memory(path) {
+            match self.cgroups.enable_memory_controller(path) {
                 // Somebody has forked meanwhile.
                 Err(error) if error.is_busy() => {}
                 passed => return Ok(passed?),
             }
         }
         let whose = "they fork faster than they are moved".to_owned();
-        Err(DirectError::NeedsMigration { path: path.to_owned(), whose })
+        Err(ManualError::NeedsMigration { path: path.to_owned(), whose })
     }
 
     /// The processes in the cgroup at `path`, where all of them are ours to move: root's is the whole container.
-    fn movable(&self, path: &Path) -> Result<Vec<Pid>, DirectError> {
+    fn movable(&self, path: &Path) -> Result<Vec<Pid>, ManualError> {
         let details = Details::of(self.proc);
-        let not_ours = |whose: String| DirectError::NeedsMigration { path: path.to_owned(), whose };
+        let not_ours = |whose: String| ManualError::NeedsMigration { path: path.to_owned(), whose };
         let mut pids = Vec::new();
-        for inhabitant in self.cgroups.inhabitants(path)? {
+        for inhabitant in self.cgroups.procs(path)? {
             let pid = inhabitant.ok_or_else(|| not_ours("of another pid namespace".to_owned()))?;
             let foreign = |uid, privileged| self.uid != Uid::ROOT && (uid != self.uid || privileged);
             match details.credentials(pid) {
@@ -196,34 +196,34 @@ impl<'a> Direct<'a> {
     }
 }
 
-fn level(cgroups: &Cgroups, path: &Path) -> Level {
+fn level(cgroups: &Cgroups, path: &Path) -> CgroupNode {
     let controller = cgroups.memory_controller(path);
-    let empty = || cgroups.inhabitants(path).is_ok_and(|pids| pids.is_empty());
-    Level {
+    let empty = || cgroups.procs(path).is_ok_and(|pids| pids.is_empty());
+    CgroupNode {
         path: path.to_owned(),
         available: controller != MemoryController::Absent,
-        passed_on: controller == MemoryController::PassedOn,
-        clear: cgroups.is_real_root(path) || empty(),
+        enabled: controller == MemoryController::Enabled,
+        clear: cgroups.is_root_cgroup(path) || empty(),
         limited: cgroups.memory_max(path).is_some(),
-        ours: cgroups.may_change(path).is_ok(),
+        ours: cgroups.check_writable(path).is_ok(),
     }
 }
 
 /// Why there is no place for a cgroup, told by the process's own.
-fn groundless(cgroups: &Cgroups, own: PathBuf, levels: &[Level]) -> DirectError {
+fn no_placement(cgroups: &Cgroups, own: PathBuf, levels: &[CgroupNode]) -> ManualError {
     if levels.iter().all(|level| !level.available) {
-        return DirectError::NoController { path: own };
+        return ManualError::NoController { path: own };
     }
-    match cgroups.may_change(&own) {
-        Err(why) if why.is_read_only() => DirectError::ReadOnly(why),
-        Err(why) => DirectError::NotOurs { path: own, why },
-        Ok(()) => DirectError::NoController { path: own },
+    match cgroups.check_writable(&own) {
+        Err(why) if why.is_read_only() => ManualError::ReadOnly(why),
+        Err(why) => ManualError::NotOurs { path: own, why },
+        Ok(()) => ManualError::NoController { path: own },
     }
 }
 
 /// What was there already will do.
 fn make_sure(made: Result<(), ChangeError>) -> Result<(), ChangeError> {
-    made.or_else(|error| if error.is_there() { Ok(()) } else { Err(error) })
+    made.or_else(|error| if error.already_exists() { Ok(()) } else { Err(error) })
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 /// Connects to the socket at `path`. A listener that does not accept and whose queue is full makes a plain
 /// `connect` wait without end (unix(7)); with a send timeout it fails with EAGAIN when that is over.
-pub(crate) fn dial(path: &Path, patience: Duration) -> Result<UnixStream, Errno> {
+pub(crate) fn connect_with_timeout(path: &Path, timeout: Duration) -> Result<UnixStream, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(timeout))?;
     connect(&socket, &address)?;
     Ok(socket.into())
 }
