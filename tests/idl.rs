@@ -8,6 +8,7 @@ use claude_watchdog::api::explanation::{
     ThresholdInfo, ThresholdsInfo,
 };
 use claude_watchdog::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
+use claude_watchdog::api::resume::Resume;
 use claude_watchdog::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
@@ -95,7 +96,7 @@ fn filled() -> StatusInfo {
             dry_run: false,
             cause: "guard".into(),
             outcome: "done".into(),
-            resume: Some("claude --resume 1".into()),
+            resume: Some(Resume::new("claude --resume 1", Some("/home/me".into()))),
         }],
         supervisor: Some(SupervisorInfo::default()),
         notes: vec!["a dry run".into()],

@@ -5,4 +5,5 @@ pub mod explanation;
 pub mod forecast;
 pub mod history;
 pub mod limited;
+pub mod resume;
 pub mod status;

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::forecast::Forecast;
+use super::resume::Resume;
 use crate::model::{Bytes, Pid, Pressure, Uid};
 
 /// Everything there is to say at one moment.
@@ -184,8 +185,8 @@ pub struct ActionInfo {
     pub cause: String,
     /// Where it stands or how it ended, in one sentence.
     pub outcome: String,
-    /// How to take up the work again; null where nothing needs to be.
-    pub resume: Option<String>,
+    /// How to resume the agent; null unless the whole agent was killed and its rule has a resume command.
+    pub resume: Option<Resume>,
 }
 
 impl StatusInfo {

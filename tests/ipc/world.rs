@@ -61,7 +61,7 @@ pub(super) fn status(available: u64) -> StatusInfo {
             "id": "1", "time": "2026-11-23T14:02:05Z", "kind": "act", "agent": "claude-1", "rule": "claude",
             "pid": 1, "uid": 1000, "charge": 13, "threshold": 13, "signals": ["TERM"], "dry_run": false,
             "culprit": { "pid": 2, "charge": 2, "command": "node" },
-            "outcome": "memory is back", "resume": "claude --resume 1",
+            "outcome": "memory is back", "resume": { "cwd": null, "command": ["claude", "--resume", "1"], "shell": "claude --resume 1" },
         }],
     }))
     .unwrap()

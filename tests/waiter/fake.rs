@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::thread;
 
+use claude_watchdog::api::resume::Resume;
 use rustix::net::sockopt::socket_peercred;
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ impl Fake {
         world: &World,
         cause: &'static str,
         ends: fn(usize) -> bool,
-        resume: Option<String>,
+        resume: Option<Resume>,
     ) -> Self {
         let listener = UnixListener::bind(world.socket()).unwrap();
         let limits = Arc::new(AtomicUsize::new(0));
@@ -40,7 +41,7 @@ impl Fake {
                     json!({ "limited": { "scope": "agent-x.scope", "limit": 314_572_800, "swap": 0, "notes": [] } })
                 } else {
                     let asked = count.load(Ordering::SeqCst);
-                    let action = action(cause, last.load(Ordering::SeqCst), resume.as_deref());
+                    let action = action(cause, last.load(Ordering::SeqCst), resume.as_ref());
                     status(if ends(asked) { std::slice::from_ref(&action) } else { &[] })
                 };
                 let text = format!("{}\0", json!({ "parameters": answer }));
@@ -62,7 +63,7 @@ fn call(stream: &mut UnixStream) -> Option<Value> {
     None
 }
 
-fn action(cause: &str, pid: i32, resume: Option<&str>) -> Value {
+fn action(cause: &str, pid: i32, resume: Option<&Resume>) -> Value {
     json!({
         "id": "1795000000-1", "time": jiff::Timestamp::now().to_string(), "kind": "act", "agent": format!("limited-{pid}"),
         "rule": "limited", "pid": pid, "uid": 0, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"],

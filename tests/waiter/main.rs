@@ -10,6 +10,7 @@ mod world;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::Ordering;
 
+use claude_watchdog::api::resume::Resume;
 use fake::Fake;
 use rustix::process::Signal;
 use world::{NOTES, World, pid_of, send, state, until};
@@ -157,7 +158,7 @@ fn the_command_outlives_a_waiter_that_is_killed() {
 #[test]
 fn what_memory_ended_is_told_in_one_line_and_run_again() {
     let world = World::new("echo \"run $*\" >>log; [[ $1 == resume ]] && exit 3; kill -TERM $$; sleep 100");
-    let resume = format!("cd {} && prog resume 'a b'", world.path("").display());
+    let resume = Resume::new("prog resume 'a b'", Some(world.path("").display().to_string()));
     let fake = Fake::at(&world, "threshold", |number| number == 1, Some(resume));
     let output = world.run("--restart=on-oom", "./prog first");
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
@@ -175,7 +176,7 @@ fn what_memory_ended_is_told_in_one_line_and_run_again() {
 #[test]
 fn without_restart_it_is_only_told() {
     let world = World::new("kill -TERM $$; sleep 100");
-    let fake = Fake::at(&world, "guard", |_| true, Some("prog resume".to_owned()));
+    let fake = Fake::at(&world, "guard", |_| true, Some(Resume::new("prog resume", None)));
     let output = world.run("", "./prog");
     assert_eq!(output.status.signal(), Some(15));
     let said = text(&output.stderr);

@@ -1,5 +1,6 @@
 //! What was done of late, why, and how to take up the work again.
 
+use crate::api::resume::Resume;
 use crate::api::status::ActionInfo;
 use crate::cli::terminal::{Page, Paint, WIDTH, shown, wrap_command};
 
@@ -67,14 +68,15 @@ fn done(action: &ActionInfo) -> Option<String> {
     (!action.signals.is_empty()).then(|| format!("{} to {whom}", action.signals.join(", ")))
 }
 
-fn resume(page: &mut Page, command: &str) {
-    if let Some(lines) = wrap_command(&shown(command), WIDTH - DETAIL) {
+fn resume(page: &mut Page, command: &Resume) {
+    let pieces: Vec<String> = command.shell_pieces().iter().map(|piece| shown(piece)).collect();
+    if let Some(lines) = wrap_command(&shown(&command.shell), &pieces, WIDTH - DETAIL) {
         for line in lines {
             page.to(DETAIL).put(&line).end();
         }
     } else {
         // Cut in the middle of a word it cannot be pasted; better to say so than to look as if it could.
-        page.to(DETAIL).put(command).end();
+        page.to(DETAIL).put(&command.shell).end();
         page.to(DETAIL).paint(Paint::Aside, "(cut; whole in vm-health-check --json)").end();
     }
 }

@@ -16,7 +16,7 @@ pub fn render(action: &ActionInfo) -> String {
         format!("{}: {}\n", shown(&action.agent), shown(&action.outcome))
     };
     if let Some(resume) = action.resume.as_ref().filter(|_| !action.dry_run) {
-        text += &format!("take up its work with: {}\n", shown(resume));
+        text += &format!("take up its work with: {}\n", shown(&resume.shell));
     }
     text
 }
@@ -30,7 +30,7 @@ mod tests {
         let mut action: ActionInfo = serde_json::from_value(serde_json::json!({
             "id": "1", "time": "2026-11-23T14:02:05Z", "kind": "act", "agent": "claude-1234", "rule": "claude", "pid": 1234,
             "uid": 1000, "charge": 1, "threshold": 2, "signals": ["TERM"], "dry_run": false, "cause": "request",
-            "outcome": "ended, 720M freed 0.3s after the decision", "resume": "cd /home/\u{1b}[1m && claude --continue",
+            "outcome": "ended, 720M freed 0.3s after the decision", "resume": { "cwd": null, "command": ["claude"], "shell": "cd /home/\u{1b}[1m && claude --continue" },
         }))
         .unwrap();
         let ended = render(&action);

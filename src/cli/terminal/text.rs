@@ -1,5 +1,7 @@
 //! Text from elsewhere, made fit for a terminal.
 
+use unicode_width::UnicodeWidthChar;
+
 /// `text` with everything escaped that a terminal would obey or that would hide what stands there: control
 /// characters, escape sequences, bidirectional overrides, invisible characters.
 #[must_use]
@@ -18,19 +20,18 @@ fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Columns that `text` takes: two for East Asian wide characters and emoji, one for all others. Combining marks
-/// take none, but are counted as one: a line too short is no harm, one too long is.
+/// Columns that `text` takes on a terminal. The sum over its characters, so that a text may be split anywhere.
 pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
+/// Two for wide characters and emoji, none for combining marks.
 fn columns(c: char) -> usize {
-    let wide = matches!(c,
-        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{303e}' | '\u{3041}'..='\u{4dbf}' | '\u{4e00}'..='\u{a4cf}'
-        | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1f64f}'
-        | '\u{1f680}'..='\u{1f6ff}' | '\u{1f900}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}');
-    if wide { 2 } else { 1 }
+    match c {
+        // Shows the character before it as an emoji, which is one column wider.
+        '\u{fe0f}' => 1,
+        c => c.width().unwrap_or(1),
+    }
 }
 
 /// The beginning of `text` where it is wider than `room`, with an ellipsis.
@@ -48,25 +49,22 @@ pub(in crate::cli) fn cut_start(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
-    let backwards: String = text.chars().rev().collect();
-    cut(&backwards, room).chars().rev().collect()
+    let tails = text.char_indices().rev().map(|(at, _)| &text[at..]);
+    let tail = tails.take_while(|tail| width(tail) < room).last().unwrap_or_default();
+    if room == 0 { String::new() } else { format!("…{tail}") }
 }
 
 /// As much of `text` as fits into `room`, and the rest.
 fn split(text: &str, room: usize) -> (&str, &str) {
-    let mut used = 0;
-    for (at, c) in text.char_indices() {
-        used += columns(c);
-        if used > room {
-            return text.split_at(at);
-        }
-    }
-    (text, "")
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|end| width(&text[..*end]) <= room).last().unwrap_or(0);
+    text.split_at(end)
 }
 
 /// `text` in lines of at most `room`, broken at spaces, within a word only where it is wider than a line.
 pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let room = room.max(2);
+    // U+17D8 takes three columns, more than any other character.
+    let room = room.max(3);
     let mut lines = Vec::new();
     let mut line = String::new();
     for mut word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -89,23 +87,23 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// A shell command in lines of at most `room` that can be pasted as they stand: broken at spaces outside of
-/// quotes, each line but the last ended by a backslash. `None` where one word alone is too wide.
-pub(in crate::cli) fn wrap_command(command: &str, room: usize) -> Option<Vec<String>> {
+/// A shell command in lines of at most `room` that can be pasted as they stand: broken between its `pieces`, each line
+/// but the last ended by a backslash. `None` if one piece alone is too wide.
+pub(in crate::cli) fn wrap_command(command: &str, pieces: &[String], room: usize) -> Option<Vec<String>> {
     if width(command) <= room {
         return Some(vec![command.to_owned()]);
     }
     let mut lines: Vec<String> = Vec::new();
-    for word in shell_words(command) {
-        if width(word) + 2 > room {
+    for piece in pieces {
+        if width(piece) + 2 > room {
             return None;
         }
-        match lines.last_mut().filter(|line| width(line) + width(word) + 3 <= room) {
+        match lines.last_mut().filter(|line| width(line) + width(piece) + 3 <= room) {
             Some(line) => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(piece);
             }
-            None => lines.push(word.to_owned()),
+            None => lines.push(piece.clone()),
         }
     }
     let last = lines.len().saturating_sub(1);
@@ -113,29 +111,10 @@ pub(in crate::cli) fn wrap_command(command: &str, room: usize) -> Option<Vec<Str
     Some(lines)
 }
 
-/// The words of a shell command as they are written, quotes and all.
-fn shell_words(command: &str) -> Vec<&str> {
-    let (mut quote, mut escaped) = (None, false);
-    let outside = |c: char| {
-        if escaped {
-            escaped = false;
-            return false;
-        }
-        match (c, quote) {
-            ('\\', None | Some('"')) => escaped = true,
-            ('\'' | '"', None) => quote = Some(c),
-            (c, Some(open)) if c == open => quote = None,
-            (' ', None) => return true,
-            _ => {}
-        }
-        false
-    };
-    command.split(outside).filter(|word| !word.is_empty()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::resume::Resume;
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
@@ -161,13 +140,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_command_can_still_be_pasted() {
-        let command = "cd '/home/me/my work' && claude --resume 123";
-        let lines = wrap_command(command, 24).unwrap();
+    fn a_wrapped_command_can_be_pasted() {
+        let wrapped = |command: &str, cwd: Option<&str>, room| {
+            let resume = Resume::new(command, cwd.map(str::to_owned));
+            wrap_command(&resume.shell, &resume.shell_pieces(), room)
+        };
+        let lines = wrapped("claude --resume 123", Some("/home/me/my work"), 24).unwrap();
         assert_eq!(lines, [r"cd '/home/me/my work' \", "&& claude --resume 123"]);
         let joined = lines.join("\n").replace(" \\\n", " ");
-        assert_eq!(joined, command);
-        assert_eq!(wrap_command("claude --resume aaaaaaaaaaaaaaaaaaaaaaaa", 12), None);
-        assert_eq!(shell_words(r#"a "b \" c" d\ e 'f \' g"#), ["a", r#""b \" c""#, r"d\ e", r"'f \'", "g"]);
+        assert_eq!(joined, "cd '/home/me/my work' && claude --resume 123");
+        assert_eq!(wrapped("claude --resume aaaaaaaaaaaaaaaaaaaaaaaa", None, 12), None);
     }
 }

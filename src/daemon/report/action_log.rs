@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::messages::{Message, seconds};
+use crate::api::resume::Resume;
 use crate::api::status::{ActionInfo, CulpritInfo};
 use crate::model::event::{Culprit, EventKind};
 use crate::model::{AgentRef, Bytes, Event, ProcessKey, Signal};
@@ -30,7 +31,7 @@ impl ActionLog {
         match (&event.kind, &event.agent) {
             (EventKind::Acted(decision), Some(agent)) => {
                 let culprit = culprit_info(&decision.culprit, command);
-                let resume = decision.whole.then(|| resume(command_of(agent), cwd())).flatten();
+                let resume = decision.whole.then(|| resume(agent, cwd)).flatten();
                 let time = Timestamp::now();
                 let info = ActionInfo {
                     id: format!("{}-{}", time.as_second(), decision.action),
@@ -59,7 +60,7 @@ impl ActionLog {
                     threshold: limit.unwrap_or_default(),
                     culprit,
                     cause: "kernel".to_owned(),
-                    resume: whole.then(|| resume(command_of(agent), cwd())).flatten(),
+                    resume: whole.then(|| resume(agent, cwd)).flatten(),
                     ..begun(event, agent, time)
                 };
                 self.keep(None, info);
@@ -72,7 +73,7 @@ impl ActionLog {
             }),
             (EventKind::Escalated { action, culprit, whole }, Some(agent)) => self.update(*action, |info| {
                 info.culprit = Some(culprit_info(culprit, command));
-                info.resume = whole.then(|| resume(command_of(agent), cwd())).flatten();
+                info.resume = whole.then(|| resume(agent, cwd)).flatten();
             }),
             (EventKind::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
                 let how =
@@ -134,23 +135,10 @@ fn culprit_info(culprit: &Culprit, command: impl Fn(ProcessKey) -> String) -> Cu
     CulpritInfo { pid: culprit.top.pid, charge: culprit.charge, command, forecast: None }
 }
 
-/// The command that takes up the work, of the very session where that is known.
-fn command_of(agent: &AgentRef) -> Option<&str> {
-    agent.resume_session.as_deref().or(agent.resume.as_deref())
-}
-
-fn resume(command: Option<&str>, cwd: Option<String>) -> Option<String> {
-    let command = command?;
-    Some(match cwd {
-        Some(cwd) => format!("cd {} && {command}", quoted(&cwd)),
-        None => command.to_owned(),
-    })
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+/// How to resume the agent: its very session if that is known.
+fn resume(agent: &AgentRef, cwd: impl Fn() -> Option<String>) -> Option<Resume> {
+    let command = agent.resume_session.as_deref().or(agent.resume.as_deref())?;
+    Some(Resume::new(command, cwd()))
 }
 
 #[cfg(test)]
@@ -200,16 +188,8 @@ mod tests {
         assert_eq!(record(EventKind::Acted(decision)), ("command of 8".to_owned(), None));
         let all = Culprit { top: key(7), charge: Bytes::gib(14), ..part };
         let whole = record(EventKind::Escalated { action: 1, culprit: all, whole: true });
-        let resume = Some("cd /work && claude --continue".to_owned());
+        let resume = Some(Resume::new("claude --continue", Some("/work".to_owned())));
         assert_eq!(whole, ("command of 7".to_owned(), resume));
-    }
-
-    #[test]
-    fn a_resume_command_can_be_pasted() {
-        let of = |cwd: &str| resume(Some("claude --continue"), Some(cwd.to_owned())).unwrap();
-        assert_eq!(of("/home/u/work"), "cd /home/u/work && claude --continue");
-        assert_eq!(of("/home/u/it's; rm x"), r"cd '/home/u/it'\''s; rm x' && claude --continue");
-        assert_eq!(resume(None, None), None);
     }
 
     #[test]
@@ -236,7 +216,7 @@ mod tests {
             (root.kind.as_str(), root.cause.as_str(), root.threshold),
             ("kernel_oom", "kernel", Bytes::gib(2))
         );
-        assert_eq!(root.resume.as_deref(), Some("cd /work && claude --continue"));
+        assert_eq!(root.resume.unwrap().shell, "cd /work && claude --continue");
         assert_eq!((child.resume, child.culprit.unwrap().command.as_deref()), (None, Some("node leak.js")));
         assert_ne!(root.id, child.id);
         assert!(ledger.action(0).is_none());

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::api::forecast::Forecast;
+use crate::api::resume::Resume;
 use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
@@ -181,7 +182,7 @@ fn action() -> impl Strategy<Value = ActionInfo> {
                 signals,
                 dry_run,
                 outcome,
-                resume,
+                resume: resume.map(|command| Resume::new(&command, None)),
             }
         },
     )

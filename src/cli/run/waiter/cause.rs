@@ -67,6 +67,7 @@ fn is_for_memory(action: &ActionInfo) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::api::resume::Resume;
     use crate::cli::run::waiter::scope::Seen;
     use crate::linux::cgroup::events::Taken;
     use crate::model::{Boottime, Bytes, Pid};
@@ -91,7 +92,7 @@ pub(super) mod tests {
             "uid": 1000, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"], "dry_run": false,
             "culprit": { "pid": culprit, "charge": 293_601_280, "command": "node /x/\u{1b}[1m/server.js" },
             "cause": cause, "outcome": "ended, 280M freed 0.3s after the decision",
-            "resume": if culprit == 100 { Some("cd /home/me/work && claude --resume 7") } else { None },
+            "resume": (culprit == 100).then(|| Resume::new("claude --resume 7", Some("/home/me/work".to_owned()))),
         }))
         .unwrap()
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::api::resume::Resume;
 use crate::config::{self, Overrides, Place, Sources};
 use crate::daemon::rules;
 use crate::linux::clock;
@@ -16,7 +17,7 @@ const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::
 /// What is known of it, and when it is looked at.
 #[derive(Default)]
 pub(super) struct Kind {
-    resume: Option<String>,
+    resume: Option<Resume>,
     begun: Boottime,
     /// Those of [`LOOKS`] that are to come.
     looks: &'static [Duration],
@@ -43,17 +44,18 @@ impl Kind {
     }
 
     /// How it takes up its work; of an earlier run where this one was too short to be looked at.
-    pub(super) fn resume(&self) -> Option<&str> {
-        self.resume.as_deref()
+    pub(super) fn resume(&self) -> Option<&Resume> {
+        self.resume.as_ref()
     }
 }
 
-fn recognise(pid: Pid) -> Option<String> {
+fn recognise(pid: Pid) -> Option<Resume> {
     let proc = Proc::open(Path::new("/proc")).ok()?;
     let identity = proc.identity(pid).ok().flatten()?;
     let cwd = || proc.cwd(pid);
     let facts = ProcessFacts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
-    configured().recognise(&facts)?.resume.clone()
+    let rule = configured().recognise(&facts)?;
+    rule.resume.as_deref().map(|command| Resume::new(command, None))
 }
 
 /// Those of the system's supervisor; the built-in ones where its configuration cannot be read or is wrong.

@@ -8,6 +8,7 @@ use super::again::RestartCommand;
 use super::cause::Cause;
 use super::restarts::{MOST, Turn};
 use super::vigil::Ended;
+use crate::api::resume::Resume;
 use crate::api::status::ActionInfo;
 use crate::cli::run::command::Program;
 use crate::cli::terminal::{cut, shown};
@@ -20,32 +21,32 @@ const QUOTED: usize = 60;
 pub(super) struct Told {
     /// What memory did; `None` where it did nothing.
     story: Option<String>,
-    resume: Option<String>,
+    resume: Option<Resume>,
     /// Whether there is something to take up.
     ended: bool,
 }
 
 impl Told {
     /// Of a run of `program`, whose kind takes up its work with `resume` where the supervisor does not know better.
-    pub(super) fn of(ended: &Ended, cause: &Cause, program: &OsStr, resume: Option<&str>) -> Self {
+    pub(super) fn of(ended: &Ended, cause: &Cause, program: &OsStr, resume: Option<&Resume>) -> Self {
         let told = match cause {
-            Cause::Supervisor(action) => action.resume.as_deref(),
+            Cause::Supervisor(action) => action.resume.as_ref(),
             _ => None,
         };
-        let resume = told.or(resume).map(str::to_owned);
+        let resume = told.or(resume).cloned();
         Self { story: story(ended, cause, program), resume, ended: cause.is_its_end() }
     }
 
     /// How its work is taken up, where that is known.
-    pub(super) fn resume(&self) -> Option<&str> {
-        self.resume.as_deref()
+    pub(super) fn resume(&self) -> Option<&Resume> {
+        self.resume.as_ref()
     }
 
     /// At the end; `None` where memory was not the cause.
     pub(super) fn at_the_end(&self) -> Option<String> {
         let story = self.story.as_ref()?;
         Some(match self.resume.as_ref().filter(|_| self.ended) {
-            Some(resume) => format!("{story}; take up its work with: {}", shown(resume)),
+            Some(resume) => format!("{story}; take up its work with: {}", shown(&resume.shell)),
             None => story.clone(),
         })
     }
@@ -162,7 +163,8 @@ mod tests {
     use crate::cli::run::waiter::vigil::End;
 
     fn told(ended: &Ended, actions: &[ActionInfo], resume: Option<&str>) -> Told {
-        Told::of(ended, &Cause::of(ended, actions, NOW), "/opt/bin/claude".as_ref(), resume)
+        let resume = resume.map(|command| Resume::new(command, None));
+        Told::of(ended, &Cause::of(ended, actions, NOW), "/opt/bin/claude".as_ref(), resume.as_ref())
     }
 
     #[test]
@@ -206,9 +208,10 @@ mod tests {
         let known = told(&ended(End::Killed(9), 1, 0), &[], Some("claude --continue"));
         let its = told(&ended(End::Killed(15), 0, 0), &[action("threshold", 100, 1)], None);
         let unknown = told(&ended(End::Killed(9), 1, 0), &[], None);
+        let resume = Resume::new("claude --resume 7", Some("/".to_owned()));
         let lines = [
             known.again(turn(1), &again(&first, known.resume())),
-            its.again(turn(2), &again(&first, Some("cd / && claude --resume 7"))),
+            its.again(turn(2), &again(&first, Some(&resume))),
             unknown.again(turn(5), &again(&first, unknown.resume())),
             known.given_up(),
         ];
