@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A stand-in for a desktop: something small that has to answer at once, whatever else the guest does.
+"""A stand-in for a desktop: a small program that must answer at once, whatever load the guest has.
 
 desktop.py answer SOCKET: answers each line with the same line.
-desktop.py ask SOCKET: asks ten times a second, and prints the milliseconds of each answer.
+desktop.py ask SOCKET: sends ten requests a second and prints the milliseconds until each answer.
 """
 import socket
 import sys
@@ -26,7 +26,7 @@ def ask(path):
         asked = time.monotonic()
         peer.sendall(b"there?\n")
         if not peer.recv(64):
-            sys.exit("it is gone")
+            sys.exit("the desktop has exited")
         print(int((time.monotonic() - asked) * 1000), flush=True)
         time.sleep(0.1)
 

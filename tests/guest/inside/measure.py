@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Reads what a hog noted of its growth (hog/trace.rs).
+"""Evaluates the trace of a hog's growth (hog/trace.rs).
 
-measure.py FILE left BYTES: from the moment when available memory and free swap together were under BYTES
+measure.py FILE left BYTES: from the moment when available memory and free swap together fell below BYTES
 measure.py FILE held BYTES: from the moment when the hog held BYTES
 
 Prints four numbers: milliseconds from there to its last allocation; MiB beyond BYTES at the worst; milliseconds from
-there until it was gone; and from its last allocation until then. Where it never came there the first and third are 0,
-and the second is negative: how far away it was ended.
+there to its exit; and from its last allocation to its exit. If it never reached BYTES, the first and third are 0 and the
+second is negative: how far away it was killed.
 """
 import struct
 import sys
