@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub slice: Option<Slice>,
     /// Every agent, in order of its root's start.
     pub agents: Vec<AgentSample>,
+    /// Roots of former agents that still run, and match no rule any more.
+    pub unmatched_roots: Vec<ProcessKey>,
 }
 
 /// All limited agents together.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::status::AgentLevel;
-use crate::model::event::Danger;
+use crate::model::event::{Danger, EventKind};
 use crate::model::forecast::ForecastSummary;
 use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Signal, Snapshot,
@@ -72,10 +72,27 @@ struct LastSample {
 pub struct Step {
     /// Signals, to be sent before anything else is done.
     pub signals: Option<SignalBatch>,
+    /// The agent whose action is in progress after this step.
+    pub target: Option<AgentRef>,
     /// What to tell, in order, after the signals.
     pub events: Vec<Event>,
     /// How soon to look again.
     pub next_poll: Duration,
+}
+
+impl Step {
+    /// The events in the order in which they happened: the decision, the `outcome` of its signals, the rest.
+    #[must_use]
+    pub fn into_events(self, outcome: Option<EventKind>, snapshot: &Snapshot) -> Vec<Event> {
+        let Self { target, mut events, .. } = self;
+        let (Some(kind), Some(agent)) = (outcome, target) else { return events };
+        let sample = snapshot.agents.iter().find(|a| a.agent.root == agent.root);
+        let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
+        let is_decision = |e: &Event| matches!(e.kind, EventKind::Acted(_) | EventKind::Killed { .. });
+        let at = events.iter().position(is_decision).map_or(events.len(), |decision| decision + 1);
+        events.insert(at, Event { agent: Some(agent), charge, kind });
+        events
+    }
 }
 
 /// What a look at the guest's memory alone asks for.
@@ -228,6 +245,7 @@ impl Engine {
         self.detect_exits(snapshot, killable, &mut step.events);
         self.detect_recovery(snapshot, &mut step.events);
         self.schedule_next_sample(snapshot);
+        step.target = self.action_target().cloned();
         step.next_poll = self.next_poll(snapshot.at, &snapshot.guest);
         step
     }

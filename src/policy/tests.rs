@@ -8,6 +8,7 @@ mod reserve;
 mod restart_backoff;
 mod simulated;
 mod slice;
+mod step_events;
 mod stop_requests;
 mod unkillable;
 mod verification;

@@ -42,6 +42,8 @@ pub(crate) struct Sampler {
     census: MembershipTracker,
     /// What the census said last; it is asked again when something has changed.
     trees: Vec<Tree>,
+    /// Roots of former agents, as long as they run.
+    unmatched_roots: Vec<ProcessKey>,
     changed: bool,
     /// When the kernel's kills were counted last.
     counted: Option<Boottime>,
@@ -64,6 +66,7 @@ impl Sampler {
             zones: Zoneinfo::of(proc),
             census: MembershipTracker::default(),
             trees: Vec::new(),
+            unmatched_roots: Vec::new(),
             changed: false,
             counted: None,
             roster: ProcessTable::new(proc, cgroup, rules, only)?,
@@ -103,7 +106,8 @@ impl Sampler {
         let agents = self.scales.weigh(&self.proc, &self.roster, at, care, &guest, &self.trees);
         let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
         let slice = self.scales.slice(&agents);
-        Ok(Snapshot { at, guest, pressure, swapped_in, oom_kills, slice, agents })
+        let unmatched_roots = self.unmatched_roots.clone();
+        Ok(Snapshot { at, guest, pressure, swapped_in, oom_kills, slice, agents, unmatched_roots })
     }
 
     /// How many the kernel has ended, where somebody may be among them whom we know, and now and then.
@@ -133,10 +137,15 @@ impl Sampler {
     fn count(&mut self, changed: bool) -> Option<Vec<Tree>> {
         // What the census learns of one process may tell of another in its next round.
         let again = std::mem::replace(&mut self.changed, changed) || changed;
-        again.then(|| {
+        let before = again.then(|| {
             let trees = self.census.update(&self.roster.seen());
             std::mem::replace(&mut self.trees, trees)
-        })
+        });
+        self.unmatched_roots.extend(before.iter().flatten().map(|tree| tree.agent.root));
+        let (trees, roster) = (&self.trees, &self.roster);
+        self.unmatched_roots
+            .retain(|root| roster.get(*root).is_some() && trees.iter().all(|tree| tree.agent.root != *root));
+        before
     }
 
     /// Whether processes have started since the last look, or are so young that they may yet become something else.
@@ -185,11 +194,6 @@ impl Sampler {
         self.roster.await_answers(&self.proc, patience);
         self.scales.await_answers(clock::now(), patience);
         self.sample_now()
-    }
-
-    /// Whether a process was there at the last look, whatever it is.
-    pub(crate) fn has_process(&self, key: ProcessKey) -> bool {
-        self.roster.get(key).is_some()
     }
 
     /// The command line of a process that was seen; empty where it has none.

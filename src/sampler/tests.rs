@@ -701,6 +701,11 @@ fn other_rules_count_at_once_and_lose_nobody() {
     assert_eq!(seen(&mut sampler), [""; 0]);
     sampler.reconfigure(Arc::new(Rules::built_in()));
     assert_eq!(seen(&mut sampler), [""; 0], "by its title it is none");
+    let unmatched: Vec<i32> =
+        sampler.sample_now().unwrap().unmatched_roots.iter().map(|root| root.pid.get()).collect();
+    assert_eq!(unmatched, [200, 100], "both run on");
+    fs::remove_dir_all(world.file(200, "")).unwrap();
+    assert_eq!(sampler.sample_now().unwrap().unmatched_roots.len(), 1);
 }
 
 #[test]

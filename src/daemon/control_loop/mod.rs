@@ -39,9 +39,8 @@ use crate::linux::memory_alarm::Alarms;
 use crate::linux::platform::Platform;
 use crate::linux::process::memlock;
 use crate::linux::procfs::Proc;
-use crate::model::event::EventKind;
-use crate::model::{AgentRef, Boottime, Bytes, Event, MissingFeature, Pid, Snapshot, Thresholds, Uid};
-use crate::policy::{Engine, Step};
+use crate::model::{Boottime, Bytes, MissingFeature, Pid, Snapshot, Thresholds, Uid};
+use crate::policy::Engine;
 use crate::sampler::Sampler;
 use crate::systemd::notify::Notifier;
 use waker::Waker;
@@ -318,19 +317,12 @@ impl Supervisor {
     }
 
     fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
-        let Step { signals: wave, events, next_poll: next } = self.engine.step(&snapshot);
+        let step = self.engine.step(&snapshot);
         // Nothing stands between the decision and its signals.
-        let sent = wave.as_ref().map(|wave| self.executor.send(wave));
+        let outcome = step.signals.as_ref().map(|signals| self.executor.send(signals));
         let held = self.hold(&snapshot);
-        let mut events =
-            with_signals(events, sent, &snapshot, wave.and_then(|_| self.engine.action_target().cloned()));
-        for event in &mut events {
-            // Nothing of it is left, or nothing that a rule knows since the last reload.
-            let lives = event.agent.as_ref().is_some_and(|agent| self.sampler.has_process(agent.root));
-            if event.kind == EventKind::Gone && lives {
-                event.kind = EventKind::Unknown;
-            }
-        }
+        let next = step.next_poll;
+        let mut events = step.into_events(outcome, &snapshot);
         let thresholds = self.publisher.thresholds();
         let foretold =
             self.recalls(&snapshot, thresholds).then(|| self.foresight.take(&snapshot, thresholds)).flatten();
@@ -374,21 +366,4 @@ impl Supervisor {
         }
         next
     }
-}
-
-/// The events in the order in which they happened: what was decided, then how its signals went, then the rest.
-fn with_signals(
-    mut events: Vec<Event>,
-    sent: Option<EventKind>,
-    snapshot: &Snapshot,
-    agent: Option<AgentRef>,
-) -> Vec<Event> {
-    let (Some(kind), Some(agent)) = (sent, agent) else { return events };
-    let sample = snapshot.agents.iter().find(|a| a.agent.root == agent.root);
-    let charge = sample.map(|a| a.charge.total()).unwrap_or_default();
-    let decided =
-        events.iter().position(|e| matches!(e.kind, EventKind::Acted(_) | EventKind::Killed { .. }));
-    let at = decided.map_or(events.len(), |at| at + 1);
-    events.insert(at, Event { agent: Some(agent), charge, kind });
-    events
 }

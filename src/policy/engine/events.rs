@@ -78,7 +78,8 @@ impl Engine {
                 };
                 events.push(tell(ended(&freed, charge, back, snapshot.at)));
             }
-            events.push(tell(EventKind::Gone));
+            let is_running = snapshot.unmatched_roots.contains(root);
+            events.push(tell(if is_running { EventKind::Unknown } else { EventKind::Gone }));
             false
         });
     }
