@@ -13,10 +13,10 @@ use claude_watchdog::attribution::membership::{MembershipTracker, ObservedProces
 use claude_watchdog::attribution::shared_memory::{Figures, Sharing};
 use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::model::{
-    AgentSample, Boottime, Bytes, Charge, Member, Pid, ProcessKey, Recognised, Role, Snapshot, SystemMemory,
-    Thresholds, Uid,
+    ActionSettings, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, Pid, ProcessKey, Recognised,
+    Role, Snapshot, SystemMemory, Thresholds, Uid,
 };
-use claude_watchdog::policy::{Act, Engine};
+use claude_watchdog::policy::Engine;
 use claude_watchdog::rules::{ProcessFacts, Rules};
 use divan::Bencher;
 
@@ -85,8 +85,11 @@ fn census_of_300_processes(bencher: Bencher) {
 #[divan::bench]
 fn step_with_nothing_to_do(bencher: Bencher) {
     let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    let mut engine =
-        Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
+    let mut engine = Engine::new(
+        thresholds,
+        ActionSettings { dry_run: false, grace: Duration::from_secs(10), ..ActionSettings::default() },
+        GuardSettings::default(),
+    );
     let snapshot = snapshot();
     bencher.bench_local(|| engine.step(&snapshot));
 }
@@ -97,7 +100,15 @@ fn step_that_decides(bencher: Bencher) {
     let snapshot = snapshot();
     bencher
         .with_inputs(|| {
-            Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+            Engine::new(
+                thresholds,
+                ActionSettings {
+                    dry_run: false,
+                    grace: Duration::from_secs(10),
+                    ..ActionSettings::default()
+                },
+                GuardSettings::default(),
+            )
         })
         .bench_local_values(|mut engine| engine.step(&snapshot));
 }
@@ -110,7 +121,15 @@ fn step_of_the_guard(bencher: Bencher) {
     let thresholds = Thresholds { warn: Bytes::gib(500), kill: Bytes::gib(600) };
     bencher
         .with_inputs(|| {
-            Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+            Engine::new(
+                thresholds,
+                ActionSettings {
+                    dry_run: false,
+                    grace: Duration::from_secs(10),
+                    ..ActionSettings::default()
+                },
+                GuardSettings::default(),
+            )
         })
         .bench_local_values(|mut engine| {
             let step = engine.step(&snapshot);
@@ -122,8 +141,11 @@ fn step_of_the_guard(bencher: Bencher) {
 #[divan::bench]
 fn glance(bencher: Bencher) {
     let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    let mut engine =
-        Engine::new(thresholds, Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() });
+    let mut engine = Engine::new(
+        thresholds,
+        ActionSettings { dry_run: false, grace: Duration::from_secs(10), ..ActionSettings::default() },
+        GuardSettings::default(),
+    );
     let snapshot = snapshot();
     engine.step(&snapshot);
     let mut at = snapshot.at;

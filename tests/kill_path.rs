@@ -21,10 +21,10 @@ use claude_watchdog::linux::procfs::swaps::SwapRoom;
 use claude_watchdog::linux::procfs::vmstat::Vmstat;
 use claude_watchdog::model::event::EventKind;
 use claude_watchdog::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, MembershipReason, Pid, ProcessKey,
-    Snapshot, SystemMemory, Thresholds, Uid,
+    ActionSettings, AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member,
+    MembershipReason, Pid, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
-use claude_watchdog::policy::{Act, Engine, SignalBatch};
+use claude_watchdog::policy::{Engine, SignalBatch};
 use rustix::process::Signal;
 
 /// The system's allocator, with a count of what this thread asks of it.
@@ -119,7 +119,8 @@ impl Agent {
             keys,
             engine: Engine::new(
                 thresholds,
-                Act { dry_run: false, grace: Duration::from_secs(5), ..Act::default() },
+                ActionSettings { dry_run: false, grace: Duration::from_secs(5), ..ActionSettings::default() },
+                GuardSettings::default(),
             ),
             snapshot: Snapshot { at: at(100), guest, agents: vec![sample], ..Snapshot::default() },
             executor: Executor::open(Path::new("/nowhere")).unwrap(),

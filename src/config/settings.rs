@@ -1,12 +1,11 @@
 //! The settings. `config/claude-watchdog.toml` shows every one of them with its default.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Ineffective, MinOf, Origins, grace};
-use crate::model::{Bytes, Size, flag};
+use super::{ConfigError, Ineffective, MinOf, Origins};
+use crate::model::{ActionSettings, Bytes, Size, flag};
 use crate::rules::rule::{RuleError, RulePatch};
 
 /// The names of the keys, as messages and [`Origins`] have them.
@@ -38,9 +37,9 @@ pub struct Config {
     /// The thresholds, as set; [`super::EffectiveThresholds`] are those that count.
     pub thresholds: ThresholdSizes,
     /// What is done at the kill threshold.
-    pub act: Act,
+    pub act: ActionSettings,
     /// What is done when the guest as a whole runs out of memory.
-    pub guard: Guard,
+    pub guard: GuardSizes,
     /// `[rules.NAME]`: what the user says of kinds of agents; what is built in is not among them.
     pub rules: BTreeMap<String, RulePatch>,
     /// Where each value came from.
@@ -61,25 +60,10 @@ pub struct ThresholdSizes {
     pub kill: MinOf,
 }
 
-/// `[act]`: how an agent is acted upon.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Act {
-    /// Say what would be done, signal nobody.
-    #[serde(deserialize_with = "flag::deserialize")]
-    pub dry_run: bool,
-    /// The longest time between SIGTERM and SIGKILL; at most 10 minutes.
-    #[serde(with = "grace")]
-    pub grace: Duration,
-    /// Hold a limited agent back just below its limit until it is decided who is guilty.
-    #[serde(deserialize_with = "flag::deserialize")]
-    pub throttle: bool,
-}
-
 /// `[guard]`: when the guest as a whole runs out of memory, though no agent is over its line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Guard {
+pub struct GuardSizes {
     /// End part of the agent that took it; else only say so.
     #[serde(deserialize_with = "flag::deserialize")]
     pub enabled: bool,
@@ -106,14 +90,8 @@ impl Default for ThresholdSizes {
     }
 }
 
-impl Default for Guard {
+impl Default for GuardSizes {
     fn default() -> Self {
         Self { enabled: true, reserve: MinOf::of_these(Size::percent(4), []) }
-    }
-}
-
-impl Default for Act {
-    fn default() -> Self {
-        Self { dry_run: false, grace: Duration::from_secs(10), throttle: true }
     }
 }

@@ -1,11 +1,13 @@
 //! Plain values that every other room speaks in. No I/O, no clock, no async.
 
+pub mod action_settings;
 pub mod agent;
 pub mod bytes;
 pub mod charge;
 pub mod event;
 pub(crate) mod flag;
 pub mod forecast;
+pub(crate) mod grace;
 pub mod lack;
 pub mod match_trace;
 pub mod process;
@@ -16,6 +18,7 @@ pub mod system_memory;
 pub mod thresholds;
 pub mod time;
 
+pub use action_settings::{ActionSettings, GuardSettings};
 pub use agent::{AgentId, AgentRef, Recognised, Role, SpawnOrigin};
 pub use bytes::{Bytes, BytesPerSecond};
 pub use charge::Charge;

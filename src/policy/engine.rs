@@ -13,11 +13,10 @@ use crate::api::status::AgentLevel;
 use crate::model::event::{Danger, EventKind};
 use crate::model::forecast::ForecastSummary;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, ProcessKey, Signal, Snapshot,
-    SystemMemory, Thresholds,
+    ActionSettings, AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, GuardSettings, ProcessKey,
+    Signal, Snapshot, SystemMemory, Thresholds,
 };
 
-use super::Act;
 use super::agent_state::AgentState;
 use super::guard::Guard;
 use super::kill_sequence::{self, KillSequence};
@@ -34,7 +33,8 @@ use stop_requests::StopRequest;
 #[derive(Debug)]
 pub struct Engine {
     thresholds: Thresholds,
-    act: Act,
+    action: ActionSettings,
+    guard_settings: GuardSettings,
     states: HashMap<ProcessKey, AgentState>,
     guard: Guard,
     slice_guard: SliceGuard,
@@ -126,12 +126,13 @@ pub struct SignalBatch {
 impl Engine {
     /// An engine that has seen nothing yet.
     #[must_use]
-    pub fn new(thresholds: Thresholds, act: Act) -> Self {
+    pub fn new(thresholds: Thresholds, action: ActionSettings, guard_settings: GuardSettings) -> Self {
         let mut guard = Guard::default();
-        guard.keep(act.reserve);
+        guard.keep(guard_settings.reserve);
         Self {
             thresholds,
-            act,
+            action,
+            guard_settings,
             states: HashMap::new(),
             guard,
             slice_guard: SliceGuard::default(),
@@ -157,10 +158,16 @@ impl Engine {
 
     /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
     /// keeps its grace.
-    pub fn reconfigure(&mut self, thresholds: Thresholds, act: Act) {
+    pub fn reconfigure(
+        &mut self,
+        thresholds: Thresholds,
+        action: ActionSettings,
+        guard_settings: GuardSettings,
+    ) {
         self.thresholds = thresholds;
-        self.act = act;
-        self.guard.keep(act.reserve);
+        self.action = action;
+        self.guard_settings = guard_settings;
+        self.guard.keep(guard_settings.reserve);
         // What a dry run only said is to be done, or said anew.
         self.dry_run_reported = false;
         self.states.values_mut().for_each(|state| state.dry_run_reported = false);

@@ -18,28 +18,3 @@ pub mod victim;
 mod tests;
 
 pub use engine::{Engine, MemoryPoll, SignalBatch, Step};
-
-use std::time::Duration;
-
-use crate::model::Bytes;
-#[cfg(doc)]
-use crate::model::Guest;
-
-/// What a user may set of an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Act {
-    /// Say all, send nothing.
-    pub dry_run: bool,
-    /// The longest time between `TERM` and `KILL`.
-    pub grace: Duration,
-    /// Agents are ended for the guest's sake, too.
-    pub guard: bool,
-    /// The least that is to be left of the guest's memory; `None`: [`SystemMemory::reserve`].
-    pub reserve: Option<Bytes>,
-}
-
-impl Default for Act {
-    fn default() -> Self {
-        Self { dry_run: false, grace: Duration::from_secs(10), guard: true, reserve: None }
-    }
-}

@@ -15,12 +15,12 @@ mod verification;
 
 use std::time::Duration;
 
-use super::{Act, Engine, Step};
+use super::{Engine, Step};
 use crate::api::status::AgentLevel;
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, Pid, ProcessKey, Snapshot, SystemMemory,
-    Thresholds, Uid,
+    ActionSettings, AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, Pid,
+    ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
 use crate::rules::protected::is_protected;
 
@@ -56,10 +56,18 @@ fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Memb
 
 impl World {
     fn new() -> Self {
-        Self::acting(Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() })
+        Self::acting(ActionSettings {
+            dry_run: false,
+            grace: Duration::from_secs(10),
+            ..ActionSettings::default()
+        })
     }
 
-    fn acting(act: Act) -> Self {
+    fn acting(action: ActionSettings) -> Self {
+        Self::with(action, GuardSettings::default())
+    }
+
+    fn with(action: ActionSettings, guard: GuardSettings) -> Self {
         let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
         let guest = SystemMemory {
             mem_total: Bytes::gib(64),
@@ -68,7 +76,12 @@ impl World {
             ..SystemMemory::default()
         };
         let snapshot = Snapshot { guest, ..Snapshot::default() };
-        Self { engine: Engine::new(thresholds, act), snapshot, elsewhere: Bytes::ZERO, swapped: Bytes::ZERO }
+        Self {
+            engine: Engine::new(thresholds, action, guard),
+            snapshot,
+            elsewhere: Bytes::ZERO,
+            swapped: Bytes::ZERO,
+        }
     }
 
     fn agent(mut self, pid: i32, charge: Bytes) -> Self {
@@ -285,9 +298,13 @@ fn a_swing_around_the_line_is_one_crossing() {
 
 #[test]
 fn a_dry_run_says_it_once_a_crossing_and_sends_nothing() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::from_secs(10), ..Act::default() })
-        .agent(100, Bytes::mib(240))
-        .child(100, 101, "node", Bytes::gib(13));
+    let mut world = World::acting(ActionSettings {
+        dry_run: true,
+        grace: Duration::from_secs(10),
+        ..ActionSettings::default()
+    })
+    .agent(100, Bytes::mib(240))
+    .child(100, 101, "node", Bytes::gib(13));
     let step = world.step();
     assert_eq!(told(&step), ["found", "warned", "act on node 101"]);
     for _ in 0..50 {

@@ -5,10 +5,10 @@ use crate::forecast::{Forecaster, Progress};
 use crate::model::event::EventKind;
 use crate::model::forecast::Ceiling;
 use crate::model::{
-    AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, Member, MembershipReason, Pid, ProcessKey,
-    Snapshot, SystemMemory, Thresholds, Uid,
+    ActionSettings, AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member,
+    MembershipReason, Pid, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
-use crate::policy::{Act, Engine};
+use crate::policy::Engine;
 use serde::Serialize;
 
 use super::trace::Sample;
@@ -59,9 +59,10 @@ impl Replay {
     /// From its beginning. Nobody is ended by it: what would be done is said once a crossing, as in a dry run.
     #[must_use]
     pub fn new(terms: Terms) -> Self {
-        let act = Act { dry_run: true, guard: false, ..Act::default() };
+        let action = ActionSettings { dry_run: true, ..ActionSettings::default() };
+        let guard = GuardSettings { enabled: false, ..GuardSettings::default() };
         Self {
-            engine: Engine::new(terms.thresholds, act),
+            engine: Engine::new(terms.thresholds, action, guard),
             forecaster: Forecaster::new(terms.ceiling, terms.limit),
             // A name; nothing here is a process.
             root: ProcessKey { pid: Pid::INIT, start_ticks: 0 },

@@ -1,9 +1,10 @@
 //! Which layer has the last word, and where a value came from.
 
+use crate::model::ActionSettings;
 use std::time::Duration;
 
 use super::world::{World, gib};
-use crate::config::{Act, Config, EffectiveThresholds, Overrides, Place, Sources, key, load};
+use crate::config::{Config, EffectiveThresholds, Overrides, Place, Sources, key, load};
 use crate::model::Bytes;
 
 #[test]
@@ -24,7 +25,7 @@ fn a_later_layer_replaces_single_keys() {
         .drop_in("README", "broken");
     let config = world.load().expect("loaded");
     assert_eq!((config.thresholds.warn, config.thresholds.kill), (gib(3), gib(11)));
-    assert_eq!(config.act, Act { dry_run: false, grace: Duration::from_mins(1), throttle: true });
+    assert_eq!(config.act, ActionSettings { dry_run: false, grace: Duration::from_mins(1), throttle: true });
     assert_eq!(world.origin(key::WARN), "/etc/config.toml:2");
     assert_eq!(world.origin(key::KILL), "/etc/config.toml.d/60.toml:1");
     assert_eq!(world.origin(key::GRACE), "/etc/config.toml.d/50.toml:2");

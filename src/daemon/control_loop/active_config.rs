@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Config, EffectiveThresholds};
-use crate::model::{Bytes, Pid, Thresholds, Uid};
-use crate::policy::Act;
+use crate::model::{ActionSettings, Bytes, GuardSettings, Pid, Thresholds, Uid};
 use crate::rules::Rules;
 
 /// What a configuration comes to in this guest.
 pub(crate) struct Terms {
     pub(crate) effective: EffectiveThresholds,
-    pub(crate) act: Act,
+    pub(crate) act: ActionSettings,
+    pub(crate) guard: GuardSettings,
     /// Limited agents are held back just below their limits.
     pub(crate) brake: bool,
     /// What a reader should know about it, a sentence each.
@@ -32,23 +32,25 @@ impl Terms {
                 "the guard is switched off: no agent is ended when the guest runs out of memory".to_owned(),
             );
         }
-        let act = Act {
-            dry_run: config.act.dry_run,
-            grace: config.act.grace,
-            guard: config.guard.enabled,
-            reserve: Some(effective.reserve),
-        };
+        let guard = GuardSettings { enabled: config.guard.enabled, reserve: Some(effective.reserve) };
         let shadowed = rules.shadowed().into_iter().map(|shadowed| {
             let origin = config.origins.of_rule(&shadowed.rule, None);
             format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
         });
         let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
-        Self { effective, act, brake: config.act.throttle && !config.act.dry_run, notes, inert }
+        Self {
+            effective,
+            act: config.act,
+            guard,
+            brake: config.act.throttle && !config.act.dry_run,
+            notes,
+            inert,
+        }
     }
 }
 
 /// The lines and the grace, in one breath.
-pub(crate) fn said(thresholds: Thresholds, act: Act) -> String {
+pub(crate) fn said(thresholds: Thresholds, act: ActionSettings) -> String {
     let grace = humantime::format_duration(act.grace);
     format!("warn threshold {}, kill threshold {}, grace {grace}", thresholds.warn, thresholds.kill)
 }

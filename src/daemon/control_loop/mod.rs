@@ -110,7 +110,7 @@ impl Supervisor {
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let LoadedConfig { config, rules } = loaded;
-        let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
+        let Terms { effective, act, guard, brake, notes, inert } = Terms::of(&config, &rules, total);
         let thresholds = effective.thresholds;
         let only = (uid != Uid::ROOT).then_some(uid);
         let whose = if only.is_some() { "your own agents" } else { "the agents of all users" };
@@ -122,7 +122,7 @@ impl Supervisor {
         let rules = Arc::new(rules);
         let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
         sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
-        let engine = Engine::new(thresholds, act);
+        let engine = Engine::new(thresholds, act, guard);
         let snapshot = sampler.sample_now()?;
         let record = Record::start(options, uid, &reporter);
         let publisher = Publisher::new(snapshot, &engine, &sampler, thresholds, notes);
@@ -276,9 +276,9 @@ impl Supervisor {
     /// Takes up another configuration. What was seen, and what is under way, stays.
     fn reconfigure(&mut self, loaded: LoadedConfig, total: Bytes) -> Vec<String> {
         let LoadedConfig { config, rules } = loaded;
-        let Terms { effective, act, brake, notes, inert } = Terms::of(&config, &rules, total);
+        let Terms { effective, act, guard, brake, notes, inert } = Terms::of(&config, &rules, total);
         let (thresholds, rules) = (effective.thresholds, Arc::new(rules));
-        self.engine.reconfigure(thresholds, act);
+        self.engine.reconfigure(thresholds, act, guard);
         self.throttle.set_enabled(brake);
         self.sampler.reconfigure(Arc::clone(&rules));
         // What has begun is brought to its end under the rule that it was begun with.

@@ -11,9 +11,11 @@ use crate::api::status::{
 use crate::config::{Config, EffectiveThresholds};
 use crate::linux::platform::Platform;
 use crate::linux::procfs::ReadError;
-use crate::model::{AgentSample, Bytes, MissingFeature, Snapshot, Thresholds, Uid};
+use crate::model::{
+    ActionSettings, AgentSample, Bytes, GuardSettings, MissingFeature, Snapshot, Thresholds, Uid,
+};
+use crate::policy::Engine;
 use crate::policy::victim::largest;
-use crate::policy::{Act, Engine};
 use crate::rules::Rules;
 use crate::sampler::Sampler;
 
@@ -175,8 +177,11 @@ pub(crate) fn look(
     let config = Config::default();
     let EffectiveThresholds { thresholds, notes, .. } =
         EffectiveThresholds::of(&config, snapshot.guest.mem_total);
-    let mut engine =
-        Engine::new(thresholds, Act { dry_run: true, grace: config.act.grace, ..Act::default() });
+    let mut engine = Engine::new(
+        thresholds,
+        ActionSettings { dry_run: true, grace: config.act.grace, ..ActionSettings::default() },
+        GuardSettings::default(),
+    );
     engine.step(&snapshot);
     let status = status(&snapshot, &engine, &sampler, &ActionLog::default(), thresholds, &notes, None);
     Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))

@@ -62,7 +62,8 @@ impl Engine {
         fill_rate: BytesPerSecond,
         step: &mut Step,
     ) {
-        let Some(danger) = self.slice_guard.danger.filter(|_| self.kill_sequence.is_none() && self.act.guard)
+        let Some(danger) =
+            self.slice_guard.danger.filter(|_| self.kill_sequence.is_none() && self.guard_settings.enabled)
         else {
             return;
         };
@@ -135,7 +136,7 @@ impl Engine {
         {
             return;
         }
-        if !self.act.guard {
+        if !self.guard_settings.enabled {
             self.report_no_action(danger, NoActionReason::Off, snapshot, &mut step.events);
             return;
         }
@@ -194,7 +195,7 @@ impl Engine {
             planned;
         self.actions += 1;
         let rate = self.states.get(&agent.root).map(|w| w.rate).unwrap_or_default().max(fill_rate);
-        let grace = kill_sequence::grace(self.act.grace, &snapshot.guest, rate);
+        let grace = kill_sequence::grace(self.action.grace, &snapshot.guest, rate);
         let mut kill_sequence = KillSequence::begin(KillSequenceParams {
             action: self.actions,
             at: snapshot.at,
@@ -207,7 +208,7 @@ impl Engine {
             sample,
             guest: &snapshot.guest,
             choice: &choice,
-            max_grace: self.act.grace,
+            max_grace: self.action.grace,
             grace,
         });
         let decision = Decision {
@@ -222,10 +223,10 @@ impl Engine {
             agents,
             signal: kill_sequence.signal,
             grace,
-            dry_run: self.act.dry_run,
+            dry_run: self.action.dry_run,
         };
         step.events.push(Event { agent: Some(agent.clone()), charge, kind: EventKind::Acted(decision) });
-        if self.act.dry_run {
+        if self.action.dry_run {
             match cause {
                 Cause::Guard(_) | Cause::Slice { .. } => self.dry_run_reported = true,
                 Cause::Threshold => self.dry_run_reported = false,

@@ -463,9 +463,13 @@ fn one_action_at_a_time_also_for_the_guest() {
 
 #[test]
 fn a_dry_run_says_it_once_a_danger() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::from_secs(10), ..Act::default() })
-        .agent(100, Bytes::gib(5))
-        .agent(200, Bytes::gib(6));
+    let mut world = World::acting(ActionSettings {
+        dry_run: true,
+        grace: Duration::from_secs(10),
+        ..ActionSettings::default()
+    })
+    .agent(100, Bytes::gib(5))
+    .agent(200, Bytes::gib(6));
     world.snapshot.guest.mem_total = Bytes::gib(16);
     world.elsewhere = Bytes::mib(700);
     let step = world.step();

@@ -153,7 +153,8 @@ fn run(case: Case, seconds: u64) -> Outcome {
     let mut world = World::new().agent(100, case.base).child(100, 101, "leak", Bytes::ZERO);
     world.engine = Engine::new(
         LINES_OUT_OF_REACH,
-        Act { dry_run: false, grace: Duration::from_secs(10), ..Act::default() },
+        ActionSettings { dry_run: false, grace: Duration::from_secs(10), ..ActionSettings::default() },
+        GuardSettings::default(),
     );
     if let Some(mib) = case.measured {
         world.engine.set_max_fill_rate(BytesPerSecond::mebi(mib));

@@ -116,7 +116,8 @@ fn a_dry_run_says_it_once() {
     let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(300));
     shared.world.engine.reconfigure(
         Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) },
-        Act { dry_run: true, grace: Duration::from_secs(10), ..Act::default() },
+        ActionSettings { dry_run: true, grace: Duration::from_secs(10), ..ActionSettings::default() },
+        GuardSettings::default(),
     );
     shared.step();
     shared.world.grow(201, Bytes::mib(4600));

@@ -114,8 +114,9 @@ fn what_is_protected_is_not_ended_on_request_either() {
 
 #[test]
 fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO, ..Act::default() })
-        .agent(100, Bytes::gib(1));
+    let mut world =
+        World::acting(ActionSettings { dry_run: true, grace: Duration::ZERO, ..ActionSettings::default() })
+            .agent(100, Bytes::gib(1));
     world.step();
     world.engine.request(key(100), ALICE);
     let step = world.step();
@@ -158,8 +159,12 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     let step = world.step();
     assert_eq!(pids(&step), [200]);
     assert_eq!(world.level(100), AgentLevel::Warned);
-    let act = Act { dry_run: false, grace: Duration::from_secs(1), ..Act::default() };
-    world.engine.reconfigure(Thresholds { warn: Bytes::gib(11), kill: Bytes::gib(20) }, act);
+    let act = ActionSettings { dry_run: false, grace: Duration::from_secs(1), ..ActionSettings::default() };
+    world.engine.reconfigure(
+        Thresholds { warn: Bytes::gib(11), kill: Bytes::gib(20) },
+        act,
+        GuardSettings::default(),
+    );
     let told = told(&world.step());
     assert!(told.iter().any(|t| t == "recovered"), "{told:?}");
     assert_eq!(world.level(200), AgentLevel::Acting);
@@ -168,18 +173,27 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
     // Nor is anything said twice that was said.
     world.end(200);
     (0..200).for_each(|_| drop(world.step()));
-    world.engine.reconfigure(Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) }, act);
+    world.engine.reconfigure(
+        Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) },
+        act,
+        GuardSettings::default(),
+    );
     assert_eq!(world.step().events.iter().filter(|e| matches!(e.kind, EventKind::Warned { .. })).count(), 1);
     assert!(world.step().events.is_empty());
 }
 
 #[test]
 fn what_a_dry_run_only_said_is_done_once_it_is_none() {
-    let mut world = World::acting(Act { dry_run: true, grace: Duration::ZERO, ..Act::default() })
-        .agent(100, Bytes::gib(14));
+    let mut world =
+        World::acting(ActionSettings { dry_run: true, grace: Duration::ZERO, ..ActionSettings::default() })
+            .agent(100, Bytes::gib(14));
     assert!(world.step().signals.is_none());
     let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-    world.engine.reconfigure(thresholds, Act { dry_run: false, grace: Duration::ZERO, ..Act::default() });
+    world.engine.reconfigure(
+        thresholds,
+        ActionSettings { dry_run: false, grace: Duration::ZERO, ..ActionSettings::default() },
+        GuardSettings::default(),
+    );
     assert_eq!(pids(&world.step()), [100]);
 }
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::model::event::{Culprit, Decision, Failure};
-use crate::model::{AgentId, Bytes, Pid, Signal, Thresholds};
-use crate::policy::Act;
+use crate::model::{ActionSettings, AgentId, Bytes, GuardSettings, Pid, Signal, Thresholds};
 
 fn agent(pid: i32) -> AgentRef {
     let root = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 };
@@ -59,9 +58,10 @@ struct World {
 impl World {
     fn new() -> Self {
         let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-        let act = Act { dry_run: false, grace: std::time::Duration::ZERO, ..Act::default() };
+        let act =
+            ActionSettings { dry_run: false, grace: std::time::Duration::ZERO, ..ActionSettings::default() };
         let (requests, inbox) = requests(Arc::new(Waker::new().unwrap()));
-        Self { inbox, requests, engine: Engine::new(thresholds, act) }
+        Self { inbox, requests, engine: Engine::new(thresholds, act, GuardSettings::default()) }
     }
 
     fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, MethodError>> {

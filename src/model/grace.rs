@@ -9,11 +9,11 @@ use serde::{Deserializer, Serializer};
 /// Whoever waits longer for a process that leaks waits for the guest to stall.
 const LONGEST: Duration = Duration::from_mins(10);
 
-pub(super) fn serialize<S: Serializer>(grace: &Duration, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(grace: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&humantime::format_duration(*grace))
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     from.deserialize_str(Grace)
 }
 
