@@ -139,12 +139,11 @@ fn each_way_to_end_a_process_has_one_file() {
             assert!(!code.contains(word), "{} says `{word}`", path.display());
         }
         // Asks who is at the other end of a socket, takes a descriptor that was passed, puts the default back for a signal,
-        // takes memory to see how long that takes, tells the allocator what to do, asks before Rust's start; no library does.
+        // tells the allocator what to do, asks before Rust's start; no library does.
         let other = [
             "process/peer.rs",
             "process/inherited_fd.rs",
             "process/signalfd.rs",
-            "alloc_rate.rs",
             "process/malloc.rs",
             "process/sigpipe.rs",
         ];

@@ -1,4 +1,4 @@
-//! Clocks: since boot, on the wall, of a processor.
+//! Clocks: since boot, and the wall clock.
 
 use std::time::Duration;
 
@@ -11,11 +11,6 @@ use crate::model::time::UnixSeconds;
 #[must_use]
 pub fn now() -> Boottime {
     Boottime::new(duration(clock_gettime(ClockId::Boottime)))
-}
-
-/// How long this thread has had a processor: others that want one do not count, a guest's host does.
-pub(super) fn processor() -> Duration {
-    duration(clock_gettime(ClockId::ThreadCPUTime))
 }
 
 fn duration(time: Timespec) -> Duration {

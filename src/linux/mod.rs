@@ -1,7 +1,6 @@
 //! The interface to Linux: `/proc`, cgroups, processes and signals, memory alarms, the clock. It reads and acts, and
 //! decides nothing.
 
-pub mod alloc_rate;
 pub mod cgroup;
 pub mod clock;
 pub mod eventfd;

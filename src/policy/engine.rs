@@ -151,11 +151,6 @@ impl Engine {
         }
     }
 
-    /// The guest cannot fill faster than at `rate`, as was measured just now: looks follow that, with a margin.
-    pub fn set_max_fill_rate(&mut self, rate: BytesPerSecond) {
-        self.poll_intervals.set_max_fill_rate(rate);
-    }
-
     /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
     /// keeps its grace.
     pub fn reconfigure(

@@ -8,14 +8,7 @@ use crate::model::{Bytes, BytesPerSecond};
 /// Fill rate to be ready for where nothing else is known. earlyoom saw 6000 MiB/s with `stress -m 4`.
 const DEFAULT_MAX_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(6 * 1024);
 
-/// A guest that stands still is glanced at as if nothing could fill it faster than twice what was set_max_fill_rate, but never as if
-/// it were slower than this: what a guest is given may change, and the reserve is its last 4 %.
-const MIN_ASSUMED_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(1024);
-
-/// A guest that fills slower than this stands still: 64 MiB between two glances that are a second apart.
-const MIN_MOVING_RATE: BytesPerSecond = BytesPerSecond::mebi(64);
-
-/// And on the fastest: two processors with huge pages took 16.3 GiB/s together, where one alone took 14.6.
+/// Upper bound for an observed fill rate: two processors with huge pages took 16.3 GiB/s together, one alone 14.6.
 const MAX_ASSUMED_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(16 * 1024);
 
 /// A glance is one read of `meminfo`, some ten microseconds: 50 a second are nothing, and at the worst rate 120 MiB
@@ -45,48 +38,22 @@ const MIN_TIME_TO_KILL_AT_REST: Duration = Duration::from_mins(2);
 /// The guest may move by so much whatever its agents do.
 const MIN_SAMPLING_SLACK: Bytes = Bytes::mib(16);
 
-/// How fast this guest can fill at the worst.
-#[derive(Clone, Copy, Debug)]
+/// The fastest that this guest may fill, from which follows when to poll again.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PollIntervals {
-    /// From rest.
-    max_rate: BytesPerSecond,
+    /// Twice the fastest rate between two polls.
     observed_rate: BytesPerSecond,
-    /// Between the last two glances.
-    current_rate: BytesPerSecond,
-}
-
-impl Default for PollIntervals {
-    fn default() -> Self {
-        Self {
-            max_rate: DEFAULT_MAX_FILL_RATE,
-            observed_rate: BytesPerSecond::default(),
-            current_rate: BytesPerSecond::default(),
-        }
-    }
 }
 
 impl PollIntervals {
-    /// All processors together take memory at this rate at the most, as was set_max_fill_rate. The clock of a processor may be
-    /// raised, so twice that is taken for possible.
-    pub(super) fn set_max_fill_rate(&mut self, rate: BytesPerSecond) {
-        self.max_rate = rate.doubled().clamp(MIN_ASSUMED_FILL_RATE, MAX_ASSUMED_FILL_RATE);
-    }
-
-    /// The guest was seen to fill at this rate.
+    /// The guest filled at this rate between two polls.
     pub(super) fn observe(&mut self, rate: BytesPerSecond) {
         self.observed_rate = self.observed_rate.max(rate.doubled().min(MAX_ASSUMED_FILL_RATE));
-        self.current_rate = rate;
     }
 
-    /// How long nothing can go wrong even at the worst rate, with so much `room`. Once something moves nothing rests on a
-    /// measurement: who fills the guest has begun, and a glance too many costs less than one too few.
+    /// Time in which `room` cannot fill, even at the fastest rate.
     pub(super) fn until_poll(self, room: Bytes) -> Duration {
-        let moving = if self.current_rate >= MIN_MOVING_RATE {
-            DEFAULT_MAX_FILL_RATE
-        } else {
-            BytesPerSecond::default()
-        };
-        let rate = self.max_rate.max(self.observed_rate).max(moving);
+        let rate = self.observed_rate.max(DEFAULT_MAX_FILL_RATE);
         time_to_fill(room, rate).clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL)
     }
 
@@ -144,51 +111,27 @@ mod tests {
 
     const ROOM: Bytes = Bytes::mib(1200);
 
-    fn set_max_fill_rate(mib: u64) -> PollIntervals {
-        let mut pace = PollIntervals::default();
-        pace.set_max_fill_rate(BytesPerSecond::mebi(mib));
-        pace
-    }
-
-    fn until_poll(pace: PollIntervals) -> u128 {
-        pace.until_poll(ROOM).as_millis()
+    fn until_poll(intervals: PollIntervals) -> u128 {
+        intervals.until_poll(ROOM).as_millis()
     }
 
     #[test]
-    fn a_fast_guest_is_glanced_at_more_often_and_a_slow_one_less_while_it_rests() {
+    fn a_guest_at_rest_is_polled_for_the_default_rate() {
         assert_eq!(until_poll(PollIntervals::default()), 195);
-        assert_eq!((until_poll(set_max_fill_rate(3072)), until_poll(set_max_fill_rate(1024))), (195, 585));
-        assert_eq!((until_poll(set_max_fill_rate(512)), until_poll(set_max_fill_rate(1))), (1000, 1000));
-        assert_eq!(set_max_fill_rate(1).until_poll(Bytes::mib(256)).as_millis(), 250);
-        assert_eq!(
-            (until_poll(set_max_fill_rate(8192)), until_poll(set_max_fill_rate(80_000))),
-            (73, 73),
-            "memory itself is no faster"
-        );
+        assert_eq!(PollIntervals::default().until_poll(Bytes::gib(16)).as_millis(), 1000);
+        assert_eq!(PollIntervals::default().until_poll(Bytes::mib(1)).as_millis(), 20);
     }
 
     #[test]
-    fn what_moves_is_glanced_at_as_on_any_machine() {
-        let mut pace = set_max_fill_rate(300);
-        pace.observe(BytesPerSecond::mebi(63));
-        assert_eq!(until_poll(pace), 1000);
-        pace.observe(BytesPerSecond::mebi(64));
-        assert_eq!(until_poll(pace), 195);
-        pace.observe(BytesPerSecond::default());
-        assert_eq!(until_poll(pace), 1000, "and rests again");
-    }
-
-    #[test]
-    fn what_is_seen_is_possible_from_then_on() {
-        let mut pace = set_max_fill_rate(300);
-        pace.observe(BytesPerSecond::mebi(1024));
-        assert_eq!(until_poll(pace), 195);
-        pace.observe(BytesPerSecond::mebi(10));
-        pace.set_max_fill_rate(BytesPerSecond::mebi(300));
-        assert_eq!(until_poll(pace), 585);
-        pace.observe(BytesPerSecond::mebi(50_000));
-        pace.set_max_fill_rate(BytesPerSecond::mebi(300));
-        assert_eq!(until_poll(pace), 73);
+    fn an_observed_faster_rate_counts_from_then_on() {
+        let mut intervals = PollIntervals::default();
+        intervals.observe(BytesPerSecond::mebi(1024));
+        assert_eq!(until_poll(intervals), 195);
+        intervals.observe(BytesPerSecond::mebi(6 * 1024));
+        intervals.observe(BytesPerSecond::mebi(10));
+        assert_eq!(until_poll(intervals), 97);
+        intervals.observe(BytesPerSecond::mebi(50_000));
+        assert_eq!(until_poll(intervals), 73, "memory itself is no faster");
     }
 
     #[test]

@@ -86,8 +86,6 @@ pub(super) struct Supervisor {
     rested: Instant,
     /// When it was last asked for newcomers.
     stirred: Boottime,
-    /// When it was last tried how fast memory can be taken.
-    tried: Option<Instant>,
     failing: bool,
     started: Instant,
 }
@@ -160,7 +158,6 @@ impl Supervisor {
             looked: now,
             rested: now,
             stirred: Boottime::default(),
-            tried: None,
             failing: false,
             started: now,
         })

@@ -1,24 +1,14 @@
 //! When there is more to do than to read the guest's memory.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
-
-use tracing::Level;
 
 use super::{LONGEST_REST, LONGEST_REST_IN_HURRY, STIRRED, Supervisor};
 use crate::daemon::control_loop::trigger::{SOON, SampleTrigger};
 use crate::daemon::control_loop::waker::PendingWakeups;
-use crate::daemon::report::journal::Report;
+use crate::linux::clock;
 use crate::linux::procfs::ReadError;
-use crate::linux::{alloc_rate, clock};
-use crate::model::{Boottime, Bytes};
+use crate::model::Boottime;
 use crate::policy::MemoryPoll;
-
-/// Where the kernel tells how many processors there are.
-const SYS: &str = "/sys";
-
-/// A few milliseconds, 30 in an emulated guest.
-const TRIED_AGAIN: Duration = Duration::from_mins(10);
 
 impl Supervisor {
     /// Reads the guest's memory, and looks at everything where there is an occasion. After a failure there always is:
@@ -53,32 +43,9 @@ impl Supervisor {
             let _ = asked.send(notes);
         }
         let hurry = self.engine.danger().is_some() || self.engine.action_target().is_some();
-        if occasion == SampleTrigger::Round && !hurry {
-            self.try_fill_rate(begun);
-        }
         let most = if hurry { LONGEST_REST_IN_HURRY } else { LONGEST_REST };
         self.rested = Instant::now() + begun.elapsed().min(most);
         Ok(self.sooner(Duration::ZERO, next?))
-    }
-
-    /// Sees how fast memory can be taken here, now and then: the guest may have been moved to a faster machine, or been given
-    /// processors or huge pages.
-    fn try_fill_rate(&mut self, now: Instant) {
-        let first = self.tried.is_none();
-        if self.tried.is_some_and(|tried| now - tried < TRIED_AGAIN) {
-            return;
-        }
-        self.tried = Some(now);
-        let text = match alloc_rate::fastest(Path::new(SYS)) {
-            Ok(rate) => {
-                self.engine.set_max_fill_rate(rate);
-                format!("memory is taken at {}/s here at the most", Bytes::new(rate.get()))
-            }
-            Err(error) => format!("how fast memory can be taken here is not known: {error}"),
-        };
-        if first {
-            self.reporter.tell(Report::Log(Level::INFO, text));
-        }
     }
 
     fn occasion(

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{BytesPerSecond, Signal};
+use crate::model::Signal;
 
 /// What one run shows.
 #[derive(Debug, Default)]
@@ -32,8 +32,6 @@ struct Case {
     base: Bytes,
     /// MiB a second that the leak takes, once it begins.
     rate: u64,
-    /// MiB a second that all processors were seen to take, once: half of what they can at the worst.
-    measured: Option<u64>,
     /// When, in milliseconds after the first glance.
     onset: u64,
     /// How long a look takes, until its signal is out.
@@ -156,9 +154,6 @@ fn run(case: Case, seconds: u64) -> Outcome {
         ActionSettings { dry_run: false, grace: Duration::from_secs(10), ..ActionSettings::default() },
         GuardSettings::default(),
     );
-    if let Some(mib) = case.measured {
-        world.engine.set_max_fill_rate(BytesPerSecond::mebi(mib));
-    }
     let mut leak = Leak { case, stopped: None, ends: None };
     let mut outcome = Outcome { least: case.total, ..Outcome::default() };
     let mut now = Duration::ZERO;
@@ -204,28 +199,16 @@ fn look(world: &mut World, leak: &Leak, now: Duration) -> Step {
     world.engine.step(&world.snapshot)
 }
 
-/// As two processors with huge pages do it.
-const FASTEST_MIB: u64 = 16 * 1024;
-
-/// In less than a second no guest is to be full: its reserve would be gone between two glances, which are 20 ms apart.
-fn possible(rate: u64, gib: u64) -> u64 {
-    if rate > 6144 { rate.min((gib * 1024).max(6144)) } else { rate }
-}
-
 fn cases() -> impl Strategy<Value = Case> {
     let sizes = (4u64..=24, prop_oneof![Just(0u64), 64u64..=8192]);
     let shares =
         (5u64..60, 2u64..10, prop_oneof![Just(None), (20u64..90).prop_map(|saves| Some(known(saves)))]);
-    let rates = prop_oneof![
-        (prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144], any::<bool>()),
-        // Where nothing was measured nobody is ready for that.
-        (6144u64..=FASTEST_MIB, Just(true)),
-    ];
+    let rates = prop_oneof![1u64..50, 50u64..1000, 1000u64..=6144];
     let times = (0u64..3000, 1u64..10, 0u64..8);
     let obeys = prop_oneof![Just(None), (0u64..20_000).prop_map(Some)];
     (sizes, shares, rates, times, obeys, any::<bool>()).prop_map(
-        |((gib, swap), (others, base, zram), (rate, is_known), (onset, work, late), obeys, outside)| {
-            let (total, rate) = (Bytes::gib(gib), possible(rate, gib));
+        |((gib, swap), (others, base, zram), rate, (onset, work, late), obeys, outside)| {
+            let total = Bytes::gib(gib);
             // More than memory is not pressed into it.
             let most = zram.map_or(Bytes::mib(swap), |_| total);
             Case {
@@ -235,7 +218,6 @@ fn cases() -> impl Strategy<Value = Case> {
                 others: total.share(others, 100),
                 base: total.share(base, 100),
                 rate,
-                measured: is_known.then_some(rate.div_ceil(2)),
                 onset,
                 work: Duration::from_millis(work),
                 late: Duration::from_millis(late),
@@ -339,7 +321,6 @@ fn a_guest_at_rest_is_glanced_at_once_a_second_and_looked_at_every_ten() {
         others: Bytes::gib(2),
         base: Bytes::mib(500),
         rate: 1,
-        measured: None,
         onset: 1_000_000,
         work: Duration::from_millis(1),
         late: Duration::ZERO,
@@ -367,7 +348,6 @@ fn no_moment_is_too_early_or_too_late() {
                 others: total.share(46, 100),
                 base: total.share(4, 100),
                 rate: 6144,
-                measured: None,
                 onset,
                 work: Duration::from_millis(work),
                 late: Duration::from_millis(late),

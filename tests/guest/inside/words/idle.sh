@@ -43,8 +43,6 @@ idle_guest() {
   for ((number = 0; number < 300; number++)); do setpriv --reuid nobody --clear-groups sleep 1000 & done
   pids=("$(daemon_pid)" "$(pidof earlyoom)" "$(pidof systemd-oomd)")
 
-  # Keeps the measurement of the allocation rate, which the service repeats every ten minutes, out of a representative minute.
-  if ((seconds >= 60)); then wait_until 120 allocation_rate_was_measured; fi
   # The service inspects new processes more often for ten seconds.
   rest 15
   idle 'no agent' "$seconds" "${pids[@]}"
@@ -64,9 +62,4 @@ idle_guest() {
   # agents, and no more than systemd-oomd with five.
   expect 'without agents not many times earlyoom' test "${none[0]}" -le $((none[1] * 3 + 100))
   expect 'with five not many times systemd-oomd' test "${five[0]}" -le $((five[2] * 3 + 100))
-}
-
-# Since boot, not since the case began.
-allocation_rate_was_measured() {
-  journalctl --quiet --boot --unit=claude-watchdog.service | grep -qE 'memory is taken at|allocation rate'
 }
