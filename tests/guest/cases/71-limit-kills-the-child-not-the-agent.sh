@@ -23,7 +23,7 @@ wait_until 20 not leaks
 type_in alpha 'tool systemd-run --user --scope --quiet sleep 999'
 left=$(await 30 pgrep --exact sleep -u agent)
 expect_not 'it has left' grep -q agents.slice "/proc/$left/cgroup"
-wait_until 60 logged "$left.* left ${scope##*/}" -ge 1
+wait_until 60 logged "$left.*${scope##*/}" -ge 1
 expect 'the health check notes it' test "$(health '.notes[]' | grep -c "$left")" = 1
 expect_is 'with a verdict' "$(health .verdict)" warning
 note=$(as agent claude-watchdog explain --json "$left" | jq -r '.notes[]')

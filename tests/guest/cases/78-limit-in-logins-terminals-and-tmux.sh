@@ -112,7 +112,7 @@ refused 'to attach a process elsewhere' "busctl call org.freedesktop.systemd1 /o
 refused 'to stop it through the service' "claude-watchdog stop limited-$root"
 expect 'which is logged' wait_until 10 logged "user 1001 .*limited-$root" -ge 1
 expect 'it is as it was' alive "$root" "$server" "${panes[@]}"
-expect_is 'with its wall' "$(<"$scope/memory.max") $(scope_of "$root")" "$((300 << 20)) $scope"
+expect_is 'with its limit' "$(<"$scope/memory.max") $(scope_of "$root")" "$((300 << 20)) $scope"
 
 # A stop of the whole agent spares the server, which has panes of others; it stays in the scope.
 as agent claude-watchdog stop "limited-$root"
