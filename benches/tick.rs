@@ -43,29 +43,18 @@ fn processes() -> Vec<ObservedProcess> {
 
 fn sample(tree: Tree) -> AgentSample {
     let member = |m: claude_watchdog::attribution::membership::TreeMember| Member {
-        uid: Uid::new(1000),
-        key: m.key,
         lineage: m.lineage,
-        charge: Charge { anon: Bytes::mib(100), ..Charge::default() },
-        name: "node".to_owned(),
-        protected: false,
-        heap_limit: None,
         is_ancestor_of_agent: m.is_ancestor_of_agent,
         joined: m.joined,
+        ..Member::new(m.key, Uid::new(1000), "node", Charge::anonymous(Bytes::mib(100)))
     };
     let members: Vec<Member> = tree.members.into_iter().map(member).collect();
-    let charge = members.iter().map(|m| m.charge).sum();
     AgentSample {
-        agent: tree.agent,
         parent: tree.parent,
         started_by: tree.started_by,
         spawner: tree.spawner,
         root_alive: tree.root_alive,
-        members,
-        charge,
-        unverified: Bytes::ZERO,
-        cgroup: None,
-        scope: None,
+        ..AgentSample::new(tree.agent, members)
     }
 }
 

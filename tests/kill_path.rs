@@ -21,8 +21,8 @@ use claude_watchdog::linux::procfs::swaps::SwapRoom;
 use claude_watchdog::linux::procfs::vmstat::Vmstat;
 use claude_watchdog::model::event::EventKind;
 use claude_watchdog::model::{
-    ActionSettings, AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member,
-    MembershipReason, Pid, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
+    ActionSettings, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, MembershipReason,
+    Pid, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
 use claude_watchdog::policy::{Engine, SignalBatch};
 use rustix::process::Signal;
@@ -74,38 +74,17 @@ impl Agent {
             programs.iter().map(|words| Command::new(words[0]).args(&words[1..]).spawn().unwrap()).collect();
         let keys: Vec<ProcessKey> = children.iter().map(key_of).collect();
         let root = keys[0];
-        let agent = AgentRef {
-            id: AgentId::new("claude", root),
-            rule: "claude".to_owned(),
-            root,
-            uid: Uid::new(1000),
-            resume: None,
-            resume_session: None,
-        };
+        let user = Uid::new(1000);
         // All alike: no subtree covers the shortfall, so the whole agent is to end.
-        let each = Charge { anon: Bytes::gib(14).share(1, keys.len() as u64), ..Charge::default() };
+        let each = Charge::anonymous(Bytes::gib(14).share(1, keys.len() as u64));
         let member = |&key: &ProcessKey| Member {
-            uid: Uid::new(1000),
-            key,
             lineage: if key == root { Vec::new() } else { vec![root] },
             joined: if key == root { MembershipReason::Root } else { MembershipReason::Child },
-            charge: each,
-            name: "sleep".to_owned(),
-            protected: false,
-            heap_limit: None,
-            is_ancestor_of_agent: false,
+            ..Member::new(key, user, "sleep", each)
         };
         let sample = AgentSample {
-            agent,
-            parent: None,
-            started_by: None,
-            spawner: None,
-            root_alive: true,
-            members: keys.iter().map(member).collect(),
-            charge: Charge { anon: Bytes::gib(14), ..Charge::default() },
-            unverified: Bytes::ZERO,
-            cgroup: None,
-            scope: None,
+            charge: Charge::anonymous(Bytes::gib(14)),
+            ..AgentSample::new(AgentRef::new("claude", root, user), keys.iter().map(member).collect())
         };
         let guest = SystemMemory {
             mem_total: Bytes::gib(64),

@@ -81,6 +81,13 @@ pub struct AgentRef {
 }
 
 impl AgentRef {
+    /// The agent that `rule` recognised in the process `root`; no command is known that resumes it.
+    #[must_use]
+    pub fn new(rule: impl Into<String>, root: ProcessKey, uid: Uid) -> Self {
+        let rule = rule.into();
+        Self { id: AgentId::new(&rule, root), rule, root, uid, resume: None, resume_session: None }
+    }
+
     /// Whether somebody who says `name` means this one: by its name, or by the pid of its root.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {

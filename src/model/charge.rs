@@ -17,6 +17,12 @@ pub struct Charge {
 }
 
 impl Charge {
+    /// Private anonymous memory and nothing else.
+    #[must_use]
+    pub fn anonymous(anon: Bytes) -> Self {
+        Self { anon, ..Self::default() }
+    }
+
     /// All of it.
     #[must_use]
     pub fn total(self) -> Bytes {

@@ -15,6 +15,8 @@ pub mod series;
 pub mod size;
 pub mod snapshot;
 pub mod system_memory;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod thresholds;
 pub mod time;
 

@@ -128,7 +128,42 @@ pub struct Member {
     pub is_ancestor_of_agent: bool,
 }
 
+impl Member {
+    /// A process that its parent made a member: not protected, without a heap limit, and no agent below it.
+    #[must_use]
+    pub fn new(key: ProcessKey, uid: Uid, name: impl Into<String>, charge: Charge) -> Self {
+        Self {
+            key,
+            uid,
+            lineage: Vec::new(),
+            joined: MembershipReason::Child,
+            charge,
+            heap_limit: None,
+            name: name.into(),
+            protected: false,
+            is_ancestor_of_agent: false,
+        }
+    }
+}
+
 impl AgentSample {
+    /// An agent that runs, was started by no other agent and has no cgroup of its own. It costs the sum of its members.
+    #[must_use]
+    pub fn new(agent: AgentRef, members: Vec<Member>) -> Self {
+        Self {
+            agent,
+            parent: None,
+            started_by: None,
+            spawner: None,
+            root_alive: true,
+            charge: members.iter().map(|member| member.charge).sum(),
+            members,
+            unverified: Bytes::ZERO,
+            cgroup: None,
+            scope: None,
+        }
+    }
+
     /// What it may hold at the most; `None`: as much as there is, or it shares its cgroup with others.
     #[must_use]
     pub fn limit(&self) -> Option<Bytes> {

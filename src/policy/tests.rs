@@ -18,9 +18,10 @@ use std::time::Duration;
 use super::{Engine, Step};
 use crate::api::status::AgentLevel;
 use crate::model::event::EventKind;
+use crate::model::testing::{self, USER, key};
 use crate::model::{
-    ActionSettings, AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, Pid,
-    ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
+    ActionSettings, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, ProcessKey, Snapshot,
+    SystemMemory, Thresholds, Uid,
 };
 use crate::rules::protected::is_protected;
 
@@ -36,22 +37,9 @@ struct World {
     swapped: Bytes,
 }
 
-fn key(pid: i32) -> ProcessKey {
-    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
-}
-
 fn member(pid: i32, lineage: Vec<ProcessKey>, name: &str, charge: Bytes) -> Member {
-    Member {
-        key: key(pid),
-        uid: Uid::new(1000),
-        lineage,
-        joined: crate::model::MembershipReason::Child,
-        charge: Charge { anon: charge, ..Charge::default() },
-        name: name.to_owned(),
-        protected: is_protected(name, None),
-        heap_limit: None,
-        is_ancestor_of_agent: false,
-    }
+    let charge = Charge::anonymous(charge);
+    Member { lineage, protected: is_protected(name, None), ..Member::new(key(pid), USER, name, charge) }
 }
 
 impl World {
@@ -85,28 +73,8 @@ impl World {
     }
 
     fn agent(mut self, pid: i32, charge: Bytes) -> Self {
-        let agent = AgentRef {
-            id: AgentId::new("claude", key(pid)),
-            rule: "claude".to_owned(),
-            root: key(pid),
-            uid: Uid::new(1000),
-            resume: None,
-            resume_session: None,
-        };
-        let members = vec![member(pid, Vec::new(), "claude", charge)];
-        let sample = AgentSample {
-            agent,
-            parent: None,
-            started_by: None,
-            spawner: None,
-            root_alive: true,
-            members,
-            charge: Charge::default(),
-            unverified: Bytes::ZERO,
-            cgroup: None,
-            scope: None,
-        };
-        self.snapshot.agents.push(sample);
+        let root = member(pid, Vec::new(), "claude", charge);
+        self.snapshot.agents.push(testing::sample(pid, vec![root]));
         self
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
-use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Role, SpawnOrigin};
+use crate::model::{AgentRef, MembershipReason, ProcessKey, Role, SpawnOrigin};
 
 /// So many sessions of one agent are remembered: `/clear` begins another.
 const SESSIONS: usize = 8;
@@ -132,12 +132,8 @@ impl MembershipTracker {
     fn begin_rootless(&mut self, stray: &ObservedProcess, origin: &SpawnOrigin) {
         let Some(session) = &origin.session else { return };
         let agent = AgentRef {
-            id: AgentId::new(&origin.rule, stray.key),
-            rule: origin.rule.clone(),
-            root: stray.key,
-            uid: stray.uid,
-            resume: None,
             resume_session: origin.resume.clone(),
+            ..AgentRef::new(&origin.rule, stray.key, stray.uid)
         };
         let sessions = vec![Arc::clone(session)];
         self.agents.push(Entry {

@@ -108,14 +108,8 @@ impl MembershipTracker {
     }
 
     fn begin(&mut self, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) {
-        let agent = AgentRef {
-            id: AgentId::new(&rule.rule, process.key),
-            rule: rule.rule.clone(),
-            root: process.key,
-            uid: process.uid,
-            resume: rule.resume.clone(),
-            resume_session: None,
-        };
+        let agent =
+            AgentRef { resume: rule.resume.clone(), ..AgentRef::new(&rule.rule, process.key, process.uid) };
         let before = self.members.get(&process.key).copied().filter(|_| rule.role != Role::Service);
         self.split_off(process.key, process.key);
         let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());

@@ -5,8 +5,8 @@ use crate::forecast::{Forecaster, Progress};
 use crate::model::event::EventKind;
 use crate::model::forecast::Ceiling;
 use crate::model::{
-    ActionSettings, AgentId, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member,
-    MembershipReason, Pid, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
+    ActionSettings, AgentRef, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, MembershipReason,
+    Pid, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
 use crate::policy::Engine;
 use serde::Serialize;
@@ -90,37 +90,11 @@ impl Replay {
     /// A guest with all the room there is and one agent, whose charge is the sample.
     fn snapshot(&self, at: Boottime, bytes: Bytes) -> Snapshot {
         let most = Bytes::new(1 << 61);
-        let charge = Charge { anon: bytes, ..Charge::default() };
-        let member = Member {
-            key: self.root,
-            uid: Uid::ROOT,
-            lineage: Vec::new(),
+        let root = Member {
             joined: MembershipReason::Root,
-            charge,
-            name: "trace".to_owned(),
-            protected: false,
-            heap_limit: None,
-            is_ancestor_of_agent: false,
+            ..Member::new(self.root, Uid::ROOT, "trace", Charge::anonymous(bytes))
         };
-        let agent = AgentSample {
-            agent: AgentRef {
-                id: AgentId::new("trace", self.root),
-                rule: "trace".to_owned(),
-                root: self.root,
-                uid: Uid::ROOT,
-                resume: None,
-                resume_session: None,
-            },
-            parent: None,
-            started_by: None,
-            spawner: None,
-            root_alive: true,
-            members: vec![member],
-            charge,
-            unverified: Bytes::ZERO,
-            cgroup: None,
-            scope: None,
-        };
+        let agent = AgentSample::new(AgentRef::new("trace", self.root, Uid::ROOT), vec![root]);
         let guest = SystemMemory {
             mem_total: most,
             mem_available: most.saturating_sub(bytes),

@@ -146,23 +146,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::Bytes;
     use crate::model::event::{Cause, Decision, KilledProcess};
-    use crate::model::{AgentId, Bytes, Pid, Uid};
-
-    fn key(pid: i32) -> ProcessKey {
-        ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
-    }
+    use crate::model::testing::{self, key};
 
     #[test]
     fn an_action_that_becomes_wider_is_told_as_what_it_has_become() {
-        let agent = AgentRef {
-            id: AgentId::new("claude", key(7)),
-            rule: "claude".to_owned(),
-            root: key(7),
-            uid: Uid::new(1000),
-            resume: Some("claude --continue".to_owned()),
-            resume_session: None,
-        };
+        let agent = AgentRef { resume: Some("claude --continue".to_owned()), ..testing::agent(7) };
         let part = Culprit { top: key(8), name: "make".to_owned(), charge: Bytes::gib(1), processes: 9 };
         let decision = Decision {
             cause: Cause::Threshold,
@@ -195,14 +185,7 @@ mod tests {
     #[test]
     fn what_the_kernel_ended_stands_beside_what_we_did() {
         let mut ledger = ActionLog::default();
-        let agent = AgentRef {
-            id: AgentId::new("claude", key(7)),
-            rule: "claude".into(),
-            root: key(7),
-            uid: Uid::new(1000),
-            resume: Some("claude --continue".into()),
-            resume_session: None,
-        };
+        let agent = AgentRef { resume: Some("claude --continue".into()), ..testing::agent(7) };
         let mut take = |key| {
             let lost = Some(KilledProcess { key, name: "node".into(), charge: Bytes::gib(1) });
             let kind = EventKind::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };

@@ -200,7 +200,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::model::{AgentId, Boottime, CgroupMemory, Charge, Pid, ProcessKey};
+    use crate::model::{Boottime, CgroupMemory, Charge, testing};
 
     const LIMIT: Bytes = Bytes::mib(320);
 
@@ -268,25 +268,7 @@ mod tests {
     }
 
     fn sample(pid: i32, path: &str) -> AgentSample {
-        let root = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 };
-        let agent = AgentRef {
-            id: AgentId::new("claude", root),
-            rule: "claude".to_owned(),
-            root,
-            uid: Uid::new(1000),
-            resume: None,
-            resume_session: None,
-        };
         AgentSample {
-            agent,
-            parent: None,
-            started_by: None,
-            spawner: None,
-            root_alive: true,
-            members: Vec::new(),
-            charge: Charge::default(),
-            unverified: Bytes::ZERO,
-            scope: None,
             cgroup: Some(CgroupMemory {
                 alone: true,
                 path: PathBuf::from(path),
@@ -298,6 +280,7 @@ mod tests {
                 high_events: 0,
                 killed: 0,
             }),
+            ..testing::sample(pid, Vec::new())
         }
     }
 

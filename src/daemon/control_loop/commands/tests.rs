@@ -1,18 +1,7 @@
 use super::*;
 use crate::model::event::{Culprit, Decision, Failure};
-use crate::model::{ActionSettings, AgentId, Bytes, GuardSettings, Pid, Signal, Thresholds};
-
-fn agent(pid: i32) -> AgentRef {
-    let root = ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 };
-    AgentRef {
-        id: AgentId::new("claude", root),
-        rule: "claude".to_owned(),
-        root,
-        uid: Uid::new(1000),
-        resume: None,
-        resume_session: None,
-    }
-}
+use crate::model::testing::agent;
+use crate::model::{ActionSettings, Bytes, GuardSettings, Signal, Thresholds};
 
 fn event(pid: i32, kind: EventKind) -> Event {
     Event { agent: Some(agent(pid)), charge: Bytes::ZERO, kind }

@@ -2,7 +2,8 @@ use super::*;
 use crate::api::history::{BreakInfo, PointInfo, SeriesInfo};
 use crate::api::status::GuestInfo;
 use crate::model::forecast::ForecastAlert;
-use crate::model::{AgentId, AgentRef, AgentSample, Charge, Member, MembershipReason, Pid};
+use crate::model::testing::{self, key};
+use crate::model::{AgentSample, Charge, Member, Pid};
 
 mod once;
 mod runaway;
@@ -10,27 +11,13 @@ mod runaway;
 const LINE: Bytes = Bytes::gib(8);
 const LINES: Thresholds = Thresholds { warn: Bytes::gib(5), kill: LINE };
 
-fn key(pid: i32) -> ProcessKey {
-    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
-}
-
 /// A guest of 16 GiB with so much available.
 pub(crate) fn guest_with(available: Bytes) -> SystemMemory {
     SystemMemory { mem_total: Bytes::gib(16), mem_available: available, ..SystemMemory::default() }
 }
 
 fn member(pid: i32, lineage: &[i32], charge: Bytes) -> Member {
-    Member {
-        key: key(pid),
-        uid: Uid::new(1000),
-        lineage: lineage.iter().map(|pid| key(*pid)).collect(),
-        joined: if lineage.is_empty() { MembershipReason::Root } else { MembershipReason::Child },
-        charge: Charge { anon: charge, ..Charge::default() },
-        heap_limit: None,
-        name: "node".to_owned(),
-        protected: false,
-        is_ancestor_of_agent: false,
-    }
+    testing::member(pid, lineage, "node", charge)
 }
 
 /// An agent of one process.
@@ -39,25 +26,7 @@ pub(crate) fn agent(pid: i32, charge: Bytes) -> AgentSample {
 }
 
 fn with(pid: i32, members: Vec<Member>) -> AgentSample {
-    AgentSample {
-        agent: AgentRef {
-            id: AgentId::new("claude", key(pid)),
-            rule: "claude".to_owned(),
-            root: key(pid),
-            uid: Uid::new(1000),
-            resume: None,
-            resume_session: None,
-        },
-        parent: None,
-        started_by: None,
-        spawner: None,
-        root_alive: true,
-        charge: members.iter().map(|member| member.charge).sum(),
-        members,
-        unverified: Bytes::ZERO,
-        cgroup: None,
-        scope: None,
-    }
+    testing::sample(pid, members)
 }
 
 /// Time passes in looks of ten seconds.

@@ -3,21 +3,15 @@ use std::collections::HashSet;
 use super::*;
 use crate::model::event::{Cause, Culprit, Danger, Decision, Failure, KilledProcess, NoActionReason};
 use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
-use crate::model::{AgentId, AgentRef, Bytes, BytesPerSecond, Pid, ProcessKey, Signal, Uid};
-
-fn key(pid: i32) -> ProcessKey {
-    ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
-}
+use crate::model::testing::key;
+use crate::model::{AgentRef, Bytes, BytesPerSecond, Signal, Uid};
 
 fn event(charge: Bytes, kind: EventKind) -> Event {
     let root = key(1234);
     let agent = AgentRef {
-        id: AgentId::new("claude", root),
-        rule: "claude".into(),
-        root,
-        uid: Uid::new(1000),
         resume: Some("claude --continue".into()),
         resume_session: Some("claude --resume 7a1c".into()),
+        ..AgentRef::new("claude", root, Uid::new(1000))
     };
     Event { agent: Some(agent), charge, kind }
 }
