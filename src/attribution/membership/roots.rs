@@ -5,10 +5,6 @@ use std::collections::HashSet;
 use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
 use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Recognised, Role};
 
-/// Clock ticks from a launcher's start to that of what it launches, at the most: 60 s. Node needs 10 s to come so far
-/// in an emulated guest.
-const LAUNCHED_WITHIN: u64 = 6000;
-
 impl MembershipTracker {
     /// Drops agents whose root became something else; their members are looked at afresh.
     pub(crate) fn retire(&mut self, live: &Live<'_>) {
@@ -191,15 +187,27 @@ fn is_service_of(process: &ObservedProcess, entry: &Entry) -> bool {
     entry.role == Role::Service && process.uid == entry.agent.uid && process.rule.as_deref().is_some_and(same)
 }
 
-/// Whether a process is what a launcher launches: the first of its children that the same rule matches, soon after its
-/// own start, or the next one when that has ended. Another is a tool's, whose shell has exec'd it.
+/// Whether `process` is the agent that `launcher` starts: a child that the same rule matches, in the launcher's session,
+/// older than all its other children; or the next one after that has ended. Any other was started by a tool whose shell
+/// called exec, since the script of a launcher may also be the agent itself (Gemini that does not relaunch).
+///
+/// The time between the two starts says nothing: a machine that is short of memory is slow, and Node was seen to need 10 s
+/// in one emulated guest and over a minute in another. A launcher stays in its terminal's session, or its agent could
+/// not read from it, and starts nothing else before; an agent runs its tools in sessions of their own.
 fn launches(launcher: &Entry, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> bool {
-    let soon = process.key.start_ticks - launcher.agent.root.start_ticks <= LAUNCHED_WITHIN;
-    let next = match launcher.launched {
-        None => soon,
+    let root = launcher.agent.root;
+    let is_next = || match launcher.launched {
+        None => {
+            let age = |key: ProcessKey| (key.start_ticks, key.pid);
+            let session = live.get(&root.pid).and_then(|launcher| launcher.session);
+            let is_older_child = |other: &ObservedProcess| {
+                age(other.key) < age(process.key) && parent(other, live).is_some_and(|p| p.key == root)
+            };
+            session == process.session && !live.values().any(|other| is_older_child(other))
+        }
         Some(child) => child == process.key || live.get(&child.pid).is_none_or(|s| s.key != child),
     };
-    launcher.role == Role::Launcher && launcher.agent.rule == rule.rule && next
+    launcher.role == Role::Launcher && launcher.agent.rule == rule.rule && is_next()
 }
 
 /// Its parent: never younger than itself, or the parent's pid was reused while we looked.

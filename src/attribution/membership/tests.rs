@@ -205,6 +205,42 @@ fn a_launcher_and_what_it_launches_are_one_agent() {
     assert_eq!(world.trees(), ["gemini-10: 10* 11*", "gemini-12 of gemini-10: 12 13"]);
 }
 
+/// A machine that is short of memory is slow: Node may need minutes from the launcher's start to that of its child. The
+/// start of a process is its pid here, in hundredths of a second.
+#[test]
+fn a_child_launched_late_belongs_to_its_launcher() {
+    let mut world = World::default().process(1, 0).process(10, 1);
+    world.matched(10, "gemini", Role::Launcher);
+    assert_eq!(world.trees(), ["gemini-10: 10"]);
+    world.start(20_000, 10);
+    world.matched(20_000, "gemini", Role::Launcher);
+    assert_eq!(world.trees(), ["gemini-10: 10 20000"]);
+    let mut found_together = World::default().process(1, 0).process(10, 1).process(20_000, 10);
+    found_together.matched(20_000, "gemini", Role::Launcher);
+    assert_eq!(found_together.trees(), ["gemini-20000: 20000"]);
+    found_together.matched(10, "gemini", Role::Launcher);
+    assert_eq!(found_together.trees(), ["gemini-10: 10 20000"]);
+}
+
+/// A script that matches as a launcher may be the agent itself, and its tools may exec another one.
+#[test]
+fn an_agent_in_a_tools_session_is_not_launched() {
+    let mut world = World::default().process(1, 0).process(10, 1).process(11, 10);
+    world.session(10, 5);
+    world.session(11, 11);
+    world.matched(10, "gemini", Role::Launcher);
+    world.matched(11, "gemini", Role::Launcher);
+    assert_eq!(world.trees(), ["gemini-10: 10*", "gemini-11 of gemini-10: 11"]);
+}
+
+#[test]
+fn an_agent_started_after_another_child_is_not_launched() {
+    let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 10);
+    world.matched(10, "gemini", Role::Launcher);
+    world.matched(12, "gemini", Role::Launcher);
+    assert_eq!(world.trees(), ["gemini-10: 10* 11", "gemini-12 of gemini-10: 12"]);
+}
+
 #[test]
 fn a_launcher_found_after_what_it_launched_is_one_with_it() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11);
