@@ -16,6 +16,7 @@ pub mod limit;
 pub mod linux;
 pub mod model;
 pub mod policy;
+pub mod quota;
 pub mod rules;
 pub(crate) mod sampler;
 pub mod systemd;

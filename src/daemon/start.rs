@@ -12,7 +12,7 @@ use super::options::Options;
 use super::report::journal::Reporter;
 use super::report::log::Relay;
 use super::serve::listener::{self, PassedError};
-use super::serve::thread::Server;
+use super::serve::thread::SocketServer;
 use crate::history;
 use crate::linux::process::{capability, malloc};
 use crate::model::Uid;
@@ -70,16 +70,16 @@ fn supervise(
     reporter: &Reporter,
 ) -> Result<(), DaemonError> {
     let mut supervisor = Supervisor::new(options, uid, loaded, reporter.clone())?;
-    let server = Server {
-        service: supervisor.service(options, uid),
-        calls: supervisor.calls(),
+    let server = SocketServer {
+        handlers: supervisor.handlers(options, uid),
+        waker: supervisor.calls(),
         passed,
-        named: options.socket.clone(),
+        path: options.socket.clone(),
         uid,
         reporter: reporter.clone(),
     };
-    let serving = server.start()?;
+    let socket_thread = server.start()?;
     supervisor.run();
-    serving.stop();
+    socket_thread.stop();
     Ok(())
 }

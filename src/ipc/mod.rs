@@ -1,7 +1,7 @@
 //! The Varlink interface `io.moltdown.Watchdog` over a Unix socket: codec, server, client.
 //!
 //! The codec is our own: with the crate tried first, five clients that did not read froze the server, and the
-//! fd limit ended it. Its cost is this folder; every Varlink client is still a client of it.
+//! descriptor limit terminated it. The cost is this folder; any Varlink client can use the socket.
 
 pub mod client;
 pub mod codec;
@@ -15,13 +15,13 @@ mod connect;
 
 pub use client::{Client, ClientError, Events};
 pub use method_error::MethodError;
-pub use server::{Caller, Limits, Service, serve};
+pub use server::{Caller, ServerLimits, Service, serve};
 pub use socket::{BindError, SocketFile, bind};
 
 /// The name of our interface.
 pub const INTERFACE: &str = "io.moltdown.Watchdog";
 
-/// Its description, as `GetInterfaceDescription` hands it out.
+/// Its description, as `GetInterfaceDescription` returns it.
 pub const DESCRIPTION: &str = include_str!("io.moltdown.Watchdog.varlink");
 
 /// The name of the interface that every Varlink service has.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use claude_watchdog::ipc::{Client, ClientError, Limits, MethodError, bind};
+use claude_watchdog::ipc::{Client, ClientError, MethodError, ServerLimits, bind};
+use claude_watchdog::quota::{self, QuotaLimits, RateLimit};
 use tokio::sync::watch;
 
 use super::world::{
@@ -16,7 +17,7 @@ use super::world::{
 
 #[test]
 fn a_flood_of_calls_waits_its_turn() {
-    let server = Server::with(Limits { calls_per_second: 5, ..GENEROUS });
+    let server = Server::with(ServerLimits { calls: RateLimit { max: 5, ..quota::CALLS }, ..GENEROUS });
     let mut peer = server.connect();
     for _ in 0..7 {
         peer.send(STATUS);
@@ -29,7 +30,7 @@ fn a_flood_of_calls_waits_its_turn() {
 
 #[test]
 fn clients_that_say_nothing_or_half_a_call_delay_nobody_and_are_dropped() {
-    let server = Server::with(Limits { idle: Duration::from_secs(1), ..GENEROUS });
+    let server = Server::with(ServerLimits { idle_timeout: Duration::from_secs(1), ..GENEROUS });
     let silent = server.connect();
     let mut halfway = server.connect();
     halfway.write(&STATUS.as_bytes()[..10]);
@@ -40,7 +41,7 @@ fn clients_that_say_nothing_or_half_a_call_delay_nobody_and_are_dropped() {
 
 #[test]
 fn a_client_that_never_reads_delays_nobody_and_is_dropped() {
-    let server = Server::with(Limits { write: Duration::from_secs(1), ..GENEROUS });
+    let server = Server::with(ServerLimits { write_timeout: Duration::from_secs(1), ..GENEROUS });
     server.publish(large(1));
     let mut deaf: Vec<_> = (0..5).map(|_| server.connect()).collect();
     for peer in &mut deaf {
@@ -56,7 +57,10 @@ fn a_client_that_never_reads_delays_nobody_and_is_dropped() {
 /// Large replies that nobody reads are not held for each of a user's connections.
 #[test]
 fn who_lets_large_replies_wait_is_told_that_these_are_enough() {
-    let server = Server::with(Limits { unread: 3 << 20, ..GENEROUS });
+    let server = Server::with(ServerLimits {
+        unread_reply_bytes: QuotaLimits { per_user: 3 << 20, root: 3 << 20, ..quota::UNREAD_REPLY_BYTES },
+        ..GENEROUS
+    });
     server.publish(large(1));
     let mut deaf: Vec<_> = (0..2).map(|_| server.connect()).collect();
     for peer in &mut deaf {
@@ -114,7 +118,10 @@ fn two_hundred_clients_at_once_are_all_answered() {
 
 #[test]
 fn a_full_house_says_so_and_has_room_again_when_somebody_leaves() {
-    let server = Server::with(Limits { connections: 4, kept_for_root: 0, per_user: 4, ..GENEROUS });
+    let server = Server::with(ServerLimits {
+        connections: QuotaLimits { total: 4, per_user: 4, root: 4, reserved_for_root: 0 },
+        ..GENEROUS
+    });
     let mut peers: Vec<_> = (0..4).map(|_| server.connect()).collect();
     for peer in &mut peers {
         peer.ask(FOLLOW);

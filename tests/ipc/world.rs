@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use claude_watchdog::api::history::HistoryInfo;
 use claude_watchdog::api::status::{ActionInfo, StatusInfo};
-use claude_watchdog::ipc::{Caller, Client, Limits, MethodError, Service, bind, serve};
+use claude_watchdog::ipc::{Caller, Client, MethodError, ServerLimits, Service, bind, serve};
+use claude_watchdog::quota::{self, QuotaLimits, RateLimit};
 use claude_watchdog::{
     api::{
         event_log::EventLog,
@@ -30,15 +31,17 @@ use tokio::sync::{oneshot, watch};
 pub(super) const GUARD: Duration = Duration::from_mins(1);
 
 /// Limits that no test meets by accident, however slow the machine.
-pub(super) const GENEROUS: Limits = Limits {
-    connections: 1000,
-    kept_for_root: 0,
-    per_user: 1000,
-    calls_per_second: 1000,
-    idle: GUARD,
-    write: GUARD,
-    unread: usize::MAX,
+pub(super) const GENEROUS: ServerLimits = ServerLimits {
+    connections: GENEROUS_QUOTA,
+    calls: RateLimit { max: 1000, ..quota::CALLS },
+    unread_reply_bytes: QuotaLimits { per_user: usize::MAX, root: usize::MAX, ..quota::UNREAD_REPLY_BYTES },
+    history_replies: quota::HISTORY_REPLIES,
+    idle_timeout: GUARD,
+    write_timeout: GUARD,
 };
+
+const GENEROUS_QUOTA: QuotaLimits =
+    QuotaLimits { total: 1000, per_user: 1000, root: 1000, reserved_for_root: 0 };
 
 /// How often the end of `counted` was asked for; of one test.
 pub(super) static COUNTED: AtomicUsize = AtomicUsize::new(0);
@@ -181,7 +184,7 @@ impl Server {
         Self::with(GENEROUS)
     }
 
-    pub(super) fn with(limits: Limits) -> Self {
+    pub(super) fn with(limits: ServerLimits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (published, receiver) = watch::channel(Arc::new(status(1)));
         let (log, events) = watch::channel(Arc::default());
@@ -255,7 +258,7 @@ impl Drop for Server {
 pub(super) fn run(
     listener: std::os::unix::net::UnixListener,
     published: Published,
-    limits: Limits,
+    limits: ServerLimits,
     shutdown: impl Future<Output = ()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

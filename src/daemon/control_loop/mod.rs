@@ -27,12 +27,8 @@ use super::report::history::{self, Record};
 use super::report::journal::{Report, Reporter};
 use super::report::publisher::Publisher;
 use super::report::status::noted;
-use super::serve::explain::Explainer;
-use super::serve::handlers::Service;
-use super::serve::limit::Limiter;
-use super::serve::quota::{Asks, Refusals};
-use super::serve::reload::Reloader;
-use super::serve::status_cache::{self, StatusCache};
+use super::serve::handlers::{Handlers, Inputs};
+use super::serve::status_cache;
 use crate::api::history::HistoryInfo;
 use crate::api::status::SupervisorInfo;
 use crate::linux::memory_alarm::Alarms;
@@ -163,23 +159,20 @@ impl Supervisor {
         })
     }
 
-    /// What answers on the socket.
-    pub(super) fn service(&mut self, options: &Options, uid: Uid) -> Service {
-        Service {
-            updates: self.publisher.updates(),
+    /// The handlers of the socket's methods.
+    pub(super) fn handlers(&mut self, options: &Options, uid: Uid) -> Handlers {
+        Handlers::new(Inputs {
+            status: self.publisher.updates(),
             events: self.publisher.events(),
-            seen: self.publisher.seen(),
-            explainer: Explainer::new(self.settings.subscribe(), self.publisher.seen()),
-            status_cache: StatusCache::new(self.publisher.seen(), Arc::clone(&self.calls)),
-            requests: self.requests.clone(),
-            reloader: Reloader::new(options, uid),
-            record: self.record.clone(),
-            limiter: Limiter::new(options, uid),
+            published: self.publisher.seen(),
+            settings: self.settings.subscribe(),
+            waker: Arc::clone(&self.calls),
+            commands: self.requests.clone(),
+            history: self.record.clone(),
             reporter: self.reporter.clone(),
-            refusals: Refusals::default(),
-            asks: Asks::default(),
+            options,
             uid,
-        }
+        })
     }
 
     /// Where it is told of alarms, readers, and that it is to end.

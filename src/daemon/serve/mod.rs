@@ -4,7 +4,6 @@ pub(crate) mod explain;
 pub(crate) mod handlers;
 pub(crate) mod limit;
 pub(crate) mod listener;
-pub(crate) mod quota;
 pub(crate) mod reload;
 pub(crate) mod status_cache;
 pub(crate) mod thread;

@@ -1,9 +1,7 @@
-//! The configuration, read anew while everything goes on.
+//! Reloads the configuration on a thread aside.
 
 use std::ffi::OsString;
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,25 +13,25 @@ use crate::daemon::config_load::{LoadedConfig, load};
 use crate::daemon::options::Options;
 use crate::ipc::MethodError;
 use crate::model::Uid;
+use crate::quota::{Quota, RELOADS};
 
-/// So long the files may take to be read: they are small, but may lie on a disk that hangs.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long the files may take to be read: they are small, but may lie on a disk that hangs.
+const READ_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Reads the configuration that the supervisor was started with, as often as somebody asks for it.
+/// Reads the configuration that the supervisor was started with.
 #[derive(Debug)]
 pub(crate) struct Reloader {
     options: Options,
     uid: Uid,
     environment: Environment,
-    /// It is being read, by a thread that may hang.
-    busy: Arc<AtomicBool>,
+    quota: Quota,
 }
 
-/// The variables that count. Those of our own process are as old as it is; what the service manager took from its file
-/// is read there again.
+/// The environment variables in force. Those of our own process are as old as it is, so variables that the service manager
+/// took from its environment file are read from that file again.
 #[derive(Clone, Debug)]
 struct Environment {
-    /// That file's text when we were started; `None`: it is none of ours.
+    /// Text of that file at startup; `None` if the process was started without it.
     at_start: Option<String>,
 }
 
@@ -43,49 +41,40 @@ impl Reloader {
             options: options.clone(),
             uid,
             environment: Environment::at_start(options, uid),
-            busy: Arc::default(),
+            quota: Quota::new(RELOADS),
         }
     }
 
-    /// Reads it again, on a thread aside.
+    /// Reads the configuration again.
     ///
     /// # Errors
-    /// [`MethodError::InvalidConfiguration`] where it is wrong or cannot be read in time; [`MethodError::Busy`] where it is being read.
+    /// [`MethodError::InvalidConfiguration`] if it is invalid or cannot be read in time; [`MethodError::Busy`] while another
+    /// reload is in progress.
     pub(crate) async fn load(&self) -> Result<LoadedConfig, MethodError> {
-        if self.busy.swap(true, Ordering::Relaxed) {
-            return Err(MethodError::Busy {});
-        }
-        let busy = Free(Arc::clone(&self.busy));
-        let (told, loaded) = oneshot::channel();
+        let permit = self.quota.try_acquire(self.uid).ok_or(MethodError::Busy {})?;
+        let (sender, loaded) = oneshot::channel();
         let (options, uid, environment) = (self.options.clone(), self.uid, self.environment.clone());
-        // Not tokio's pool: leaving would wait for a thread there that hangs.
+        // Not tokio's blocking pool: shutdown would wait for a thread there that hangs.
         let reading = thread::Builder::new().name("reload".to_owned()).spawn(move || {
-            let _busy = busy;
+            let _permit = permit;
             let fresh = environment.fresh();
-            let _ = told.send(load(&options, uid, &fresh));
+            let _ = sender.send(load(&options, uid, &fresh));
         });
-        let wrong = |problem: String| MethodError::InvalidConfiguration { problem };
-        reading.map_err(|error| wrong(format!("the configuration cannot be read: {error}")))?;
-        match timeout(PATIENCE, loaded).await {
-            Ok(Ok(loaded)) => loaded.map_err(|error| wrong(error.to_string())),
-            Ok(Err(_)) | Err(_) => {
-                Err(wrong(format!("the configuration could not be read within {} s", PATIENCE.as_secs())))
-            }
+        let invalid = |problem: String| MethodError::InvalidConfiguration { problem };
+        reading.map_err(|error| invalid(format!("the configuration cannot be read: {error}")))?;
+        match timeout(READ_TIMEOUT, loaded).await {
+            Ok(Ok(loaded)) => loaded.map_err(|error| invalid(error.to_string())),
+            Ok(Err(_)) | Err(_) => Err(invalid(format!(
+                "the configuration could not be read within {} s",
+                READ_TIMEOUT.as_secs()
+            ))),
         }
-    }
-}
-
-struct Free(Arc<AtomicBool>);
-
-impl Drop for Free {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
     }
 }
 
 impl Environment {
     fn at_start(options: &Options, uid: Uid) -> Self {
-        // systemd sets INVOCATION_ID for what it starts; elsewhere nobody reads that file for us.
+        // systemd sets INVOCATION_ID for the services it starts; otherwise the file does not apply.
         let service =
             uid == Uid::ROOT && options.config.is_none() && std::env::var_os("INVOCATION_ID").is_some();
         Self { at_start: service.then(file) }
@@ -97,7 +86,8 @@ impl Environment {
     }
 }
 
-/// The value that counts: the file's of now; what came from the file once and is no longer there does not.
+/// The value in force: the current one of the file. A value that came from the file at startup and is no longer in it does
+/// not apply.
 fn value(name: &str, own: Option<OsString>, before: Option<&str>, now: Option<&str>) -> Option<OsString> {
     let in_file = |text: Option<&str>| text.and_then(|text| config::lookup(text, name));
     let gone = in_file(before).is_some_and(|before| Some(&before) == own.as_ref());
@@ -105,7 +95,7 @@ fn value(name: &str, own: Option<OsString>, before: Option<&str>, now: Option<&s
 }
 
 fn file() -> String {
-    // It need not be there, and the unit takes one that cannot be read for one that is not.
+    // The file is optional, and the unit treats an unreadable one as missing.
     fs::read_to_string(config::ENVIRONMENT_FILE).unwrap_or_default()
 }
 
@@ -114,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_is_what_the_file_says_now() {
+    fn the_environment_file_overrides_variables_from_startup() {
         let of = |own: Option<&str>, before, now| {
             value("A", own.map(OsString::from), before, now).map(|value| value.into_string().unwrap())
         };

@@ -1,4 +1,4 @@
-//! How old figures may be that a reader gets. Looks are rare while all is well; who asks is worth one.
+//! Bounds the age of figures that clients get. Samples are rare while memory is plentiful, so a request may trigger one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,44 +9,40 @@ use tokio::time::timeout;
 use crate::daemon::control_loop::waker::Waker;
 use crate::daemon::report::publisher::Published;
 
-/// A status may be so old: a person does not notice, and whoever polls faster causes no more looks by it.
-pub(crate) const STATUS: Duration = Duration::from_secs(1);
+/// A person does not notice this age, and clients that poll faster trigger no further samples.
+pub(crate) const STATUS_MAX_AGE: Duration = Duration::from_secs(1);
 
-/// An explanation rests on figures that are not older than this: who asks of a process may have started it just now.
-pub(crate) const EXPLANATION: Duration = SPACING;
+/// Shorter than [`STATUS_MAX_AGE`]: the process in question may have been started just now.
+pub(crate) const EXPLANATION_MAX_AGE: Duration = SPACING;
 
-/// Readers cause looks that are so far apart at least, however many they are.
+/// Minimum interval between samples that clients trigger.
 pub(crate) const SPACING: Duration = Duration::from_millis(250);
 
-/// So long a reader waits for newer figures. A look takes milliseconds; where it takes longer, the guest has other
-/// needs, and old figures are better than none.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a client waits for newer figures. A sample takes milliseconds; if it takes longer, the machine is under
+/// pressure, and old figures are better than none.
+const REFRESH_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The readers' end of the loop.
+/// The figures published last, refreshed on demand.
 #[derive(Debug)]
 pub(crate) struct StatusCache {
-    seen: watch::Receiver<Published>,
-    calls: Arc<Waker>,
+    published: watch::Receiver<Published>,
+    waker: Arc<Waker>,
 }
 
 impl StatusCache {
-    pub(crate) fn new(seen: watch::Receiver<Published>, calls: Arc<Waker>) -> Self {
-        Self { seen, calls }
+    pub(crate) fn new(published: watch::Receiver<Published>, waker: Arc<Waker>) -> Self {
+        Self { published, waker }
     }
 
-    /// Comes back when the newest figures are not older than `age`, or could not be had in time.
-    pub(crate) async fn within(&self, age: Duration) {
-        self.waiting(age, None).await;
-    }
-
-    /// The same for somebody who waits no longer than `wait`.
-    pub(crate) async fn waiting(&self, age: Duration, wait: Option<Duration>) {
-        let mut seen = self.seen.clone();
-        if seen.borrow_and_update().at.elapsed() <= age {
+    /// Triggers a sample if the published figures are older than `max_age`, and waits for it, at most for `max_wait`.
+    pub(crate) async fn refresh_if_older_than(&self, max_age: Duration, max_wait: Option<Duration>) {
+        let mut published = self.published.clone();
+        if published.borrow_and_update().at.elapsed() <= max_age {
             return;
         }
-        self.calls.ask();
-        let _ = timeout(wait.map_or(PATIENCE, |wait| wait.min(PATIENCE)), seen.changed()).await;
+        self.waker.ask();
+        let wait = max_wait.map_or(REFRESH_TIMEOUT, |max_wait| max_wait.min(REFRESH_TIMEOUT));
+        let _ = timeout(wait, published.changed()).await;
     }
 }
 
@@ -58,7 +54,7 @@ mod tests {
     use super::*;
     use crate::model::Snapshot;
 
-    fn seen(at: Instant) -> Published {
+    fn published(at: Instant) -> Published {
         let status = serde_json::from_value(serde_json::json!({
             "version": 1, "verdict": "ok", "agents": [],
             "guest": { "mem_total": 1, "mem_available": 1, "swap_total": 0, "swap_free": 0 },
@@ -70,47 +66,47 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
     }
 
-    /// Figures of `age`, and who asks for newer ones of them.
+    /// Published figures of `age`, and the cache over them.
     fn world(age: Duration) -> (watch::Sender<Published>, StatusCache, Arc<Waker>) {
         let then = Instant::now().checked_sub(age).unwrap();
-        let (sender, calls) = (watch::Sender::new(seen(then)), Arc::new(Waker::new().unwrap()));
-        let status_cache = StatusCache::new(sender.subscribe(), Arc::clone(&calls));
-        (sender, status_cache, calls)
+        let (sender, waker) = (watch::Sender::new(published(then)), Arc::new(Waker::new().unwrap()));
+        let cache = StatusCache::new(sender.subscribe(), Arc::clone(&waker));
+        (sender, cache, waker)
     }
 
     #[test]
-    fn new_figures_are_taken_as_they_are() {
+    fn fresh_figures_trigger_no_sample() {
         block_on(async {
-            let (_sender, status_cache, calls) = world(Duration::ZERO);
-            status_cache.within(Duration::from_mins(1)).await;
-            assert!(!calls.is_asked());
+            let (_sender, cache, waker) = world(Duration::ZERO);
+            cache.refresh_if_older_than(Duration::from_mins(1), None).await;
+            assert!(!waker.is_asked());
         });
     }
 
     #[test]
-    fn old_figures_are_waited_out() {
+    fn old_figures_trigger_a_sample_and_wait_for_it() {
         block_on(async {
-            let (sender, status_cache, calls) = world(Duration::from_secs(5));
-            let supervisor = thread::spawn(move || {
-                calls.wait_until(Instant::now() + Duration::from_mins(1));
-                assert!(calls.take_asked());
-                sender.send_replace(seen(Instant::now()));
+            let (sender, cache, waker) = world(Duration::from_secs(5));
+            let control_loop = thread::spawn(move || {
+                waker.wait_until(Instant::now() + Duration::from_mins(1));
+                assert!(waker.take_asked());
+                sender.send_replace(published(Instant::now()));
                 sender
             });
-            status_cache.within(STATUS).await;
-            supervisor.join().unwrap();
-            assert!(status_cache.seen.borrow().at.elapsed() < Duration::from_secs(4));
+            cache.refresh_if_older_than(STATUS_MAX_AGE, None).await;
+            control_loop.join().unwrap();
+            assert!(cache.published.borrow().at.elapsed() < Duration::from_secs(4));
         });
     }
 
     #[test]
-    fn a_supervisor_that_does_not_answer_is_not_waited_for() {
+    fn a_stalled_control_loop_delays_a_client_only_briefly() {
         block_on(async {
-            let (_sender, status_cache, calls) = world(Duration::from_secs(5));
+            let (_sender, cache, waker) = world(Duration::from_secs(5));
             let begun = Instant::now();
-            status_cache.within(STATUS).await;
-            assert!(begun.elapsed() >= PATIENCE, "{:?}", begun.elapsed());
-            assert!(calls.is_asked());
+            cache.refresh_if_older_than(STATUS_MAX_AGE, None).await;
+            assert!(begun.elapsed() >= REFRESH_TIMEOUT, "{:?}", begun.elapsed());
+            assert!(waker.is_asked());
         });
     }
 }

@@ -1,5 +1,5 @@
-//! The socket's thread, which hears the signals that end us, too. Whoever asks, how much and how often, is nowhere near
-//! the loop: that is a thread of its own, and is woken by nothing else than its clock and its calls.
+//! The socket's thread, which also receives the shutdown signals. Clients, however many, never run on the control loop's
+//! thread: that is woken by nothing but its clock and its waker.
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::sync::oneshot;
 
-use super::handlers::Service;
+use super::handlers::Handlers;
 use super::listener::{self, PassedError};
 use crate::daemon::control_loop::waker::Waker;
 use crate::daemon::error::DaemonError;
@@ -20,48 +20,47 @@ use crate::daemon::shutdown_signals::Ending;
 use crate::ipc;
 use crate::model::Uid;
 
-/// What the thread works with.
-pub(crate) struct Server {
-    /// Who answers.
-    pub(crate) service: Service,
-    /// Rung when a signal asks us to end.
-    pub(crate) calls: Arc<Waker>,
-    /// What the service manager passed.
+/// The socket server before its start.
+pub(crate) struct SocketServer {
+    pub(crate) handlers: Handlers,
+    /// Woken on a shutdown signal.
+    pub(crate) waker: Arc<Waker>,
+    /// The socket passed by the service manager.
     pub(crate) passed: Result<Option<UnixListener>, PassedError>,
-    /// Where to listen; `None`: the usual place.
-    pub(crate) named: Option<PathBuf>,
+    /// Path to listen on; `None`: the default.
+    pub(crate) path: Option<PathBuf>,
     pub(crate) uid: Uid,
     pub(crate) reporter: Reporter,
 }
 
-/// The thread.
+/// The running thread.
 #[derive(Debug)]
-pub(crate) struct Serving {
+pub(crate) struct SocketThread {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Server {
-    /// Starts the thread, and comes back when it listens.
+impl SocketServer {
+    /// Starts the thread and returns once it listens.
     ///
     /// # Errors
-    /// Where it cannot listen, or not be started.
-    pub(crate) fn start(self) -> Result<Serving, DaemonError> {
+    /// If it cannot listen or be started.
+    pub(crate) fn start(self) -> Result<SocketThread, DaemonError> {
         let (stop, stopped) = oneshot::channel();
         let (ready, listens) = sync_channel(1);
         let stopped = async {
-            // Also where the sender is dropped: either way it is over.
+            // A dropped sender means stop, too.
             let _ = stopped.await;
         };
         let thread =
             thread::Builder::new().name("socket".to_owned()).spawn(move || self.run(&ready, stopped))?;
-        // A thread that panics takes us all along.
+        // A panic of the thread aborts the process.
         listens.recv().unwrap_or(Ok(()))?;
-        Ok(Serving { stop, thread })
+        Ok(SocketThread { stop, thread })
     }
 
     fn run(self, ready: &SyncSender<Result<(), DaemonError>>, stopped: impl Future<Output = ()>) {
-        step_back();
+        reset_priority();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return drop(ready.send(Err(error.into()))),
@@ -79,44 +78,45 @@ impl Server {
         stopped: impl Future<Output = ()>,
     ) -> Result<(), DaemonError> {
         let mut ending = Ending::listen()?;
-        let listening = listener::listen(self.passed, self.named.as_deref(), self.uid, &self.reporter)?;
+        let listening = listener::listen(self.passed, self.path.as_deref(), self.uid, &self.reporter)?;
         let _ = ready.send(Ok(()));
-        let hear = async {
+        let forward_signals = async {
             ending.requested().await;
-            self.calls.end();
-            // Those who are being answered are given time by the other one.
+            self.waker.end();
+            // The other branch gives calls in progress their time.
             std::future::pending::<()>().await;
         };
-        let answer = async {
+        let serve = async {
             match listening {
                 Some((listener, file)) => {
-                    ipc::serve(listener, Rc::new(self.service), ipc::Limits::default(), stopped).await;
+                    ipc::serve(listener, Rc::new(self.handlers), ipc::ServerLimits::default(), stopped).await;
                     drop(file);
                 }
                 None => stopped.await,
             }
         };
         tokio::select! {
-            () = hear => {}
-            () = answer => {}
+            () = forward_signals => {}
+            () = serve => {}
         }
         Ok(())
     }
 }
 
-/// Where both want the processor the loop goes first, whatever the unit gave us. Threads that this one starts do so, too.
-fn step_back() {
+/// Gives up a raised priority from the unit, so that the control loop precedes this thread. Threads that this one starts
+/// inherit that.
+fn reset_priority() {
     if getpriority_process(None).is_ok_and(|nice| nice < 0) {
-        // Refused, both are equals as before.
+        // If refused, both threads keep the same priority.
         let _ = setpriority_process(None, 0);
     }
 }
 
-impl Serving {
-    /// Answers nobody new, gives those who are being answered a moment, and removes the socket where it is ours.
+impl SocketThread {
+    /// Accepts no further connection, lets calls in progress finish for a moment, and removes the socket if it is ours.
     pub(crate) fn stop(self) {
         let _ = self.stop.send(());
-        // It has ended, however it did.
+        // Either way the thread has exited.
         let _ = self.thread.join();
     }
 }

@@ -10,10 +10,10 @@ use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::error::DaemonError;
 use crate::daemon::report::publisher::Published;
 use crate::daemon::report::status;
-use crate::daemon::serve::explain::places::Places;
 use crate::daemon::serve::explain::{build, reading};
 use crate::ipc::MethodError;
 use crate::model::{Pid, Uid};
+use crate::quota::{EXPLANATIONS, Quota};
 use crate::rules::Rules;
 
 /// What is made of `pid` as far as one look tells: what an agent started that has lost its parent since is not known
@@ -35,8 +35,10 @@ pub fn explain_alone(
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
     let settings = Settings { proc, cgroup, config, rules, thresholds, only, supervisor: None };
     let seen = Published { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };
-    let Some(place) = Places::default().take(reader) else { return Ok(Err(MethodError::Busy {})) };
+    let Some(permit) = Quota::new(EXPLANATIONS).try_acquire(reader) else {
+        return Ok(Err(MethodError::Busy {}));
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let read = reading::read(&settings, pid, reader, seen.roots(), place);
+    let read = reading::read(&settings, pid, reader, seen.roots(), permit);
     Ok(runtime.block_on(read).map(|reading| build::explanation(&reading, &seen, &settings).seen_by(reader)))
 }

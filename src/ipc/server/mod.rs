@@ -1,8 +1,8 @@
 //! The server: many clients, none of which can delay another or the supervisor.
 
 mod connection;
-mod dispatch;
 mod limits;
+mod method_call;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::MethodError;
@@ -24,126 +24,128 @@ use crate::api::{
     limited::{LimitInfo, LimitRequest},
 };
 use crate::model::{Pid, Uid};
+use crate::quota::{Permit, Quota};
 use connection::Connection;
-use limits::{Slot, Slots};
 
-pub use limits::Limits;
+pub use limits::ServerLimits;
 
-/// Pause after a failed accept. EMFILE lasts until somebody closes something, and accept(2) fails at once until then.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause after a failed accept. EMFILE lasts until a descriptor is closed, and accept(2) fails at once until then.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long whoever was asking when we leave may still be answered.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How long calls that are in progress at shutdown may still be answered.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// So many answers with the past are under way at once: each may be some megabytes, and the unit has 64.
-const LARGE_ANSWERS: usize = 4;
-
-/// Who calls.
+/// The process that calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Whose rights it has.
+    /// Its user.
     pub uid: Uid,
-    /// The process that connected; `None` where that has ended, or is in a pid namespace that we cannot see.
+    /// The process that connected; `None` if it has exited, or is in a pid namespace that is not visible here.
     pub pid: Option<Pid>,
 }
 
-/// What the server asks of the supervisor.
+/// The methods of the interface, as the supervisor implements them.
 pub trait Service {
-    /// The newest status, and word of every newer one. It may take a moment to make it a fresh one, but not without
-    /// bound, and no longer than `wait` where that is given. It is unfiltered: each reader's view is cut here. Whoever holds the receiver is taken for a follower.
-    fn status(&self, wait: Option<Duration>) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
+    /// The newest status, and a notification of every newer one. It may wait for a fresh one, but only for a bounded time,
+    /// and no longer than `max_wait` if given. Unfiltered: each client's view is cut here. A receiver that is held counts as
+    /// a subscriber.
+    fn status(&self, max_wait: Option<Duration>) -> impl Future<Output = watch::Receiver<Arc<StatusInfo>>>;
 
-    /// The newest events, and word of every newer one, unfiltered.
+    /// The newest events, and a notification of every newer one, unfiltered.
     fn events(&self) -> watch::Receiver<Arc<EventLog>>;
 
-    /// Who is at the other end of this socket, of whom its credentials say `caller`.
+    /// Checks `caller`, which the socket's credentials name, against the socket itself.
     fn verify(&self, caller: Caller, _socket: BorrowedFd<'_>) -> Caller {
         caller
     }
 
-    /// What was recorded in so long a time until now, unfiltered. It may take a moment, but not without bound.
+    /// The history recorded in the last `since`, unfiltered. May take a bounded time.
     fn history(&self, since: Duration) -> impl Future<Output = Result<HistoryInfo, MethodError>>;
 
-    /// Ends an agent; what became of it. It takes as long as that takes.
+    /// Stops an agent and returns the result. Takes as long as the agent takes to exit.
     fn stop(&self, agent: String, by: Caller) -> impl Future<Output = Result<ActionInfo, MethodError>>;
 
-    /// Takes up the configuration anew; what should be known about it. It may take a moment, but not without bound.
+    /// Reloads the configuration and returns its warnings. May take a bounded time.
     fn reload(&self, by: Caller) -> impl Future<Output = Result<Vec<String>, MethodError>>;
 
-    /// Puts a process into a scope with a limit. It may take a moment, but not without bound.
+    /// Moves a process into a scope with a limit. May take a bounded time.
     fn limit(
         &self,
         request: LimitRequest,
         by: Caller,
     ) -> impl Future<Output = Result<LimitInfo, MethodError>>;
 
-    /// What the supervisor makes of one process, as `reader` may see it. It may take a moment, but not without bound.
+    /// Explains why a process does or does not belong to an agent, as `reader` may see it. May take a bounded time.
     fn explain(&self, pid: Pid, reader: Uid) -> impl Future<Output = Result<Explanation, MethodError>>;
 }
 
-/// Answers on `listener` until `shutdown` completes; then nobody is taken in any more, who was asking is answered, and
-/// every connection is closed. It never ends before, whatever the clients do, and soon after. It runs on the current
-/// thread and brings its own [`LocalSet`].
+/// Answers on `listener` until `shutdown` completes. Then it accepts no further connection, answers the calls in progress
+/// and closes every connection. Clients can neither end it earlier nor delay its end. It runs on the current thread and
+/// brings its own [`LocalSet`].
 pub async fn serve<S: Service + 'static>(
     listener: UnixListener,
     service: Rc<S>,
-    limits: Limits,
+    limits: ServerLimits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let (open, closing) = watch::channel(());
-    let mut talks = JoinSet::new();
+    let (accepting, closed) = watch::channel(());
+    let mut connections = JoinSet::new();
     let serving = async {
         tokio::select! {
             biased;
-            // First: who waits in the queue then is the next supervisor's.
+            // First: connections still in the queue are left to the next supervisor.
             () = shutdown => {}
-            () = accept(&listener, service, limits, &closing, &mut talks) => {}
+            () = accept(&listener, service, limits, &closed, &mut connections) => {}
         }
-        drop(open);
-        let answered = async { while talks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(LAST_ANSWERS, answered).await;
+        drop(accepting);
+        let answered = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, answered).await;
     };
     LocalSet::new().run_until(serving).await;
 }
 
-/// Told of nothing but its end: the server takes nobody in any more.
+/// Shutdown signal: the channel closes when the server stops accepting connections.
 type Shutdown = watch::Receiver<()>;
+
+/// Quotas that all connections share.
+#[derive(Clone, Debug)]
+struct SharedQuotas {
+    connections: Quota,
+    unread_reply_bytes: Quota,
+    history_replies: Quota,
+}
 
 async fn accept<S: Service + 'static>(
     listener: &UnixListener,
     service: Rc<S>,
-    limits: Limits,
+    limits: ServerLimits,
     shutdown: &Shutdown,
-    talks: &mut JoinSet<()>,
+    connections: &mut JoinSet<()>,
 ) {
-    let slots = Rc::new(Slots::new(limits));
-    let large = Rc::new(Semaphore::new(LARGE_ANSWERS));
+    let quotas = SharedQuotas {
+        connections: Quota::new(limits.connections),
+        unread_reply_bytes: Quota::new(limits.unread_reply_bytes),
+        history_replies: Quota::new(limits.history_replies),
+    };
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_) = talks.join_next() => continue,
+            Some(_) = connections.join_next() => continue,
         };
-        match accepted.and_then(|(stream, _)| admit(stream, &slots)) {
-            Ok(Some((stream, peer, slot))) => {
-                let connection = Connection::new(
-                    stream,
-                    peer,
-                    limits,
-                    shutdown.clone(),
-                    Rc::clone(&slots),
-                    Rc::clone(&large),
-                );
-                talks.spawn_local(serve_connection(connection, slot, Rc::clone(&service)));
+        match accepted.and_then(|(stream, _)| admit(stream, &quotas.connections)) {
+            Ok(Some((stream, peer, permit))) => {
+                let connection = Connection::new(stream, peer, limits, shutdown.clone(), quotas.clone());
+                connections.spawn_local(serve_connection(connection, permit, Rc::clone(&service)));
             }
             Ok(None) => tokio::task::yield_now().await,
             Err(error) => {
-                // Once for a row of failures: ten lines a second help nobody.
+                // Logged once for a series of failures: ten lines a second help no reader.
                 if !failing {
                     tracing::warn!(%error, "cannot accept connections on the socket");
                 }
                 failing = true;
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
                 continue;
             }
         }
@@ -151,22 +153,22 @@ async fn accept<S: Service + 'static>(
     }
 }
 
-/// The connection with its peer and its place; `None` where there is no place and the peer was told so.
-fn admit(stream: UnixStream, slots: &Rc<Slots>) -> io::Result<Option<(UnixStream, Uid, Slot)>> {
+/// The connection with its peer and its permit; `None` if the quota is used up and the peer got [`MethodError::Busy`].
+fn admit(stream: UnixStream, quota: &Quota) -> io::Result<Option<(UnixStream, Uid, Permit)>> {
     let peer = Uid::new(stream.peer_cred()?.uid());
-    if let Some(slot) = Slots::take(slots, peer) {
-        return Ok(Some((stream, peer, slot)));
+    if let Some(permit) = quota.try_acquire(peer) {
+        return Ok(Some((stream, peer, permit)));
     }
-    tracing::debug!(%peer, "a connection too many");
-    // The buffer of a fresh socket has room for one line; nobody waits should it not.
+    tracing::debug!(%peer, "connection refused: quota used up");
+    // The buffer of a fresh socket has room for one line; if it had none, the reply is dropped rather than waited for.
     let _ = stream.try_write(&encode(&MethodError::Busy {})?);
     Ok(None)
 }
 
-async fn serve_connection<S: Service>(mut connection: Connection, slot: Slot, service: Rc<S>) {
+async fn serve_connection<S: Service>(mut connection: Connection, permit: Permit, service: Rc<S>) {
     // Garbage, a stall and a vanished client all end here, and the connection with them.
     if let Err(error) = connection.serve(&*service).await {
-        tracing::debug!(peer = %connection.peer(), %error, "a connection ended early");
+        tracing::debug!(peer = %connection.peer(), %error, "connection closed early");
     }
-    drop(slot);
+    drop(permit);
 }

@@ -1,9 +1,8 @@
-//! Tells what the supervisor makes of one process. Never in the way of a tick: what is told rests on the last
-//! snapshot, which is shared and not copied, and the process itself is read on a thread aside, with a time limit.
+//! Explains why a process does or does not belong to an agent. It never delays a tick: it uses the published snapshot, which
+//! is shared and not copied, and reads the process itself on a thread aside, with a timeout.
 
 mod belonging;
 pub(crate) mod build;
-pub(crate) mod places;
 pub(crate) mod reading;
 mod signals;
 
@@ -20,34 +19,36 @@ use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
 use crate::ipc::MethodError;
 use crate::model::{Pid, Uid};
+use crate::quota::{EXPLANATIONS, Quota};
 
-use places::Places;
+/// Timeout for reading a process. Longer than any undisturbed `smaps_rollup`, shorter than a client's own timeout.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a process is read. Longer than any `smaps_rollup` that is not held up, shorter than a client's patience.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Explains processes to those who ask over the socket.
+/// Explains processes to the socket's clients.
 #[derive(Debug)]
 pub(crate) struct Explainer {
     settings: watch::Receiver<Arc<Settings>>,
-    seen: watch::Receiver<Published>,
-    places: Places,
+    published: watch::Receiver<Published>,
+    quota: Quota,
 }
 
 impl Explainer {
-    pub(crate) fn new(settings: watch::Receiver<Arc<Settings>>, seen: watch::Receiver<Published>) -> Self {
-        Self { settings, seen, places: Places::default() }
+    pub(crate) fn new(
+        settings: watch::Receiver<Arc<Settings>>,
+        published: watch::Receiver<Published>,
+    ) -> Self {
+        Self { settings, published, quota: Quota::new(EXPLANATIONS) }
     }
 
-    /// What is made of `pid`, as `reader` may see it.
+    /// Explains `pid`, as `reader` may see it.
     pub(crate) async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, MethodError> {
-        let place = self.places.take(reader).ok_or(MethodError::Busy {})?;
-        // A clone, not the loan: whoever publishes waits until a loan is given back.
-        let seen = self.seen.borrow().clone();
+        let permit = self.quota.try_acquire(reader).ok_or(MethodError::Busy {})?;
+        // Clone and drop the guard: holding it would block the publisher's `send`.
+        let published = self.published.borrow().clone();
         let settings = Arc::clone(&self.settings.borrow());
-        let reading = reading::read(&settings, pid, reader, seen.roots(), place).await?;
-        // By now there may be a newer one, as new as the reading.
-        let seen = self.seen.borrow().clone();
-        Ok(build::explanation(&reading, &seen, &settings).seen_by(reader))
+        let reading = reading::read(&settings, pid, reader, published.roots(), permit).await?;
+        // Again: a snapshot that is as new as the reading may have been published meanwhile.
+        let published = self.published.borrow().clone();
+        Ok(build::explanation(&reading, &published, &settings).seen_by(reader))
     }
 }

@@ -7,8 +7,7 @@ use std::thread;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
-use super::PATIENCE;
-use super::places::Place;
+use super::READ_TIMEOUT;
 use crate::api::explanation::SharesStatus;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::ipc::MethodError;
@@ -19,6 +18,7 @@ use crate::linux::procfs::stat::Stat;
 use crate::linux::procfs::{Identity, Proc};
 use crate::model::snapshot::CgroupMemory;
 use crate::model::{Pid, ProcessKey, Uid};
+use crate::quota::Permit;
 
 /// Enough for what is read, and a small part of what the service may use.
 const STACK: usize = 256 << 10;
@@ -71,9 +71,9 @@ pub(crate) async fn read(
     pid: Pid,
     reader: Uid,
     roots: Vec<ProcessKey>,
-    place: Place,
+    permit: Permit,
 ) -> Result<Reading, MethodError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + READ_TIMEOUT;
     let (parts, mut received) = unbounded_channel();
     let source = Source {
         details: Details::of(&settings.proc),
@@ -88,7 +88,7 @@ pub(crate) async fn read(
         .stack_size(STACK)
         .spawn(move || {
             source.read(pid, &parts);
-            drop(place);
+            drop(permit);
         })
         .map_err(|_| MethodError::Busy {})?;
     let mut reading: Option<Reading> = None;

@@ -18,7 +18,7 @@ use crate::ipc::{Caller, MethodError};
 use crate::model::{Pid, Uid};
 use crate::systemd;
 use crate::systemd::manager::{ManagerFeatures, Which};
-use queue::Turns;
+use queue::LimitQueue;
 use target::LimitTarget;
 
 /// The bus needs more of a stack than reading does; what is not touched costs nothing.
@@ -28,7 +28,7 @@ const STACK: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Limiter {
     context: LimitContext,
-    turns: Turns,
+    queue: LimitQueue,
     /// Whom we run as.
     uid: Uid,
 }
@@ -57,7 +57,7 @@ struct LimitContext {
 impl Limiter {
     pub(crate) fn new(options: &Options, uid: Uid) -> Self {
         let context = LimitContext::new(options.proc.clone(), options.cgroup.clone(), uid);
-        Self { context, turns: Turns::default(), uid }
+        Self { context, queue: LimitQueue::default(), uid }
     }
 
     /// Limits what `request` names, as far as that is `by`'s to limit.
@@ -68,11 +68,11 @@ impl Limiter {
         if !by.uid.may_see(self.uid) && self.uid != Uid::ROOT {
             return Err(MethodError::PermissionDenied {});
         }
-        let turn = self.turns.take(by.uid).await.ok_or(MethodError::Busy {})?;
+        let permit = self.queue.acquire(by.uid).await.ok_or(MethodError::Busy {})?;
         let (told, done) = oneshot::channel();
         let context = self.context.clone();
         let working = thread::Builder::new().name("limit".to_owned()).stack_size(STACK).spawn(move || {
-            let _turn = turn;
+            let _permit = permit;
             // Whoever asked may have left.
             let _ = told.send(context.limit(&request, by));
         });

@@ -1,4 +1,4 @@
-//! From a call to its answer.
+//! Parses calls into typed methods, and the replies that belong to them.
 
 use std::time::Duration;
 
@@ -17,30 +17,30 @@ use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, INTERFACE, MethodError, VARLINK, VARLINK_DESCRIPTION};
 use crate::model::Pid;
 
-/// What is told of the past where nobody says how much.
-const HISTORY: Duration = Duration::from_hours(3);
+/// `since_seconds` of a `History` call without one.
+const DEFAULT_HISTORY: Duration = Duration::from_hours(3);
 
-/// More than is kept.
-const LONGEST_HISTORY: Duration = Duration::from_hours(24 * 31);
+/// Upper bound for `since_seconds`; history is retained for less than 31 days.
+const MAX_HISTORY: Duration = Duration::from_hours(24 * 31);
 
-/// What a call is answered with.
+/// A call with its parameters, or the reply where that is always the same.
 #[derive(Debug)]
-pub(super) enum Answer {
-    /// Who we are.
+pub(super) enum MethodCall {
+    /// Vendor, product and version.
     Info(Info),
     /// An interface's text.
     Description(Description),
-    /// The status, for which it may be waited so long; again and again where `more` was asked for.
+    /// The status, waiting at most this long for a fresh one; a stream of them if the call has `more`.
     Status(Option<Duration>),
-    /// What one process is; to be found out.
+    /// An explanation of one process.
     Explain(Pid),
-    /// The newest events, so many; again and again where `more` was asked for.
+    /// The newest events, this many; a stream of them if the call has `more`.
     Events(Option<usize>),
-    /// What was recorded in so long a time.
+    /// The history recorded in this time until now.
     History(Duration),
-    /// The end of an agent.
+    /// Stops an agent.
     Stop(String),
-    /// The configuration, read anew.
+    /// Reloads the configuration.
     Reload,
     /// A limit for a process.
     Limit(LimitRequest),
@@ -111,28 +111,30 @@ pub(super) struct LimitReply {
     pub(super) limited: LimitInfo,
 }
 
-/// Finds out what `call` asks for.
-pub(super) fn dispatch(call: &Call) -> Result<Answer, MethodError> {
+/// Parses the method and its parameters.
+pub(super) fn parse(call: &Call) -> Result<MethodCall, MethodError> {
     let method = || call.method.clone();
     let (interface, name) =
         call.method.rsplit_once('.').ok_or_else(|| MethodError::MethodNotFound { method: method() })?;
     let mut parameters = Parameters::of(call.parameters.as_deref())?;
     let answer = match (interface, name) {
-        (VARLINK, "GetInfo") => Answer::Info(info()),
-        (VARLINK, "GetInterfaceDescription") => Answer::Description(describe(parameters.take("interface")?)?),
+        (VARLINK, "GetInfo") => MethodCall::Info(info()),
+        (VARLINK, "GetInterfaceDescription") => {
+            MethodCall::Description(describe(parameters.take("interface")?)?)
+        }
         (INTERFACE, "Status") => {
             let wait: Option<u64> = parameters.take_optional("max_wait_ms")?;
-            Answer::Status(wait.map(Duration::from_millis))
+            MethodCall::Status(wait.map(Duration::from_millis))
         }
-        (INTERFACE, "Explain") => Answer::Explain(pid(parameters.take("pid")?)?),
-        (INTERFACE, "Events") => Answer::Events(parameters.take_optional("last")?),
+        (INTERFACE, "Explain") => MethodCall::Explain(pid(parameters.take("pid")?)?),
+        (INTERFACE, "Events") => MethodCall::Events(parameters.take_optional("last")?),
         (INTERFACE, "History") => {
             let since: Option<u64> = parameters.take_optional("since_seconds")?;
-            Answer::History(since.map_or(HISTORY, Duration::from_secs).min(LONGEST_HISTORY))
+            MethodCall::History(since.map_or(DEFAULT_HISTORY, Duration::from_secs).min(MAX_HISTORY))
         }
-        (INTERFACE, "Stop") => Answer::Stop(parameters.take("agent")?),
-        (INTERFACE, "Reload") => Answer::Reload,
-        (INTERFACE, "Limit") => Answer::Limit(LimitRequest {
+        (INTERFACE, "Stop") => MethodCall::Stop(parameters.take("agent")?),
+        (INTERFACE, "Reload") => MethodCall::Reload,
+        (INTERFACE, "Limit") => MethodCall::Limit(LimitRequest {
             limit: parameters.take("limit")?,
             swap: parameters.take_optional("swap")?,
             name: parameters.take_optional("name")?,
@@ -148,7 +150,7 @@ pub(super) fn dispatch(call: &Call) -> Result<Answer, MethodError> {
     Ok(answer)
 }
 
-/// A number that can be a process: never zero or below, and no more than the kernel's type holds.
+/// A process id: above zero, and within the range of the kernel's type.
 fn pid(number: i64) -> Result<Pid, MethodError> {
     let pid = i32::try_from(number).ok().and_then(Pid::new);
     pid.ok_or_else(|| MethodError::InvalidParameter { parameter: "pid".to_owned() })
