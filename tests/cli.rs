@@ -462,7 +462,10 @@ fn without_a_limit_nothing_is_run_and_the_exit_status_says_so() {
     let refused = limited(&["8G", "echo", "run"]);
     assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(125), ""));
     let said = text(&refused.stderr);
-    assert!(said.contains("systemctl start claude-watchdog") && said.contains("nothing was run"), "{said}");
+    assert!(
+        said.contains("systemctl start claude-watchdog") && said.contains("the command was not run"),
+        "{said}"
+    );
     for wrong in [&["8GB", "true"][..], &["--swap", "x", "8G", "true"], &["--name", "a/b", "8G", "true"]] {
         let output = limited(wrong);
         assert_eq!(output.status.code(), Some(125), "{wrong:?}: {}", text(&output.stderr));

@@ -101,9 +101,9 @@ fn only_the_executor_signals() {
     }
 }
 
-/// The waiter of a limited command hands signals on to its own child.
+/// The monitor of a limited command forwards signals to its own child.
 #[test]
-fn only_the_waiter_has_children() {
+fn only_the_monitor_forks() {
     for room in [
         "model",
         "api",
@@ -118,8 +118,9 @@ fn only_the_waiter_has_children() {
         "daemon",
         "cli",
     ] {
-        let waits = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("cli/run/waiter"));
-        for path in sources(room).iter().filter(|path| !waits(path)) {
+        let is_monitor =
+            |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("cli/run/monitor"));
+        for path in sources(room).iter().filter(|path| !is_monitor(path)) {
             assert!(!code(path).contains("process::fork"), "{} forks", path.display());
         }
     }

@@ -39,7 +39,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(error) if args::subcommand(&words).is_some_and(|word| word == "run") => {
-            return run::wrong(&error);
+            return run::wrong_arguments(&error);
         }
         Err(error) => return exit::from_clap(&error),
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::exit;
-use super::terminal::{print, shown};
+use super::terminal::{escape_for_terminal, print};
 use crate::ipc::{Client, ClientError, MethodError, paths};
 
 /// Runs `claude-watchdog reload`.
@@ -16,7 +16,8 @@ pub(super) fn run(socket: Option<&Path>) -> ExitCode {
             Err(error) => exit::fail(&format_args!("cannot write: {error}"), 1),
         },
         Err(ClientError::Refused { error: MethodError::InvalidConfiguration { problem }, .. }) => {
-            let text = format!("{}; the configuration from before stays in force", shown(&problem));
+            let text =
+                format!("{}; the configuration from before stays in force", escape_for_terminal(&problem));
             exit::fail(&text, exit::CONFIG)
         }
         Err(error @ ClientError::Refused { error: MethodError::Unconfigured {}, .. }) => {
@@ -28,6 +29,6 @@ pub(super) fn run(socket: Option<&Path>) -> ExitCode {
 }
 
 fn say(notes: &[String]) -> io::Result<()> {
-    let lines: Vec<String> = notes.iter().map(|note| shown(note) + "\n").collect();
+    let lines: Vec<String> = notes.iter().map(|note| escape_for_terminal(note) + "\n").collect();
     print(&lines.concat())
 }

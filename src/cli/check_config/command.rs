@@ -11,7 +11,7 @@ use super::report::RuleOrigin;
 use super::{Report, render_plain};
 use crate::cli::args::CheckConfig;
 use crate::cli::exit;
-use crate::cli::terminal::{Style, print, shown, to_json};
+use crate::cli::terminal::{Style, escape_for_terminal, print, to_json};
 use crate::config::{self, Config, Overrides, Place, Sources};
 use crate::daemon::{RunningMatch, rules, running_matches};
 use crate::linux::procfs::{Proc, ReadError};
@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(options: &CheckConfig) -> ExitCode {
     };
     // The message of what is wrong stands where the supervisor would say it, so that it looks the same.
     if let Some(error) = report.error.as_ref().filter(|_| !options.json) {
-        return exit::fail(&shown(&error.message), exit::CONFIG);
+        return exit::fail(&escape_for_terminal(&error.message), exit::CONFIG);
     }
     let text = if options.json {
         match to_json(&report) {

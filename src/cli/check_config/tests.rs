@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 
 use super::report::RuleOrigin;
 use super::{Report, render_plain};
-use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::cli::terminal::{Style, WIDTH, escape_for_terminal, width};
 use crate::config::{Config, Origin, Overrides, Place, Sources, load};
 use crate::daemon::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
@@ -25,7 +25,10 @@ fn right(config: &Config, total: Bytes, rules: &[RuleOrigin], running: Option<&[
 fn plain(report: &Report) -> String {
     let page = render_plain(report, &Style::plain());
     for line in page.lines() {
-        assert!(width(line) <= WIDTH && line == shown(line) && !line.ends_with(' '), "{line:?}");
+        assert!(
+            width(line) <= WIDTH && line == escape_for_terminal(line) && !line.ends_with(' '),
+            "{line:?}"
+        );
     }
     page
 }

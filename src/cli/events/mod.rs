@@ -2,7 +2,7 @@
 
 mod command;
 
-use super::terminal::{Paint, Style, shown};
+use super::terminal::{Paint, Style, escape_for_terminal};
 use crate::api::event_log::EventInfo;
 
 pub(super) use command::run;
@@ -17,9 +17,9 @@ pub fn render(event: &EventInfo, style: &Style) -> String {
         _ => None,
     };
     // The longest word is `recovered`.
-    let kind = format!("{:9}", shown(&event.kind));
+    let kind = format!("{:9}", escape_for_terminal(&event.kind));
     let kind = paint.map_or(kind.clone(), |paint| style.paint(paint, &kind));
-    format!("{}  {kind}  {}\n", shown(&event.time), shown(&event.message))
+    format!("{}  {kind}  {}\n", escape_for_terminal(&event.time), escape_for_terminal(&event.message))
 }
 
 #[cfg(test)]

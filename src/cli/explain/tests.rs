@@ -9,7 +9,7 @@ use crate::api::explanation::{
     ThresholdInfo, ThresholdsInfo,
 };
 use crate::api::status::{AgentInfo, AgentLevel, CulpritInfo};
-use crate::cli::terminal::{Style, WIDTH, shown, width};
+use crate::cli::terminal::{Style, WIDTH, escape_for_terminal, width};
 use crate::model::forecast::ForecastLevel;
 use crate::model::match_trace::{MatchStep, MatchTrace, ProcessPart, RuleResult};
 use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
@@ -179,7 +179,10 @@ fn stranger() -> Explanation {
 fn plain(told: &Explanation) -> String {
     let page = render_plain(told, &Style::plain());
     for line in page.lines() {
-        assert!(width(line) <= WIDTH && line == shown(line) && !line.ends_with(' '), "{line:?}");
+        assert!(
+            width(line) <= WIDTH && line == escape_for_terminal(line) && !line.ends_with(' '),
+            "{line:?}"
+        );
     }
     page
 }

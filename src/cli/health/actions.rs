@@ -2,7 +2,7 @@
 
 use crate::api::resume::Resume;
 use crate::api::status::ActionInfo;
-use crate::cli::terminal::{Page, Paint, WIDTH, shown, wrap_command};
+use crate::cli::terminal::{Page, Paint, WIDTH, escape_for_terminal, wrap_command};
 
 /// Actions shown; older ones are in `--json`.
 const SHOWN: usize = 5;
@@ -69,8 +69,8 @@ fn done(action: &ActionInfo) -> Option<String> {
 }
 
 fn resume(page: &mut Page, command: &Resume) {
-    let pieces: Vec<String> = command.shell_pieces().iter().map(|piece| shown(piece)).collect();
-    if let Some(lines) = wrap_command(&shown(&command.shell), &pieces, WIDTH - DETAIL) {
+    let pieces: Vec<String> = command.shell_pieces().iter().map(|piece| escape_for_terminal(piece)).collect();
+    if let Some(lines) = wrap_command(&escape_for_terminal(&command.shell), &pieces, WIDTH - DETAIL) {
         for line in lines {
             page.to(DETAIL).put(&line).end();
         }

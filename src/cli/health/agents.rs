@@ -2,7 +2,7 @@
 
 use super::foretold;
 use crate::api::status::{AgentInfo, AgentLevel};
-use crate::cli::terminal::{Clock, Page, Paint, cut_start, shown, width};
+use crate::cli::terminal::{Clock, Page, Paint, escape_for_terminal, truncate_start, width};
 use crate::model::Bytes;
 
 /// A name wider than this is cut, else nothing would be left for the rest.
@@ -23,7 +23,7 @@ struct Columns {
 
 impl Columns {
     fn of(agents: &[AgentInfo]) -> Self {
-        let widest = agents.iter().map(|agent| width(&shown(&agent.id))).max().unwrap_or(0);
+        let widest = agents.iter().map(|agent| width(&escape_for_terminal(&agent.id))).max().unwrap_or(0);
         let charge = widest.clamp("AGENT".len(), LONGEST_ID) + NUMBER + 1;
         let [warn, kill, processes] = [1, 2, 3].map(|nth| charge + nth * NUMBER);
         Self {
@@ -57,9 +57,9 @@ pub(super) fn table(page: &mut Page, agents: &[AgentInfo], clock: &Clock) {
 }
 
 fn row(page: &mut Page, columns: &Columns, agent: &AgentInfo) {
-    let id = shown(&agent.id);
+    let id = escape_for_terminal(&agent.id);
     // The end of a name holds the pid, which tells two agents of one rule apart.
-    page.put(&cut_start(&id, LONGEST_ID));
+    page.put(&truncate_start(&id, LONGEST_ID));
     page.right(columns.charge, &agent.charge.to_string());
     page.right(columns.warn, &line(agent.warn_threshold));
     page.right(columns.kill, &line(agent.kill_threshold));
@@ -73,7 +73,7 @@ fn row(page: &mut Page, columns: &Columns, agent: &AgentInfo) {
     };
     page.to(columns.place);
     let place = match &agent.cwd {
-        Some(cwd) => cut_start(&shown(cwd), page.room()),
+        Some(cwd) => truncate_start(&escape_for_terminal(cwd), page.room()),
         None => format!("(user {})", agent.uid),
     };
     page.put(&place).end();

@@ -2,7 +2,7 @@
 
 use crate::api::forecast::Forecast;
 use crate::api::status::StatusInfo;
-use crate::cli::terminal::{Clock, Paint, cut_start, shown};
+use crate::cli::terminal::{Clock, Paint, escape_for_terminal, truncate_start};
 use crate::model::Bytes;
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::time::UnixSeconds;
@@ -82,7 +82,7 @@ pub(super) fn nearest(status: &StatusInfo, clock: &Clock) -> Option<String> {
     let time_left = |forecast: &Forecast| Times::of(forecast).map_or(f64::INFINITY, |times| times.at);
     let (name, first) =
         pressing.min_by(|(_, one), (_, other)| time_left(one).total_cmp(&time_left(other)))?;
-    let name = cut_start(&shown(name), LONGEST_NAME);
+    let name = truncate_start(&escape_for_terminal(name), LONGEST_NAME);
     Some(match Times::of(first) {
         Some(times) => format!("{name}: {} {}", short(first.ceiling), when(times.at, clock)),
         None => format!("{name}: forecast {}", word(first.level)),

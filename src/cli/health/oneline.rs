@@ -2,7 +2,7 @@
 
 use super::{foretold, painted_word, summary};
 use crate::api::status::{StatusInfo, Verdict};
-use crate::cli::terminal::{Clock, Style, WIDTH, cut, shown, width};
+use crate::cli::terminal::{Clock, Style, WIDTH, escape_for_terminal, truncate, width};
 
 /// What is foretold leaves room for the rest.
 const LONGEST_FORETOLD: usize = 40;
@@ -21,8 +21,8 @@ pub fn render_line(status: &StatusInfo, clock: &Clock, style: &Style) -> String 
     let largest = largest.map(|agent| format!(", largest {}", agent.charge)).unwrap_or_default();
     // What is to come is more than what is.
     let said = foretold::nearest(status, clock)
-        .map_or(largest, |foretold| format!("; {}", cut(&foretold, LONGEST_FORETOLD)));
+        .map_or(largest, |foretold| format!("; {}", truncate(&foretold, LONGEST_FORETOLD)));
     let left = format!("{said}; {} available", status.guest.mem_available);
     let room = WIDTH.saturating_sub(width(word) + 1 + width(&left));
-    format!("{} {}{left}\n", style.paint(paint, word), cut(&shown(&why), room))
+    format!("{} {}{left}\n", style.paint(paint, word), truncate(&escape_for_terminal(&why), room))
 }

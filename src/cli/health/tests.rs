@@ -11,7 +11,7 @@ use crate::api::resume::Resume;
 use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use crate::cli::terminal::{Clock, Style, WIDTH, shown, width};
+use crate::cli::terminal::{Clock, Style, WIDTH, escape_for_terminal, width};
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::system_memory::{Pressure, Stall};
 use crate::model::time::UnixSeconds;
@@ -328,7 +328,7 @@ proptest! {
         let line = render_line(&status, &clock(), &Style::plain());
         let text = line.strip_suffix('\n').unwrap();
         prop_assert!(width(text) <= WIDTH, "{text:?}");
-        prop_assert_eq!(text, shown(text));
+        prop_assert_eq!(text, escape_for_terminal(text));
     }
 
     #[test]
@@ -336,7 +336,7 @@ proptest! {
         let page = plain(&status);
         for line in page.lines() {
             prop_assert!(width(line) <= WIDTH, "{line:?}");
-            prop_assert_eq!(line, shown(line));
+            prop_assert_eq!(line, escape_for_terminal(line));
             prop_assert!(!line.ends_with(' '), "{:?}", line);
         }
         prop_assert!(page.ends_with('\n'));

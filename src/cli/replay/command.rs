@@ -12,7 +12,7 @@ use crate::api::history::SeriesKind;
 use crate::cli::args::Replay as Options;
 use crate::cli::exit;
 use crate::cli::health::trend::left_out;
-use crate::cli::terminal::{Clock, shown};
+use crate::cli::terminal::{Clock, escape_for_terminal};
 use crate::config::{Config, EffectiveThresholds};
 use crate::ipc::{Client, ClientError, paths};
 use crate::model::forecast::Ceiling;
@@ -44,11 +44,11 @@ pub(in crate::cli) fn run(options: &Options, socket: Option<&Path>) -> ExitCode 
         // Whoever reads has seen enough.
         Err(Ended::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error @ Ended::Trace(TraceError::Line { .. } | TraceError::Empty { .. })) => {
-            exit::fail(&shown(&error.to_string()), exit::DATA)
+            exit::fail(&escape_for_terminal(&error.to_string()), exit::DATA)
         }
         Err(error @ Ended::Client(ClientError::Absent { .. })) => exit::fail(&error, exit::ABSENT),
         Err(error @ Ended::Thresholds { .. }) => exit::fail(&error, 2),
-        Err(error) => exit::fail(&shown(&error.to_string()), 1),
+        Err(error) => exit::fail(&escape_for_terminal(&error.to_string()), 1),
     }
 }
 

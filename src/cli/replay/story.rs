@@ -6,7 +6,7 @@ use super::{Record, Replay, Terms, recorded};
 use crate::api::forecast::Forecast;
 use crate::api::history::{SeriesInfo, SeriesKind};
 use crate::cli::health::foretold;
-use crate::cli::terminal::{Clock, shown};
+use crate::cli::terminal::{Clock, escape_for_terminal};
 use crate::model::forecast::ForecastLevel;
 
 /// One line of the output for programs.
@@ -44,7 +44,7 @@ pub fn replay(series: &SeriesInfo, terms: Terms, samples: bool) -> Vec<Told<'_>>
 /// The thresholds for people; one that says so where there is nothing.
 #[must_use]
 pub fn render(series: &SeriesInfo, told: &[Told<'_>], clock: &Clock) -> String {
-    let name = shown(&series.id);
+    let name = escape_for_terminal(&series.id);
     if told.is_empty() {
         return format!("{name}: nothing\n");
     }

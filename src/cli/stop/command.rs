@@ -7,17 +7,17 @@ use std::process::ExitCode;
 use super::render;
 use crate::cli::args::Stop;
 use crate::cli::exit;
-use crate::cli::terminal::{print, shown, to_json};
+use crate::cli::terminal::{escape_for_terminal, print, to_json};
 use crate::ipc::{Client, ClientError, MethodError, paths};
 
 /// Why it is not ended, or not told.
 #[derive(Debug, thiserror::Error)]
 enum StopError {
     /// Not theirs to end.
-    #[error("{}: {error}", shown(agent))]
+    #[error("{}: {error}", escape_for_terminal(agent))]
     Denied { agent: String, error: MethodError },
     /// The reason names the agent.
-    #[error("{}", shown(&error.to_string()))]
+    #[error("{}", escape_for_terminal(&error.to_string()))]
     Refused { error: MethodError },
     #[error(transparent)]
     Client(ClientError),

@@ -2,7 +2,7 @@
 
 mod command;
 
-use super::terminal::shown;
+use super::terminal::escape_for_terminal;
 use crate::api::status::ActionInfo;
 
 pub(super) use command::run;
@@ -11,12 +11,12 @@ pub(super) use command::run;
 #[must_use]
 pub fn render(action: &ActionInfo) -> String {
     let mut text = if action.dry_run {
-        format!("{}\n", shown(&action.outcome))
+        format!("{}\n", escape_for_terminal(&action.outcome))
     } else {
-        format!("{}: {}\n", shown(&action.agent), shown(&action.outcome))
+        format!("{}: {}\n", escape_for_terminal(&action.agent), escape_for_terminal(&action.outcome))
     };
     if let Some(resume) = action.resume.as_ref().filter(|_| !action.dry_run) {
-        text += &format!("take up its work with: {}\n", shown(&resume.shell));
+        text += &format!("take up its work with: {}\n", escape_for_terminal(&resume.shell));
     }
     text
 }

@@ -14,5 +14,5 @@ pub(in crate::cli) use page::{Page, WIDTH};
 pub use screen::Screen;
 pub(in crate::cli) use style::Paint;
 pub use style::Style;
-pub use text::shown;
-pub(in crate::cli) use text::{cut, cut_start, width, wrap_command};
+pub use text::escape_for_terminal;
+pub(in crate::cli) use text::{truncate, truncate_start, width, wrap_command};

@@ -1,7 +1,7 @@
 //! The page: the one place through which text reaches the terminal, so that none does unescaped or too wide.
 
 use super::style::{Paint, Style};
-use super::text::{cut, shown, width, wrap};
+use super::text::{escape_for_terminal, truncate, width, wrap};
 
 /// Columns of a page.
 pub(in crate::cli) const WIDTH: usize = 80;
@@ -61,12 +61,12 @@ impl Page {
 
     /// `text` so that it ends before column `end`.
     pub(in crate::cli) fn right(&mut self, end: usize, text: &str) -> &mut Self {
-        self.to(end.saturating_sub(width(&shown(text)))).put(text)
+        self.to(end.saturating_sub(width(&escape_for_terminal(text)))).put(text)
     }
 
     /// A sentence from here on, its further lines indented, and the line ended.
     pub(in crate::cli) fn wrapped(&mut self, indent: usize, text: &str) -> &mut Self {
-        for line in wrap(&shown(text), self.room().min(self.width.saturating_sub(indent))) {
+        for line in wrap(&escape_for_terminal(text), self.room().min(self.width.saturating_sub(indent))) {
             self.to(indent).put(&line).end();
         }
         if self.column > 0 {
@@ -88,7 +88,7 @@ impl Page {
     }
 
     fn write(&mut self, paint: Option<Paint>, text: &str) -> &mut Self {
-        let whole = cut(&shown(text), self.room());
+        let whole = truncate(&escape_for_terminal(text), self.room());
         let text = whole.trim_end_matches(' ');
         if !text.is_empty() {
             self.text.extend(std::iter::repeat_n(' ', self.spaces));

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthChar;
 /// `text` with everything escaped that a terminal would obey or that would hide what stands there: control
 /// characters, escape sequences, bidirectional overrides, invisible characters.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub fn escape_for_terminal(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || is_invisible(c) { safe.extend(c.escape_default()) } else { safe.push(c) }
@@ -35,7 +35,7 @@ fn columns(c: char) -> usize {
 }
 
 /// The beginning of `text` where it is wider than `room`, with an ellipsis.
-pub(in crate::cli) fn cut(text: &str, room: usize) -> String {
+pub(in crate::cli) fn truncate(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -45,7 +45,7 @@ pub(in crate::cli) fn cut(text: &str, room: usize) -> String {
 }
 
 /// The end of `text` where it is wider than `room`, after an ellipsis: of a path the end says the most.
-pub(in crate::cli) fn cut_start(text: &str, room: usize) -> String {
+pub(in crate::cli) fn truncate_start(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -118,18 +118,18 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(shown("a\x1b[31mb\nc\u{202e}d\u{9b}"), r"a\u{1b}[31mb\nc\u{202e}d\u{9b}");
-        assert_eq!(shown(r"C:\new 'süß' 日本"), r"C:\new 'süß' 日本");
-        assert_eq!(shown(&shown("\x07")), shown("\x07"));
+        assert_eq!(escape_for_terminal("a\x1b[31mb\nc\u{202e}d\u{9b}"), r"a\u{1b}[31mb\nc\u{202e}d\u{9b}");
+        assert_eq!(escape_for_terminal(r"C:\new 'süß' 日本"), r"C:\new 'süß' 日本");
+        assert_eq!(escape_for_terminal(&escape_for_terminal("\x07")), escape_for_terminal("\x07"));
     }
 
     #[test]
     fn what_is_too_wide_is_cut() {
-        assert_eq!(cut("abcdef", 6), "abcdef");
-        assert_eq!(cut("abcdef", 5), "abcd…");
-        assert_eq!(cut("日本語", 4), "日…");
-        assert_eq!(cut_start("/home/me/work", 6), "…/work");
-        assert_eq!(cut("ab", 0), "");
+        assert_eq!(truncate("abcdef", 6), "abcdef");
+        assert_eq!(truncate("abcdef", 5), "abcd…");
+        assert_eq!(truncate("日本語", 4), "日…");
+        assert_eq!(truncate_start("/home/me/work", 6), "…/work");
+        assert_eq!(truncate("ab", 0), "");
     }
 
     #[test]

@@ -11,16 +11,17 @@ const SHOWN: usize = 5;
 
 /// The newest breaks, oldest first.
 pub(super) fn list(page: &mut Page, history: &HistoryInfo, window: &Window, clock: &Clock) {
-    let shown: Vec<_> = history.breaks.iter().filter(|broken| broken.time >= window.start).collect();
-    if shown.is_empty() {
+    let escape_for_terminal: Vec<_> =
+        history.breaks.iter().filter(|broken| broken.time >= window.start).collect();
+    if escape_for_terminal.is_empty() {
         return;
     }
     page.end().paint(Paint::Heading, "Blank columns").end();
-    let older = shown.len().saturating_sub(SHOWN);
+    let older = escape_for_terminal.len().saturating_sub(SHOWN);
     if older > 0 {
         page.paint(Paint::Aside, &format!("{older} older ones, with --json")).end();
     }
-    for broken in shown.into_iter().skip(older) {
+    for broken in escape_for_terminal.into_iter().skip(older) {
         page.put("-").to(2).wrapped(2, &format!("{}: {}", clock.stamp(broken.time), told(broken)));
     }
 }

@@ -5,7 +5,7 @@ use super::cells::{Glyphs, cell, is_range};
 use super::columns::Column;
 use super::scale::Scale;
 use super::window::Window;
-use crate::cli::terminal::{Clock, Page, Paint, cut};
+use crate::cli::terminal::{Clock, Page, Paint, truncate};
 use crate::model::Bytes;
 
 /// Columns of the figures and the axis, left of the area.
@@ -94,7 +94,7 @@ impl<'a> Chart<'a> {
     fn row(&self, page: &mut Page, row: usize, glyphs: &Glyphs, name_at: Option<usize>) {
         let [plain, ticked] = glyphs.axis;
         let figure = self.scale.figure(row).map(|bytes| bytes.to_string());
-        page.right(FIGURES, &figure.as_deref().map_or(String::new(), |figure| cut(figure, FIGURES)));
+        page.right(FIGURES, &figure.as_deref().map_or(String::new(), |figure| truncate(figure, FIGURES)));
         page.to(FIGURES + 1).put(&if figure.is_some() { ticked } else { plain }.to_string());
         let line = self.line.filter(|_| self.line_row() == Some(row));
         let dash = line.map(|line| glyphs.line(self.scale.eighths(line.at).saturating_sub(row * 8)));

@@ -130,7 +130,7 @@ mod tests {
     }
 
     /// Lowest to highest of each column.
-    fn shown(points: &[PointInfo], breaks: &[BreakInfo]) -> String {
+    fn escape_for_terminal(points: &[PointInfo], breaks: &[BreakInfo]) -> String {
         let columns = gather(points, breaks, &window());
         let one =
             |column: &Option<Column>| column.map_or(" -".to_owned(), |c| format!(" {}..{}", c.min, c.max));
@@ -150,8 +150,11 @@ mod tests {
     fn looks_that_are_seldom_leave_no_gap_and_a_silence_does() {
         let points = [look(0, 1), look(150, 7), look(1200, 9)];
         let nothing = " -".repeat(16);
-        assert!(shown(&[look(60, 5)], &[]).starts_with(" - 5..5 -"), "a look as a column begins is in it");
-        assert_eq!(shown(&points, &[]), format!(" 1..1 1..1 7..7{nothing} 9..9"));
+        assert!(
+            escape_for_terminal(&[look(60, 5)], &[]).starts_with(" - 5..5 -"),
+            "a look as a column begins is in it"
+        );
+        assert_eq!(escape_for_terminal(&points, &[]), format!(" 1..1 1..1 7..7{nothing} 9..9"));
     }
 
     #[test]
@@ -159,9 +162,12 @@ mod tests {
         let broken = BreakInfo { time: UnixSeconds(90), kind: BreakKind::Boot, seconds: None };
         let points = [look(10, 2), look(70, 8), look(100, 1), look(150, 3), look(200, 4)];
         let nothing = " -".repeat(16);
-        assert_eq!(shown(&points, std::slice::from_ref(&broken)), format!(" 2..8 - 1..3 4..4{nothing}"));
+        assert_eq!(
+            escape_for_terminal(&points, std::slice::from_ref(&broken)),
+            format!(" 2..8 - 1..3 4..4{nothing}")
+        );
         // One of just now does not hide what stands now.
         let now = BreakInfo { time: UnixSeconds(1190), ..broken };
-        assert!(shown(&[look(1100, 2), look(1195, 5)], &[now]).ends_with(" 2..2 - 5..5"));
+        assert!(escape_for_terminal(&[look(1100, 2), look(1195, 5)], &[now]).ends_with(" 2..2 - 5..5"));
     }
 }

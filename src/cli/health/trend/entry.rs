@@ -6,7 +6,7 @@ use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, GuestInfo, StatusInfo};
 use crate::cli::health::foretold;
-use crate::cli::terminal::{Page, Paint, cut_start, shown};
+use crate::cli::terminal::{Page, Paint, escape_for_terminal, truncate_start};
 use crate::model::Bytes;
 use crate::model::forecast::Ceiling;
 
@@ -66,7 +66,7 @@ impl<'a> Entry<'a> {
 
     /// Writes it; whether there are shades in its chart.
     pub(super) fn write(&self, page: &mut Page, drawn: &Drawn<'_>) -> bool {
-        page.paint(Paint::Heading, &cut_start(&shown(self.name), page.width() / 2));
+        page.paint(Paint::Heading, &truncate_start(&escape_for_terminal(self.name), page.width() / 2));
         page.put("  ").put(&self.now);
         if let Some(forecast) = self.forecast {
             page.put(", forecast ").paint(foretold::paint(forecast.level), foretold::word(forecast.level));

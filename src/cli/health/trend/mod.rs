@@ -18,7 +18,7 @@ use super::painted_word;
 use super::summary;
 use crate::api::history::{HistoryInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, StatusInfo};
-use crate::cli::terminal::{Clock, Page, Screen, Style, cut_start, shown};
+use crate::cli::terminal::{Clock, Page, Screen, Style, escape_for_terminal, truncate_start};
 use crate::model::Bytes;
 use entry::Entry;
 use window::Window;
@@ -106,7 +106,7 @@ fn ended_agents(page: &mut Page, status: &StatusInfo, history: &HistoryInfo, clo
         }
         let peak = series.points.iter().map(|point| point.max).max().unwrap_or(Bytes::ZERO);
         let last = series.points.iter().map(window::end_of).max().unwrap_or(history.now);
-        let name = cut_start(&shown(&series.id), page.width() / 3);
+        let name = truncate_start(&escape_for_terminal(&series.id), page.width() / 3);
         page.put(&format!("ended: {name}, peak {peak}, last seen {}", clock.stamp(last))).end();
     }
 }

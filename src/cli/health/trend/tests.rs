@@ -10,7 +10,7 @@ use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, AgentLevel, StatusInfo};
 use crate::cli::health::tests::{agent, calm, clock, forecast, silent};
-use crate::cli::terminal::{Screen, Style, WIDTH, shown, width};
+use crate::cli::terminal::{Screen, Style, WIDTH, escape_for_terminal, width};
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
@@ -205,7 +205,7 @@ fn many_agents_and_those_that_ended_and_hostile_names() {
         SeriesInfo { this_boot: false, ..series(SeriesKind::Agent, "claude-1234", points(190, |_| 900.0)) };
     history.series.push(before);
     let text = page(&(status, history));
-    assert!(text.lines().all(|line| line == shown(line)), "{text}");
+    assert!(text.lines().all(|line| line == escape_for_terminal(line)), "{text}");
     let place = |name| text.find(name).unwrap();
     assert!(place("\nclaude-1234") < place("hould-77"), "the largest first");
     assert_snapshot!(text);
@@ -257,7 +257,7 @@ proptest! {
         let page = render_plain(&status, &history, &clock(), screen, &Style::plain());
         for line in page.lines() {
             prop_assert!(width(line) <= columns.clamp(40, WIDTH), "{line:?}");
-            prop_assert_eq!(line, shown(line));
+            prop_assert_eq!(line, escape_for_terminal(line));
             prop_assert!(!line.ends_with(' '), "{:?}", line);
         }
         prop_assert!(page.ends_with('\n'));

@@ -1,4 +1,4 @@
-//! A directory with a program in it that notes what reaches it, and the waiter around that program.
+//! A directory with a program that logs the signals it receives, and the monitor of that program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Only keeps a broken test from hanging; nothing is measured by it.
-pub(super) const GUARD: Duration = Duration::from_mins(1);
+/// Keeps a broken test from hanging.
+pub(super) const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Notes its pid and each signal; goes on until it gets `USR2`, then exits with 5.
+/// Logs its pid and each signal; runs until it receives `USR2`, then exits with 5.
 pub(super) const NOTES: &str = r#"
 for signal in INT TERM HUP QUIT USR1 WINCH ALRM CONT; do trap "echo $signal >>log" "$signal"; done
 trap 'exit 5' USR2
@@ -23,12 +23,12 @@ while :; do sleep 0.02; done
 
 pub(super) struct World {
     dir: TempDir,
-    /// Where a supervisor listens; nobody does as a rule.
+    /// The daemon socket; most tests have no daemon.
     socket: PathBuf,
 }
 
 impl World {
-    /// With a bash script `prog` in it.
+    /// Creates it with a bash script `prog`.
     pub(super) fn new(script: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let socket = dir.path().join("socket");
@@ -50,22 +50,22 @@ impl World {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// What is typed to run something below the waiter.
+    /// The command line that runs `command` with a monitor.
     pub(super) fn line(&self, options: &str, command: &str) -> String {
         let binary = env!("CARGO_BIN_EXE_claude-watchdog");
         let socket = self.socket.display();
         format!("{binary} run --socket {socket} --report --best-effort {options} 300M {command}")
     }
 
-    /// A shell that runs this.
+    /// A shell that runs `script`.
     pub(super) fn shell(&self, script: &str) -> Command {
         let mut shell = Command::new("bash");
         shell.args(["-c", script]).current_dir(self.dir.path()).stdin(Stdio::null());
         shell
     }
 
-    /// The waiter alone, in a process group of its own.
-    pub(super) fn waiter(&self, options: &str, command: &str) -> Command {
+    /// The monitor in its own process group.
+    pub(super) fn monitor(&self, options: &str, command: &str) -> Command {
         use std::os::unix::process::CommandExt;
         let mut shell = self.shell(&format!("exec {}", self.line(options, command)));
         shell.process_group(0).stderr(Stdio::piped()).stdout(Stdio::piped());
@@ -73,10 +73,10 @@ impl World {
     }
 
     pub(super) fn run(&self, options: &str, command: &str) -> Output {
-        self.waiter(options, command).output().unwrap()
+        self.monitor(options, command).output().unwrap()
     }
 
-    /// What the program has noted so far.
+    /// The lines that the program has logged so far.
     pub(super) fn log(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("log")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -90,7 +90,7 @@ impl World {
         until(&format!("{what} in the log"), || self.noted(what) > 0);
     }
 
-    /// The program, its waiter and the process group of both, once it runs.
+    /// The program, its monitor and the process group of both, once it has started.
     pub(super) fn started(&self) -> [Pid; 3] {
         until("it starts", || self.log().iter().any(|line| line.starts_with("started ")));
         let log = self.log();
@@ -112,16 +112,22 @@ pub(super) fn send(pid: Pid, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// The letter of its state in `/proc/PID/stat`; `None`: it is gone.
+/// The state letter in `/proc/PID/stat`; `None`: the process is gone.
 pub(super) fn state(pid: Pid) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
 pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + GUARD;
+    let end = Instant::now() + TEST_TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
+        assert!(Instant::now() < end, "timeout: {what}");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Reports a test that cannot run here; in CI that is a failure.
+pub(super) fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
+    assert!(std::env::var_os("CI").is_none(), "skipped in CI: {reason}");
 }

@@ -1,4 +1,4 @@
-//! A supervisor that limits nobody, and says of whoever asked for a limit that it ended them.
+//! A daemon that applies no limit, and reports that it killed the process that requested one.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 
 use super::world::World;
 
-pub(super) struct Fake {
-    /// How many limits were asked for.
+pub(super) struct FakeDaemon {
+    /// Number of limit requests.
     pub(super) limits: Arc<AtomicUsize>,
 }
 
-impl Fake {
-    /// Ends them for `cause`, those with these numbers.
-    pub(super) fn at(
+impl FakeDaemon {
+    /// Listens at the socket of `world`. After the requests selected by `kills`, it reports a kill for `cause`.
+    pub(super) fn start(
         world: &World,
         cause: &'static str,
-        ends: fn(usize) -> bool,
+        kills: fn(usize) -> bool,
         resume: Option<Resume>,
     ) -> Self {
         let listener = UnixListener::bind(world.socket()).unwrap();
@@ -32,7 +32,7 @@ impl Fake {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let Some(call) = call(&mut stream) else { continue };
-                let answer = if call["method"] == "io.moltdown.Watchdog.Limit" {
+                let reply = if call["method"] == "io.moltdown.Watchdog.Limit" {
                     last.store(
                         socket_peercred(&stream).unwrap().pid.as_raw_nonzero().get(),
                         Ordering::SeqCst,
@@ -40,11 +40,11 @@ impl Fake {
                     count.fetch_add(1, Ordering::SeqCst);
                     json!({ "limited": { "scope": "agent-x.scope", "limit": 314_572_800, "swap": 0, "notes": [] } })
                 } else {
-                    let asked = count.load(Ordering::SeqCst);
+                    let requests = count.load(Ordering::SeqCst);
                     let action = action(cause, last.load(Ordering::SeqCst), resume.as_ref());
-                    status(if ends(asked) { std::slice::from_ref(&action) } else { &[] })
+                    status(if kills(requests) { std::slice::from_ref(&action) } else { &[] })
                 };
-                let text = format!("{}\0", json!({ "parameters": answer }));
+                let text = format!("{}\0", json!({ "parameters": reply }));
                 stream.write_all(text.as_bytes()).unwrap();
             }
         });
@@ -68,7 +68,7 @@ fn action(cause: &str, pid: i32, resume: Option<&Resume>) -> Value {
         "id": "1795000000-1", "time": jiff::Timestamp::now().to_string(), "kind": "act", "agent": format!("limited-{pid}"),
         "rule": "limited", "pid": pid, "uid": 0, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"],
         "culprit": { "pid": pid, "charge": 303_038_464, "command": "prog" }, "dry_run": false, "cause": cause,
-        "outcome": "ended", "resume": resume,
+        "outcome": "agent stopped", "resume": resume,
     })
 }
 

@@ -1,4 +1,4 @@
-//! An interactive shell in a terminal of its own (`script(1)`), as a person has it.
+//! An interactive shell in its own terminal (`script(1)`).
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -14,16 +14,13 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// `shell` in it; `None` where there is no `script`.
+    /// Starts `shell` in it; `None` without `script`.
     pub(super) fn open(world: &World, shell: &str) -> Option<Self> {
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", shell, "/dev/null"]).current_dir(world.path(""));
         command.env("TERM", "dumb").env("PS1", "$ ").env_remove("PROMPT_COMMAND");
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut script) = spawned else {
-            eprintln!("left out: no script(1)");
-            return None;
-        };
+        let mut script = spawned.ok()?;
         let (keys, mut shown) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
         let screen = Arc::new(Mutex::new(String::new()));
         let copy = Arc::clone(&screen);
@@ -36,13 +33,13 @@ impl Terminal {
         Some(Self { script, keys, screen })
     }
 
-    /// Keys as they are pressed.
+    /// Presses keys.
     pub(super) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    /// A line, and Enter.
+    /// Types a line and Enter.
     pub(super) fn type_in(&mut self, line: &str) {
         self.press(&format!("{line}\n"));
     }

@@ -1,14 +1,14 @@
-//! The forms that a limit and a command are written in.
+//! Parses `[LIMIT] [--] [COMMAND]`.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::limit;
 use crate::model::{Size, SizeError};
 
-/// What is run where nothing else is said: the original's only command.
-const USUAL: &str = "claude";
+/// The command to run if none is given: the only one of the original `run-claude-limited`.
+const DEFAULT_COMMAND: &str = "claude";
 
-/// What is to be run, and under which limit.
+/// The limit, and the command to run with it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RunArgs {
     pub(super) limit: Size,
@@ -17,8 +17,8 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
-    /// From what follows the options.
-    pub(super) fn of(words: &[OsString]) -> Result<Self, SizeError> {
+    /// Parses the arguments after the options.
+    pub(super) fn parse(words: &[OsString]) -> Result<Self, SizeError> {
         let (limit, mut rest) = match words.split_first() {
             Some((first, rest)) if starts_with(first, |byte| byte.is_ascii_digit()) => {
                 (first.to_string_lossy().parse()?, rest)
@@ -32,14 +32,14 @@ impl RunArgs {
             Some((program, arguments)) if !starts_with(program, |byte| byte == b'-') => {
                 (program.clone(), arguments.to_vec())
             }
-            _ => (USUAL.into(), rest.to_vec()),
+            _ => (DEFAULT_COMMAND.into(), rest.to_vec()),
         };
         Ok(Self { limit, command })
     }
 }
 
-fn starts_with(word: &OsStr, what: impl Fn(u8) -> bool) -> bool {
-    word.as_encoded_bytes().first().is_some_and(|byte| what(*byte))
+fn starts_with(word: &OsStr, is: impl Fn(u8) -> bool) -> bool {
+    word.as_encoded_bytes().first().is_some_and(|byte| is(*byte))
 }
 
 #[cfg(test)]
@@ -49,14 +49,14 @@ mod tests {
 
     fn of(line: &str) -> String {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let RunArgs { limit, command: (program, arguments) } = RunArgs::of(&words).unwrap();
+        let RunArgs { limit, command: (program, arguments) } = RunArgs::parse(&words).unwrap();
         let mut all = vec![OsString::from(limit.to_string()), program];
         all.extend(arguments);
         all.join(" ".as_ref()).into_string().unwrap()
     }
 
     #[test]
-    fn both_forms_run_the_command_once() {
+    fn limit_and_command_are_optional() {
         assert_eq!(of(""), "12G claude");
         assert_eq!(of("8G"), "8G claude");
         assert_eq!(of("8G claude"), "8G claude");
@@ -73,11 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn what_starts_with_a_digit_is_a_limit_or_wrong() {
+    fn a_first_argument_with_a_digit_must_be_a_limit() {
         for wrong in ["8X", "8GB", "8Gclaude", "101%", "7z", "99999999999999999999"] {
-            let error = RunArgs::of(&[wrong.into()]).unwrap_err().to_string();
+            let error = RunArgs::parse(&[wrong.into()]).unwrap_err().to_string();
             assert!(error.contains(&format!("`{wrong}`")), "{error}");
         }
-        assert_eq!(RunArgs::of(&["4096".into()]).unwrap().limit, Size::Bytes(Bytes::kib(4)));
+        assert_eq!(RunArgs::parse(&["4096".into()]).unwrap().limit, Size::Bytes(Bytes::kib(4)));
     }
 }
