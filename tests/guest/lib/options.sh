@@ -1,8 +1,9 @@
-# The command line, and whether this machine has what it takes.
+# The command line, and the requirements of this machine.
 
 usage() {
   cat <<'TEXT'
-usage: tests/guest/run [--release bookworm|trixie]… [--all] [--deb FILE] [--hog FILE] [--keep] [PATTERN…]
+usage: tests/guest/run [--release bookworm|trixie]… [--all] [--deb FILE] [--hog FILE] [--keep]
+                       [--deadline SECONDS] [--list | --build-images] [PATTERN…]
 
 Boots real systemd guests, installs the package in them and runs the cases of tests/guest/cases there.
 A PATTERN selects the cases whose name contains it.
@@ -10,8 +11,16 @@ A PATTERN selects the cases whose name contains it.
   --release NAME   only this Debian release; may be repeated (default: bookworm and trixie)
   --all            also the cases that usually run on the other release only; --release implies it
   --deb FILE       the package to test (default: the newest target/debian/*.deb)
-  --hog FILE       the leak on demand (default: target/release/examples/hog)
+  --hog FILE       the leak on demand (default: target/debug/examples/hog)
   --keep           leave the guests running afterwards, with a root shell, and keep their logs
+  --deadline SECONDS
+                   start no case after this time (seconds since the epoch), apart from the core cases; the others are
+                   listed as left out. Cases that still run 5 minutes later are stopped, the core 13 minutes later.
+  --list           print the cases in their order and check tests/guest/concerns; boot nothing
+  --build-images   build the guests' images and exit
+
+The core cases run first, then those that the change concerns (tests/guest/concerns), then the others in an order that
+depends on the commit. $GUEST_CHANGE_BASE is the commit to compare with.
 
 Images are cached in $GUEST_CACHE (default: ~/.cache/claude-watchdog/guest); GUEST_MIRROR names another Debian mirror.
 TEXT
@@ -19,17 +28,21 @@ TEXT
 
 options_read() {
   local target=${CARGO_TARGET_DIR:-$here/../../target}
-  option_releases=() option_patterns=() option_keep='' option_hog=$target/release/examples/hog option_everywhere=''
+  option_releases=() option_patterns=() option_keep='' option_hog=$target/debug/examples/hog option_everywhere='' option_deadline='' option_list=''
+  option_build_images=''
   option_deb=$(find "$target/debian" -name '*.deb' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
   while (($#)); do
     case $1 in
-      --release) option_releases+=("${2:?"--release wants a name"}") option_everywhere=yes; shift ;;
+      --release) option_releases+=("${2:?"--release requires a name"}") option_everywhere=yes; shift ;;
       --all) option_everywhere=yes ;;
-      --deb) option_deb=${2:?"--deb wants a file"}; shift ;;
-      --hog) option_hog=${2:?"--hog wants a file"}; shift ;;
+      --deb) option_deb=${2:?"--deb requires a file"}; shift ;;
+      --hog) option_hog=${2:?"--hog requires a file"}; shift ;;
       --keep) option_keep=yes ;;
+      --deadline) option_deadline=${2:?"--deadline requires seconds since the epoch"}; shift ;;
+      --list) option_list=yes ;;
+      --build-images) option_build_images=yes ;;
       -h | --help) usage; exit 0 ;;
-      -*) complain "unknown option $1"; usage >&2; exit 2 ;;
+      -*) error "unknown option $1"; usage >&2; exit 2 ;;
       *) option_patterns+=("$1") ;;
     esac
     shift
@@ -37,7 +50,7 @@ options_read() {
   ((${#option_releases[@]})) || option_releases=(bookworm trixie)
 }
 
-# Says everything that is missing at once, and ends if something is.
+# Lists everything that is missing, and exits if there is something. Images can be built before there is a package.
 options_check() {
   local missing=() tool package
   while read -r tool package; do
@@ -53,11 +66,12 @@ flock util-linux
 TOOLS
   [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] \
     || missing+=("Debian's keys: apt-get install debian-archive-keyring")
-  [[ $EUID == 0 ]] || missing+=("root: images are built with other users' files in them")
-  [[ -f $option_deb ]] || missing+=("a package: build one, or name it with --deb FILE")
-  [[ -f $option_hog ]] || missing+=("the leak on demand: cargo build --release --example hog, or --hog FILE")
+  [[ $EUID == 0 ]] || missing+=("root: images contain files of other users")
+  [[ -n $option_build_images || -f $option_deb ]] || missing+=("a package: build one, or name it with --deb FILE")
+  [[ -n $option_build_images || -f $option_hog ]] \
+    || missing+=("the leak on demand: cargo build --example hog, or --hog FILE")
   ((${#missing[@]} == 0)) && return
-  complain "cannot start; missing:"
+  error "cannot start; missing:"
   printf '  %s\n' "${missing[@]}" >&2
   exit 2
 }

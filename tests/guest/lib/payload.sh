@@ -1,7 +1,7 @@
-# What a boot is to run: the cases of one release and memory size, and everything they need.
+# The payload of a boot: the cases of one release and memory size, and the files that they use.
 
 readonly ORDINARY_MEMORY=3584M
-readonly ORDINARY_TIMEOUT=120
+readonly DEFAULT_CASE_TIMEOUT=120
 
 # The value of KEY in the `# guest: KEY=VALUE…` line at the top of a case.
 case_need() {
@@ -13,10 +13,19 @@ case_need() {
 case_timeout() {
   local seconds
   seconds=$(sed -n 's/^# timeout: *\([0-9]*\).*/\1/p' "$1" | head -n 1)
-  echo "${seconds:-$ORDINARY_TIMEOUT}"
+  echo "${seconds:-$DEFAULT_CASE_TIMEOUT}"
 }
 
-# The cases that the command line selects, as `MEMORY NAME`, for RELEASE; MEMORY has `+fast` behind it where the clock is to be.
+# The names of all cases.
+case_names() {
+  local file
+  for file in "$here"/cases/*.sh; do
+    file=${file##*/}
+    echo "${file%.sh}"
+  done
+}
+
+# The cases that the command line selects, as `MEMORY NAME`, for RELEASE; MEMORY ends in `+fast` for a fast clock.
 cases_of() {
   local release=$1 file name releases memory usual clock
   for file in "$here"/cases/*.sh; do
@@ -41,8 +50,7 @@ case_selected() {
   return 1
 }
 
-# The Python package `varlink`, a client that others wrote: fetched once, and where that does not work left out with
-# what is tried by it.
+# The Python package `varlink`, an independent client. Downloaded once; without it its case is skipped.
 readonly VARLINK_VERSION=31.0.0
 readonly PYTHON_VARLINK=varlink-$VARLINK_VERSION-py2.py3-none-any.whl
 
@@ -52,7 +60,7 @@ wheel_ensure() {
   [[ ! -e $cache/$PYTHON_VARLINK ]] || return 0
   mkdir -p "$cache"
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$cache" \
-    "varlink==$VARLINK_VERSION" || note "no $PYTHON_VARLINK to be had"
+    "varlink==$VARLINK_VERSION" || note "$PYTHON_VARLINK could not be downloaded"
 }
 
 # Fills DIRECTORY/payload for the cases named after it.
@@ -78,4 +86,13 @@ payload_make() {
     echo "$name $(case_timeout "$here/cases/$name.sh")"
   done >"$dir/payload/cases.list"
   if [[ -n $option_keep ]]; then touch "$dir/payload/keep"; fi
+}
+
+# Removes the cases that have a result from the payload of the boot in DIRECTORY.
+payload_keep_unfinished() {
+  local dir=$1 name timeout
+  while read -r name timeout; do
+    grep -q " $name\$" "$dir/results" || echo "$name $timeout"
+  done <"$dir/payload/cases.list" >"$dir/payload/cases.rest"
+  mv "$dir/payload/cases.rest" "$dir/payload/cases.list"
 }
