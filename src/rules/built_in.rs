@@ -1,117 +1,68 @@
-//! The rules that are built in: one file a kind, and here what each of them says.
+//! The built-in rules: `built_in.toml`, embedded, in the users' own schema and parsed by the same code.
 
-use super::{
-    aider, amp, claude, codex, codex_app_server, copilot, crush, cursor, gemini, goose, opencode, qwen,
-};
-use crate::rules::{
-    pattern::{Name, Pattern},
-    rule::RulePatch,
-};
+use std::collections::BTreeMap;
 
-/// A rule as it stands in the code. The tests read each of its patterns as a file's would be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BuiltIn {
-    pub(crate) name: &'static str,
-    pub(crate) exe: &'static [&'static str],
-    pub(crate) script: &'static [&'static str],
-    pub(crate) module: &'static [&'static str],
-    pub(crate) argv0: &'static [&'static str],
-    pub(crate) not_argv0: &'static [&'static str],
-    pub(crate) resume: Option<&'static str>,
-    pub(crate) launcher: bool,
-    pub(crate) service: bool,
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::rule::{RuleError, RulePatch, RuleProblem};
+
+const FILE: &str = include_str!("built_in.toml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    rules: BTreeMap<String, Spanned<RulePatch>>,
 }
 
-/// In the order in which they are tried: the service before the agent whose executable it shares.
-pub(crate) const ALL: [BuiltIn; 12] = [
-    claude::RULE,
-    codex_app_server::RULE,
-    codex::RULE,
-    gemini::RULE,
-    qwen::RULE,
-    opencode::RULE,
-    copilot::RULE,
-    amp::RULE,
-    aider::RULE,
-    goose::RULE,
-    crush::RULE,
-    cursor::RULE,
-];
-
-impl BuiltIn {
-    /// What the others start from.
-    pub(crate) const NOTHING: Self = Self {
-        name: "",
-        exe: &[],
-        script: &[],
-        module: &[],
-        argv0: &[],
-        not_argv0: &[],
-        resume: None,
-        launcher: false,
-        service: false,
-    };
-
-    /// The same as a file would say it.
-    pub(crate) fn patch(&self) -> RulePatch {
-        let paths = |texts: &[&'static str]| Some(texts.iter().copied().map(Pattern::built_in).collect());
-        let names = |texts: &[&'static str]| Some(texts.iter().copied().map(Name::built_in).collect());
-        RulePatch {
-            enabled: Some(true),
-            exe: paths(self.exe),
-            script: paths(self.script),
-            module: names(self.module),
-            argv0: names(self.argv0),
-            not_argv0: names(self.not_argv0),
-            resume: self.resume.map(str::to_owned),
-            launcher: Some(self.launcher),
-            service: Some(self.service),
-        }
-    }
+/// The built-in rules with their names, in the order in which they are tried: that of the file.
+///
+/// # Errors
+/// If the embedded file is broken, which the tests exclude.
+pub(crate) fn patches() -> Result<Vec<(String, RulePatch)>, RuleError> {
+    let file: File = toml::from_str(FILE).map_err(|error| RuleError {
+        rule: "built_in.toml".to_owned(),
+        problem: RuleProblem::Embedded { reason: error.message().to_owned() },
+    })?;
+    let mut rules: Vec<_> = file.rules.into_iter().collect();
+    rules.sort_by_key(|(_, patch)| patch.span().start);
+    Ok(rules.into_iter().map(|(name, patch)| (name, patch.into_inner())).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Rules;
     use crate::rules::rule::check_name;
 
     #[test]
-    fn each_would_be_taken_from_a_file() {
-        for rule in ALL {
-            let text = toml::to_string(&rule.patch()).unwrap();
-            assert_eq!(toml::from_str::<RulePatch>(&text), Ok(rule.patch()), "{}", rule.name);
-            assert_eq!(check_name(rule.name), Ok(()));
-        }
+    fn the_embedded_file_is_valid() {
+        let rules = patches().unwrap();
+        assert!(rules.iter().all(|(name, _)| check_name(name) == Ok(())));
+        let all = Rules::new(&BTreeMap::new()).unwrap();
+        assert!(all.names().eq(rules.iter().map(|(name, _)| name)), "in the order of the file");
     }
 
     #[test]
     fn the_documentation_has_each_of_them_in_this_order() {
-        let code =
-            |texts: &[&str]| texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
-        let row = |rule: &BuiltIn| {
-            let service = if rule.service { " (service)" } else { "" };
-            let both = [code(rule.script), code(rule.module)].into_iter().filter(|list| !list.is_empty());
-            let run = both.collect::<Vec<_>>().join("; ");
-            let resume = rule.resume.map(|command| format!("`{command}`")).unwrap_or_default();
-            let row = format!(
-                "| `{}`{service} | {} | {run} | {} | {resume} |",
-                rule.name,
-                code(rule.exe),
-                code(rule.argv0)
-            );
-            row.replace("  ", " ")
+        fn code<T: ToString>(texts: Option<&Vec<T>>) -> String {
+            let texts = texts.into_iter().flatten().map(|text| format!("`{}`", text.to_string()));
+            texts.collect::<Vec<_>>().join(", ")
+        }
+        let row = |(name, rule): &(String, RulePatch)| {
+            let service = if rule.service == Some(true) { " (service)" } else { "" };
+            let both = [code(rule.script.as_ref()), code(rule.module.as_ref())];
+            let run = both.into_iter().filter(|list| !list.is_empty()).collect::<Vec<_>>().join("; ");
+            let resume = rule.resume.as_ref().map(|command| format!("`{command}`")).unwrap_or_default();
+            let (exe, argv0) = (code(rule.exe.as_ref()), code(rule.argv0.as_ref()));
+            format!("| `{name}`{service} | {exe} | {run} | {argv0} | {resume} |").replace("  ", " ")
         };
-        let table = ALL.iter().map(row).collect::<Vec<_>>().join("\n");
+        let rules = patches().unwrap();
+        let table = rules.iter().map(row).collect::<Vec<_>>().join("\n");
         let documented = include_str!("../../docs/rules.md");
         assert!(documented.contains(&table), "docs/rules.md has to say:\n{table}");
-        for name in ALL.iter().flat_map(|rule| rule.not_argv0) {
+        for name in rules.iter().flat_map(|(_, rule)| rule.not_argv0.iter().flatten()) {
             assert!(documented.contains(&format!("`{name}`")), "{name}");
         }
-    }
-
-    #[test]
-    fn no_two_have_the_same_name() {
-        let names: std::collections::BTreeSet<_> = ALL.iter().map(|rule| rule.name).collect();
-        assert_eq!(names.len(), ALL.len());
     }
 }

@@ -17,7 +17,7 @@ use crate::rules::{
 };
 
 /// The rules: the user's own by their names, then those that are built in, as the user changed them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
     /// The names of those that the user wrote or changed.
@@ -40,33 +40,35 @@ impl fmt::Display for Shadowed {
 }
 
 impl Rules {
-    /// Those that are built in, and no others.
+    /// The built-in rules only.
     #[must_use]
     pub fn built_in() -> Self {
-        let rule = |built_in: &built_in::BuiltIn| Rule::new(built_in.name, built_in.patch()).ok().flatten();
-        Self { rules: built_in::ALL.iter().filter_map(rule).collect(), patched: Vec::new() }
+        // Without any rule if the embedded file is broken: the tests exclude that, and `new` reports it.
+        Self::new(&BTreeMap::new()).unwrap_or_default()
     }
 
-    /// Those that are built in with what the user says of them, and the user's own before them.
+    /// The built-in rules as changed by the user's, preceded by the user's own.
     ///
     /// # Errors
-    /// The first rule, by its name, that cannot be.
+    /// The first rule, by name, that is not valid.
     pub fn new(patches: &BTreeMap<String, RulePatch>) -> Result<Self, RuleError> {
-        let is_built_in = |name: &str| built_in::ALL.iter().any(|rule| rule.name == name);
+        let built_in = built_in::patches()?;
         let mut rules = Vec::new();
-        for (name, patch) in patches.iter().filter(|(name, _)| !is_built_in(name)) {
+        for (name, patch) in
+            patches.iter().filter(|(name, _)| !built_in.iter().any(|(other, _)| other == *name))
+        {
             let refused = |problem| RuleError { rule: name.clone(), problem };
             check_name(name).map_err(refused)?;
             if !patch.has_pattern() {
-                let names: Vec<_> = built_in::ALL.iter().map(|rule| rule.name).collect();
+                let names: Vec<_> = built_in.iter().map(|(name, _)| name.as_str()).collect();
                 return Err(refused(RuleProblem::NotBuiltIn { built_in: names.join(", ") }));
             }
             rules.extend(Rule::new(name, patch.clone()).map_err(refused)?);
         }
-        for built_in in &built_in::ALL {
-            let patch = patches.get(built_in.name).cloned().unwrap_or_default().over(built_in.patch());
-            let rule = Rule::new(built_in.name, patch);
-            rules.extend(rule.map_err(|problem| RuleError { rule: built_in.name.to_owned(), problem })?);
+        for (name, below) in built_in {
+            let patch = patches.get(&name).cloned().unwrap_or_default().over(below);
+            let rule = Rule::new(&name, patch);
+            rules.extend(rule.map_err(|problem| RuleError { rule: name, problem })?);
         }
         Ok(Self { rules, patched: patches.keys().cloned().collect() })
     }

@@ -1,10 +1,7 @@
 //! Rules in files: how they add up, and what is said of those that are wrong, word for word.
 
 use super::world::World;
-use crate::rules::{
-    pattern::{Name, Pattern},
-    rule::RulePatch,
-};
+use crate::rules::rule::RulePatch;
 
 #[test]
 fn layers_replace_single_keys_of_a_rule() {
@@ -13,8 +10,8 @@ fn layers_replace_single_keys_of_a_rule() {
         .drop_in("50.toml", "[rules.my-agent]\nargv0 = ['mine', 'my-*']\nresume = 'my-agent'\n[rules.claude]\nenabled = false");
     let rules = world.load().expect("loaded").rules;
     let mine = RulePatch {
-        exe: Some(vec![Pattern::built_in("my-agent/bin/*")]),
-        argv0: Some(vec![Name::built_in("mine"), Name::built_in("my-*")]),
+        exe: Some(vec!["my-agent/bin/*".parse().unwrap()]),
+        argv0: Some(vec!["mine".parse().unwrap(), "my-*".parse().unwrap()]),
         resume: Some("my-agent".to_owned()),
         ..RulePatch::default()
     };

@@ -6,7 +6,6 @@ mod name;
 mod refused;
 pub(crate) mod spelling;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -20,15 +19,9 @@ pub use refused::PatternError;
 /// A `*` stands for any run of characters within one component, and a component `**` for any number of components.
 /// With a `/` in front it is the whole path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pattern(Cow<'static, str>);
+pub struct Pattern(String);
 
 impl Pattern {
-    /// One that stands in the code. It is not checked here: the tests check those that are built in.
-    #[must_use]
-    pub const fn built_in(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
-
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -107,7 +100,7 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         refused::path(text)?;
-        Ok(Self(Cow::Owned(text.to_owned())))
+        Ok(Self(text.to_owned()))
     }
 }
 

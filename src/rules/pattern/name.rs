@@ -1,6 +1,5 @@
 //! How a name without a path is written in a rule.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,15 +7,9 @@ use super::{PatternError, glob, interpreters, refused};
 
 /// A whole name, in which a `*` stands for any run of characters: the base name of an `argv[0]`, or a module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(pub(crate) Cow<'static, str>);
+pub struct Name(pub(crate) String);
 
 impl Name {
-    /// One that stands in the code. It is not checked here: the tests check those that are built in.
-    #[must_use]
-    pub const fn built_in(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
-
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -47,7 +40,7 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         refused::name(text)?;
-        Ok(Self(Cow::Owned(text.to_owned())))
+        Ok(Self(text.to_owned()))
     }
 }
 

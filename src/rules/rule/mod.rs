@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_patch_replaces_what_it_gives() {
         let below =
-            RulePatch { argv0: Some(vec![Name::built_in("x")]), service: Some(true), ..Default::default() };
+            RulePatch { argv0: Some(vec!["x".parse().unwrap()]), service: Some(true), ..Default::default() };
         let above = RulePatch { argv0: Some(vec![]), enabled: Some(false), ..Default::default() };
         let both = above.over(below);
         assert_eq!(

@@ -27,6 +27,12 @@ pub enum RuleProblem {
         /// The names of those that are.
         built_in: String,
     },
+    /// The embedded built-in rules cannot be parsed: this build is broken.
+    #[error("the built-in rules cannot be parsed, this build is broken: {reason}")]
+    Embedded {
+        /// The parser's message.
+        reason: String,
+    },
     /// A built-in one of which no pattern is left.
     #[error("no pattern of it is left; to switch it off, say `enabled = false`")]
     NothingLeft,
@@ -48,7 +54,11 @@ impl RuleProblem {
     pub fn key(&self) -> Option<&'static str> {
         match self {
             Self::LauncherWithoutScript | Self::LauncherAndService => Some("launcher"),
-            Self::Name | Self::Reserved | Self::NotBuiltIn { .. } | Self::NothingLeft => None,
+            Self::Name
+            | Self::Reserved
+            | Self::NotBuiltIn { .. }
+            | Self::Embedded { .. }
+            | Self::NothingLeft => None,
         }
     }
 }
