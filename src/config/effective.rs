@@ -1,18 +1,19 @@
 //! The thresholds that count in this guest, whatever was set.
 
 use super::{Config, MinOf, Origin, key};
+use crate::api::explanation::{ThresholdInfo, ThresholdsInfo};
 use crate::model::{Bytes, Size, Thresholds};
 
 /// Above this share a guest stalls before its agent reaches the line: the kernel and the rest need the remainder.
-const CEILING_PERCENT: u64 = 85;
+const MAX_KILL_PERCENT: u64 = 85;
 /// Where the warn threshold goes when it would not be below the kill threshold.
-const WARN_PERCENT: u64 = 55;
+const FALLBACK_WARN_PERCENT: u64 = 55;
 /// Below the lowest there is no room for a grace (`Guest::floor`); above the highest the guard could no longer tell who took
 /// what is missing (it looks back to when 12 % were available).
-const LOWEST_RESERVE_PERCENT: u64 = 2;
-const HIGHEST_RESERVE_PERCENT: u64 = 10;
+const MIN_RESERVE_PERCENT: u64 = 2;
+const MAX_RESERVE_PERCENT: u64 = 10;
 /// A line of nothing would act upon everything; only shares of a guest too small to exist come below this.
-const LOWEST: Bytes = Bytes::mib(1);
+const MIN_THRESHOLD: Bytes = Bytes::mib(1);
 
 /// The thresholds, and what their reader should know of how they came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,75 +25,93 @@ pub struct EffectiveThresholds {
     /// A sentence for each line that is not the size people expect.
     pub notes: Vec<String>,
     /// Those of the notes that are about what somebody set, and that does not count.
-    pub unmet: Vec<String>,
+    pub clamped: Vec<String>,
 }
 
 impl EffectiveThresholds {
     /// The thresholds of `config` in a guest with `total` bytes of memory.
     #[must_use]
-    pub fn of(config: &Config, total: Bytes) -> Self {
-        let (mut notes, mut unmet) = (Vec::new(), Vec::new());
+    pub fn resolve(config: &Config, total: Bytes) -> Self {
+        let (mut notes, mut clamped) = (Vec::new(), Vec::new());
         let default = Config::default().thresholds;
-        let kill_place = place(config, key::KILL, config.thresholds.kill == default.kill);
-        let warn_place = place(config, key::WARN, config.thresholds.warn == default.warn);
+        let kill_origin = set_by(config, key::KILL, config.thresholds.kill == default.kill);
+        let warn_origin = set_by(config, key::WARN, config.thresholds.warn == default.warn);
 
         let set = &config.thresholds.kill;
-        let ceiling = total.share(CEILING_PERCENT, 100);
-        let kill = set.of(total).min(ceiling).max(LOWEST);
-        if set.of(total) > ceiling {
+        let ceiling = total.share(MAX_KILL_PERCENT, 100);
+        let kill = set.resolve(total).min(ceiling).max(MIN_THRESHOLD);
+        if set.resolve(total) > ceiling {
             notes.push(format!(
-                "the kill threshold {}{kill_place} is above {CEILING_PERCENT}% of this guest's {total}: {kill} counts",
+                "the kill threshold {}{kill_origin} is above {MAX_KILL_PERCENT}% of this guest's {total}: {kill} counts",
                 shown(set, total)
             ));
-            unmet.extend(notes.last().filter(|_| !kill_place.is_empty()).cloned());
+            clamped.extend(notes.last().filter(|_| !kill_origin.is_empty()).cloned());
         } else {
-            notes.extend(chosen("kill", set, total, &kill_place));
+            notes.extend(chosen("kill", set, total, &kill_origin));
         }
 
         let set = &config.thresholds.warn;
-        let mut warn = set.of(total).max(LOWEST);
+        let mut warn = set.resolve(total).max(MIN_THRESHOLD);
         if warn < kill {
-            notes.extend(chosen("warn", set, total, &warn_place));
+            notes.extend(chosen("warn", set, total, &warn_origin));
         } else {
-            warn = total.share(WARN_PERCENT, 100).min(kill.share(WARN_PERCENT, CEILING_PERCENT));
+            warn = total
+                .share(FALLBACK_WARN_PERCENT, 100)
+                .min(kill.share(FALLBACK_WARN_PERCENT, MAX_KILL_PERCENT));
             notes.push(format!(
-                "the warn threshold {}{warn_place} is not below the kill threshold {kill}{kill_place}: {warn} counts",
+                "the warn threshold {}{warn_origin} is not below the kill threshold {kill}{kill_origin}: {warn} counts",
                 shown(set, total)
             ));
-            unmet.extend(notes.last().filter(|_| !warn_place.is_empty()).cloned());
+            clamped.extend(notes.last().filter(|_| !warn_origin.is_empty()).cloned());
         }
         let set = &config.guard.reserve;
-        let (least, most) =
-            (total.share(LOWEST_RESERVE_PERCENT, 100), total.share(HIGHEST_RESERVE_PERCENT, 100));
-        let reserve = set.of(total).clamp(least, most.max(least));
-        if reserve != set.of(total) {
-            let place = place(config, key::RESERVE, false);
+        let (least, most) = (total.share(MIN_RESERVE_PERCENT, 100), total.share(MAX_RESERVE_PERCENT, 100));
+        let reserve = set.resolve(total).clamp(least, most.max(least));
+        if reserve != set.resolve(total) {
+            let set_by = set_by(config, key::RESERVE, false);
             notes.push(format!(
-                "the reserve {}{place} is not between {LOWEST_RESERVE_PERCENT}% and {HIGHEST_RESERVE_PERCENT}% of this guest's {total}: {reserve} \
+                "the reserve {}{set_by} is not between {MIN_RESERVE_PERCENT}% and {MAX_RESERVE_PERCENT}% of this guest's {total}: {reserve} \
                  counts",
                 shown(set, total)
             ));
-            unmet.extend(notes.last().cloned());
+            clamped.extend(notes.last().cloned());
         }
-        Self { thresholds: Thresholds { warn, kill }, reserve, notes, unmet }
+        Self { thresholds: Thresholds { warn, kill }, reserve, notes, clamped }
+    }
+}
+
+impl EffectiveThresholds {
+    /// The thresholds with what was set and where.
+    #[must_use]
+    pub fn to_info(&self, config: &Config) -> ThresholdsInfo {
+        let line = |bytes: Bytes, set: &MinOf, key| ThresholdInfo {
+            bytes,
+            set: set.to_string(),
+            origin: config.origins.get(key).to_string(),
+        };
+        ThresholdsInfo {
+            warn: line(self.thresholds.warn, &config.thresholds.warn, key::WARN),
+            kill: line(self.thresholds.kill, &config.thresholds.kill, key::KILL),
+            notes: self.notes.clone(),
+        }
     }
 }
 
 /// Tells when a share of the guest counts though the setting names a larger absolute size as well: 13 GB are what
 /// people remember, and in an 8 GB guest they look for them in vain.
-fn chosen(name: &str, set: &MinOf, total: Bytes, place: &str) -> Option<String> {
-    let (size, absolute) = (set.counting(total), set.absolute()?);
+fn chosen(name: &str, set: &MinOf, total: Bytes, set_by: &str) -> Option<String> {
+    let (size, absolute) = (set.effective(total), set.absolute()?);
     matches!(size, Size::Share(_)).then(|| {
         format!(
-            "the {name} line is {size}{place} of this guest's {total}: {} counts, not {absolute}",
+            "the {name} line is {size}{set_by} of this guest's {total}: {} counts, not {absolute}",
             size.of(total)
         )
     })
 }
 
 /// Where a value was set; nothing to be told where it is the default.
-fn place(config: &Config, key: &str, is_default: bool) -> String {
-    match config.origins.of(key) {
+fn set_by(config: &Config, key: &str, is_default: bool) -> String {
+    match config.origins.get(key) {
         origin if !is_default && *origin != Origin::BuiltIn => format!(" (from {origin})"),
         _ => String::new(),
     }
@@ -100,7 +119,7 @@ fn place(config: &Config, key: &str, is_default: bool) -> String {
 
 /// `13G`, or a share with what it comes to: `95% = 7.4G`.
 fn shown(set: &MinOf, total: Bytes) -> String {
-    match set.counting(total) {
+    match set.effective(total) {
         Size::Bytes(bytes) => bytes.to_string(),
         share @ Size::Share(_) => format!("{share} = {}", share.of(total)),
     }
@@ -117,7 +136,7 @@ mod tests {
 
     fn with(mut config: Config, key: &str, sizes: &[&str]) -> Config {
         let mut sizes = sizes.iter().map(|text| text.parse().expect("a size"));
-        let line = MinOf::of_these(sizes.next().expect("one"), sizes);
+        let line = MinOf::new(sizes.next().expect("one"), sizes);
         if key == key::WARN {
             config.thresholds.warn = line;
         } else {
@@ -129,7 +148,7 @@ mod tests {
 
     /// `warn kill`, then the notes, a line each.
     fn tell(config: &Config, total: Bytes) -> String {
-        let EffectiveThresholds { thresholds, notes, .. } = EffectiveThresholds::of(config, total);
+        let EffectiveThresholds { thresholds, notes, .. } = EffectiveThresholds::resolve(config, total);
         [vec![format!("{} {}", thresholds.warn, thresholds.kill)], notes].concat().join("\n")
     }
 
@@ -210,8 +229,7 @@ mod tests {
     }
 
     fn smallest() -> impl Strategy<Value = MinOf> {
-        (size(), prop::collection::vec(size(), 0..3))
-            .prop_map(|(first, others)| MinOf::of_these(first, others))
+        (size(), prop::collection::vec(size(), 0..3)).prop_map(|(first, others)| MinOf::new(first, others))
     }
 
     proptest! {
@@ -225,7 +243,7 @@ mod tests {
             config.thresholds.warn = warn;
             config.thresholds.kill = kill;
             let total = Bytes::new(total);
-            let EffectiveThresholds { thresholds, notes, .. } = EffectiveThresholds::of(&config, total);
+            let EffectiveThresholds { thresholds, notes, .. } = EffectiveThresholds::resolve(&config, total);
             prop_assert!(Bytes::ZERO < thresholds.warn, "{thresholds:?}");
             prop_assert!(thresholds.warn < thresholds.kill, "{thresholds:?}");
             prop_assert!(thresholds.kill <= total.share(85, 100), "{thresholds:?}");

@@ -4,12 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Origin;
+use super::{Origin, key};
 use crate::{model::Bytes, rules::rule::RuleProblem};
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub struct Position {
     /// The file.
     pub path: PathBuf,
     /// From 1.
@@ -18,7 +18,7 @@ pub struct Spot {
     pub column: usize,
 }
 
-impl Spot {
+impl Position {
     /// The place of the byte at `offset` of `text`, which is the content of `path`.
     pub(super) fn of(path: &Path, text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
@@ -31,7 +31,7 @@ impl Spot {
     }
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
     }
@@ -82,17 +82,17 @@ pub enum ConfigError {
     },
 
     /// Binary, or text in another encoding.
-    #[error("{spot}: this is not UTF-8 text; save the file as UTF-8")]
+    #[error("{position}: this is not UTF-8 text; save the file as UTF-8")]
     NotUtf8 {
         /// The first byte that is not.
-        spot: Spot,
+        position: Position,
     },
 
     /// Not TOML.
-    #[error("{spot}: {problem}, in the line `{line}`")]
+    #[error("{position}: {problem}, in the line `{line}`")]
     Syntax {
         /// Where reading stopped.
-        spot: Spot,
+        position: Position,
         /// What is wrong there.
         problem: String,
         /// The line, shortened.
@@ -100,10 +100,10 @@ pub enum ConfigError {
     },
 
     /// A key that nobody reads.
-    #[error("{spot}: unknown key `{key}`; the nearest known key is `{nearest}`")]
+    #[error("{position}: unknown key `{key}`; the nearest known key is `{nearest}`")]
     UnknownKey {
         /// Where it is.
-        spot: Spot,
+        position: Position,
         /// With the tables it stands in, dotted.
         key: String,
         /// The known key that is spelled most alike.
@@ -111,10 +111,10 @@ pub enum ConfigError {
     },
 
     /// A value of the wrong type or outside its limits.
-    #[error("{spot}: `{key}` is {found}, but it takes {wanted}")]
+    #[error("{position}: `{key}` is {found}, but it takes {wanted}")]
     Value {
         /// Where the value is.
-        spot: Spot,
+        position: Position,
         /// With the tables it stands in, dotted.
         key: String,
         /// The value as written, shortened.
@@ -147,18 +147,68 @@ pub enum ConfigError {
 
     /// Each layer is right by itself, all together are not.
     #[error("the configuration does not fit together: {problem}")]
-    SliceGuard {
+    Inconsistent {
         /// What is wrong.
         problem: String,
     },
 }
 
+impl ConfigError {
+    /// Where in a file it is.
+    #[must_use]
+    pub fn position(&self) -> Option<&Position> {
+        match self {
+            Self::NotUtf8 { position }
+            | Self::Syntax { position, .. }
+            | Self::UnknownKey { position, .. }
+            | Self::Value { position, .. } => Some(position),
+            _ => None,
+        }
+    }
+
+    /// The line in that file, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Rule { origin: Origin::File { line, .. }, .. } => Some(*line),
+            _ => self.position().map(|position| position.line),
+        }
+    }
+
+    /// In which file, or which file it is about.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Rule { origin: Origin::File { path, .. }, .. }
+            | Self::Missing { path }
+            | Self::Dangling { path }
+            | Self::Unreadable { path, .. }
+            | Self::NotAFile { path, .. }
+            | Self::TooLarge { path, .. } => Some(path),
+            _ => self.position().map(|position| position.path.as_path()),
+        }
+    }
+
+    /// Which key it is about, with the tables it stands in.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey { key, .. } | Self::Value { key, .. } => Some(key.clone()),
+            Self::Rule { rule, problem, .. } => {
+                let below = problem.key().map(|key| format!(".{key}")).unwrap_or_default();
+                Some(format!("{}.{rule}{below}", key::RULES))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a message shows of a text from outside: its first line, and not more than a line holds.
 pub(super) fn clip(text: &str) -> String {
-    const LONGEST: usize = 60;
+    const MAX_CHARS: usize = 60;
     let line = text.lines().next().unwrap_or_default();
-    let start: String = line.chars().take(LONGEST).flat_map(clean).collect();
-    if line.len() < text.trim_end().len() || line.chars().nth(LONGEST).is_some() {
+    let start: String = line.chars().take(MAX_CHARS).flat_map(clean).collect();
+    if line.len() < text.trim_end().len() || line.chars().nth(MAX_CHARS).is_some() {
         return start + "…";
     }
     start

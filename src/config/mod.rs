@@ -5,31 +5,23 @@
 //! environment come in through [`Sources`].
 
 mod effective;
-mod environment;
+mod env;
 mod error;
-mod files;
-mod inert;
-mod keys;
-mod layer;
 mod load;
-mod merged;
+mod min_of;
 mod origin;
-mod service;
-mod settings;
-mod smallest;
-mod sources;
-mod spelling;
-mod told;
+mod schema;
+mod toml_layer;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
 
 pub use effective::EffectiveThresholds;
-pub use error::{ConfigError, Spot};
-pub use inert::Ineffective;
-pub use load::load;
+pub use env::{ENVIRONMENT_FILE, lookup_variable, unknown_variables};
+pub use error::{ConfigError, Position};
+pub use load::{ConfigPath, Overrides, Sources, load};
+pub use min_of::MinOf;
 pub use origin::{Origin, Origins};
-pub use service::{ENVIRONMENT_FILE, lookup, unread};
-pub use settings::{Config, ThresholdSizes, key};
-pub use smallest::MinOf;
-pub use sources::{Overrides, Place, Sources};
+pub use schema::{Config, ThresholdSizes, key};
+pub use warnings::Ineffective;

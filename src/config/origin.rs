@@ -39,27 +39,27 @@ pub struct Origins(BTreeMap<String, Vec<Origin>>);
 impl Origins {
     /// Where the value of `key` (see [`super::key`]) came from.
     #[must_use]
-    pub fn of(&self, key: &str) -> &Origin {
+    pub fn get(&self, key: &str) -> &Origin {
         self.0.get(key).and_then(|all| all.last()).unwrap_or(&Origin::BuiltIn)
     }
 
     /// Where `key` was set as well, to no effect: the nearest first.
-    pub fn overruled(&self, key: &str) -> impl Iterator<Item = &Origin> {
+    pub fn overridden(&self, key: &str) -> impl Iterator<Item = &Origin> {
         self.0.get(key).into_iter().flat_map(|all| all.iter().rev().skip(1))
     }
 
     /// Where the rule `name` was written: its key where that was set, else its first line.
     #[must_use]
-    pub fn of_rule(&self, name: &str, key: Option<&str>) -> &Origin {
+    pub fn rule(&self, name: &str, key: Option<&str>) -> &Origin {
         let table = format!("{}.{name}", super::key::RULES);
         let key =
-            key.map(|key| self.of(&format!("{table}.{key}"))).filter(|origin| **origin != Origin::BuiltIn);
-        key.unwrap_or_else(|| self.of(&table))
+            key.map(|key| self.get(&format!("{table}.{key}"))).filter(|origin| **origin != Origin::BuiltIn);
+        key.unwrap_or_else(|| self.get(&table))
     }
 
     /// Every key that was set, with what set it last, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
-        self.0.keys().map(|key| (key.as_str(), self.of(key)))
+        self.0.keys().map(|key| (key.as_str(), self.get(key)))
     }
 
     pub(super) fn set(&mut self, key: impl Into<String>, origin: Origin) {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::options::Options;
-use crate::config::{self, Config, ConfigError, Overrides, Place, Sources};
+use crate::config::{self, Config, ConfigError, ConfigPath, Overrides, Sources};
 use crate::model::Uid;
 use crate::rules::Rules;
 
@@ -27,8 +27,8 @@ pub(crate) fn load(
     uid: Uid,
     environment: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<LoadedConfig, ConfigError> {
-    let place = Place::of(options.config.as_deref(), uid, environment);
-    let sources = Sources { place, environment, overrides: Overrides { dry_run: options.dry_run } };
+    let path = ConfigPath::locate(options.config.as_deref(), uid, environment);
+    let sources = Sources { path, environment, overrides: Overrides { dry_run: options.dry_run } };
     let config = config::load(&sources)?;
     let rules = rules(&config)?;
     Ok(LoadedConfig { config, rules })
@@ -39,7 +39,7 @@ pub(crate) fn load(
 /// # Errors
 /// A rule that contradicts itself; the message names the file and line of the rule.
 pub fn rules(config: &Config) -> Result<Rules, ConfigError> {
-    Rules::new(&config.rules).map_err(|error| config.at_fault(error))
+    Rules::new(&config.rules).map_err(|error| config.rule_error(error))
 }
 
 #[cfg(test)]
@@ -47,14 +47,17 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::{Overrides, Place, Sources, load};
+    use crate::config::{ConfigPath, Overrides, Sources, load};
 
     fn read(text: &str) -> Result<Rules, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         fs::write(&path, text).unwrap();
-        let sources =
-            Sources { place: Place::Named(path), environment: &|_| None, overrides: Overrides::default() };
+        let sources = Sources {
+            path: ConfigPath::Named(path),
+            environment: &|_| None,
+            overrides: Overrides::default(),
+        };
         load(&sources)
             .and_then(|config| rules(&config))
             .map_err(|error| error.to_string().replace(&*directory.path().to_string_lossy(), "/etc"))

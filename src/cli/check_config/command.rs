@@ -12,7 +12,7 @@ use super::{Report, render_plain};
 use crate::cli::args::CheckConfig;
 use crate::cli::exit;
 use crate::cli::terminal::{Style, escape_for_terminal, print, to_json};
-use crate::config::{self, Config, Overrides, Place, Sources};
+use crate::config::{self, Config, ConfigPath, Overrides, Sources};
 use crate::daemon::{RunningMatch, rules, running_matches};
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::Uid;
@@ -51,18 +51,18 @@ fn check(named: Option<&Path>) -> Result<Report, ReadError> {
     let service = if named.is_none() && uid == Uid::ROOT { service_environment() } else { String::new() };
     // What the service is given counts for the system's configuration; what the caller has set goes before it.
     let environment = |name: &str| -> Option<OsString> {
-        std::env::var_os(name).or_else(|| config::lookup(&service, name))
+        std::env::var_os(name).or_else(|| config::lookup_variable(&service, name))
     };
-    let place = Place::of(named, uid, &environment);
-    let file = place.path().map(|path| path.to_string_lossy().into_owned());
-    let found = place.path().is_some_and(Path::exists);
-    let sources = Sources { place, environment: &environment, overrides: Overrides::default() };
+    let path = ConfigPath::locate(named, uid, &environment);
+    let file = path.path().map(|path| path.to_string_lossy().into_owned());
+    let found = path.path().is_some_and(Path::exists);
+    let sources = Sources { path, environment: &environment, overrides: Overrides::default() };
     let loaded = config::load(&sources).and_then(|config| rules(&config).map(|rules| (config, rules)));
     let (mut config, rules) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return Ok(Report::wrong(file, found, &error)),
     };
-    config.inert.extend(config::unread(&service));
+    config.ineffective.extend(config::unknown_variables(&service));
     let total = Proc::open(Path::new("/proc"))?.guest()?.mem_total;
     let origins = origins(&config, &rules);
     let running = running(rules, (uid != Uid::ROOT).then_some(uid))?;
@@ -79,7 +79,7 @@ fn origins(config: &Config, rules: &Rules) -> Vec<RuleOrigin> {
     let shadowed = rules.shadowed();
     let rule = |name: &str, enabled: bool| RuleOrigin {
         name: name.to_owned(),
-        origin: config.origins.of_rule(name, (!enabled).then_some("enabled")).clone(),
+        origin: config.origins.rule(name, (!enabled).then_some("enabled")).clone(),
         enabled,
         shadowed_by: shadowed.iter().find(|it| it.rule == name).map(|it| it.by.clone()).unwrap_or_default(),
     };

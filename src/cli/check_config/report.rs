@@ -96,12 +96,12 @@ impl Report {
     pub const VERSION: u32 = 1;
 
     pub(super) fn wrong(file: Option<String>, found: bool, error: &ConfigError) -> Self {
-        let spot = error.spot();
+        let position = error.position();
         let error = Mistake {
             message: error.to_string(),
             file: error.path().map(|path| path.to_string_lossy().into_owned()),
             line: error.line(),
-            column: spot.map(|spot| spot.column),
+            column: position.map(|position| position.column),
             key: error.key(),
         };
         Self { ok: false, error: Some(error), ..Self::empty(file, found) }
@@ -117,7 +117,7 @@ impl Report {
     ) -> Self {
         let mut warnings = Vec::new();
         if config.act.dry_run {
-            let origin = config.origins.of(key::DRY_RUN);
+            let origin = config.origins.get(key::DRY_RUN);
             warnings.push(format!(
                 "dry run ({origin}): agents over their kill threshold are reported, not ended"
             ));
@@ -127,13 +127,13 @@ impl Report {
         }
         let reports: Vec<_> =
             rules.iter().filter(|rule| rule.enabled).map(|rule| report(rule, running)).collect();
-        let effective = EffectiveThresholds::of(config, total);
-        warnings.extend(effective.unmet.iter().cloned());
-        warnings.extend(config.inert.iter().map(ToString::to_string));
+        let effective = EffectiveThresholds::resolve(config, total);
+        warnings.extend(effective.clamped.iter().cloned());
+        warnings.extend(config.ineffective.iter().map(ToString::to_string));
         // One that is described and switched off has its warning already.
         let told = |rule: &&RuleOrigin| {
             config
-                .inert
+                .ineffective
                 .iter()
                 .any(|inert| matches!(inert, Ineffective::OffWithKeys { rule: off, .. } if *off == rule.name))
         };
@@ -142,7 +142,7 @@ impl Report {
         }
         Self {
             settings: settings(config),
-            thresholds: Some(effective.told(config)),
+            thresholds: Some(effective.to_info(config)),
             rules: reports,
             warnings,
             ..Self::empty(file, found)
@@ -192,8 +192,8 @@ fn settings(config: &Config) -> Vec<Setting> {
     let setting = |key: &str, value: String| Setting {
         key: key.to_owned(),
         value,
-        origin: config.origins.of(key).to_string(),
-        overruled: config.origins.overruled(key).map(ToString::to_string).collect(),
+        origin: config.origins.get(key).to_string(),
+        overruled: config.origins.overridden(key).map(ToString::to_string).collect(),
     };
     vec![
         setting(key::WARN, config.thresholds.warn.to_string()),

@@ -3,7 +3,7 @@ use insta::assert_snapshot;
 use super::report::RuleOrigin;
 use super::{Report, render_plain};
 use crate::cli::terminal::{Style, WIDTH, escape_for_terminal, width};
-use crate::config::{Config, Origin, Overrides, Place, Sources, load};
+use crate::config::{Config, ConfigPath, Origin, Overrides, Sources, load};
 use crate::daemon::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
@@ -48,7 +48,7 @@ fn a_users_settings_with_all_that_may_not_be_meant() {
     let path = directory.path().join("config.toml");
     std::fs::write(&path, "[thresholds]\nkill = \"95%\"\n[act]\ndry_run = true\n").unwrap();
     let environment = &|name: &str| (name == "WATCHDOG_WARN_MB").then(|| "6144".into());
-    let sources = Sources { place: Place::Named(path), environment, overrides: Overrides::default() };
+    let sources = Sources { path: ConfigPath::Named(path), environment, overrides: Overrides::default() };
     let config = load(&sources).unwrap();
     let rules = [
         rule("mine", Some(7)),
@@ -76,8 +76,8 @@ fn a_mistake_has_its_place() {
     let path = directory.path().join("config.toml");
     let error = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        let place = Place::Named(path.clone());
-        load(&Sources { place, environment: &|_| None, overrides: Overrides::default() }).unwrap_err()
+        let path = ConfigPath::Named(path.clone());
+        load(&Sources { path, environment: &|_| None, overrides: Overrides::default() }).unwrap_err()
     };
     let told = |text: &str| {
         let error = Report::wrong(None, true, &error(text)).error.unwrap();
@@ -87,8 +87,8 @@ fn a_mistake_has_its_place() {
     assert_eq!(told("[thresholds]\n\nwarn = 1"), (Some(3), Some(8), Some("thresholds.warn".into())));
     assert_eq!(told("x ="), (Some(1), Some(4), None));
     std::fs::remove_file(&path).unwrap();
-    let place = Place::Named(path.clone());
-    let missing = load(&Sources { place, environment: &|_| None, overrides: Overrides::default() });
+    let named = ConfigPath::Named(path.clone());
+    let missing = load(&Sources { path: named, environment: &|_| None, overrides: Overrides::default() });
     let told = Report::wrong(None, false, &missing.unwrap_err()).error.unwrap();
     assert_eq!((told.file.as_deref(), told.line), (path.to_str(), None));
 }

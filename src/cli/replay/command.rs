@@ -80,7 +80,7 @@ fn print(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
 /// The built-in thresholds in a guest that is large enough for them, but for what was said. The limit is what is foretold: the
 /// kill threshold, unless another one was said.
 fn terms(options: &Options) -> Result<Terms, Ended> {
-    let built_in = EffectiveThresholds::of(&Config::default(), Bytes::gib(1 << 20)).thresholds;
+    let built_in = EffectiveThresholds::resolve(&Config::default(), Bytes::gib(1 << 20)).thresholds;
     let thresholds = said(options).thresholds(built_in);
     let limit = options.limit.unwrap_or(thresholds.kill);
     checked(Terms { ceiling: Ceiling::KillThreshold, limit, thresholds })

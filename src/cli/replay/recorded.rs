@@ -64,7 +64,7 @@ pub(super) fn time(seconds: f64) -> UnixSeconds {
 #[must_use]
 pub fn terms(series: &SeriesInfo, status: &StatusInfo, said: Said) -> Terms {
     let guest = &status.guest;
-    let built_in = EffectiveThresholds::of(&Config::default(), guest.mem_total).thresholds;
+    let built_in = EffectiveThresholds::resolve(&Config::default(), guest.mem_total).thresholds;
     if series.kind == SeriesKind::Guest {
         return Terms {
             ceiling: Ceiling::Guest,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::environment::VARIABLES;
-use crate::config::keys::Keys;
+use crate::config::env::VARIABLES;
+use crate::config::toml_layer::KnownKeys;
 
 const TEXT: &str = include_str!("../../../docs/configuration.md");
 
@@ -27,7 +27,7 @@ fn every_key_is_there_with_its_default_and_no_other() {
         .iter()
         .map(|row| (row[0].trim_matches('`').replace("NAME", "*"), row[2].trim_matches('`')))
         .collect();
-    let mut known = Keys::known().all();
+    let mut known = KnownKeys::known().all();
     known.sort();
     assert_eq!(documented.keys().cloned().collect::<Vec<_>>(), known);
     for key in known.iter().filter(|key| !key.contains('*')) {

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use proptest::prelude::*;
 
 use super::world::{World, gib};
-use crate::config::{Config, key, layer};
+use crate::config::{Config, key, toml_layer};
 
 #[test]
 fn harmless_oddities_are_read() {
@@ -75,7 +75,7 @@ fn pieces() -> impl Strategy<Value = String> {
 
 /// Whatever the text, there is a layer with lines that exist, or a message of one line.
 fn never_panics(text: &str) {
-    match layer::read("x.toml".as_ref(), text) {
+    match toml_layer::read("x.toml".as_ref(), text) {
         Ok(layer) => assert!(layer.keys.iter().all(|(_, line)| *line <= text.lines().count())),
         Err(error) => assert_eq!(error.to_string().lines().count(), 1, "{error}"),
     }

@@ -4,13 +4,14 @@ use crate::model::ActionSettings;
 use std::time::Duration;
 
 use super::world::{World, gib};
-use crate::config::{Config, EffectiveThresholds, Overrides, Place, Sources, key, load};
+use crate::config::{Config, ConfigPath, EffectiveThresholds, Overrides, Sources, key, load};
 use crate::model::Bytes;
 
 #[test]
 fn without_any_file_the_defaults_hold() {
     assert_eq!(World::new().load().expect("loaded"), Config::default());
-    let nowhere = Sources { place: Place::Nowhere, environment: &|_| None, overrides: Overrides::default() };
+    let nowhere =
+        Sources { path: ConfigPath::NoHome, environment: &|_| None, overrides: Overrides::default() };
     assert_eq!(load(&nowhere).expect("loaded"), Config::default());
 }
 
@@ -60,16 +61,16 @@ fn the_environment_is_over_files_and_flags_are_over_all() {
 
 #[test]
 fn lines_the_wrong_way_round_are_put_right_and_told_with_both_places() {
-    let told = |world: &World| {
-        let thresholds = EffectiveThresholds::of(&world.load().expect("loaded"), Bytes::gib(32));
+    let warnings = |world: &World| {
+        let thresholds = EffectiveThresholds::resolve(&world.load().expect("loaded"), Bytes::gib(32));
         world.local(&thresholds.notes.join("\n"))
     };
     let world = World::new().file("[thresholds]\nwarn = '9G'\nkill = '8G'");
-    insta::assert_snapshot!(told(&world), @"the warn threshold 9G (from /etc/config.toml:2) is not below the kill threshold 8G (from /etc/config.toml:3): 5.2G counts");
+    insta::assert_snapshot!(warnings(&world), @"the warn threshold 9G (from /etc/config.toml:2) is not below the kill threshold 8G (from /etc/config.toml:3): 5.2G counts");
     let world = World::new()
         .drop_in("5.toml", "thresholds.kill = ['8G', '50%']")
         .variable("WATCHDOG_WARN_MB", "8192");
-    insta::assert_snapshot!(told(&world), @"the warn threshold 8G (from WATCHDOG_WARN_MB) is not below the kill threshold 8G (from /etc/config.toml.d/5.toml:1): 5.2G counts");
+    insta::assert_snapshot!(warnings(&world), @"the warn threshold 8G (from WATCHDOG_WARN_MB) is not below the kill threshold 8G (from /etc/config.toml.d/5.toml:1): 5.2G counts");
 }
 
 #[test]
@@ -86,8 +87,8 @@ fn who_sets_one_line_is_not_refused_for_the_shipped_other() {
 fn a_reserve_counts_within_what_the_guard_can_work_with() {
     let of = |reserve: &str| {
         let config = World::new().file(format!("guard.reserve = {reserve}")).load().expect("loaded");
-        let thresholds = EffectiveThresholds::of(&config, Bytes::gib(10));
-        (thresholds.reserve.share(1, 1).get() >> 20, thresholds.unmet.len())
+        let thresholds = EffectiveThresholds::resolve(&config, Bytes::gib(10));
+        (thresholds.reserve.share(1, 1).get() >> 20, thresholds.clamped.len())
     };
     assert_eq!(of("'4%'"), (409, 0));
     assert_eq!(of("'500M'"), (500, 0));

@@ -1,8 +1,8 @@
 mod documented;
 mod hostile;
-mod inert;
 mod layers;
 mod messages;
 mod rules;
 mod shipped;
+mod warnings;
 mod world;

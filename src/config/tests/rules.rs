@@ -20,10 +20,7 @@ fn layers_replace_single_keys_of_a_rule() {
     assert_eq!(world.origin("rules.my-agent.exe"), "/etc/config.toml:2");
     assert_eq!(world.origin("rules.my-agent.resume"), "/etc/config.toml.d/50.toml:3");
     let origins = world.load().expect("loaded").origins;
-    assert_eq!(
-        world.local(&origins.of_rule("claude", Some("exe")).to_string()),
-        "/etc/config.toml.d/50.toml:4"
-    );
+    assert_eq!(world.local(&origins.rule("claude", Some("exe")).to_string()), "/etc/config.toml.d/50.toml:4");
 }
 
 fn messages(lines: &[&str]) -> String {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::keys::Keys;
-use crate::config::{Config, key, layer};
+use crate::config::toml_layer::KnownKeys;
+use crate::config::{Config, key, toml_layer};
 
 const SHIPPED: &str = include_str!("../../../config/claude-watchdog.toml");
 
@@ -14,10 +14,10 @@ fn it_equals_what_is_built_in() {
 
 #[test]
 fn it_has_every_key_of_the_schema() {
-    let mut keys: Vec<_> = layer::read("shipped.toml".as_ref(), SHIPPED).expect("valid").keys;
+    let mut keys: Vec<_> = toml_layer::read("shipped.toml".as_ref(), SHIPPED).expect("valid").keys;
     keys.sort();
     let of_no_rule = |key: &String| !key.starts_with(key::RULES);
-    let known: Vec<String> = Keys::known().all().into_iter().filter(of_no_rule).collect();
+    let known: Vec<String> = KnownKeys::known().all().into_iter().filter(of_no_rule).collect();
     assert_eq!(keys.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), known);
 }
 
@@ -36,7 +36,7 @@ fn example() -> String {
 #[test]
 fn its_example_of_a_rule_is_one_with_every_key() {
     let example = example();
-    let layer = layer::read("example.toml".as_ref(), &example).expect(&example);
+    let layer = toml_layer::read("example.toml".as_ref(), &example).expect(&example);
     let given: BTreeSet<String> = layer
         .keys
         .into_iter()
@@ -44,7 +44,7 @@ fn its_example_of_a_rule_is_one_with_every_key() {
         .filter(|key| key != "rules.*")
         .collect();
     let known: BTreeSet<String> =
-        Keys::known().all().into_iter().filter(|key| key.starts_with(key::RULES)).collect();
+        KnownKeys::known().all().into_iter().filter(|key| key.starts_with(key::RULES)).collect();
     assert_eq!(given, known);
 }
 

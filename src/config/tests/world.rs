@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::config::{Config, ConfigError, MinOf, Overrides, Place, Sources, load};
+use crate::config::{Config, ConfigError, ConfigPath, MinOf, Overrides, Sources, load};
 use crate::model::{Bytes, Size};
 
 /// A directory with a `config.toml`, its drop-ins and an environment.
@@ -67,7 +67,7 @@ impl World {
     pub(super) fn load(&self) -> Result<Config, ConfigError> {
         let path = self.path("config.toml");
         load(&Sources {
-            place: if self.named { Place::Named(path) } else { Place::Usual(path) },
+            path: if self.named { ConfigPath::Named(path) } else { ConfigPath::Default(path) },
             environment: &|name| {
                 self.environment.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value))
             },
@@ -83,7 +83,7 @@ impl World {
     }
 
     pub(super) fn origin(&self, key: &str) -> String {
-        self.local(&self.load().expect("loaded").origins.of(key).to_string())
+        self.local(&self.load().expect("loaded").origins.get(key).to_string())
     }
 
     pub(super) fn local(&self, text: &str) -> String {
@@ -93,5 +93,5 @@ impl World {
 
 /// A line of so many GiB.
 pub(super) fn gib(n: u64) -> MinOf {
-    MinOf::of_these(Size::Bytes(Bytes::gib(n)), [])
+    MinOf::new(Size::Bytes(Bytes::gib(n)), [])
 }

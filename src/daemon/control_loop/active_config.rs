@@ -22,7 +22,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn of(config: &Config, rules: &Rules, total: Bytes) -> Self {
-        let effective = EffectiveThresholds::of(config, total);
+        let effective = EffectiveThresholds::resolve(config, total);
         let mut notes = effective.notes.clone();
         if config.act.dry_run {
             notes.push("dry run: agents over their kill threshold are reported, not ended".to_owned());
@@ -34,10 +34,10 @@ impl Terms {
         }
         let guard = GuardSettings { enabled: config.guard.enabled, reserve: Some(effective.reserve) };
         let shadowed = rules.shadowed().into_iter().map(|shadowed| {
-            let origin = config.origins.of_rule(&shadowed.rule, None);
+            let origin = config.origins.rule(&shadowed.rule, None);
             format!("{origin}: `rules.{}` {shadowed}", shadowed.rule)
         });
-        let inert = config.inert.iter().map(ToString::to_string).chain(shadowed).collect();
+        let inert = config.ineffective.iter().map(ToString::to_string).chain(shadowed).collect();
         Self {
             effective,
             act: config.act,

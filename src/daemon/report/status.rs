@@ -176,7 +176,7 @@ pub(crate) fn look(
     let snapshot = sampler.sample_with_timeout(PATIENCE)?;
     let config = Config::default();
     let EffectiveThresholds { thresholds, notes, .. } =
-        EffectiveThresholds::of(&config, snapshot.guest.mem_total);
+        EffectiveThresholds::resolve(&config, snapshot.guest.mem_total);
     let mut engine = Engine::new(
         thresholds,
         ActionSettings { dry_run: true, grace: config.act.grace, ..ActionSettings::default() },

@@ -89,7 +89,7 @@ impl Environment {
 /// The value in force: the current one of the file. A value that came from the file at startup and is no longer in it does
 /// not apply.
 fn value(name: &str, own: Option<OsString>, before: Option<&str>, now: Option<&str>) -> Option<OsString> {
-    let in_file = |text: Option<&str>| text.and_then(|text| config::lookup(text, name));
+    let in_file = |text: Option<&str>| text.and_then(|text| config::lookup_variable(text, name));
     let gone = in_file(before).is_some_and(|before| Some(&before) == own.as_ref());
     in_file(now).or_else(|| own.filter(|_| !gone))
 }

@@ -31,7 +31,7 @@ pub fn explain_alone(
     let only = (reader != Uid::ROOT).then_some(reader);
     let (snapshot, status) = status::look(proc, cgroup, Arc::clone(&rules), only)?;
     let config = Config::default();
-    let thresholds = EffectiveThresholds::of(&config, snapshot.guest.mem_total);
+    let thresholds = EffectiveThresholds::resolve(&config, snapshot.guest.mem_total);
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());
     let settings = Settings { proc, cgroup, config, rules, thresholds, only, supervisor: None };
     let seen = Published { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::new(status) };

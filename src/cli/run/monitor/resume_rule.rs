@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::api::resume::Resume;
-use crate::config::{self, Overrides, Place, Sources};
+use crate::config::{self, ConfigPath, Overrides, Sources};
 use crate::daemon::rules;
 use crate::linux::clock;
 use crate::linux::procfs::Proc;
@@ -62,6 +62,6 @@ fn find_resume(pid: Pid) -> Option<Resume> {
 fn configured_rules() -> Rules {
     let no_environment = |_: &str| None;
     let sources =
-        Sources { place: Place::system(), environment: &no_environment, overrides: Overrides::default() };
+        Sources { path: ConfigPath::system(), environment: &no_environment, overrides: Overrides::default() };
     config::load(&sources).and_then(|config| rules(&config)).unwrap_or_else(|_| Rules::built_in())
 }

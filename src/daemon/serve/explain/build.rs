@@ -42,7 +42,7 @@ pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settin
 
 /// The lines as they were set, and those that count where its own limit is below them.
 fn thresholds(agent: &AgentSample, settings: &Settings) -> ThresholdsInfo {
-    let mut told = settings.thresholds.told(&settings.config);
+    let mut told = settings.thresholds.to_info(&settings.config);
     let (all, own) = (settings.thresholds.thresholds, agent.thresholds(settings.thresholds.thresholds));
     if let Some(limit) = agent.limit().filter(|_| own != all) {
         told.notes.push(format!(

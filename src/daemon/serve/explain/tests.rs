@@ -65,7 +65,7 @@ impl World {
         let (snapshot, status) =
             crate::daemon::report::status::look(&proc, &cgroup, Arc::clone(&rules), None).unwrap();
         let config = Config::default();
-        let thresholds = EffectiveThresholds::of(&config, snapshot.guest.mem_total);
+        let thresholds = EffectiveThresholds::resolve(&config, snapshot.guest.mem_total);
         let supervisor = Pid::new(2_000_000_000);
         let settings = Settings { proc, cgroup, config, rules, thresholds, only: None, supervisor };
         let seen = Published {

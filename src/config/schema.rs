@@ -47,7 +47,7 @@ pub struct Config {
     pub origins: Origins,
     /// What was set and does nothing.
     #[serde(skip)]
-    pub inert: Vec<Ineffective>,
+    pub ineffective: Vec<Ineffective>,
 }
 
 /// `[thresholds]`: thresholds on what one agent costs.
@@ -74,8 +74,8 @@ pub struct GuardSizes {
 impl Config {
     /// The error of a rule as a whole, with the place where it was written.
     #[must_use]
-    pub fn at_fault(&self, error: RuleError) -> ConfigError {
-        let origin = self.origins.of_rule(&error.rule, error.problem.key()).clone();
+    pub fn rule_error(&self, error: RuleError) -> ConfigError {
+        let origin = self.origins.rule(&error.rule, error.problem.key()).clone();
         ConfigError::Rule { origin, rule: error.rule, problem: error.problem }
     }
 }
@@ -84,14 +84,14 @@ impl Default for ThresholdSizes {
     fn default() -> Self {
         // The shares are for clones of 8 and 12 GB, where 13 GB would never be reached.
         Self {
-            warn: MinOf::of_these(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
-            kill: MinOf::of_these(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),
+            warn: MinOf::new(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
+            kill: MinOf::new(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),
         }
     }
 }
 
 impl Default for GuardSizes {
     fn default() -> Self {
-        Self { enabled: true, reserve: MinOf::of_these(Size::percent(4), []) }
+        Self { enabled: true, reserve: MinOf::new(Size::percent(4), []) }
     }
 }

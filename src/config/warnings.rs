@@ -7,13 +7,13 @@ use super::{Config, MinOf, Origin, key};
 use crate::{model::Size, rules::rule::RulePatch};
 
 /// So many files are named of those that are passed over in one directory.
-const NAMED: usize = 3;
+const MAX_NAMES: usize = 3;
 
 /// A setting without effect. Its `Display` is a sentence with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ineffective {
     /// Files beside the drop-ins that are none by their names.
-    PassedOver {
+    IgnoredFiles {
         /// Of the drop-ins.
         directory: PathBuf,
         /// In their order.
@@ -22,7 +22,7 @@ pub enum Ineffective {
     /// A variable that is there and says nothing.
     Empty(&'static str),
     /// A variable of the service's environment file that nobody reads.
-    Unread {
+    UnknownVariable {
         /// The file and the line.
         origin: Origin,
         /// As it stands there.
@@ -31,7 +31,7 @@ pub enum Ineffective {
         nearest: &'static str,
     },
     /// A size in a list beside a smaller one of its kind.
-    NeverCounts {
+    NeverEffective {
         /// Where the list is.
         origin: Origin,
         /// Whose value it is.
@@ -42,7 +42,7 @@ pub enum Ineffective {
         beside: Size,
     },
     /// A key of a rule that is set to what it was set to before.
-    RestartCommand {
+    Repeated {
         /// The later place.
         origin: Origin,
         /// The key.
@@ -51,7 +51,7 @@ pub enum Ineffective {
         before: Origin,
     },
     /// A rule without any key.
-    SaysNothing {
+    EmptyRule {
         /// Where it is.
         origin: Origin,
         /// Its name.
@@ -71,12 +71,12 @@ pub enum Ineffective {
 impl fmt::Display for Ineffective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PassedOver { directory, names } => {
-                let more = match names.len().saturating_sub(NAMED) {
+            Self::IgnoredFiles { directory, names } => {
+                let more = match names.len().saturating_sub(MAX_NAMES) {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
-                let named = names[..names.len().min(NAMED)].join(", ");
+                let named = names[..names.len().min(MAX_NAMES)].join(", ");
                 write!(
                     f,
                     "{}: passed over: {named}{more}; the name of a drop-in ends in .toml",
@@ -86,19 +86,19 @@ impl fmt::Display for Ineffective {
             Self::Empty(variable) => {
                 write!(f, "the environment variable {variable} is empty and sets nothing")
             }
-            Self::Unread { origin, variable, nearest } => {
+            Self::UnknownVariable { origin, variable, nearest } => {
                 write!(f, "{origin}: nobody reads {variable}; the nearest known variable is {nearest}")
             }
-            Self::NeverCounts { origin, key, size, beside } if size == beside => {
+            Self::NeverEffective { origin, key, size, beside } if size == beside => {
                 write!(f, "{origin}: `{key}` has {size} twice")
             }
-            Self::NeverCounts { origin, key, size, beside } => {
+            Self::NeverEffective { origin, key, size, beside } => {
                 write!(f, "{origin}: {size} of `{key}` never counts, {beside} beside it is smaller")
             }
-            Self::RestartCommand { origin, key, before } => {
+            Self::Repeated { origin, key, before } => {
                 write!(f, "{origin}: `{key}` is the same as in {before}, once is enough")
             }
-            Self::SaysNothing { origin, rule } => {
+            Self::EmptyRule { origin, rule } => {
                 write!(f, "{origin}: `rules.{rule}` has no key and changes nothing")
             }
             Self::OffWithKeys { origin, rule, described } => {
@@ -113,33 +113,33 @@ impl fmt::Display for Ineffective {
 
 /// What has no effect once all layers are laid upon one another.
 pub(super) fn of(config: &Config) -> Vec<Ineffective> {
-    let mut inert = Vec::new();
+    let mut ineffective = Vec::new();
     for (key, set) in [
         (key::WARN, &config.thresholds.warn),
         (key::KILL, &config.thresholds.kill),
         (key::RESERVE, &config.guard.reserve),
     ] {
-        inert.extend(never_counting(config, key, set));
+        ineffective.extend(never_effective(config, key, set));
     }
     for (name, patch) in &config.rules {
-        inert.extend(of_rule(config, name, patch));
+        ineffective.extend(of_rule(config, name, patch));
     }
-    inert
+    ineffective
 }
 
-fn never_counting(config: &Config, key: &'static str, set: &MinOf) -> impl Iterator<Item = Ineffective> {
-    let origin = config.origins.of(key).clone();
-    let pairs = set.never_counting().into_iter();
-    pairs.map(move |(size, beside)| Ineffective::NeverCounts { origin: origin.clone(), key, size, beside })
+fn never_effective(config: &Config, key: &'static str, set: &MinOf) -> impl Iterator<Item = Ineffective> {
+    let origin = config.origins.get(key).clone();
+    let pairs = set.never_effective().into_iter();
+    pairs.map(move |(size, beside)| Ineffective::NeverEffective { origin: origin.clone(), key, size, beside })
 }
 
 fn of_rule(config: &Config, name: &str, patch: &RulePatch) -> Option<Ineffective> {
     let rule = name.to_owned();
     if *patch == RulePatch::default() {
-        return Some(Ineffective::SaysNothing { origin: config.origins.of_rule(name, None).clone(), rule });
+        return Some(Ineffective::EmptyRule { origin: config.origins.rule(name, None).clone(), rule });
     }
     let is_off = patch.enabled == Some(false);
-    let origin = config.origins.of_rule(name, Some("enabled")).clone();
+    let origin = config.origins.rule(name, Some("enabled")).clone();
     let table = format!("{}.{name}.", key::RULES);
     let other = |(key, _): &(&str, &Origin)| key.strip_prefix(&table).is_some_and(|key| key != "enabled");
     let described = config.origins.iter().find(other).filter(|_| is_off)?.1.clone();

@@ -2,9 +2,10 @@
 
 use super::world::World;
 
-fn told(world: &World) -> String {
+fn warnings(world: &World) -> String {
     let config = world.load().expect("loaded");
-    let lines: Vec<String> = config.inert.iter().map(|inert| world.local(&inert.to_string())).collect();
+    let lines: Vec<String> =
+        config.ineffective.iter().map(|ineffective| world.local(&ineffective.to_string())).collect();
     assert!(lines.iter().all(|line| line.lines().count() == 1), "{lines:?}");
     lines.join("\n")
 }
@@ -21,7 +22,7 @@ fn each_is_told_with_its_place_and_what_counts() {
         .drop_in("README", "")
         .drop_in(".60.toml.swp", "")
         .variable("WATCHDOG_KILL_MB", " ");
-    insta::assert_snapshot!(told(&world));
+    insta::assert_snapshot!(warnings(&world));
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn what_counts_is_not_told() {
         .drop_in("50.toml", "thresholds.warn = '6G'")
         .variable("WATCHDOG_WARN_MB", "1");
     assert_eq!(
-        told(&world),
+        warnings(&world),
         "",
         "a default that is repeated and a value that a later layer replaces are usual"
     );
@@ -45,8 +46,8 @@ fn where_a_value_was_set_to_no_effect_is_known() {
         .drop_in("50.toml", "thresholds.warn = '4G'")
         .variable("WATCHDOG_WARN_MB", "5000");
     let config = world.load().expect("loaded");
-    let overruled: Vec<String> =
-        config.origins.overruled("thresholds.warn").map(|o| world.local(&o.to_string())).collect();
-    assert_eq!(overruled, ["/etc/config.toml.d/50.toml:1", "/etc/config.toml:1"]);
-    assert_eq!(config.origins.overruled("thresholds.kill").count(), 0);
+    let overridden: Vec<String> =
+        config.origins.overridden("thresholds.warn").map(|o| world.local(&o.to_string())).collect();
+    assert_eq!(overridden, ["/etc/config.toml.d/50.toml:1", "/etc/config.toml:1"]);
+    assert_eq!(config.origins.overridden("thresholds.kill").count(), 0);
 }
