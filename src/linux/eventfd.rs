@@ -1,4 +1,4 @@
-//! Wakes a thread that waits, from whatever thread.
+//! Wakes a waiting thread from any other thread.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,45 +6,46 @@ use std::time::Instant;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-/// A counter of the kernel (`eventfd(2)`), which is no more than rung or silent here. One thread waits for it.
+/// A counter of the kernel (`eventfd(2)`), used as a flag. One thread waits for it.
 #[derive(Debug)]
 pub struct EventFd(OwnedFd);
 
 impl EventFd {
-    /// A silent one.
+    /// Creates one that is not set.
     ///
     /// # Errors
-    /// Where no file can be opened any more.
+    /// If no file descriptor is left.
     pub fn new() -> io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// Rings, for whoever waits now or next. Neither waits nor allocates.
-    pub fn ring(&self) {
-        // Fails only when it has been rung 2^64 times and not been heard.
+    /// Wakes the thread that waits now or next. Neither blocks nor allocates.
+    pub fn wake(&self) {
+        // Fails only after 2^64 calls without a wait in between.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Silences it, however often it was rung.
-    pub fn silence(&self) {
+    /// Clears all wakes so far.
+    pub fn clear(&self) {
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 
-    /// Waits until it rings, or until `at`; whether it may have rung. One call of the kernel, and a second one where it did.
+    /// Waits for a wake, at most until `at`. Returns whether there may have been one. Takes one system call, or two after
+    /// a wake.
     #[must_use]
     pub fn wait_until(&self, at: Instant) -> bool {
         let left = at.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return false;
         }
-        // Longer than a number can say is for ever.
+        // A duration that does not fit is unlimited.
         let left = Timespec::try_from(left).ok();
-        let rung = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], left.as_ref());
-        if matches!(rung, Ok(1..)) {
-            self.silence();
+        let ready = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], left.as_ref());
+        if matches!(ready, Ok(1..)) {
+            self.clear();
         }
-        // Whoever is interrupted by a signal looks what it was for.
-        rung != Ok(0)
+        // A wait that a signal interrupts may have a reason as well.
+        ready != Ok(0)
     }
 }
 
@@ -63,31 +64,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_is_woken_from_another_thread_and_once() {
-        let bell = Arc::new(EventFd::new().unwrap());
+    fn a_waiting_thread_is_woken_once() {
+        let eventfd = Arc::new(EventFd::new().unwrap());
         let far = || Instant::now() + Duration::from_mins(1);
-        let other = Arc::clone(&bell);
-        let ringing = thread::spawn(move || {
+        let other = Arc::clone(&eventfd);
+        let waking = thread::spawn(move || {
             for _ in 0..3 {
-                other.ring();
+                other.wake();
             }
         });
-        assert!(bell.wait_until(far()));
-        ringing.join().unwrap();
-        bell.ring();
-        assert!(bell.wait_until(far()), "one that rang before is heard");
+        assert!(eventfd.wait_until(far()));
+        waking.join().unwrap();
+        eventfd.wake();
+        assert!(eventfd.wait_until(far()), "a wake before the wait counts");
         let soon = Instant::now() + Duration::from_millis(5);
-        assert!(!bell.wait_until(soon), "all of them at once");
+        assert!(!eventfd.wait_until(soon), "one wait takes all wakes");
     }
 
     #[test]
-    fn it_comes_when_it_should_again_and_again() {
-        let bell = EventFd::new().unwrap();
+    fn a_wait_ends_at_its_deadline() {
+        let eventfd = EventFd::new().unwrap();
         for wait in [0, 5, 30, 1] {
             let at = Instant::now() + Duration::from_millis(wait);
-            assert!(!bell.wait_until(at));
+            assert!(!eventfd.wait_until(at));
             assert!(Instant::now() >= at);
         }
-        assert!(!bell.wait_until(Instant::now().checked_sub(Duration::from_secs(1)).unwrap()));
+        assert!(!eventfd.wait_until(Instant::now().checked_sub(Duration::from_secs(1)).unwrap()));
     }
 }

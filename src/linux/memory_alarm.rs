@@ -1,5 +1,6 @@
-//! Wakes the loop at once when memory gets short: tasks wait for it (PSI), or a cgroup has reached its limit. Only a
-//! hint to look: the kernel tells of pressure once in each window, and not at all on many kernels, so the ticks go on.
+//! Wakes the loop at once when memory gets short: tasks stall for it (PSI), or a cgroup has reached its limit. An alarm is
+//! only a hint to sample: the kernel reports pressure once in each window, and on many kernels not at all, so the ticks go
+//! on.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,115 +12,116 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cgroup::Cgroups;
 use super::eventfd::EventFd;
-use crate::linux::cgroup::event_watch::Events;
+use crate::linux::cgroup::event_watch::EventWatch;
 use crate::linux::procfs::pressure::Trigger;
 
-/// After each round of the thread: 20 wakes a second at most, whatever the kernel says how often.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Pause of the thread after each round: at most 20 wakes a second, however often the kernel has an event.
+const MIN_WAKE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Cgroups of more agents are not watched: each is a descriptor, and a service has 1024.
-const MOST: usize = 128;
+/// Upper bound for watched cgroups: each takes a descriptor, and a service has 1024.
+const MAX_CGROUPS: usize = 128;
 
 /// Why the loop is woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
-    /// Tasks wait for memory.
+    /// Tasks stall for memory.
     Pressure,
-    /// A cgroup that is watched has reached its brake or its limit, or the kernel has killed in it.
+    /// A watched cgroup has reached its throttle or its limit, or the kernel has killed a process in it.
     Cgroup,
 }
 
-/// A thread that waits for such.
+/// A thread that waits for alarms.
 #[derive(Debug)]
 pub struct Alarms {
     shared: Arc<Shared>,
-    /// What was asked for last. The thread never takes this lock.
-    asked: Mutex<Vec<PathBuf>>,
-    unarmed: Option<io::Error>,
+    /// The last requested set of cgroups. The thread never takes this lock.
+    requested: Mutex<Vec<PathBuf>>,
+    pressure_error: Option<io::Error>,
 }
 
 #[derive(Debug)]
 struct Shared {
     /// Ends the thread's wait.
-    bell: EventFd,
-    /// A set of cgroups that the thread has not taken yet. Locked to put it in or out, never longer.
-    waiting: Mutex<Option<Vec<PathBuf>>>,
-    /// A cgroup of the set has gone: under its path there may be another one.
-    lost: AtomicBool,
-    over: AtomicBool,
+    eventfd: EventFd,
+    /// A set of cgroups for the thread to take over. Locked only to move it in or out.
+    pending: Mutex<Option<Vec<PathBuf>>>,
+    /// A cgroup of the set is gone: another one may appear under its path.
+    cgroup_gone: AtomicBool,
+    stopping: AtomicBool,
 }
 
 impl Alarms {
     /// Starts the thread, for the pressure of the tree at `proc`, and for cgroups of the tree at `cgroup`. It calls
-    /// `wake`, and ends with this.
+    /// `wake`, and stops when this is dropped.
     ///
     /// # Errors
-    /// Where the thread cannot be started. That there is no pressure to be told of is none: see [`Self::unarmed`].
+    /// If the thread cannot be started. A kernel without pressure events is no error: see [`Self::pressure_error`].
     pub fn start(
         proc: &Path,
         cgroup: Option<&Path>,
         wake: impl Fn(Alarm) + Send + 'static,
     ) -> io::Result<Self> {
-        let (trigger, unarmed) = match Trigger::arm(proc) {
+        let (trigger, pressure_error) = match Trigger::arm(proc) {
             Ok(trigger) => (Some(trigger), None),
             Err(error) => (None, Some(error)),
         };
         let shared = Arc::new(Shared {
-            bell: EventFd::new()?,
-            waiting: Mutex::new(None),
-            lost: AtomicBool::new(false),
-            over: AtomicBool::new(false),
+            eventfd: EventFd::new()?,
+            pending: Mutex::new(None),
+            cgroup_gone: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
         });
         let cgroups = cgroup.and_then(Cgroups::open);
-        let watch = Watch { shared: Arc::clone(&shared), trigger, cgroups, watched: Vec::new() };
-        thread::Builder::new().name("alarm".to_owned()).spawn(move || watch.run(wake))?;
-        Ok(Self { shared, asked: Mutex::default(), unarmed })
+        let watcher = Watcher { shared: Arc::clone(&shared), trigger, cgroups, watched: Vec::new() };
+        thread::Builder::new().name("alarm".to_owned()).spawn(move || watcher.run(wake))?;
+        Ok(Self { shared, requested: Mutex::default(), pressure_error })
     }
 
-    /// Why the kernel does not tell of pressure; `None` where it does.
+    /// Why the kernel has no pressure events for us; `None` if it has.
     #[must_use]
-    pub fn unarmed(&self) -> Option<&io::Error> {
-        self.unarmed.as_ref()
+    pub fn pressure_error(&self) -> Option<&io::Error> {
+        self.pressure_error.as_ref()
     }
 
-    /// From now on watches these cgroups, by their paths from the root of the tree, and no others. Waits for nobody:
-    /// files are opened by the thread. The same set again costs a comparison.
+    /// Watches these cgroups from now on, by their paths from the root of the tree, and no others. Does not block: the
+    /// thread opens the files. The same set again costs a comparison.
     pub fn watch(&self, mut paths: Vec<PathBuf>) {
-        paths.truncate(MOST);
-        let mut asked = lock(&self.asked);
-        if *asked == paths && !self.shared.lost.swap(false, Ordering::Relaxed) {
+        paths.truncate(MAX_CGROUPS);
+        let mut requested = lock(&self.requested);
+        if *requested == paths && !self.shared.cgroup_gone.swap(false, Ordering::Relaxed) {
             return;
         }
-        asked.clone_from(&paths);
-        let before = lock(&self.shared.waiting).replace(paths);
+        requested.clone_from(&paths);
+        // Dropped after the lock, which the thread may wait for.
+        let before = lock(&self.shared.pending).replace(paths);
         drop(before);
-        self.shared.bell.ring();
+        self.shared.eventfd.wake();
     }
 }
 
 impl Drop for Alarms {
     fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
-        self.shared.bell.ring();
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.eventfd.wake();
     }
 }
 
-/// What the thread has.
-struct Watch {
+/// The state of the thread.
+struct Watcher {
     shared: Arc<Shared>,
     trigger: Option<Trigger>,
     cgroups: Option<Cgroups>,
-    watched: Vec<Events>,
+    watched: Vec<EventWatch>,
 }
 
-impl Watch {
+impl Watcher {
     fn run(mut self, wake: impl Fn(Alarm)) {
-        while !self.shared.over.load(Ordering::Relaxed) {
-            let waiting = lock(&self.shared.waiting).take();
-            if let Some(paths) = waiting {
-                self.change(paths);
+        while !self.shared.stopping.load(Ordering::Relaxed) {
+            let pending = lock(&self.shared.pending).take();
+            if let Some(paths) = pending {
+                self.replace_watched(paths);
             }
-            // Interrupted, or short of memory: tried again after a pause.
+            // A wait that is interrupted, or fails for want of memory, is repeated after the pause.
             if let Ok(ready) = self.wait() {
                 if self.has_pressure(ready.pressure) {
                     wake(Alarm::Pressure);
@@ -128,18 +130,18 @@ impl Watch {
                     wake(Alarm::Cgroup);
                 }
             }
-            thread::sleep(PAUSE);
+            thread::sleep(MIN_WAKE_INTERVAL);
         }
     }
 
-    /// Keeps what is watched already: its counts are from when it was last looked at.
-    fn change(&mut self, paths: Vec<PathBuf>) {
+    /// A cgroup that is in both sets keeps its event counts.
+    fn replace_watched(&mut self, paths: Vec<PathBuf>) {
         let mut before = std::mem::take(&mut self.watched);
         let cgroups = self.cgroups.as_ref();
         let watched = paths.into_iter().filter_map(|path| {
             match before.iter().position(|events| events.path() == path) {
                 Some(at) => Some(before.swap_remove(at)),
-                None => Events::open(cgroups?, path),
+                None => EventWatch::open(cgroups?, path),
             }
         });
         self.watched = watched.collect();
@@ -147,13 +149,13 @@ impl Watch {
 
     fn wait(&self) -> io::Result<Ready> {
         let mut files = Vec::with_capacity(2 + self.watched.len());
-        files.push(PollFd::new(&self.shared.bell, PollFlags::IN));
+        files.push(PollFd::new(&self.shared.eventfd, PollFlags::IN));
         files.extend(self.trigger.as_ref().map(|trigger| PollFd::new(trigger, PollFlags::PRI)));
         files.extend(self.watched.iter().map(|events| PollFd::new(events, PollFlags::PRI)));
         poll(&mut files, None)?;
         let mut ready = files.iter().map(PollFd::revents);
-        if ready.next().is_some_and(|bell| !bell.is_empty()) {
-            self.shared.bell.silence();
+        if ready.next().is_some_and(|flags| !flags.is_empty()) {
+            self.shared.eventfd.clear();
         }
         let pressure = self.trigger.as_ref().and_then(|_| ready.next()).unwrap_or(PollFlags::empty());
         Ok(Ready { pressure, cgroups: ready.collect() })
@@ -163,11 +165,11 @@ impl Watch {
         if ready.intersects(PollFlags::ERR | PollFlags::NVAL) {
             self.trigger = None;
         }
-        ready.contains(PollFlags::PRI) && self.trigger.as_mut().is_some_and(Trigger::counts)
+        ready.contains(PollFlags::PRI) && self.trigger.as_mut().is_some_and(Trigger::should_wake)
     }
 
-    /// kernfs says `POLLERR` with each event, also where the file is well (`kernfs_generic_poll` of `fs/kernfs/file.c`):
-    /// only a read tells one that is gone.
+    /// kernfs sets `POLLERR` with each event, even for a healthy file (`kernfs_generic_poll` of `fs/kernfs/file.c`): only a
+    /// read shows that a cgroup is gone.
     fn has_events(&mut self, ready: &[PollFlags]) -> bool {
         let mut happened = false;
         let mut ready = ready.iter();
@@ -176,21 +178,21 @@ impl Watch {
             if ready.next().is_none_or(PollFlags::is_empty) {
                 return true;
             }
-            let look = events.look();
-            happened |= look == Some(true);
-            look.is_some()
+            let wakes = events.should_wake();
+            happened |= wakes == Some(true);
+            wakes.is_some()
         });
         if self.watched.len() < before {
-            self.shared.lost.store(true, Ordering::Relaxed);
+            self.shared.cgroup_gone.store(true, Ordering::Relaxed);
         }
         happened
     }
 }
 
-/// What is ready after a wait.
+/// The result of a wait.
 struct Ready {
     pressure: PollFlags,
-    /// In the order of those watched.
+    /// In the order of the watched cgroups.
     cgroups: Vec<PollFlags>,
 }
 

@@ -41,7 +41,7 @@ impl Limited {
     /// Looks again; whether it is no longer the same.
     pub(crate) fn look(&mut self) -> bool {
         let Some(cgroups) = &self.cgroups else { return false };
-        let scopes = self.slices.iter().flat_map(|slice| cgroups.below(slice));
+        let scopes = self.slices.iter().flat_map(|slice| cgroups.children(slice));
         let rooted = |(scope, pids): (String, Vec<Pid>)| {
             limit::root_of(&scope).filter(|root| pids.contains(root)).map(|root| (root, pids))
         };

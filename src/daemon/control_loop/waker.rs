@@ -48,19 +48,19 @@ impl Waker {
             Alarm::Cgroup => &self.cgroups,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        self.bell.ring();
+        self.bell.wake();
     }
 
     /// A look is wanted soon, by a reader.
     pub(crate) fn ask(&self) {
         self.asked.store(true, Ordering::Relaxed);
-        self.bell.ring();
+        self.bell.wake();
     }
 
     /// The loop is to end.
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
-        self.bell.ring();
+        self.bell.wake();
     }
 
     /// Waits until somebody calls, or until `at`; whether somebody may have called.
@@ -115,7 +115,7 @@ pub(crate) fn alarms(
     let bell = Arc::clone(calls);
     match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
         Ok(alarms) => {
-            if let Some(error) = alarms.unarmed().filter(|_| !told) {
+            if let Some(error) = alarms.pressure_error().filter(|_| !told) {
                 log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
             }
             Some(alarms)

@@ -1,28 +1,28 @@
-//! What the kernel lets a cgroup have.
+//! Limits that the kernel enforces on a cgroup.
 
 use std::fs;
 use std::io;
-use std::num::ParseIntError;
 use std::path::Path;
 
-use super::Cgroups;
+use super::values::{Value, parse_cpu_max};
+use super::{Cgroups, value};
 use crate::model::{Bytes, Pid};
 
-/// The limits of one cgroup; `None`: none.
+/// The memory limits of one cgroup; `None`: unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CgroupLimits {
     /// `memory.max`.
     pub max: Option<Bytes>,
-    /// `memory.swap.max`; no bytes where the kernel has no swap.
+    /// `memory.swap.max`; 0 on a kernel without swap.
     pub swap: Option<Bytes>,
-    /// `memory.oom.group`: the kernel ends all in it, not one.
-    pub group: bool,
+    /// `memory.oom.group`: the kernel kills all processes in it, not one.
+    pub oom_group: bool,
 }
 
-/// What a cgroup holds those below it to; `None`: to nothing of the kind.
+/// The limits that a cgroup imposes on those below it; `None`: unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InheritedLimits {
-    /// `memory.max`, or `memory.high` where that is less.
+    /// `memory.max`, or `memory.high` if that is less.
     pub memory: Option<Bytes>,
     /// `memory.swap.max`.
     pub swap: Option<Bytes>,
@@ -33,7 +33,7 @@ pub struct InheritedLimits {
 }
 
 impl InheritedLimits {
-    /// Both of them.
+    /// The tighter of both, for each limit.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
@@ -49,69 +49,56 @@ impl InheritedLimits {
 }
 
 impl Cgroups {
-    /// What the cgroup at `path` holds its processes to, as far as can be read.
+    /// The limits that the cgroup at `path` imposes on its processes, as far as they can be read.
     #[must_use]
-    pub fn bonds(&self, path: &Path) -> InheritedLimits {
+    pub fn inherited_limits(&self, path: &Path) -> InheritedLimits {
         let Some(folder) = self.folder(path) else { return InheritedLimits::default() };
-        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-        let bytes = |name: &str| amount(&read(name)).ok().flatten();
+        let bytes = |name| value(&folder, name).and_then(Value::bytes);
         InheritedLimits {
             memory: bytes("memory.max").into_iter().chain(bytes("memory.high")).min(),
             swap: bytes("memory.swap.max"),
-            tasks: read("pids.max").trim().parse().ok(),
-            cpu_usec_per_sec: share_of_cpu(&read("cpu.max")),
+            tasks: value(&folder, "pids.max").and_then(Value::number),
+            cpu_usec_per_sec: fs::read(folder.join("cpu.max")).ok().and_then(|text| parse_cpu_max(&text)),
         }
     }
 
-    /// The limits of the cgroup at `path`; `None` where it is gone or has no memory controller.
+    /// The memory limits of the cgroup at `path`; `None` if it is gone or has no memory controller.
     #[must_use]
-    pub fn confines(&self, path: &Path) -> Option<CgroupLimits> {
+    pub fn limits(&self, path: &Path) -> Option<CgroupLimits> {
         let folder = self.folder(path)?;
-        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+        let swap = match fs::read(folder.join("memory.swap.max")) {
+            Ok(text) => Value::parse(&text)?,
+            Err(_) => Value::Number(0),
+        };
         Some(CgroupLimits {
-            max: amount(&read("memory.max")?).ok()?,
-            swap: read("memory.swap.max").map_or(Ok(Some(Bytes::ZERO)), |text| amount(&text)).ok()?,
-            group: read("memory.oom.group").is_some_and(|text| text.trim() == "1"),
+            max: value(&folder, "memory.max")?.bytes(),
+            swap: swap.bytes(),
+            oom_group: value(&folder, "memory.oom.group") == Some(Value::Number(1)),
         })
     }
 
-    /// The cgroups directly below the one at `path`, with the processes in each; none where it is not there.
+    /// The cgroups directly below the one at `path`, with the processes in each; none if it does not exist.
     #[must_use]
-    pub fn below(&self, path: &Path) -> Vec<(String, Vec<Pid>)> {
+    pub fn children(&self, path: &Path) -> Vec<(String, Vec<Pid>)> {
         let entries = self.folder(path).and_then(|folder| fs::read_dir(folder).ok());
         let folders =
             entries.into_iter().flatten().flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
-        let named = folders.filter_map(|entry| entry.file_name().into_string().ok());
-        let with = |name: String| {
+        let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+        let with_pids = |name: String| {
             let pids = self.pids(&path.join(&name)).unwrap_or_default();
             (name, pids)
         };
-        named.map(with).collect()
+        names.map(with_pids).collect()
     }
 
-    /// One child's OOM ends that child, not all in the cgroup at `path`.
+    /// Has the kernel kill one process when the cgroup at `path` is out of memory, not all of them.
     ///
     /// # Errors
-    /// Where that is refused.
-    pub fn ungroup(&self, path: &Path) -> io::Result<()> {
+    /// If the kernel refuses.
+    pub fn clear_oom_group(&self, path: &Path) -> io::Result<()> {
         let folder = self.folder(path).ok_or(io::ErrorKind::NotFound)?;
         fs::write(folder.join("memory.oom.group"), "0")
     }
-}
-
-/// `max` is no limit.
-fn amount(text: &str) -> Result<Option<Bytes>, ParseIntError> {
-    match text.trim() {
-        "max" => Ok(None),
-        number => number.parse().map(|bytes| Some(Bytes::new(bytes))),
-    }
-}
-
-/// Microseconds a second, of `cpu.max`: a quota and its period, both in microseconds.
-fn share_of_cpu(text: &str) -> Option<u64> {
-    let (quota, period) = text.trim().split_once(' ')?;
-    let (quota, period): (u64, u64) = (quota.parse().ok()?, period.parse().ok()?);
-    quota.checked_mul(1_000_000)?.checked_div(period)
 }
 
 #[cfg(test)]
@@ -119,40 +106,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_says_is_what_counts() {
+    fn limits_are_read_from_the_kernel() {
         let root = tempfile::tempdir().unwrap();
         let scope = root.path().join("agents.slice/a.scope");
         fs::create_dir_all(&scope).unwrap();
         fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
         let cgroups = Cgroups::open(root.path()).unwrap();
         let path = Path::new("/agents.slice/a.scope");
-        assert_eq!(cgroups.confines(path), None, "no memory controller");
+        assert_eq!(cgroups.limits(path), None, "no memory controller");
         fs::write(scope.join("memory.max"), "max\n").unwrap();
         fs::write(scope.join("memory.oom.group"), "1\n").unwrap();
-        let open = CgroupLimits { max: None, swap: Some(Bytes::ZERO), group: true };
-        assert_eq!(cgroups.confines(path), Some(open));
-        cgroups.ungroup(path).unwrap();
+        let open = CgroupLimits { max: None, swap: Some(Bytes::ZERO), oom_group: true };
+        assert_eq!(cgroups.limits(path), Some(open));
+        cgroups.clear_oom_group(path).unwrap();
         fs::write(scope.join("memory.max"), "8589934592\n").unwrap();
         fs::write(scope.join("memory.swap.max"), "max\n").unwrap();
-        let closed = CgroupLimits { max: Some(Bytes::gib(8)), swap: None, group: false };
-        assert_eq!(cgroups.confines(path), Some(closed));
+        let closed = CgroupLimits { max: Some(Bytes::gib(8)), swap: None, oom_group: false };
+        assert_eq!(cgroups.limits(path), Some(closed));
         fs::write(scope.join("cgroup.procs"), "7\n8\n").unwrap();
         let pids = [7, 8].map(|pid| Pid::new(pid).unwrap()).to_vec();
-        assert_eq!(cgroups.below(Path::new("/agents.slice")), [("a.scope".to_owned(), pids)]);
-        assert_eq!(cgroups.below(Path::new("/none.slice")), []);
+        assert_eq!(cgroups.children(Path::new("/agents.slice")), [("a.scope".to_owned(), pids)]);
+        assert_eq!(cgroups.children(Path::new("/none.slice")), []);
         fs::write(scope.join("memory.max"), "x\n").unwrap();
-        assert_eq!(cgroups.confines(path), None);
+        assert_eq!(cgroups.limits(path), None);
     }
+
     #[test]
-    fn what_holds_a_cgroup_is_read_and_the_least_of_several_counts() {
+    fn the_tightest_inherited_limit_counts() {
         let root = tempfile::tempdir().unwrap();
         let slice = root.path().join("user.slice");
         fs::create_dir_all(slice.join("a.scope")).unwrap();
         fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
         let cgroups = Cgroups::open(root.path()).unwrap();
-        let bonds = |path: &str| cgroups.bonds(Path::new(path));
-        assert_eq!(bonds("/user.slice"), InheritedLimits::default());
-        assert_eq!(bonds("/gone.slice"), InheritedLimits::default());
+        let inherited = |path: &str| cgroups.inherited_limits(Path::new(path));
+        assert_eq!(inherited("/user.slice"), InheritedLimits::default());
+        assert_eq!(inherited("/gone.slice"), InheritedLimits::default());
         for (file, text) in [
             ("memory.max", "max"),
             ("memory.high", "4096"),
@@ -168,14 +156,14 @@ mod tests {
             tasks: Some(33),
             cpu_usec_per_sec: None,
         };
-        assert_eq!(bonds("/user.slice"), held);
+        assert_eq!(inherited("/user.slice"), held);
         fs::write(slice.join("a.scope/cpu.max"), "150000 100000\n").unwrap();
         fs::write(slice.join("a.scope/pids.max"), "44\n").unwrap();
-        let scope = bonds("/user.slice/a.scope");
+        let scope = inherited("/user.slice/a.scope");
         assert_eq!((scope.cpu_usec_per_sec, scope.tasks), (Some(1_500_000), Some(44)));
         assert_eq!(held.and(scope), InheritedLimits { cpu_usec_per_sec: Some(1_500_000), ..held });
         assert_eq!(scope.and(held), held.and(scope));
         fs::write(slice.join("cpu.max"), "1 0\n").unwrap();
-        assert_eq!(bonds("/user.slice").cpu_usec_per_sec, None, "no period");
+        assert_eq!(inherited("/user.slice").cpu_usec_per_sec, None, "no period");
     }
 }

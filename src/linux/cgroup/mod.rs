@@ -1,10 +1,11 @@
-//! cgroup v2: where a process is, who else is there, and what they cost together.
+//! cgroup v2: which processes are in a cgroup, and its memory.
 
 pub(crate) mod event_watch;
 pub mod events;
 pub mod kill;
 pub mod limits;
 pub mod tree;
+pub(crate) mod values;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -13,10 +14,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::model::snapshot::CgroupMemory;
-use crate::model::{Bytes, Charge, Pid};
+use crate::model::{Charge, Pid};
+use values::{Events, MemoryStat, Value};
 
-/// More cgroups than this are not walked, once a second and agent: a user may make as many as they like.
-const MOST: usize = 256;
+/// Upper bound for the cgroups that are walked below one, once a second and agent: a user may make any number of them.
+const MAX_CGROUPS: usize = 256;
 
 /// Reads a cgroup v2 tree, or a folder that looks like one.
 #[derive(Clone, Debug)]
@@ -25,14 +27,14 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// The tree at `root`, `/sys/fs/cgroup` as a rule; `None` where it is no cgroup v2: in a hybrid, on v1, on none.
+    /// The tree at `root`, usually `/sys/fs/cgroup`; `None` if it is no cgroup v2 (hybrid, v1, or none).
     #[must_use]
     pub fn open(root: &Path) -> Option<Self> {
         root.join("cgroup.controllers").exists().then(|| Self { root: root.to_owned() })
     }
 
-    /// Every process in the cgroup at `path` and those below it; `None` where `path` is gone, holds processes that our
-    /// pid namespace does not show, or more cgroups than anybody needs.
+    /// Every process in the cgroup at `path` and those below it. `None` if `path` is gone, holds processes that our pid
+    /// namespace does not show, or has more than `MAX_CGROUPS` below it.
     #[must_use]
     pub fn pids(&self, path: &Path) -> Option<Vec<Pid>> {
         let mut pids = Vec::new();
@@ -43,64 +45,63 @@ impl Cgroups {
         Some(pids)
     }
 
-    /// Whether `members` are all that is in the cgroup at `path` and those below it, and somebody is. Ends at the first
-    /// who is none.
+    /// Whether the cgroup at `path` and those below it hold processes, and all of them are `members`. Stops at the first
+    /// other process.
     #[must_use]
     pub fn holds_only(&self, path: &Path, members: &HashSet<Pid>) -> bool {
-        let mut anybody = false;
+        let mut is_populated = false;
         let all = self.walk(path, |pid| {
-            anybody = true;
+            is_populated = true;
             members.contains(&pid)
         });
-        all.is_some() && anybody
+        all.is_some() && is_populated
     }
 
-    /// `None`: not all of it was walked, because `visit` said so or there was no way.
+    /// Calls `visit` for each process. `None` if not all were visited, because `visit` returned `false` or the tree cannot
+    /// be read.
     fn walk(&self, path: &Path, mut visit: impl FnMut(Pid) -> bool) -> Option<()> {
         let top = self.folder(path).filter(|top| top.is_dir())?;
-        let (mut folders, mut seen) = (vec![top], 0);
+        let (mut folders, mut walked) = (vec![top], 0);
         while let Some(folder) = folders.pop() {
-            seen += 1;
-            // One that vanished meanwhile held nobody; a threaded one refuses, and its domain above lists all.
+            walked += 1;
+            // A cgroup that vanished meanwhile was empty; a threaded one refuses, and its domain above lists all.
             let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
             // 0 is a process that our pid namespace does not show.
             let visited =
                 text.lines().all(|line| line.parse().ok().and_then(Pid::new).is_some_and(&mut visit));
-            if seen > MOST || !visited {
+            if walked > MAX_CGROUPS || !visited {
                 return None;
             }
             let below = fs::read_dir(&folder).into_iter().flatten().flatten();
             let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-            folders.extend(below.filter(is_folder).map(|entry| entry.path()).take(MOST));
+            folders.extend(below.filter(is_folder).map(|entry| entry.path()).take(MAX_CGROUPS));
         }
         Some(())
     }
 
-    /// What the cgroup at `path` costs, those below it included; `None` where it has no memory controller. Whose it is, and
-    /// so whether anybody is alone there, others know.
+    /// Memory of the cgroup at `path`, those below it included; `None` without a memory controller. Whether an agent has
+    /// it for itself (`alone`) is for the caller to say.
     #[must_use]
     pub fn memory(&self, path: &Path) -> Option<CgroupMemory> {
         let folder = self.folder(path)?;
-        let stat = fs::read(folder.join("memory.stat")).ok()?;
-        let value = |key| keyed(&stat, key).unwrap_or_default();
-        let events = fs::read(folder.join("memory.events")).unwrap_or_default();
-        let single = |name: &str| fs::read(folder.join(name)).ok().and_then(|text| number(&text));
+        let stat = MemoryStat::parse(&fs::read(folder.join("memory.stat")).ok()?);
+        let events = Events::parse(&fs::read(folder.join("memory.events")).unwrap_or_default());
+        let bytes = |name| value(&folder, name).and_then(Value::bytes);
         Some(CgroupMemory {
             path: path.to_owned(),
             alone: false,
             charge: Charge {
-                anon: value("anon"),
-                shmem: value("shmem"),
-                // Without swap in the kernel the file is missing, and nothing is swapped.
-                swap: single("memory.swap.current").unwrap_or_default(),
+                anon: stat.anon,
+                shmem: stat.shmem,
+                // On a kernel without swap the file is missing, and nothing is swapped.
+                swap: bytes("memory.swap.current").unwrap_or_default(),
             },
-            current: single("memory.current").unwrap_or_default(),
-            // `file` counts shmem too, and what is locked in memory, which the kernel takes from nobody.
-            cache: value("active_file") + value("inactive_file"),
-            max: single("memory.max"),
-            high: single("memory.high"),
-            high_events: keyed(&events, "high").map_or(0, Bytes::get),
-            killed: keyed(&events, "oom_kill").map_or(0, Bytes::get),
+            current: bytes("memory.current").unwrap_or_default(),
+            cache: stat.cache,
+            max: bytes("memory.max"),
+            high: bytes("memory.high"),
+            high_events: events.high,
+            killed: events.oom_kill,
         })
     }
 
@@ -113,7 +114,12 @@ impl Cgroups {
     }
 }
 
-/// A cgroup's path from the root of its tree. The root cgroup belongs to nobody, and a path from elsewhere must not
+/// The value in a file of one cgroup; `None` if there is no such file, or nothing like a value in it.
+pub(super) fn value(folder: &Path, name: &str) -> Option<Value> {
+    Value::parse(&fs::read(folder.join(name)).ok()?)
+}
+
+/// A cgroup's path, relative to the root of its tree. The root cgroup is no agent's, and a path from elsewhere must not
 /// lead out of the tree. Allocates nothing.
 pub(super) fn below(path: &Path) -> Option<&Path> {
     let below = path.strip_prefix("/").ok().filter(|below| *below != Path::new(""))?;
@@ -125,25 +131,15 @@ pub(super) fn below(path: &Path) -> Option<&Path> {
 #[must_use]
 pub fn path_of(text: &[u8]) -> Option<PathBuf> {
     let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"0::"))?;
-    // A cgroup that was removed while its last process is still there.
+    // A cgroup that was removed although its last process still exists.
     let path = line.strip_suffix(b" (deleted)").unwrap_or(line);
     path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path)))
-}
-
-/// The number behind `key` in a file of such lines.
-fn keyed(text: &[u8], key: &str) -> Option<Bytes> {
-    let of = |line: &[u8]| line.strip_prefix(key.as_bytes())?.strip_prefix(b" ").and_then(number);
-    text.split(|&b| b == b'\n').find_map(of)
-}
-
-/// A number of bytes; `None` for `max` and for garbage.
-pub(super) fn number(text: &[u8]) -> Option<Bytes> {
-    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().map(Bytes::new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Bytes;
 
     fn tree() -> (tempfile::TempDir, Cgroups) {
         let root = tempfile::tempdir().unwrap();
@@ -172,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cgroup_and_all_below_it() {
+    fn a_cgroup_includes_those_below_it() {
         let (_root, cgroups) = tree();
         assert!(holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14, 15]));
         assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13]), "14 is below it");
@@ -194,23 +190,23 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_hidden_from_us_makes_a_cgroup_unknown() {
+    fn a_cgroup_with_a_hidden_process_is_unknown() {
         let (root, cgroups) = tree();
         fs::write(root.path().join("agents.slice/a.scope/cgroup.procs"), "12\n0\n").unwrap();
         assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14]));
     }
 
     #[test]
-    fn a_tree_without_end_is_not_walked() {
+    fn an_endless_tree_is_not_walked() {
         let (root, cgroups) = tree();
-        for number in 0..2 * MOST {
+        for number in 0..2 * MAX_CGROUPS {
             fs::create_dir(root.path().join(format!("agents.slice/a.scope/{number}"))).unwrap();
         }
         assert!(!holds_only(&cgroups, "/agents.slice/a.scope", &[12, 13, 14]));
     }
 
     #[test]
-    fn the_path_is_that_of_version_two() {
+    fn the_path_is_that_of_cgroup_v2() {
         assert_eq!(path_of(b"5:memory:/x\n0::/a b/c.scope\n").unwrap(), Path::new("/a b/c.scope"));
         assert_eq!(path_of(b"0::/a (deleted)\n").unwrap(), Path::new("/a"));
         assert_eq!(path_of(b"0::\n"), None);
@@ -219,8 +215,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn garbage_leads_nowhere_out_of_the_tree(text: Vec<u8>, path in "(0::)?/?[./a-z]{0,20}") {
-            let _ = number(&text);
+        fn garbage_does_not_lead_out_of_the_tree(text: Vec<u8>, path in "(0::)?/?[./a-z]{0,20}") {
             for text in [text.as_slice(), path.as_bytes()] {
                 let Some(path) = path_of(text) else { continue };
                 if let Some(below) = below(&path) {

@@ -9,27 +9,27 @@ use rustix::io::{Errno, write};
 
 use crate::linux::procfs::file::{is_on_procfs, read_from_start, to_end};
 
-/// Some task waits for a tenth of a second within one. The newline is needed: the kernel writes its end of text over
-/// the last byte, and would take the window for a tenth of it.
-const WITHIN_A_SECOND: &[u8] = b"some 100000 1000000\n";
+/// Some task stalls for a tenth of a second within one second, in microseconds. The newline is needed: the kernel overwrites
+/// the last byte with its end of text, and would read a tenth of the window.
+const STALL_WITHIN_1_S: &[u8] = b"some 100000 1000000\n";
 
-/// Who has no `CAP_SYS_RESOURCE` may have windows of 2 s only, and multiples (Linux 6.5).
-const WITHIN_TWO: &[u8] = b"some 200000 2000000\n";
+/// Without `CAP_SYS_RESOURCE` only windows of 2 s and multiples are allowed (Linux 6.5).
+const STALL_WITHIN_2_S: &[u8] = b"some 200000 2000000\n";
 
 /// Two lines of some 60 bytes.
 const PRESSURE_LEN: usize = 512;
 
-/// A trigger that is armed as long as this is open.
+/// A trigger; it is armed as long as this is open.
 #[derive(Debug)]
 pub(crate) struct Trigger {
     file: OwnedFd,
-    moved: Moved,
+    filter: EventFilter,
 }
 
-/// Which of its events say something.
+/// Which events are worth a wake.
 #[derive(Clone, Copy, Debug, Default)]
-struct Moved {
-    /// `total` of the last event; `None`: there was none.
+struct EventFilter {
+    /// `total` at the last event; `None` before the first.
     total: Option<u64>,
 }
 
@@ -37,26 +37,26 @@ impl Trigger {
     /// Arms one in the tree at `proc`.
     ///
     /// # Errors
-    /// Where the kernel keeps no pressure, or does not let us have a trigger.
+    /// If the kernel has no PSI, or refuses the trigger.
     pub(crate) fn arm(proc: &Path) -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(CWD, proc.join("pressure/memory"), flags, Mode::empty())?;
-        // A copied tree is not to be written to.
+        // A copied tree must not be written to.
         if !is_on_procfs(&file) {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is not the kernel's own file"));
         }
-        match write(&file, WITHIN_A_SECOND) {
-            Err(Errno::INVAL | Errno::PERM | Errno::ACCESS) => write(&file, WITHIN_TWO)?,
+        match write(&file, STALL_WITHIN_1_S) {
+            Err(Errno::INVAL | Errno::PERM | Errno::ACCESS) => write(&file, STALL_WITHIN_2_S)?,
             written => written?,
         };
-        Ok(Self { file, moved: Moved::default() })
+        Ok(Self { file, filter: EventFilter::default() })
     }
 
-    /// Whether the event that there is now is one to wake for.
-    pub(crate) fn counts(&mut self) -> bool {
+    /// Whether the current event is worth a wake.
+    pub(crate) fn should_wake(&mut self) -> bool {
         let mut text = [0; PRESSURE_LEN];
         let len = read_from_start(&self.file, &mut text, to_end).unwrap_or(0);
-        self.moved.event(total(&text[..len]))
+        self.filter.should_wake(total(&text[..len]))
     }
 }
 
@@ -66,16 +66,16 @@ impl AsFd for Trigger {
     }
 }
 
-impl Moved {
-    /// Takes in one event. The first one after arming says nothing: an unprivileged trigger fires then without a stall
-    /// (seen by users of bun, issue 42783). Nor does one at which `total` stands still, or cannot be read.
-    fn event(&mut self, total: Option<u64>) -> bool {
+impl EventFilter {
+    /// The first event after arming is ignored: an unprivileged trigger fires then without a stall (seen by users of bun,
+    /// issue 42783). So is one at which `total` has not changed, or cannot be read.
+    fn should_wake(&mut self, total: Option<u64>) -> bool {
         let Some(total) = total else { return false };
         self.total.replace(total).is_some_and(|before| before != total)
     }
 }
 
-/// Microseconds that some task has waited since boot.
+/// Microseconds since boot in which some task has stalled.
 fn total(text: &[u8]) -> Option<u64> {
     let line = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"some "))?;
     let word = line.split(|&b| b == b' ').find_map(|word| word.strip_prefix(b"total="))?;
@@ -85,6 +85,7 @@ fn total(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::skip;
 
     const TEXT: &[u8] = b"some avg10=0.12 avg60=0.05 avg300=0.01 total=123456\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
 
@@ -93,7 +94,7 @@ mod tests {
         assert_eq!(total(TEXT), Some(123_456));
         let full = b"full avg10=0.00 total=7\nsome avg10=0.12 total=8\n";
         assert_eq!(total(full), Some(8));
-        for odd in [
+        for malformed in [
             &b""[..],
             b"full total=7\n",
             b"some avg10=1\n",
@@ -101,15 +102,18 @@ mod tests {
             b"some total=-1\n",
             b"some total=1\xff\n",
         ] {
-            assert_eq!(total(odd), None, "{}", odd.escape_ascii());
+            assert_eq!(total(malformed), None, "{}", malformed.escape_ascii());
         }
     }
 
     #[test]
-    fn the_first_event_and_those_without_a_stall_say_nothing() {
-        let mut moved = Moved::default();
+    fn the_first_event_and_events_without_a_stall_are_ignored() {
+        let mut filter = EventFilter::default();
         let totals = [None, Some(50), Some(50), Some(60), None, Some(60), Some(61)];
-        assert_eq!(totals.map(|total| moved.event(total)), [false, false, false, true, false, false, true]);
+        assert_eq!(
+            totals.map(|total| filter.should_wake(total)),
+            [false, false, false, true, false, false, true]
+        );
     }
 
     #[test]
@@ -124,18 +128,20 @@ mod tests {
     }
 
     #[test]
-    fn this_kernel_takes_the_trigger_and_goes_on_telling_the_total() {
-        // No PSI, no right to it, or a sandbox without.
-        let Ok(trigger) = Trigger::arm(Path::new("/proc")) else { return };
+    fn this_kernel_accepts_the_trigger() {
+        let trigger = match Trigger::arm(Path::new("/proc")) {
+            Ok(trigger) => trigger,
+            Err(error) => return skip(&format!("no PSI trigger: {error}")),
+        };
         let mut text = [0; PRESSURE_LEN];
         let len = read_from_start(&trigger.file, &mut text, to_end).unwrap();
         assert!(total(&text[..len]).is_some());
-        assert_eq!(write(&trigger.file, WITHIN_TWO), Err(Errno::BUSY), "one for each descriptor");
+        assert_eq!(write(&trigger.file, STALL_WITHIN_2_S), Err(Errno::BUSY), "one for each descriptor");
     }
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = total(&text);
         }
     }

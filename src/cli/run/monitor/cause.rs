@@ -75,7 +75,7 @@ pub(super) mod tests {
     use super::*;
     use crate::api::resume::Resume;
     use crate::cli::run::monitor::scope::ScopeUsage;
-    use crate::linux::cgroup::events::Taken;
+    use crate::linux::cgroup::events::OomEvents;
     use crate::model::{Boottime, Bytes, Pid};
 
     pub(in crate::cli::run::monitor) const NOW: UnixSeconds = UnixSeconds(1_795_000_000);
@@ -85,7 +85,7 @@ pub(super) mod tests {
     pub(in crate::cli::run::monitor) fn outcome(exit: CommandExit, killed: u64, before: u64) -> RunOutcome {
         let at = Boottime::new(Duration::from_secs(5000));
         let last = (killed > 0).then(|| Boottime::new(Duration::from_secs(5000 - before)));
-        let taken = Taken { killed, at_limit: killed > 0 };
+        let taken = OomEvents { killed, at_limit: killed > 0 };
         let usage =
             ScopeUsage { limit: Some(Bytes::mib(300)), taken, last_kill: last, peak: Some(Bytes::mib(299)) };
         RunOutcome { pid: Pid::new(100).unwrap(), exit, at, usage }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::api::limited::LimitInfo;
 use crate::linux::cgroup::Cgroups;
-use crate::linux::cgroup::events::{MemoryEvents, Taken};
+use crate::linux::cgroup::events::{MemoryEvents, OomEvents};
 use crate::linux::clock;
 use crate::linux::procfs::details::Details;
 use crate::model::{Boottime, Bytes, Pid};
@@ -31,7 +31,7 @@ pub(super) struct ScopeMonitor {
 pub(super) struct ScopeUsage {
     /// `None` if the command has no limit.
     pub(super) limit: Option<Bytes>,
-    pub(super) taken: Taken,
+    pub(super) taken: OomEvents,
     /// When the kernel last killed a process in it.
     pub(super) last_kill: Option<Boottime>,
     /// Peak usage at the last read.
@@ -51,7 +51,7 @@ impl ScopeMonitor {
     }
 
     fn read_slice_kills(&self) -> u64 {
-        self.slice.as_ref().and_then(MemoryEvents::taken).map_or(0, |taken| taken.killed)
+        self.slice.as_ref().and_then(MemoryEvents::oom_events).map_or(0, |taken| taken.killed)
     }
 
     /// Its events if they may be read now, else the time until then.
@@ -70,7 +70,7 @@ impl ScopeMonitor {
         let Some(events) = &self.events else { return };
         // Before the scope's own count: a kill in between is then counted there.
         let slice_kills = self.read_slice_kills();
-        let Some(taken) = events.taken() else {
+        let Some(taken) = events.oom_events() else {
             self.events = None;
             return;
         };

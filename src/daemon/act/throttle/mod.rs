@@ -184,7 +184,7 @@ pub fn release_throttles(cgroup: &Path) -> io::Result<usize> {
     let Some(cgroups) = Cgroups::open(cgroup) else { return Ok(0) };
     let slice = Path::new("/").join(SLICE);
     let (mut removed, mut refused) = (0, None);
-    let scopes = cgroups.below(&slice).into_iter().filter(|(name, _)| limit::is_scope(name));
+    let scopes = cgroups.children(&slice).into_iter().filter(|(name, _)| limit::is_scope(name));
     for (name, _) in scopes {
         match remove_leftover(&cgroups, &slice.join(name)) {
             Ok(was_throttled) => removed += usize::from(was_throttled),

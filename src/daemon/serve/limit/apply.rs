@@ -80,7 +80,7 @@ impl LimitContext {
     ) -> Result<MemoryLimits, MethodError> {
         let _turn = self.turn.lock().await;
         let gone = || refused(format_args!("{} is gone", name_of(path)));
-        let (Some(confines), Some(memory)) = (cgroups.confines(path), cgroups.memory(path)) else {
+        let (Some(confines), Some(memory)) = (cgroups.limits(path), cgroups.memory(path)) else {
             return Err(gone());
         };
         let inside = CurrentScope {
@@ -105,7 +105,7 @@ impl LimitContext {
     fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, MethodError> {
         let own = Details::of(&self.proc).cgroup(pid).ok_or(MethodError::NoSuchProcess { pid })?;
         let left = own.ancestors().filter(|path| path.parent().is_some());
-        left.map(|path| (path, cgroups.bonds(path))).try_fold(
+        left.map(|path| (path, cgroups.inherited_limits(path))).try_fold(
             InheritedLimits::default(),
             |all, (path, bonds)| match bonds.memory {
                 Some(max) => Err(refused(LimitError::Confined { cgroup: path.to_owned(), max })),
@@ -138,7 +138,7 @@ impl LimitContext {
             let place = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
             return Err(refused(format_args!("the process is not in {scope} but in {}", place.display())));
         };
-        let Some(confines) = cgroups.confines(&path) else {
+        let Some(confines) = cgroups.limits(&path) else {
             return Err(refused(format_args!("{scope} has no memory controller: nothing limits it")));
         };
         if confines.max != Some(shape.max) {
@@ -150,8 +150,8 @@ impl LimitContext {
             let has = confines.swap.map_or("all of it".to_owned(), |swap| swap.to_string());
             return Err(refused(format_args!("{scope} may swap {has}, not {}", shape.swap)));
         }
-        if confines.group {
-            let undone = cgroups.ungroup(&path);
+        if confines.oom_group {
+            let undone = cgroups.clear_oom_group(&path);
             undone.map_err(|error| refused(format_args!("{scope} would end whole: {error}")))?;
         }
         Ok(())

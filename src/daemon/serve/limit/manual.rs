@@ -134,7 +134,7 @@ impl<'a> ManualBackend<'a> {
 
     /// Removes what is left of commands that have ended: nobody else does, and they could not themselves.
     fn sweep(&self) {
-        for (scope, pids) in self.cgroups.below(&self.slice) {
+        for (scope, pids) in self.cgroups.children(&self.slice) {
             // One that was just made for a process is still empty.
             let began = limit::root_of(&scope);
             let lives = began.is_none_or(|pid| self.proc.join(pid.to_string()).exists());

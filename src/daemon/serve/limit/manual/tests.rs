@@ -121,7 +121,7 @@ fn what_has_ended_is_swept_and_what_has_just_begun_is_not() {
     let cgroups = world.cgroups();
     world.find(&cgroups, "/").unwrap().sweep();
     let mut left: Vec<String> =
-        cgroups.below(Path::new("/agents.slice")).into_iter().map(|(name, _)| name).collect();
+        cgroups.children(Path::new("/agents.slice")).into_iter().map(|(name, _)| name).collect();
     left.sort_unstable();
     assert_eq!(left, ["agent-x-7.scope", "other"]);
 }
