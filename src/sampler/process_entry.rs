@@ -1,12 +1,12 @@
 //! What a process is, for as long as it does not exec.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::linux::procfs::stat::{Comm, Stat, Traces};
-use crate::model::{Boottime, Bytes, Pid, ProcessKey, Recognised, SpawnOrigin, Uid};
+use crate::model::{Boottime, Bytes, Pid, ProcessIdentity, ProcessKey, Recognised, SpawnOrigin, Uid};
 use crate::rules::{self, ProcessFacts, Rules};
 
 /// An unmatched process is looked at again for so long after its start: a fork is seen before its exec.
@@ -16,7 +16,7 @@ const SETTLING: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Command lines are shown up to here.
-pub(crate) const COMMAND_LEN: usize = 256;
+pub(crate) const MAX_COMMAND_LEN: usize = 256;
 
 /// What runs in a process.
 pub(crate) struct Program {
@@ -98,7 +98,7 @@ impl ProcessEntry {
             copy: is_copy || same.as_ref().is_some_and(|known| known.copy),
             environment: same.as_ref().map_or(Environment::Unasked, |known| known.environment.clone()),
             heap_said: same.as_ref().map_or([None; 2], |known| known.heap_said),
-            name: name(exe.as_deref(), None, &stat.comm),
+            name: ProcessIdentity::name(exe.as_deref(), None, stat.comm.as_bytes()),
             command: same.map(|known| known.command).unwrap_or_default(),
             exe,
             looked: Some(at),
@@ -172,8 +172,9 @@ impl ProcessEntry {
 
     /// Takes in its arguments.
     pub(crate) fn arguments(&mut self, rules: &Rules, argv: &[OsString], cwd: &dyn Fn() -> Option<PathBuf>) {
-        self.name = name(self.exe.as_deref(), argv.first(), &self.comm);
-        self.command = command(argv);
+        let argv0 = argv.first().map(OsString::as_os_str);
+        self.name = ProcessIdentity::name(self.exe.as_deref(), argv0, self.comm.as_bytes());
+        self.command = ProcessIdentity::command(argv, MAX_COMMAND_LEN);
         self.heap_said[0] = rules::heap_limit_of(argv);
         self.outdated = false;
         self.recognise(rules, argv, cwd);
@@ -184,20 +185,4 @@ impl ProcessEntry {
         // A program that rewrites its title stays what it was: only an exec makes it something else.
         self.rule = rule.or(self.matched.clone()).filter(|_| !self.copy);
     }
-}
-
-fn name(exe: Option<&Path>, argv0: Option<&OsString>, comm: &Comm) -> String {
-    let program = exe.or_else(|| argv0.map(Path::new));
-    let name = program.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let name = name.unwrap_or_else(|| String::from_utf8_lossy(comm.as_bytes()).into_owned());
-    name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name)
-}
-
-fn command(argv: &[OsString]) -> String {
-    let words: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy()).collect();
-    let mut command = words.join(" ");
-    let end = command.floor_char_boundary(COMMAND_LEN);
-    command.truncate(end);
-    command.shrink_to_fit();
-    command
 }

@@ -16,7 +16,7 @@ use crate::linux::procfs::background::{Found, Question, SlowReader};
 use crate::linux::procfs::last_pid::{LastPid, Window};
 use crate::linux::procfs::stat::Stat;
 use crate::linux::procfs::{Proc, ReadError};
-use crate::model::{Boottime, Pid, ProcessKey, Recognised, Uid};
+use crate::model::{Boottime, Pid, ProcessIdentity, ProcessKey, Recognised, Uid};
 use crate::rules::{self, Rules};
 
 /// So long a tick waits for the arguments of newcomers; they come in microseconds, unless their process blocks.
@@ -333,7 +333,7 @@ impl ProcessTable {
         let exe = proc.exe(pid).ok()?;
         // As it is now: what is known of it may be older than its last exec, or not be there yet.
         let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
-        let parent = parent.filter(|p| stat.start_stack != 0 && p.start_stack == stat.start_stack);
+        let parent = parent.filter(|p| ProcessIdentity::is_copy(stat.start_stack, p.start_stack));
         // Where the kernel does not choose at random (setarch -R), two programs may have the same stack.
         let is_copy = parent.is_some_and(|p| proc.exe(p.key.pid).is_ok_and(|parents| parents == exe));
         Some(ProcessEntry::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
 
-use super::process_entry::COMMAND_LEN;
+use super::process_entry::MAX_COMMAND_LEN;
 use super::*;
 use crate::model::{AgentSample, Bytes, Pid};
 
@@ -258,7 +258,7 @@ fn long_command_lines_are_cut_at_a_character() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude", &long], 5);
     let mut sampler = world.sampler();
     let key = sampler.sample_now().unwrap().agents[0].agent.root;
-    assert_eq!(sampler.command(key).len(), COMMAND_LEN - 1);
+    assert_eq!(sampler.command(key).len(), MAX_COMMAND_LEN - 1);
     assert!(sampler.cwd(key).is_none(), "the fixture has none");
     assert_eq!(std::ffi::OsStr::new(sampler.command(key)).as_bytes()[..8], *b"claude \xc3");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::linux::procfs::details::Details;
 use crate::linux::procfs::{Proc, ReadError};
-use crate::model::{Pid, Uid};
+use crate::model::{Pid, ProcessIdentity, Uid};
 use crate::rules::{ProcessFacts, Rules};
 
 /// A running process that a rule matches.
@@ -46,7 +46,7 @@ pub fn running_matches(
         let Ok(Some(identity)) = proc.identity(pid) else { continue };
         // A copy that has run no program of its own yet is its parent's match.
         let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
-        if stat.start_stack != 0 && parent.is_some_and(|parent| parent.start_stack == stat.start_stack) {
+        if parent.is_some_and(|parent| ProcessIdentity::is_copy(stat.start_stack, parent.start_stack)) {
             continue;
         }
         let cwd = || proc.cwd(pid);

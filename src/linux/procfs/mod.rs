@@ -39,7 +39,7 @@ use super::procfs::smaps_rollup::Rollup;
 use super::procfs::stat::Stat;
 use super::procfs::status::Status;
 use crate::model::system_memory::Stall;
-use crate::model::{Bytes, Pid, Pressure, SystemMemory};
+use crate::model::{Bytes, Pid, Pressure, ProcessIdentity, SystemMemory};
 
 /// Upper bound for the part of a command line that is read: a program is identified by its start.
 const CMDLINE_LEN: usize = 16 * 1024;
@@ -61,15 +61,6 @@ const PATH_LEN: usize = 64;
 
 /// `PATH_MAX` of `include/uapi/linux/limits.h`.
 const MAX_LINK_LEN: usize = 4096;
-
-/// The program of a process: read once, and again after an exec.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Its executable (`/proc/PID/exe`); `None` without the permission to see it.
-    pub exe: Option<PathBuf>,
-    /// Its arguments; empty where it has none, or without the permission to see them.
-    pub argv: Vec<OsString>,
-}
 
 /// Reads a `/proc` tree. `stat` and `status` are read without an allocation: a tick reads hundreds of them.
 #[derive(Debug)]
@@ -224,7 +215,7 @@ impl Proc {
     ///
     /// # Errors
     /// If it lives and cannot be read for another reason than permission.
-    pub fn identity(&self, pid: Pid) -> Result<Option<Identity>, ReadError> {
+    pub fn identity(&self, pid: Pid) -> Result<Option<ProcessIdentity>, ReadError> {
         let exe = match self.exe(pid) {
             Ok(exe) => exe,
             Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
@@ -236,7 +227,7 @@ impl Proc {
             Err(Errno::ACCESS | Errno::PERM) => Vec::new(),
             Err(e) => return Err(self.error(&format!("{pid}/cmdline"), e)),
         };
-        Ok(Some(Identity { exe, argv }))
+        Ok(Some(ProcessIdentity { exe, argv }))
     }
 
     /// The working directory of one process; `None` if it has exited, or without the permission to see it.

@@ -6,7 +6,7 @@ use crate::api::explanation::Membership;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
 use crate::model::match_trace::MatchTrace;
-use crate::model::{AgentSample, Member, MembershipReason, Pid, ProcessKey};
+use crate::model::{AgentSample, Member, MembershipReason, Pid, ProcessIdentity, ProcessKey};
 use crate::rules::rule::LIMITED;
 
 /// The agent that `key` belongs to, and what it is there.
@@ -133,10 +133,9 @@ pub(crate) fn why_none(
     }
 }
 
-/// Forked and nothing else yet: the kernel chooses another place for the stack at each exec.
 fn is_copy(reading: &Reading) -> bool {
-    let own = reading.stat.start_stack;
-    own != 0 && reading.ancestors.first().is_some_and(|parent| parent.start_stack == own)
+    let parent = reading.ancestors.first();
+    parent.is_some_and(|parent| ProcessIdentity::is_copy(reading.stat.start_stack, parent.start_stack))
 }
 
 /// The first few of them.

@@ -5,14 +5,15 @@ use super::{belonging, signals};
 use crate::api::explanation::{CgroupInfo, CgroupUse, ProcessInfo, ProcessMemory, Shares, ThresholdsInfo};
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
-use crate::linux::procfs::Identity;
-use crate::linux::procfs::stat::Stat;
 use crate::model::match_trace::MatchTrace;
 use crate::rules::ProcessFacts;
-use crate::{api::explanation::Explanation, model::AgentSample};
+use crate::{
+    api::explanation::Explanation,
+    model::{AgentSample, ProcessIdentity},
+};
 
 /// Command lines are told up to here.
-const COMMAND: usize = 4096;
+const MAX_COMMAND_LEN: usize = 4096;
 
 /// All that there is to say. It is unfiltered: the reader's view is cut afterwards.
 pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settings) -> Explanation {
@@ -58,33 +59,19 @@ fn process(reading: &Reading) -> ProcessInfo {
     let Reading { stat, credentials, identity, .. } = reading;
     let shown = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let identity = identity.as_ref();
+    let exe = identity.and_then(|identity| identity.exe.as_deref());
     ProcessInfo {
         pid: stat.key.pid,
         uid: credentials.uid,
         privileged: credentials.privileged,
         parent: stat.parent,
-        name: Some(name(identity, stat)),
-        exe: identity.and_then(|identity| identity.exe.as_deref()).map(shown),
-        command: identity.map(command).filter(|command| !command.is_empty()),
+        name: Some(ProcessIdentity::name(exe, None, stat.comm.as_bytes())),
+        exe: exe.map(shown),
+        command: identity
+            .map(|identity| ProcessIdentity::command(&identity.argv, MAX_COMMAND_LEN))
+            .filter(|command| !command.is_empty()),
         cwd: reading.cwd.as_deref().map(shown),
     }
-}
-
-fn name(identity: Option<&Identity>, stat: &Stat) -> String {
-    let exe = identity.and_then(|identity| identity.exe.as_deref()).and_then(std::path::Path::file_name);
-    let name = exe.map_or_else(
-        || String::from_utf8_lossy(stat.comm.as_bytes()).into_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    );
-    name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name)
-}
-
-fn command(identity: &Identity) -> String {
-    let words: Vec<_> = identity.argv.iter().map(|word| word.to_string_lossy()).collect();
-    let mut command = words.join(" ");
-    let end = command.floor_char_boundary(COMMAND);
-    command.truncate(end);
-    command
 }
 
 fn match_trace(reading: &Reading, settings: &Settings) -> Option<MatchTrace> {

@@ -12,12 +12,12 @@ use crate::api::explanation::SharesStatus;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::ipc::MethodError;
 use crate::linux::cgroup::Cgroups;
+use crate::linux::procfs::Proc;
 use crate::linux::procfs::details::{Credentials, Details};
 use crate::linux::procfs::smaps_rollup::Rollup;
 use crate::linux::procfs::stat::Stat;
-use crate::linux::procfs::{Identity, Proc};
 use crate::model::snapshot::CgroupMemory;
-use crate::model::{Pid, ProcessKey, Uid};
+use crate::model::{Pid, ProcessIdentity, ProcessKey, Uid};
 use crate::quota::Permit;
 
 /// Enough for what is read, and a small part of what the service may use.
@@ -39,7 +39,7 @@ pub(crate) struct Reading {
     pub(crate) carries: Vec<ProcessKey>,
     pub(crate) cgroup: Option<Cgroup>,
     /// `None`: not read in time.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<ProcessIdentity>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) look: SharesStatus,
     pub(crate) rollup: Option<Rollup>,
@@ -60,7 +60,7 @@ pub(crate) struct Cgroup {
 enum Part {
     First(Box<Reading>),
     Cgroup(Option<CgroupMemory>, Option<Vec<Pid>>),
-    Identity(Identity, Option<PathBuf>),
+    Identity(ProcessIdentity, Option<PathBuf>),
     Rollup(Option<Rollup>),
     Gone,
 }
@@ -167,7 +167,7 @@ impl Source {
         let identity = match self.proc.identity(pid) {
             Ok(identity) => identity?,
             // It lives, and that is all we are told of it.
-            Err(_) => Identity::default(),
+            Err(_) => ProcessIdentity::default(),
         };
         let cwd = self.proc.cwd(pid);
         // Between one file and the next the pid may have changed hands, or an exec the rights: what was read is then
