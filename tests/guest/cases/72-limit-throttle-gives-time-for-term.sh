@@ -104,6 +104,6 @@ rm -rf /run/systemd/system/claude-watchdog.service.d
 systemctl daemon-reload
 systemctl start claude-watchdog.service
 wait_until 30 throttle_of "$scope" -eq "$throttle"
-printf '[act]\nbrake = false\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
+printf '[act]\nthrottle = false\n' >/etc/claude-watchdog/config.toml.d/50-case.toml
 systemctl reload claude-watchdog.service
 wait_until 20 throttle_of "$scope" == max

@@ -45,8 +45,8 @@ wait_until 60 gone "$pid" "$monitor"
 type_in alpha 'echo code=$?'
 wait_until 20 shown '^code=143$' -eq 1
 expect_is 'one line' "$(shown 'run-claude-limited: ')" 1
-expect_is 'with process and limit' "$(shown "run-claude-limited: .*claude\.exe .*$pid.*300M")" 1
-expect_is 'and how to resume' "$(shown 'cd /home/agent/work && claude --continue$')" 1
+expect_is 'with process and limit' "$(shown "claude-watchdog killed claude\.exe \(pid $pid\) at .*, over its kill threshold of .*; limit 300M, peak ")" 1
+expect_is 'and how to resume' "$(shown 'resume with: cd /home/agent/work && claude --continue$')" 1
 
 # Killed and restarted: it resumes; a stop on request is final.
 monitored '--restart=on-oom'
@@ -57,7 +57,7 @@ wait_until 30 running "$path"
 agent_runs
 expect_is 'by the same monitor' "$(parent "$pid")" "$monitor"
 expect_is 'with the option of its kind' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
-expect_is 'with a message' "$(shown 'in 1s \(1 of 5.*/home/agent/work')" 1
+expect_is 'with a message' "$(shown 'restarting in 1s \(1 of 5 within an hour\): in /home/agent/work, ')" 1
 wait_until 30 knows "claude-$pid"
 expect_code 'its owner stops it' 0 as agent claude-watchdog stop "claude-$pid"
 wait_until 30 gone "$monitor"
@@ -76,10 +76,10 @@ type_in alpha 'grow 400M'
 wait_until 60 gone "$first"
 wait_until 30 running "$path"
 agent_runs
-expect_is 'with a message about both kills' "$(shown 'kernel.*claude\.exe.* 1 .*limit 300M.*peak 300M.* in 1s')" 1
+expect_is 'with a message about both kills' "$(shown 'the kernel killed claude\.exe \(pid .*\) and 1 other process in its scope at its limit; limit 300M, peak 300M; restarting in 1s')" 1
 expect_is 'restarted with the option of its kind' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "$path --continue "
 type_in alpha 'exit 3'
 wait_until 20 gone "$monitor"
 type_in alpha 'echo code=$?'
 wait_until 20 shown '^code=3$' -eq 1
-expect_is 'no restart after its own exit' "$(shown ' in 1s')" 1
+expect_is 'no restart after its own exit' "$(shown 'restarting in')" 1
