@@ -25,7 +25,7 @@ expect_like 'under sudo' "$(sudo -u agent run-claude-limited 300M case-where)" "
 expect_like 'as root' "$(run-claude-limited 300M case-where)" "$like"
 expect_like 'from a unit of the system' "$(systemd-run --quiet --pipe --wait --uid=agent run-claude-limited 300M case-where)" "$like"
 expect_code 'not in a unit with a limit of its own' 125 systemd-run --quiet --pipe --wait --uid=agent -p MemoryMax=1G run-claude-limited 300M case-where
-expect_like 'with the reason' "$(<"$CASE/command-output")" '1G.*not(hing was)? run'
+expect_like 'with the reason' "$(<"$CASE/command-output")" '1G.*the command was not run'
 expect_code 'nor in one with a throttle' 125 systemd-run --quiet --pipe --wait --uid=agent -p MemoryHigh=1G run-claude-limited 300M case-where
 expect_is 'limits of swap, tasks and processor time are inherited' \
   "$(systemd-run --quiet --pipe --wait --uid=agent -p MemorySwapMax=0 -p TasksMax=77 -p CPUQuota=50% run-claude-limited 300M case-inherited 2>/dev/null)" \
@@ -64,7 +64,7 @@ expect_code 'not executable' 126 as agent run-claude-limited 300M /etc/passwd
 expect_code 'no limit' 125 as agent run-claude-limited 8GB true
 expect_code 'no valid option' 125 as agent run-claude-limited --swap x 300M true
 expect_code 'too small' 125 as agent run-claude-limited 1K true
-expect 'and nothing is run' grep -qE 'nothing was run|not run' "$CASE/command-output"
+expect 'and nothing is run' grep -qE 'the command was not run' "$CASE/command-output"
 
 # The original's form runs claude once.
 # Not below /run, from where nothing can be executed.
@@ -105,7 +105,7 @@ expect_like 'set by the user'"'"'s manager' "$(as agent run-claude-limited 300M 
 expect_code 'otherwise not' 125 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere run-claude-limited 300M case-where
 expect 'with a remedy' grep -q 'systemctl start claude-watchdog' "$CASE/command-output"
 expect_code 'with --best-effort' 0 as agent env -u XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere run-claude-limited --best-effort 300M true
-expect 'with a message' grep -qE 'without (a|any) (wall|limit|memory limit)' "$CASE/command-output"
+expect 'with a message' grep -qE 'running without a memory limit' "$CASE/command-output"
 as agent run-claude-limited 300M sh -c "while [ ! -e $CASE/again ]; do sleep 0.2; done; run-claude-limited 200M case-where" >"$CASE/own" &
 own=$!
 scope_of_the_manager() { ls -d /sys/fs/cgroup/user.slice/user-*.slice/user@*.service/agents.slice/agent-sh-*.scope; }
