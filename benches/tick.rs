@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claude_watchdog::attribution::membership::{MembershipTracker, ObservedProcess, Tree};
-use claude_watchdog::attribution::shared_memory::{Figures, Sharing};
+use claude_watchdog::attribution::shared_memory::{MemberMemory, Sharing};
 use claude_watchdog::linux::procfs::Proc;
 use claude_watchdog::model::{
     ActionSettings, AgentSample, Boottime, Bytes, Charge, GuardSettings, Member, Pid, ProcessKey, Recognised,
@@ -35,7 +35,7 @@ fn processes() -> Vec<ObservedProcess> {
         uid: Uid::new(1000),
         rule: (pid % 60 == 0).then(|| Arc::clone(&claude)),
         origin: None,
-        told: true,
+        environment_read: true,
         scope: None,
     };
     (1..=300).map(process).collect()
@@ -66,9 +66,9 @@ fn snapshot() -> Snapshot {
 }
 
 #[divan::bench]
-fn census_of_300_processes(bencher: Bencher) {
-    let (processes, mut census) = (processes(), MembershipTracker::default());
-    bencher.bench_local(|| census.update(&processes));
+fn membership_of_300_processes(bencher: Bencher) {
+    let (processes, mut membership) = (processes(), MembershipTracker::default());
+    bencher.bench_local(|| membership.update(&processes));
 }
 
 #[divan::bench]
@@ -148,10 +148,10 @@ fn glance(bencher: Bencher) {
 #[divan::bench]
 fn charge_of_an_agent(bencher: Bencher) {
     let guest = snapshot().guest;
-    let figures: Vec<Figures> = (1..=20)
-        .map(|pid| Figures {
+    let figures: Vec<MemberMemory> = (1..=20)
+        .map(|pid| MemberMemory {
             key: ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 },
-            image: u64::try_from(pid.min(16)).unwrap(),
+            exec_id: u64::try_from(pid.min(16)).unwrap(),
             charge: Charge { anon: Bytes::mib(100), ..Charge::default() },
         })
         .collect();

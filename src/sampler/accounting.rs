@@ -8,7 +8,7 @@ use super::process_table::ProcessTable;
 use super::scan_depth::ScanDepth;
 use super::scope_escapes::ScopeEscapes;
 use crate::attribution::membership::{Tree, TreeMember};
-use crate::attribution::shared_memory::{Figures, ShareReading, Sharing};
+use crate::attribution::shared_memory::{MemberMemory, ShareReading, Sharing};
 use crate::limit;
 use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::background::{Found, Question, SlowReader, Weight};
@@ -130,8 +130,8 @@ impl MemoryAccounting {
                 share: rollup.share,
                 shmem_swap: rollup.shmem_swap,
             });
-            if let Some(sharing) = self.sharing.values_mut().find(|s| s.waits_for(answer.key)) {
-                sharing.answered(at, answer.key, look, took);
+            if let Some(sharing) = self.sharing.values_mut().find(|s| s.is_pending(answer.key)) {
+                sharing.record(at, answer.key, look, took);
             }
         }
     }
@@ -145,14 +145,14 @@ impl MemoryAccounting {
         guest: &SystemMemory,
         tree: &Tree,
     ) -> AgentSample {
-        let figures: Vec<Figures> =
+        let figures: Vec<MemberMemory> =
             tree.members.iter().map(|m| self.figures(proc, roster, at, care, m.key)).collect();
         let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
-        for &key in &estimate.ask {
+        for &key in &estimate.to_read {
             if !self.slow.ask(key, 0, Question::Weight)
                 && let Some(sharing) = self.sharing.get_mut(&tree.agent.root)
             {
-                sharing.answered(at, key, None, Duration::ZERO);
+                sharing.record(at, key, None, Duration::ZERO);
             }
         }
         let members: Vec<Member> = tree
@@ -259,23 +259,23 @@ impl MemoryAccounting {
         at: Boottime,
         care: ScanDepth,
         key: ProcessKey,
-    ) -> Figures {
+    ) -> MemberMemory {
         let known = roster.get(key);
-        let image = known.map_or(0, |known| known.image);
+        let exec_id = known.map_or(0, |known| known.image);
         if known.is_some_and(|known| known.headless) {
             let status = proc.status_of_threads(key.pid);
             let charge = status.and_then(|status| status.charge).unwrap_or_default();
-            return Figures { key, image, charge };
+            return MemberMemory { key, exec_id, charge };
         }
         let traces = known.map(|known| known.traces).unwrap_or_default();
         let still = |w: &&CachedUsage| w.traces == traces && at.since(w.at) < care.charge();
         if let Some(CachedUsage { charge, .. }) = self.weighed.get(&key).filter(still) {
-            return Figures { key, image, charge: *charge };
+            return MemberMemory { key, exec_id, charge: *charge };
         }
         let status = proc.status(key.pid).ok().flatten();
         let charge = status.and_then(|status| status.charge).unwrap_or_default();
         self.weighed.insert(key, CachedUsage { at, traces, charge });
-        Figures { key, image, charge }
+        MemberMemory { key, exec_id, charge }
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Sampler {
     swap: SwapRoom,
     vmstat: Vmstat,
     zones: Zoneinfo,
-    census: MembershipTracker,
+    membership: MembershipTracker,
     /// What the census said last; it is asked again when something has changed.
     trees: Vec<Tree>,
     /// Roots of former agents, as long as they run.
@@ -64,7 +64,7 @@ impl Sampler {
             swap: SwapRoom::of(proc, Path::new(SYS)),
             vmstat: Vmstat::of(proc),
             zones: Zoneinfo::of(proc),
-            census: MembershipTracker::default(),
+            membership: MembershipTracker::default(),
             trees: Vec::new(),
             unmatched_roots: Vec::new(),
             changed: false,
@@ -138,7 +138,7 @@ impl Sampler {
         // What the census learns of one process may tell of another in its next round.
         let again = std::mem::replace(&mut self.changed, changed) || changed;
         let before = again.then(|| {
-            let trees = self.census.update(&self.roster.seen());
+            let trees = self.membership.update(&self.roster.seen());
             std::mem::replace(&mut self.trees, trees)
         });
         self.unmatched_roots.extend(before.iter().flatten().map(|tree| tree.agent.root));
@@ -180,12 +180,12 @@ impl Sampler {
 
     /// Agents of whose root this is true stay what they are though no rule knows them any more, until they are let go.
     pub(crate) fn pin_rules_of(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
-        self.census.hold(is_held);
+        self.membership.pin(is_held);
     }
 
     /// Lets go those of which it is true no longer.
     pub(crate) fn unpin_rules_except(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
-        self.changed |= self.census.let_go(is_held);
+        self.changed |= self.membership.unpin(is_held);
     }
 
     /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.

@@ -368,7 +368,7 @@ impl ProcessTable {
                 Environment::Told(origin) => origin.clone(),
                 _ => None,
             },
-            told: matches!(known.environment, Environment::Told(_)),
+            environment_read: matches!(known.environment, Environment::Told(_)),
             scope: self.limited.root_of(known.key.pid),
         }
     }

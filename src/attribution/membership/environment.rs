@@ -9,39 +9,39 @@ use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
 use crate::model::{AgentRef, MembershipReason, ProcessKey, Role, SpawnOrigin};
 
 /// So many sessions of one agent are remembered: `/clear` begins another.
-const SESSIONS: usize = 8;
+const MAX_SESSIONS: usize = 8;
 
 impl MembershipTracker {
     /// Adopts what no lineage explains; whether anything was.
-    pub(crate) fn adopt_by_environment(&mut self, seen: &[ObservedProcess], live: &Live<'_>) -> bool {
-        self.learn_sessions(seen, live);
-        self.reconsider(seen);
-        let mut strays: Vec<(&ObservedProcess, &SpawnOrigin)> = seen
+    pub(crate) fn assign_by_environment(&mut self, processes: &[ObservedProcess], live: &Live<'_>) -> bool {
+        self.learn_sessions(processes, live);
+        self.revise(processes);
+        let mut orphans: Vec<(&ObservedProcess, &SpawnOrigin)> = processes
             .iter()
             .filter(|s| s.rule.is_none() && !self.members.contains_key(&s.key) && !self.is_root(s.key))
             .filter_map(|s| s.origin.as_deref().map(|origin| (s, origin)))
-            .filter(|(stray, origin)| !self.is_undecided(stray, origin, live))
+            .filter(|(orphan, origin)| !self.is_pending(orphan, origin, live))
             .collect();
-        strays.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
-        for (stray, origin) in &strays {
+        orphans.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
+        for (orphan, origin) in &orphans {
             let live_agent =
-                self.by_session(origin, stray).or_else(|| self.only_candidate(origin, stray, live));
+                self.by_session(origin, orphan).or_else(|| self.only_candidate(origin, orphan, live));
             let joined = MembershipReason::Environment;
             match live_agent {
                 Some(agent) => {
-                    self.members.insert(stray.key, Membership { agent, started_by: agent, joined });
+                    self.members.insert(orphan.key, Membership { agent, started_by: agent, joined });
                 }
-                None => self.begin_rootless(stray, origin),
+                None => self.add_rootless(orphan, origin),
             }
         }
         self.agents.sort_by_key(|e| (e.agent.root.start_ticks, e.agent.root.pid));
-        !strays.is_empty()
+        !orphans.is_empty()
     }
 
     /// An agent's own process does not carry its session, those that it starts do. What the root itself carries is
     /// the session of the agent that started it.
-    fn learn_sessions(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
-        let mut members: Vec<(&ObservedProcess, &SpawnOrigin, ProcessKey)> = seen
+    fn learn_sessions(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
+        let mut members: Vec<(&ObservedProcess, &SpawnOrigin, ProcessKey)> = processes
             .iter()
             .filter_map(|s| {
                 let membership = self.members.get(&s.key).filter(|m| m.joined == MembershipReason::Child)?;
@@ -52,7 +52,7 @@ impl MembershipTracker {
         for (_, origin, agent) in members {
             let root = live.get(&agent.pid).filter(|s| s.key == agent);
             // Not before the root itself was asked: what it carries would be taken for its own.
-            if root.is_some_and(|root| !root.told) || carries(live, agent, origin) {
+            if root.is_some_and(|root| !root.environment_read) || has_session(live, agent, origin) {
                 continue;
             }
             let mut agents = self.agents.iter_mut();
@@ -60,7 +60,7 @@ impl MembershipTracker {
             let (Some(entry), Some(session)) = (entry, &origin.session) else { continue };
             if !entry.sessions.contains(session) {
                 entry.sessions.push(Arc::clone(session));
-                let over = entry.sessions.len().saturating_sub(SESSIONS);
+                let over = entry.sessions.len().saturating_sub(MAX_SESSIONS);
                 entry.sessions.drain(..over);
                 entry.agent.resume_session.clone_from(&origin.resume);
             }
@@ -68,10 +68,10 @@ impl MembershipTracker {
     }
 
     /// Gives up adoptions that what was learned since shows to be wrong.
-    fn reconsider(&mut self, seen: &[ObservedProcess]) {
+    fn revise(&mut self, processes: &[ObservedProcess]) {
         let known =
             |agents: &[Entry], origin: &SpawnOrigin| agents.iter().any(|e| !e.rootless && e.has(origin));
-        for process in seen {
+        for process in processes {
             let Some(origin) = process.origin.as_deref() else { continue };
             if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, origin) {
                 // The agent itself was found after its orphans.
@@ -95,15 +95,16 @@ impl MembershipTracker {
     }
 
     /// Whether an agent that may have started the stray was not yet asked what it carries itself.
-    fn is_undecided(&self, stray: &ObservedProcess, origin: &SpawnOrigin, live: &Live<'_>) -> bool {
-        let of_kind = |e: &&Entry| e.agent.rule == origin.rule && e.agent.uid == stray.uid;
-        let untold =
-            |e: &Entry| live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root && !s.told);
-        self.agents.iter().filter(of_kind).any(untold)
+    fn is_pending(&self, orphan: &ObservedProcess, origin: &SpawnOrigin, live: &Live<'_>) -> bool {
+        let of_kind = |e: &&Entry| e.agent.rule == origin.rule && e.agent.uid == orphan.uid;
+        let unread = |e: &Entry| {
+            live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root && !s.environment_read)
+        };
+        self.agents.iter().filter(of_kind).any(unread)
     }
 
-    fn by_session(&self, origin: &SpawnOrigin, stray: &ObservedProcess) -> Option<ProcessKey> {
-        let same = |e: &&Entry| e.has(origin) && e.agent.uid == stray.uid;
+    fn by_session(&self, origin: &SpawnOrigin, orphan: &ObservedProcess) -> Option<ProcessKey> {
+        let same = |e: &&Entry| e.has(origin) && e.agent.uid == orphan.uid;
         self.agents.iter().find(same).map(|e| e.agent.root)
     }
 
@@ -111,7 +112,7 @@ impl MembershipTracker {
     fn only_candidate(
         &self,
         origin: &SpawnOrigin,
-        stray: &ObservedProcess,
+        orphan: &ObservedProcess,
         live: &Live<'_>,
     ) -> Option<ProcessKey> {
         let possible = |e: &&Entry| {
@@ -119,21 +120,21 @@ impl MembershipTracker {
                 && e.sessions.is_empty()
                 && e.role != Role::Service
                 && e.agent.rule == origin.rule
-                && e.agent.uid == stray.uid
-                && e.agent.root.start_ticks <= stray.key.start_ticks
+                && e.agent.uid == orphan.uid
+                && e.agent.root.start_ticks <= orphan.key.start_ticks
                 && live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root)
-                && !carries(live, e.agent.root, origin)
+                && !has_session(live, e.agent.root, origin)
         };
         let mut candidates = self.agents.iter().filter(possible);
         candidates.next().filter(|_| candidates.next().is_none()).map(|e| e.agent.root)
     }
 
     /// What a dead agent left behind is an entity of its own: nobody else is charged for it, and it is not forgotten.
-    fn begin_rootless(&mut self, stray: &ObservedProcess, origin: &SpawnOrigin) {
+    fn add_rootless(&mut self, orphan: &ObservedProcess, origin: &SpawnOrigin) {
         let Some(session) = &origin.session else { return };
         let agent = AgentRef {
             resume_session: origin.resume.clone(),
-            ..AgentRef::new(&origin.rule, stray.key, stray.uid)
+            ..AgentRef::new(&origin.rule, orphan.key, orphan.uid)
         };
         let sessions = vec![Arc::clone(session)];
         self.agents.push(Entry {
@@ -157,7 +158,7 @@ impl Entry {
 }
 
 /// Whether the environment of the process `key` names the same session.
-fn carries(live: &Live<'_>, key: ProcessKey, origin: &SpawnOrigin) -> bool {
+fn has_session(live: &Live<'_>, key: ProcessKey, origin: &SpawnOrigin) -> bool {
     let root = live.get(&key.pid).filter(|s| s.key == key);
     root.and_then(|s| s.origin.as_deref()).is_some_and(|own| own.session == origin.session)
 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use session::Begun;
+use session::SessionCreators;
 
 use crate::model::{AgentRef, MembershipReason, Pid, ProcessKey, Recognised, Role, SpawnOrigin, Uid};
 
@@ -26,7 +26,7 @@ pub struct ObservedProcess {
     /// What its environment says of where it came from; `None` where it says nothing or was not read yet.
     pub origin: Option<Arc<SpawnOrigin>>,
     /// Its environment was read, or cannot be.
-    pub told: bool,
+    pub environment_read: bool,
     /// The process that the scope which limits it began with, where that is still in there.
     pub scope: Option<Pid>,
 }
@@ -69,9 +69,9 @@ pub struct MembershipTracker {
     agents: Vec<Entry>,
     members: HashMap<ProcessKey, Membership>,
     /// Sessions that members began, while anybody is in them.
-    begun: Begun,
+    session_creators: SessionCreators,
     /// Roots of agents that stay what they are, whatever rules say.
-    held: Vec<ProcessKey>,
+    pinned: Vec<ProcessKey>,
 }
 
 #[derive(Debug)]
@@ -99,78 +99,78 @@ struct Membership {
 }
 
 /// A chain of parents longer than this is a loop in a broken tree, not a family.
-const DEEPEST: usize = 4096;
+const MAX_ANCESTORS: usize = 4096;
 
 /// A member knows so many of those that it descends from: a script that calls itself a thousand times over would
 /// otherwise cost the square of its depth.
-const LINEAGE: usize = 64;
+const MAX_LINEAGE: usize = 64;
 
 /// The live processes of one tick.
 type Live<'a> = HashMap<Pid, &'a ObservedProcess>;
 
 impl MembershipTracker {
     /// Takes in all live processes and tells who belongs to whom.
-    pub fn update(&mut self, seen: &[ObservedProcess]) -> Vec<Tree> {
-        let live: Live<'_> = seen.iter().map(|s| (s.key.pid, s)).collect();
+    pub fn update(&mut self, processes: &[ObservedProcess]) -> Vec<Tree> {
+        let live: Live<'_> = processes.iter().map(|s| (s.key.pid, s)).collect();
         let alive = |key: ProcessKey| live.get(&key.pid).is_some_and(|s| s.key == key);
-        self.retire(&live);
-        self.succeed(seen, &alive);
-        self.recognise(seen, &live);
-        self.adopt_all(seen, &live);
-        self.begun = self.begun.now(seen, |key| self.agent_of(key));
-        if self.adopt_by_session(seen) {
-            self.adopt_all(seen, &live);
+        self.remove_changed(&live);
+        self.handle_root_exit(processes, &alive);
+        self.recognise(processes, &live);
+        self.assign_all(processes, &live);
+        self.session_creators = self.session_creators.update(processes, |key| self.agent_of(key));
+        if self.assign_by_session(processes) {
+            self.assign_all(processes, &live);
         }
-        if self.adopt_by_environment(seen, &live) {
-            self.adopt_all(seen, &live);
+        if self.assign_by_environment(processes, &live) {
+            self.assign_all(processes, &live);
         }
-        if self.adopt_by_scope(seen, &live) {
-            self.adopt_all(seen, &live);
+        if self.assign_by_scope(processes, &live) {
+            self.assign_all(processes, &live);
         }
-        self.order_strays(seen, &live);
+        self.order_orphans(processes, &live);
         self.forget(&alive);
-        self.trees(seen, &alive)
+        self.trees(processes, &alive)
     }
 
     /// From now on those agents stay what they are whatever rules say, of whose root this is true.
-    pub fn hold(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
-        self.held = self.agents.iter().map(|e| e.agent.root).filter(|root| is_held(*root)).collect();
+    pub fn pin(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
+        self.pinned = self.agents.iter().map(|e| e.agent.root).filter(|root| is_pinned(*root)).collect();
     }
 
     /// Lets go those of which it is true no longer; whether there are any.
-    pub fn let_go(&mut self, is_held: impl Fn(ProcessKey) -> bool) -> bool {
-        let before = self.held.len();
-        self.held.retain(|root| is_held(*root));
-        self.held.len() < before
+    pub fn unpin(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) -> bool {
+        let before = self.pinned.len();
+        self.pinned.retain(|root| is_pinned(*root));
+        self.pinned.len() < before
     }
 
     /// Puts strays below one another as they are: each is found by itself, and maybe before its parent.
-    fn order_strays(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
-        for stray in seen {
+    fn order_orphans(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
+        for orphan in processes {
             let Some(membership) =
-                self.members.get(&stray.key).filter(|m| m.joined != MembershipReason::Child)
+                self.members.get(&orphan.key).filter(|m| m.joined != MembershipReason::Child)
             else {
                 continue;
             };
             let agent = membership.agent;
             let is_of_it =
                 |parent: &&ObservedProcess| self.members.get(&parent.key).is_some_and(|m| m.agent == agent);
-            let parent = above(stray, live).filter(is_of_it).map(|parent| parent.key);
-            if let (Some(parent), Some(membership)) = (parent, self.members.get_mut(&stray.key)) {
+            let parent = parent(orphan, live).filter(is_of_it).map(|parent| parent.key);
+            if let (Some(parent), Some(membership)) = (parent, self.members.get_mut(&orphan.key)) {
                 membership.started_by = parent;
             }
         }
     }
 
-    fn adopt_all(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
+    fn assign_all(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
         let mut outside = HashSet::new();
-        for process in seen {
-            self.adopt(process, live, &mut outside);
+        for process in processes {
+            self.assign(process, live, &mut outside);
         }
     }
 
     /// Finds the agent above a process that belongs to none yet, and makes all between them members.
-    fn adopt(&mut self, process: &ObservedProcess, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
+    fn assign(&mut self, process: &ObservedProcess, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
         let mut path: Vec<(ProcessKey, ProcessKey)> = Vec::new();
         let mut current = process;
         let agent = loop {
@@ -180,10 +180,10 @@ impl MembershipTracker {
             if let Some(membership) = self.members.get(&current.key) {
                 break Some(membership.agent);
             }
-            if outside.contains(&current.key) || path.len() > DEEPEST {
+            if outside.contains(&current.key) || path.len() > MAX_ANCESTORS {
                 break None;
             }
-            let Some(parent) = above(current, live) else { break None };
+            let Some(parent) = parent(current, live) else { break None };
             path.push((current.key, parent.key));
             current = parent;
         };
@@ -198,9 +198,9 @@ impl MembershipTracker {
     /// Forgets agents of which nothing lives, and dead processes that no live one descends from.
     fn forget(&mut self, alive: &impl Fn(ProcessKey) -> bool) {
         let mut needed: HashSet<ProcessKey> = self.members.keys().copied().filter(|k| alive(*k)).collect();
-        let peopled: HashSet<ProcessKey> =
+        let inhabited: HashSet<ProcessKey> =
             needed.iter().filter_map(|k| self.members.get(k)).map(|m| m.agent).collect();
-        self.agents.retain(|e| alive(e.agent.root) || peopled.contains(&e.agent.root));
+        self.agents.retain(|e| alive(e.agent.root) || inhabited.contains(&e.agent.root));
         for key in needed.clone() {
             needed.extend(self.lineage(key));
         }
@@ -213,8 +213,8 @@ impl MembershipTracker {
         self.members.retain(|key, _| needed.contains(key));
     }
 
-    fn trees(&self, seen: &[ObservedProcess], alive: &impl Fn(ProcessKey) -> bool) -> Vec<Tree> {
-        let carriers: HashSet<ProcessKey> = self
+    fn trees(&self, processes: &[ObservedProcess], alive: &impl Fn(ProcessKey) -> bool) -> Vec<Tree> {
+        let ancestors: HashSet<ProcessKey> = self
             .agents
             .iter()
             .filter(|e| alive(e.agent.root))
@@ -235,14 +235,14 @@ impl MembershipTracker {
             .collect();
         let index: HashMap<ProcessKey, usize> =
             self.agents.iter().enumerate().map(|(i, e)| (e.agent.root, i)).collect();
-        for process in seen {
+        for process in processes {
             let key = process.key;
             let agent = if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) };
             if let Some(&at) = agent.and_then(|agent| index.get(&agent)) {
                 let member = TreeMember {
                     key,
                     lineage: self.lineage(key),
-                    is_ancestor_of_agent: carriers.contains(&key),
+                    is_ancestor_of_agent: ancestors.contains(&key),
                     joined: self.joined(key),
                 };
                 trees[at].members.push(member);
@@ -264,7 +264,7 @@ impl MembershipTracker {
             if membership.started_by == membership.agent {
                 break;
             }
-            if lineage.len() == LINEAGE {
+            if lineage.len() == MAX_LINEAGE {
                 lineage.push(membership.agent);
                 break;
             }
@@ -295,7 +295,7 @@ impl MembershipTracker {
 }
 
 /// Its parent. That is never younger than its child: where it is, its pid was reused while we looked.
-fn above<'a>(process: &ObservedProcess, live: &Live<'a>) -> Option<&'a ObservedProcess> {
+fn parent<'a>(process: &ObservedProcess, live: &Live<'a>) -> Option<&'a ObservedProcess> {
     let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
     parent.filter(|parent| parent.key.start_ticks <= process.key.start_ticks)
 }

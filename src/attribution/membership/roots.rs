@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
+use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess, parent};
 use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Recognised, Role};
 
 impl MembershipTracker {
     /// Drops agents whose root became something else; their members are looked at afresh.
-    pub(crate) fn retire(&mut self, live: &Live<'_>) {
-        let held = &self.held;
-        let retired = |entry: &Entry| {
-            if held.contains(&entry.agent.root) {
+    pub(crate) fn remove_changed(&mut self, live: &Live<'_>) {
+        let pinned = &self.pinned;
+        let changed = |entry: &Entry| {
+            if pinned.contains(&entry.agent.root) {
                 return false;
             }
             let root = live.get(&entry.agent.root.pid).filter(|s| s.key == entry.agent.root);
@@ -18,18 +18,22 @@ impl MembershipTracker {
             recognised
                 .is_some_and(|rule| rule != Some(&entry.agent.rule) && (rule.is_some() || !entry.rootless))
         };
-        let retired: Vec<ProcessKey> =
-            self.agents.extract_if(.., |e| retired(e)).map(|e| e.agent.root).collect();
-        for root in retired {
+        let changed: Vec<ProcessKey> =
+            self.agents.extract_if(.., |e| changed(e)).map(|e| e.agent.root).collect();
+        for root in changed {
             self.members.retain(|_, m| m.agent != root);
         }
     }
 
     /// A service goes on under the next of its processes where the first has ended.
-    pub(crate) fn succeed(&mut self, seen: &[ObservedProcess], alive: &impl Fn(ProcessKey) -> bool) {
+    pub(crate) fn handle_root_exit(
+        &mut self,
+        processes: &[ObservedProcess],
+        alive: &impl Fn(ProcessKey) -> bool,
+    ) {
         let mut moved = Vec::new();
         for entry in self.agents.iter_mut().filter(|e| e.role == Role::Service && !alive(e.agent.root)) {
-            let next = seen.iter().filter(|s| is_service_of(s, entry)).min_by_key(|s| s.key.start_ticks);
+            let next = processes.iter().filter(|s| is_service_of(s, entry)).min_by_key(|s| s.key.start_ticks);
             let Some(next) = next.map(|s| s.key) else { continue };
             let old = std::mem::replace(&mut entry.agent.root, next);
             entry.agent.id = AgentId::new(&entry.agent.rule, next);
@@ -54,9 +58,9 @@ impl MembershipTracker {
     }
 
     /// Makes an agent of each process that a rule recognised, the oldest first.
-    pub(crate) fn recognise(&mut self, seen: &[ObservedProcess], live: &Live<'_>) {
+    pub(crate) fn recognise(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
         let mut roots: Vec<(&ObservedProcess, &Recognised)> =
-            seen.iter().filter_map(|s| s.rule.as_deref().map(|rule| (s, rule))).collect();
+            processes.iter().filter_map(|s| s.rule.as_deref().map(|rule| (s, rule))).collect();
         roots.sort_by_key(|(s, _)| (s.key.start_ticks, s.key.pid));
         let mut new = Vec::new();
         for (process, rule) in roots {
@@ -75,7 +79,7 @@ impl MembershipTracker {
                 }
                 // Its rule may say something else than it did.
                 entry.agent.resume.clone_from(&rule.resume);
-            } else if let Some(whole) = self.whole(process, rule, live) {
+            } else if let Some(whole) = self.agent_of_part(process, rule, live) {
                 self.split_off(process.key, whole);
                 if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == whole) {
                     entry.launched = Some(process.key);
@@ -83,19 +87,24 @@ impl MembershipTracker {
                 let joined = MembershipReason::Child;
                 self.members.insert(process.key, Membership { agent: whole, started_by: whole, joined });
             } else {
-                self.begin(process, rule, live);
+                self.add_agent(process, rule, live);
                 new.push(process);
             }
         }
         for process in new {
             self.find_parent_agent(process, live);
-            self.take_in_launched(process, live);
+            self.merge_launched(process, live);
         }
         self.agents.sort_by_key(|e| (e.agent.root.start_ticks, e.agent.root.pid));
     }
 
     /// The agent that a recognised process is but a part of: its launcher's, or the service's that it works for.
-    fn whole(&self, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> Option<ProcessKey> {
+    fn agent_of_part(
+        &self,
+        process: &ObservedProcess,
+        rule: &Recognised,
+        live: &Live<'_>,
+    ) -> Option<ProcessKey> {
         if rule.role == Role::Service {
             return self.agents.iter().find(|e| is_service_of(process, e)).map(|e| e.agent.root);
         }
@@ -103,19 +112,19 @@ impl MembershipTracker {
         self.entry(parent.key).filter(|e| launches(e, process, rule, live)).map(|_| parent.key)
     }
 
-    fn begin(&mut self, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) {
+    fn add_agent(&mut self, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) {
         let agent =
             AgentRef { resume: rule.resume.clone(), ..AgentRef::new(&rule.rule, process.key, process.uid) };
         let before = self.members.get(&process.key).copied().filter(|_| rule.role != Role::Service);
         self.split_off(process.key, process.key);
-        let parent = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
+        let owner = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
         let started_by = before.map(|m| m.started_by);
         let entry = Entry {
             agent,
             role: rule.role,
-            parent,
+            parent: owner,
             started_by,
-            spawner: self::parent(process, live).map(|parent| parent.key),
+            spawner: parent(process, live).map(|parent| parent.key),
             sessions: Vec::new(),
             launched: None,
             rootless: false,
@@ -136,11 +145,11 @@ impl MembershipTracker {
     }
 
     /// A launcher that is recognised after what it launched makes the two one.
-    fn take_in_launched(&mut self, launcher: &ObservedProcess, live: &Live<'_>) {
+    fn merge_launched(&mut self, launcher: &ObservedProcess, live: &Live<'_>) {
         let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
         let agent = above.agent.clone();
         let is_launched = |e: &&Entry| {
-            if self.held.contains(&e.agent.root) {
+            if self.pinned.contains(&e.agent.root) {
                 return false;
             }
             let root = live.get(&e.agent.root.pid).filter(|s| s.key == e.agent.root);
@@ -168,7 +177,7 @@ impl MembershipTracker {
             return;
         }
         let Some(parent) = parent(root, live) else { return };
-        self.adopt(parent, live, &mut HashSet::new());
+        self.assign(parent, live, &mut HashSet::new());
         let owner = if self.is_root(parent.key) {
             Some(parent.key)
         } else {
@@ -208,10 +217,4 @@ fn launches(launcher: &Entry, process: &ObservedProcess, rule: &Recognised, live
         Some(child) => child == process.key || live.get(&child.pid).is_none_or(|s| s.key != child),
     };
     launcher.role == Role::Launcher && launcher.agent.rule == rule.rule && is_next()
-}
-
-/// Its parent: never younger than itself, or the parent's pid was reused while we looked.
-fn parent<'a>(process: &ObservedProcess, live: &Live<'a>) -> Option<&'a ObservedProcess> {
-    let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
-    parent.filter(|p| p.key.start_ticks <= process.key.start_ticks)
 }

@@ -6,19 +6,19 @@ use crate::model::{MembershipReason, ProcessKey};
 
 impl MembershipTracker {
     /// Adopts those in the scopes of agents that nothing else explains; whether there were any.
-    pub(crate) fn adopt_by_scope(&mut self, seen: &[ObservedProcess], live: &Live<'_>) -> bool {
-        let mut adopted = false;
-        for process in seen {
+    pub(crate) fn assign_by_scope(&mut self, processes: &[ObservedProcess], live: &Live<'_>) -> bool {
+        let mut assigned = false;
+        for process in processes {
             // Its environment names the very agent, where several share the scope.
-            if process.rule.is_some() || !process.told || self.agent_of(process.key).is_some() {
+            if process.rule.is_some() || !process.environment_read || self.agent_of(process.key).is_some() {
                 continue;
             }
             let Some(agent) = self.limited_root(process, live) else { continue };
             let membership = Membership { agent, started_by: agent, joined: MembershipReason::Scope };
             self.members.insert(process.key, membership);
-            adopted = true;
+            assigned = true;
         }
-        adopted
+        assigned
     }
 
     /// The live agent that the scope of `process` began with.

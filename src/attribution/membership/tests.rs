@@ -5,7 +5,7 @@ use crate::model::Role;
 #[derive(Default)]
 struct World {
     processes: Vec<ObservedProcess>,
-    census: MembershipTracker,
+    tracker: MembershipTracker,
 }
 
 fn key(pid: i32, start_ticks: u64) -> ProcessKey {
@@ -33,7 +33,7 @@ impl World {
             uid: Uid::new(1000),
             rule: None,
             origin: None,
-            told: true,
+            environment_read: true,
             scope: None,
         });
     }
@@ -64,7 +64,7 @@ impl World {
             let dead = if tree.root_alive { "" } else { " (dead)" };
             format!("{}{parent}{dead}: {}", tree.agent.id, members.join(" "))
         };
-        self.census.update(&self.processes).iter().map(describe).collect()
+        self.tracker.update(&self.processes).iter().map(describe).collect()
     }
 }
 
@@ -89,7 +89,7 @@ fn a_member_stays_when_it_reparents() {
     assert_eq!(world.trees(), ["claude-10: 10 12 13"]);
     world.start(14, 12);
     assert_eq!(world.trees(), ["claude-10: 10 12 13 14"], "and what it starts later too");
-    let lineage = world.census.lineage(key(14, 14));
+    let lineage = world.tracker.lineage(key(14, 14));
     assert_eq!(lineage, [key(12, 12), key(11, 11), key(10, 10)], "the dead one is remembered");
 }
 
@@ -101,7 +101,7 @@ fn orphans_of_a_dead_agent_stay_its_own_until_the_last_is_gone() {
     assert_eq!(world.trees(), ["claude-10 (dead): 11"]);
     world.end(11);
     assert!(world.trees().is_empty());
-    assert!(world.census.members.is_empty(), "nothing is kept of it");
+    assert!(world.tracker.members.is_empty(), "nothing is kept of it");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_reused_pid_is_no_member() {
         uid: Uid::ROOT,
         rule: None,
         origin: None,
-        told: true,
+        environment_read: true,
         scope: None,
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
@@ -153,7 +153,7 @@ fn a_reused_pid_is_no_member() {
         uid: Uid::ROOT,
         rule: None,
         origin: None,
-        told: true,
+        environment_read: true,
         scope: None,
     });
     assert_eq!(world.trees(), ["claude-10: 10"]);
@@ -170,7 +170,7 @@ fn a_loop_of_parents_ends() {
             uid: Uid::ROOT,
             rule: None,
             origin: None,
-            told: true,
+            environment_read: true,
             scope: None,
         };
         world.processes.push(process);
@@ -248,7 +248,7 @@ fn a_launcher_found_after_what_it_launched_is_one_with_it() {
     assert_eq!(world.trees(), ["codex-11: 11 12"]);
     world.matched(10, "codex", Role::Launcher);
     assert_eq!(world.trees(), ["codex-10: 10 11 12"]);
-    assert_eq!(world.census.lineage(key(12, 12)), [key(11, 11), key(10, 10)]);
+    assert_eq!(world.tracker.lineage(key(12, 12)), [key(11, 11), key(10, 10)]);
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_stray_is_found_again_by_the_session_of_its_siblings() {
     world.origin(21, "b");
     world.origin(30, "b");
     assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20 21 30 31"]);
-    let trees = world.census.update(&world.processes);
+    let trees = world.tracker.update(&world.processes);
     let joined: Vec<MembershipReason> = trees[1].members.iter().map(|m| m.joined).collect();
     assert_eq!(
         joined,
@@ -381,7 +381,7 @@ fn an_agent_may_have_one_session_after_another() {
         world.origin(pid, session);
     }
     assert_eq!(world.trees(), ["claude-10: 10 12 30 31"]);
-    let agent = &world.census.update(&world.processes)[0].agent;
+    let agent = &world.tracker.update(&world.processes)[0].agent;
     assert_eq!(agent.resume_session.as_deref(), Some("claude --resume b"), "the newest");
 }
 
@@ -390,9 +390,9 @@ fn a_session_is_learned_only_once_the_root_was_asked() {
     let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 10).process(21, 20).process(30, 1);
     world.origin(21, "a");
     world.origin(30, "a");
-    world.processes[2].told = false;
+    world.processes[2].environment_read = false;
     world.trees();
-    world.processes[2].told = true;
+    world.processes[2].environment_read = true;
     world.origin(20, "a");
     assert_eq!(world.trees(), ["claude-10: 10* 30", "claude-20 of claude-10: 20 21"]);
 }
@@ -453,7 +453,7 @@ fn a_stray_in_a_session_that_a_member_began_is_a_member() {
     world.start(40, 1);
     world.session(40, 11);
     assert_eq!(world.trees(), ["claude-10: 10 12 40"]);
-    let joined = world.census.update(&world.processes)[0].members[2].clone();
+    let joined = world.tracker.update(&world.processes)[0].members[2].clone();
     assert_eq!((joined.joined, joined.lineage), (MembershipReason::Session, vec![key(11, 11), key(10, 10)]));
 }
 
@@ -498,7 +498,7 @@ fn a_session_that_no_member_began_says_nothing() {
         uid: Uid::ROOT,
         rule: None,
         origin: None,
-        told: true,
+        environment_read: true,
         scope: None,
     };
     world.processes.push(stranger);
@@ -512,16 +512,16 @@ fn who_is_held_stays_what_it_is_until_it_is_let_go() {
     let mut world =
         World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).agent(20, 1).agent(30, 1);
     world.trees();
-    world.census.hold(|root| root.pid.get() < 30);
+    world.tracker.pin(|root| root.pid.get() < 30);
     world.exec(10, None);
     world.exec(20, Some("codex"));
     world.exec(30, None);
     // What it started stays its own, wherever that hangs.
     world.end(11);
     assert_eq!(world.trees(), ["claude-10: 10 12", "claude-20: 20"]);
-    assert!(!world.census.let_go(|root| root.pid.get() < 30));
+    assert!(!world.tracker.unpin(|root| root.pid.get() < 30));
     assert_eq!(world.trees(), ["claude-10: 10 12", "claude-20: 20"]);
-    assert!(world.census.let_go(|_| false));
+    assert!(world.tracker.unpin(|_| false));
     assert_eq!(world.trees(), ["codex-20: 20"]);
 }
 
@@ -540,7 +540,7 @@ fn what_a_limited_agent_left_behind_unseen_is_its_own() {
     assert_eq!(world.trees(), ["claude-10: 10"]);
     within(&mut world, 20, 10);
     assert_eq!(world.trees(), ["claude-10: 10 20 21"]);
-    let joined: Vec<_> = world.census.update(&world.processes)[0].members.iter().map(|m| m.joined).collect();
+    let joined: Vec<_> = world.tracker.update(&world.processes)[0].members.iter().map(|m| m.joined).collect();
     assert_eq!(joined, [MembershipReason::Root, MembershipReason::Scope, MembershipReason::Child]);
 }
 
@@ -548,18 +548,18 @@ fn what_a_limited_agent_left_behind_unseen_is_its_own() {
 #[test]
 fn strays_that_are_found_together_keep_their_own_order() {
     let lineage = |world: &mut World, pid: i32| {
-        let trees = world.census.update(&world.processes);
+        let trees = world.tracker.update(&world.processes);
         let member = trees[0].members.iter().find(|m| m.key.pid.get() == pid).unwrap();
         member.lineage.iter().map(|key| key.pid.get()).collect::<Vec<_>>()
     };
-    let strays =
+    let orphans =
         || World::default().process(1, 0).agent(10, 1).process(20, 1).process(21, 20).process(22, 21);
-    let mut world = strays();
+    let mut world = orphans();
     world.processes.iter_mut().filter(|p| p.key.pid.get() >= 10).for_each(|p| p.scope = Pid::new(10));
     world.processes.reverse();
     assert_eq!(lineage(&mut world, 22), [21, 20, 10], "by their scope");
 
-    let mut world = strays();
+    let mut world = orphans();
     world.origin(22, "one");
     assert_eq!(lineage(&mut world, 22), [10], "those between are not asked yet");
     (20..=21).for_each(|pid| world.origin(pid, "one"));
@@ -584,10 +584,10 @@ fn its_environment_goes_before_the_scope_that_agents_share() {
     world.origin(12, "inner");
     for process in &mut world.processes {
         process.scope = Pid::new(10);
-        process.told = process.key.pid.get() != 20;
+        process.environment_read = process.key.pid.get() != 20;
     }
     assert_eq!(world.trees(), ["claude-10: 10*", "claude-11 of claude-10: 11 12"], "not before it was asked");
-    world.processes.iter_mut().for_each(|process| process.told = true);
+    world.processes.iter_mut().for_each(|process| process.environment_read = true);
     world.origin(20, "inner");
     assert_eq!(world.trees(), ["claude-10: 10*", "claude-11 of claude-10: 11 12 20"]);
 }

@@ -51,7 +51,7 @@ impl Batch {
         Self { at, held, progress: at, took: Duration::ZERO, asked, answers: HashMap::new() }
     }
 
-    pub(crate) fn waits_for(&self, key: ProcessKey) -> bool {
+    pub(crate) fn is_pending(&self, key: ProcessKey) -> bool {
         self.asked.contains(&key) && !self.answers.contains_key(&key)
     }
 
@@ -59,12 +59,12 @@ impl Batch {
         &mut self,
         at: Boottime,
         key: ProcessKey,
-        look: Option<ShareReading>,
+        reading: Option<ShareReading>,
         took: Duration,
     ) {
         if self.asked.contains(&key) {
             self.progress = at;
-            self.answers.insert(key, look);
+            self.answers.insert(key, reading);
             self.took += took;
         }
     }

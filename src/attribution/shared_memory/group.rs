@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Figures, WORTH};
+use super::{MIN_SHARED, MemberMemory};
 use crate::model::{Bytes, Charge};
 
 /// Which pages.
@@ -35,27 +35,32 @@ pub(crate) struct Group {
 
 impl Group {
     /// The groups among `members`: forks of one image, and all that map shared memory.
-    pub(crate) fn of(members: &[Figures]) -> Vec<Self> {
-        let mut images: HashMap<u64, Vec<usize>> = HashMap::new();
-        for (i, member) in members.iter().enumerate().filter(|(_, m)| m.image != 0) {
-            images.entry(member.image).or_default().push(i);
+    pub(crate) fn of(members: &[MemberMemory]) -> Vec<Self> {
+        let mut exec_ids: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (i, member) in members.iter().enumerate().filter(|(_, m)| m.exec_id != 0) {
+            exec_ids.entry(member.exec_id).or_default().push(i);
         }
         let shared: Vec<usize> =
             (0..members.len()).filter(|&i| members[i].charge.shmem > Bytes::ZERO).collect();
-        let private = images.into_values().filter_map(|group| Self::worth(PageKind::Private, group, members));
-        private.chain(Self::worth(PageKind::Shared, shared, members)).collect()
+        let private = exec_ids.into_values().filter_map(|group| Self::new(PageKind::Private, group, members));
+        private.chain(Self::new(PageKind::Shared, shared, members)).collect()
     }
 
-    fn worth(part: PageKind, places: Vec<usize>, members: &[Figures]) -> Option<Self> {
+    fn new(part: PageKind, indices: Vec<usize>, members: &[MemberMemory]) -> Option<Self> {
         let of = |i: usize| part.of(&members[i].charge);
-        let largest = places.iter().copied().max_by_key(|&i| of(i))?;
-        let others: Bytes = places.iter().filter(|&&i| i != largest).map(|&i| of(i)).sum();
-        (others >= WORTH).then_some(Self { part, members: places, largest })
+        let largest = indices.iter().copied().max_by_key(|&i| of(i))?;
+        let others: Bytes = indices.iter().filter(|&&i| i != largest).map(|&i| of(i)).sum();
+        (others >= MIN_SHARED).then_some(Self { part, members: indices, largest })
     }
 
-    /// What the group costs for sure and likely, when its parts come to `own` and it may have taken `unseen` besides:
+    /// What the group costs for sure and likely, when its parts come to `own` and it may have taken `unseen_growth` besides:
     /// never less than its largest member maps, never more than all map.
-    pub(crate) fn bound(&self, own: Charge, members: &[Figures], unseen: Bytes) -> (Charge, Charge) {
+    pub(crate) fn bound(
+        &self,
+        own: Charge,
+        members: &[MemberMemory],
+        unseen_growth: Bytes,
+    ) -> (Charge, Charge) {
         let all: Charge = self.members.iter().map(|&i| members[i].charge).sum();
         let one = |field: fn(&Charge) -> Bytes| {
             self.members.iter().map(|&i| field(&members[i].charge)).max().unwrap_or_default()
@@ -69,9 +74,11 @@ impl Group {
             PageKind::Shared => Charge { shmem: own.shmem.max(one(|c| c.shmem)).min(all.shmem), ..own },
         };
         let likely = match self.part {
-            PageKind::Private => Charge { anon: (sure.anon + unseen).min(all.anon.max(sure.anon)), ..sure },
+            PageKind::Private => {
+                Charge { anon: (sure.anon + unseen_growth).min(all.anon.max(sure.anon)), ..sure }
+            }
             PageKind::Shared => {
-                Charge { shmem: (sure.shmem + unseen).min(all.shmem.max(sure.shmem)), ..sure }
+                Charge { shmem: (sure.shmem + unseen_growth).min(all.shmem.max(sure.shmem)), ..sure }
             }
         };
         (sure, likely)

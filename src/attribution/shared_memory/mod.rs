@@ -17,36 +17,36 @@ pub use batch::ShareReading;
 use group::{Group, PageKind};
 
 /// Less than this is not worth a look.
-const WORTH: Bytes = Bytes::mib(4);
+const MIN_SHARED: Bytes = Bytes::mib(4);
 
 /// Looks may take this share of the time while all is well.
-const SPARE: u32 = 50;
+const CALM_TIME_SHARE: u32 = 50;
 
 /// And this where a member is new or what it costs is in doubt.
-const PRESSING: u32 = 10;
+const URGENT_TIME_SHARE: u32 = 10;
 
 /// But are at least so far apart.
-const OFTEN: Duration = Duration::from_millis(100);
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(100);
 
 /// And while all is well so far.
-const SELDOM: Duration = Duration::from_secs(1);
+const CALM_READ_INTERVAL: Duration = Duration::from_secs(1);
 
 /// No look may be put off for longer where a charge is in doubt: the policy waits 3 s for proof.
-const SOON: Duration = Duration::from_millis(500);
+const MAX_READ_INTERVAL_IN_DOUBT: Duration = Duration::from_millis(500);
 
 /// A batch that brings nothing for so long is not waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Who was waited for in vain so often costs what it seems to.
-const TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// One member as its `stat` and `status` have it.
 #[derive(Clone, Copy, Debug)]
-pub struct Figures {
+pub struct MemberMemory {
     /// Which process.
     pub key: ProcessKey,
     /// What it runs: equal for a process and its forks until they exec. 0: unknown.
-    pub image: u64,
+    pub exec_id: u64,
     /// What it maps, shared or not.
     pub charge: Charge,
 }
@@ -61,14 +61,14 @@ pub struct Estimate {
     /// Of the total: what the next look may take away.
     pub unverified: Bytes,
     /// Who is to be looked at, all in one go.
-    pub ask: Vec<ProcessKey>,
+    pub to_read: Vec<ProcessKey>,
 }
 
 /// Remembers the looks at one agent's members.
 #[derive(Debug, Default)]
 pub struct Sharing {
     /// `None`: it was looked at in vain, and costs what it seems to.
-    looks: HashMap<ProcessKey, Option<ShareReading>>,
+    readings: HashMap<ProcessKey, Option<ShareReading>>,
     batch: Option<Batch>,
     /// When the last batch was asked for, and how long its looks took.
     last: Option<(Boottime, Duration)>,
@@ -85,21 +85,21 @@ pub struct Sharing {
 impl Sharing {
     /// Whether that process is to be looked at and was not yet.
     #[must_use]
-    pub fn waits_for(&self, key: ProcessKey) -> bool {
-        self.batch.as_ref().is_some_and(|b| b.waits_for(key))
+    pub fn is_pending(&self, key: ProcessKey) -> bool {
+        self.batch.as_ref().is_some_and(|b| b.is_pending(key))
     }
 
-    /// Takes the answer to a question of [`Estimate::ask`]; `None`: there was nothing to see.
-    pub fn answered(&mut self, at: Boottime, key: ProcessKey, look: Option<ShareReading>, took: Duration) {
+    /// Takes the answer to a question of [`Estimate::to_read`]; `None`: there was nothing to see.
+    pub fn record(&mut self, at: Boottime, key: ProcessKey, reading: Option<ShareReading>, took: Duration) {
         if let Some(batch) = &mut self.batch {
-            batch.answer(at, key, look, took);
+            batch.answer(at, key, reading, took);
         }
     }
 
     /// What `members` cost together in this tick.
-    pub fn estimate(&mut self, at: Boottime, guest: &SystemMemory, members: &[Figures]) -> Estimate {
+    pub fn estimate(&mut self, at: Boottime, guest: &SystemMemory, members: &[MemberMemory]) -> Estimate {
         let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
-        self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= WORTH).map(|m| m.key));
+        self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= MIN_SHARED).map(|m| m.key));
         self.mapped.retain(|key| present.contains(key));
         self.commit(at, &present);
         let groups = Group::of(members);
@@ -109,13 +109,13 @@ impl Sharing {
             .flat_map(|g| g.members.iter().map(|&i| members[i].key))
             .chain(self.mapped.iter().copied().filter(|_| swapping))
             .collect();
-        self.left |= self.looks.keys().any(|key| !present.contains(key));
-        self.looks.retain(|key, _| sharers.contains(key));
+        self.left |= self.readings.keys().any(|key| !present.contains(key));
+        self.readings.retain(|key, _| sharers.contains(key));
         let mut estimate = self.sum(guest, members, &groups);
         if self.is_due(at, &sharers, &estimate) {
-            estimate.ask = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
+            estimate.to_read = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
             let held = self.before.unwrap_or(guest.process_totals);
-            self.batch = Some(Batch::new(at, held, &estimate.ask));
+            self.batch = Some(Batch::new(at, held, &estimate.to_read));
             self.left = false;
             let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
             self.last = Some((at, took));
@@ -128,20 +128,20 @@ impl Sharing {
     /// would count for more than one.
     fn commit(&mut self, at: Boottime, present: &HashSet<ProcessKey>) {
         let Some(batch) = self.batch.take() else { return };
-        if !batch.is_whole(present) && at.since(batch.progress) < PATIENCE {
+        if !batch.is_whole(present) && at.since(batch.progress) < BATCH_TIMEOUT {
             self.batch = Some(batch);
             return;
         }
         self.last = Some((batch.at, batch.took));
         let late: Vec<ProcessKey> = batch.late().filter(|key| present.contains(key)).collect();
         self.late.retain(|key, _| late.contains(key));
-        let before = std::mem::replace(&mut self.looks, batch.finish());
+        let before = std::mem::replace(&mut self.readings, batch.finish());
         for key in late {
             let tries = self.late.entry(key).or_default();
             *tries += 1;
             // An older look is better than none; none is better than a guess, until it is clear that none will come.
-            if let Some(look) = before.get(&key).copied().or((*tries >= TRIES).then_some(None)) {
-                self.looks.insert(key, look);
+            if let Some(reading) = before.get(&key).copied().or((*tries >= MAX_ATTEMPTS).then_some(None)) {
+                self.readings.insert(key, reading);
             }
         }
     }
@@ -150,23 +150,23 @@ impl Sharing {
         let Some((last, took)) = self.last else { return !sharers.is_empty() };
         let idle = self.batch.is_none() && !sharers.is_empty();
         let doubt = estimate.unverified > estimate.total.total().share(1, 16);
-        let pressing = doubt || self.left || sharers.iter().any(|key| !self.looks.contains_key(key));
+        let pressing = doubt || self.left || sharers.iter().any(|key| !self.readings.contains_key(key));
         let apart = match (doubt, pressing) {
-            (true, _) => (took * PRESSING).clamp(OFTEN, SOON),
-            (false, true) => OFTEN.max(took * PRESSING),
-            (false, false) => SELDOM.max(took * SPARE),
+            (true, _) => (took * URGENT_TIME_SHARE).clamp(MIN_READ_INTERVAL, MAX_READ_INTERVAL_IN_DOUBT),
+            (false, true) => MIN_READ_INTERVAL.max(took * URGENT_TIME_SHARE),
+            (false, false) => CALM_READ_INTERVAL.max(took * CALM_TIME_SHARE),
         };
         idle && at.since(last) >= apart
     }
 
-    fn sum(&self, guest: &SystemMemory, members: &[Figures], groups: &[Group]) -> Estimate {
+    fn sum(&self, guest: &SystemMemory, members: &[MemberMemory], groups: &[Group]) -> Estimate {
         let mut charges: Vec<Charge> = members.iter().map(|m| m.charge).collect();
         for group in groups {
-            let measured = group.members.iter().any(|&i| self.looks.contains_key(&members[i].key));
+            let measured = group.members.iter().any(|&i| self.readings.contains_key(&members[i].key));
             for &i in &group.members {
                 let member = &members[i];
-                let part = match self.looks.get(&member.key) {
-                    Some(Some(look)) => look.share_of(&member.charge),
+                let part = match self.readings.get(&member.key) {
+                    Some(Some(reading)) => reading.share_of(&member.charge),
                     // Until the first look it is taken to share all that it can.
                     None if measured || i != group.largest => Charge::default(),
                     _ => member.charge,
@@ -182,45 +182,47 @@ impl Sharing {
         let mut proven = parts;
         for group in groups {
             let own = group.members.iter().map(|&i| charges[i]).sum();
-            let (sure, likely) = group.bound(own, members, self.unseen(group, guest, members));
+            let (sure, likely) = group.bound(own, members, self.unseen_growth(group, guest, members));
             proven = proven.plus_beyond(sure, own);
             total = total.plus_beyond(likely, own);
         }
         let unverified = total.total().saturating_sub(proven.total());
-        Estimate { charges, total, unverified, ask: Vec::new() }
+        Estimate { charges, total, unverified, to_read: Vec::new() }
     }
 
     /// What a group may have made its own since it was looked at: no more than the guest has lost since, less what
     /// the group's own figures show.
-    fn unseen(&self, group: &Group, guest: &SystemMemory, members: &[Figures]) -> Bytes {
-        let since = |key| self.looks.get(key)?.map(|look| look.totals);
+    fn unseen_growth(&self, group: &Group, guest: &SystemMemory, members: &[MemberMemory]) -> Bytes {
+        let since = |key| self.readings.get(key)?.map(|reading| reading.totals);
         let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
         let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
         let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
         let shown = group.members.iter().filter_map(|&i| {
-            let look = self.looks.get(&members[i].key)?.as_ref()?;
-            Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&look.seen)))
+            let reading = self.readings.get(&members[i].key)?.as_ref()?;
+            Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&reading.seen)))
         });
         group.part.of(&guest.process_totals).saturating_sub(then).saturating_sub(shown.sum())
     }
 
     /// Shared memory that is swapped out belongs to no figure of `status`: the look's, and what has left memory since
     /// while swap grew.
-    fn swapped_shmem(&self, guest: &SystemMemory, members: &[Figures]) -> Vec<Bytes> {
-        let swapped = |m: &Figures| {
-            let look = self.looks.get(&m.key).copied().flatten()?;
-            let since = look.seen.shmem.saturating_sub(m.charge.shmem);
-            let swap = guest.process_totals.swap.saturating_sub(look.totals.swap);
-            Some((look, look.shmem_swap + since.min(swap)))
+    fn swapped_shmem(&self, guest: &SystemMemory, members: &[MemberMemory]) -> Vec<Bytes> {
+        let swapped = |m: &MemberMemory| {
+            let reading = self.readings.get(&m.key).copied().flatten()?;
+            let since = reading.seen.shmem.saturating_sub(m.charge.shmem);
+            let swap = guest.process_totals.swap.saturating_sub(reading.totals.swap);
+            Some((reading, reading.shmem_swap + since.min(swap)))
         };
         let all: Vec<Option<(ShareReading, Bytes)>> = members.iter().map(swapped).collect();
         // Who has nothing of it in memory does not show with how many it shares; the largest counts.
-        let shows = |look: &ShareReading| look.seen.shmem >= Bytes::mib(1);
-        let hidden = || all.iter().flatten().filter(|(look, _)| !shows(look)).map(|(_, bytes)| *bytes);
+        let shows = |reading: &ShareReading| reading.seen.shmem >= Bytes::mib(1);
+        let hidden = || all.iter().flatten().filter(|(reading, _)| !shows(reading)).map(|(_, bytes)| *bytes);
         let (largest, sum) = (hidden().max().unwrap_or_default(), hidden().sum::<Bytes>());
-        let part = |(look, bytes): &(ShareReading, Bytes)| match (shows(look), sum) {
+        let part = |(reading, bytes): &(ShareReading, Bytes)| match (shows(reading), sum) {
             // What is in memory is shared with as many as what is not, as far as anybody can tell.
-            (true, _) => bytes.share(look.share.shmem.min(look.seen.shmem).get(), look.seen.shmem.get()),
+            (true, _) => {
+                bytes.share(reading.share.shmem.min(reading.seen.shmem).get(), reading.seen.shmem.get())
+            }
             (false, Bytes::ZERO) => Bytes::ZERO,
             (false, sum) => bytes.share(largest.get(), sum.get()),
         };

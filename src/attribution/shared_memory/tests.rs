@@ -18,7 +18,7 @@ struct World {
     sharing: Sharing,
     at: Boottime,
     guest: SystemMemory,
-    members: Vec<Figures>,
+    members: Vec<MemberMemory>,
 }
 
 impl World {
@@ -28,13 +28,13 @@ impl World {
         Self { sharing: Sharing::default(), at: Boottime::default(), guest, members: Vec::new() }
     }
 
-    fn member(mut self, pid: i32, image: u64, charge: Charge) -> Self {
-        self.add(pid, image, charge);
+    fn member(mut self, pid: i32, exec_id: u64, charge: Charge) -> Self {
+        self.add(pid, exec_id, charge);
         self
     }
 
-    fn add(&mut self, pid: i32, image: u64, charge: Charge) {
-        self.members.push(Figures { key: key(pid), image, charge });
+    fn add(&mut self, pid: i32, exec_id: u64, charge: Charge) {
+        self.members.push(MemberMemory { key: key(pid), exec_id, charge });
     }
 
     fn tick(&mut self) -> Estimate {
@@ -50,8 +50,8 @@ impl World {
     fn answer_with(&mut self, pid: i32, share: Charge, shmem_swap: Bytes, took: Duration) {
         let member = self.members.iter().find(|m| m.key == key(pid));
         let seen = member.map(|m| m.charge).unwrap_or_default();
-        let look = ShareReading { seen, totals: self.guest.process_totals, share, shmem_swap };
-        self.sharing.answered(self.at, key(pid), Some(look), took);
+        let reading = ShareReading { seen, totals: self.guest.process_totals, share, shmem_swap };
+        self.sharing.record(self.at, key(pid), Some(reading), took);
     }
 
     fn total(&mut self) -> u64 {
@@ -66,7 +66,7 @@ fn members_that_share_nothing_are_not_looked_at() {
     world.add(4, 0, anon(100));
     let estimate = world.tick();
     assert_eq!(estimate.total, anon(700));
-    assert!(estimate.ask.is_empty());
+    assert!(estimate.to_read.is_empty());
     assert_eq!(estimate.unverified, Bytes::ZERO);
 }
 
@@ -78,7 +78,7 @@ fn a_fork_that_touches_nothing_costs_nothing() {
     let estimate = world.tick();
     assert_eq!(estimate.total, anon(300), "before anybody has looked");
     assert_eq!(estimate.unverified, Bytes::ZERO);
-    assert_eq!(estimate.ask.len(), 2);
+    assert_eq!(estimate.to_read.len(), 2);
     world.answer(1, anon(150));
     assert_eq!(world.total(), 300, "one look is half the truth");
     world.answer(2, anon(150));
@@ -130,12 +130,12 @@ fn what_a_member_maps_anew_is_its_own_at_once() {
 fn looks_that_fail_or_do_not_come_leave_the_sum() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
     world.tick();
-    world.sharing.answered(world.at, key(1), None, Duration::ZERO);
-    world.sharing.answered(world.at, key(2), None, Duration::ZERO);
+    world.sharing.record(world.at, key(1), None, Duration::ZERO);
+    world.sharing.record(world.at, key(2), None, Duration::ZERO);
     assert_eq!(world.total(), 600);
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
     assert_eq!(world.total(), 300);
-    assert!(world.sharing.waits_for(key(1)));
+    assert!(world.sharing.is_pending(key(1)));
     let mut ticks = 0;
     while world.total() != 600 {
         ticks += 1;
@@ -162,7 +162,7 @@ fn looks_that_come_late_are_waited_for_while_they_come() {
     assert_eq!(world.tick().total, anon(6 << 10));
     // The next batch stops half way: what was found before is what is known.
     world.at = world.at + Duration::from_secs(100);
-    assert_eq!(world.tick().ask.len(), 41);
+    assert_eq!(world.tick().to_read.len(), 41);
     world.answer(1, anon((6 << 10) / 41));
     for _ in 0..8 {
         assert_eq!(world.tick().total, anon(6 << 10));
@@ -181,7 +181,7 @@ fn whoever_leaves_makes_the_next_look_urgent() {
         world.tick();
     }
     world.members.remove(2);
-    let asked = (0..6).any(|_| !world.tick().ask.is_empty());
+    let asked = (0..6).any(|_| !world.tick().to_read.is_empty());
     assert!(asked, "1.5 s later at most, not after 6 s");
 }
 
@@ -194,7 +194,7 @@ fn who_holds_swapped_segments_of_its_own_is_charged_for_them() {
     world.guest.swap_total = Bytes::gib(16);
     world.guest.swap_free = Bytes::gib(7);
     world.guest.process_totals = Charge { shmem: Bytes::mib(100), swap: Bytes::gib(9), ..Charge::default() };
-    for key in world.tick().ask {
+    for key in world.tick().to_read {
         let own = if key.pid.get() == 1 { Bytes::gib(8) } else { Bytes::kib(4) };
         world.answer_with(key.pid.get(), shmem(8), own, Duration::ZERO);
     }
@@ -236,8 +236,8 @@ fn a_segment_that_is_swapped_out_still_counts() {
     world.guest.process_totals =
         Charge { shmem: Bytes::mib(700), swap: Bytes::mib(200), ..Charge::default() };
     assert_eq!(world.total(), 300, "before the next look");
-    world.at = world.at + SELDOM;
-    assert_eq!(world.tick().ask.len(), 2);
+    world.at = world.at + CALM_READ_INTERVAL;
+    assert_eq!(world.tick().to_read.len(), 2);
     for pid in [1, 2] {
         world.answer_with(pid, shmem(50), Bytes::mib(200), Duration::ZERO);
     }
@@ -247,16 +247,16 @@ fn a_segment_that_is_swapped_out_still_counts() {
 #[test]
 fn looks_are_rarer_the_longer_they_take() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
-    let mut looks = 0;
+    let mut readings = 0;
     for _ in 0..400 {
-        let asked = world.tick().ask;
-        looks += usize::from(!asked.is_empty());
+        let asked = world.tick().to_read;
+        readings += usize::from(!asked.is_empty());
         for key in asked {
             world.answer_with(key.pid.get(), anon(150), Bytes::ZERO, Duration::from_millis(50));
         }
     }
     // 100 s, of which 2 % may be spent on looks of 100 ms.
-    assert!((15..=22).contains(&looks), "{looks}");
+    assert!((15..=22).contains(&readings), "{readings}");
 }
 
 proptest::proptest! {
@@ -264,14 +264,14 @@ proptest::proptest! {
     #[test]
     fn the_total_is_bounded(steps in proptest::collection::vec((0..6i32, 0..3u64, 0..500u64, 0..500u64, proptest::bool::ANY), 1..40)) {
         let mut world = World::new(anon(1000));
-        for (pid, image, private, shared, answers) in steps {
+        for (pid, exec_id, private, shared, answers) in steps {
             world.members.retain(|m| m.key != key(pid + 1));
             if private > 50 {
-                world.add(pid + 1, image, anon(private) + shmem(shared));
+                world.add(pid + 1, exec_id, anon(private) + shmem(shared));
             }
             world.guest.process_totals = anon(1000 + private) + shmem(shared);
             let estimate = world.tick();
-            for key in estimate.ask {
+            for key in estimate.to_read {
                 if answers {
                     world.answer(key.pid.get(), anon(private / 3));
                 }
