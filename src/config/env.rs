@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_of_mib_is_read() {
+    fn whole_mebibytes_are_accepted() {
         assert_eq!(kill("13000"), Ok(vec![13_000 << 20]));
         assert_eq!(kill(" 13000\n"), Ok(vec![13_000 << 20]));
         assert_eq!(kill(""), Ok(vec![]));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_empty_is_told_of_and_one_that_is_not_there_is_not() {
+    fn an_empty_variable_causes_a_warning() {
         let ineffective = |value: Option<&str>| {
             read(&|name| value.filter(|_| name == "WATCHDOG_KILL_MB").map(OsString::from))
                 .map(|(_, ineffective)| ineffective)
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_names_the_variable() {
+    fn other_values_name_the_variable() {
         for value in [
             "13G",
             "0",
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_unicode_is_no_number() {
+    fn non_unicode_values_are_rejected() {
         use std::os::unix::ffi::OsStringExt;
         let found = read(&|_| Some(OsString::from_vec(vec![0xff, b'1'])));
         assert!(matches!(found, Err(ConfigError::Variable { variable: "WATCHDOG_WARN_MB", .. })));
     }
 
     #[test]
-    fn a_file_reads_as_systemd_reads_it() {
+    fn environment_files_are_read_as_by_systemd() {
         let text = "# A=1\n;A=2\n\nA=3\n  B = \"4 5\" \nC='6'\nA=7\nnonsense\nD=\n";
         let of = |name| lookup_variable(text, name).map(|value| value.into_string().unwrap());
         assert_eq!(of("A").as_deref(), Some("7"));
@@ -159,19 +159,21 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_nobody_reads_is_told_with_its_line() {
+    fn unknown_variables_are_reported_with_their_line() {
         let text = "# WATCHDOG_WARM_MB=1\nPATH=/bin\nWATCHDOG_KILL_MB=9\nWATCHDOG_WARN_GB = 8\n";
         let warnings: Vec<String> = unknown_variables(text).iter().map(ToString::to_string).collect();
         assert_eq!(
             warnings,
-            ["/etc/default/claude-watchdog:4: nobody reads WATCHDOG_WARN_GB; the nearest known variable is \
-                 WATCHDOG_WARN_MB"]
+            [
+                "/etc/default/claude-watchdog:4: unknown variable WATCHDOG_WARN_GB; the nearest known variable is \
+                 WATCHDOG_WARN_MB"
+            ]
         );
     }
 
     proptest::proptest! {
         #[test]
-        fn whatever_stands_there_ends_nothing(text in "[A-C=\"' #;\n\\\\]{0,60}") {
+        fn arbitrary_environment_files_do_not_panic(text in "[A-C=\"' #;\n\\\\]{0,60}") {
             let _ = (lookup_variable(&text, "A"), unknown_variables(&text));
         }
     }

@@ -48,7 +48,7 @@ pub enum ConfigError {
     },
 
     /// A symbolic link at the place of a file.
-    #[error("{path} is a link that leads to nothing; mend it or remove it")]
+    #[error("{path} is a dangling symbolic link; fix it or remove it")]
     Dangling {
         /// The link.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum ConfigError {
     },
 
     /// A directory, a pipe, a socket or a disk at the place of a file.
-    #[error("{path} is {found}, but a file is wanted")]
+    #[error("{path} is {found}, expected a file")]
     NotAFile {
         /// Where it is.
         path: PathBuf,
@@ -82,7 +82,7 @@ pub enum ConfigError {
     },
 
     /// Binary, or text in another encoding.
-    #[error("{position}: this is not UTF-8 text; save the file as UTF-8")]
+    #[error("{position}: not UTF-8 text; save the file as UTF-8")]
     NotUtf8 {
         /// The first byte that is not.
         position: Position,
@@ -111,7 +111,7 @@ pub enum ConfigError {
     },
 
     /// A value of the wrong type or outside its limits.
-    #[error("{position}: `{key}` is {found}, but it takes {wanted}")]
+    #[error("{position}: `{key}` is {found}, expected {wanted}")]
     Value {
         /// Where the value is.
         position: Position,
@@ -124,7 +124,7 @@ pub enum ConfigError {
     },
 
     /// An environment variable that says nothing sensible.
-    #[error("the environment variable {variable} is {found}, but it takes {wanted}")]
+    #[error("the environment variable {variable} is {found}, expected {wanted}")]
     Variable {
         /// Its name.
         variable: &'static str,
@@ -146,7 +146,7 @@ pub enum ConfigError {
     },
 
     /// Each layer is right by itself, all together are not.
-    #[error("the configuration does not fit together: {problem}")]
+    #[error("the configuration is inconsistent: {problem}")]
     Inconsistent {
         /// What is wrong.
         problem: String,

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_users_file_follows_the_xdg_specification() {
+    fn the_user_path_follows_the_xdg_specification() {
         let default = |path: &str| ConfigPath::Default(path.into());
         assert_eq!(
             user(&[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")]),

@@ -114,13 +114,13 @@ struct MinOfVisitor;
 struct SizeVisitor;
 
 const EXPECTED_SIZE: &str = "a size like \"8G\" or \"55%\"";
-const EXPECTED_MINIMUM: &str = "at least \"1M\" or \"1%\" (a plain number counts bytes: 13 GiB is \"13G\")";
+const EXPECTED_MINIMUM: &str = "at least \"1M\" or \"1%\" (a plain number is in bytes: 13 GiB is \"13G\")";
 
 impl<'de> Visitor<'de> for MinOfVisitor {
     type Value = MinOf;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{EXPECTED_SIZE}, or a list of sizes of which the smallest counts")
+        write!(f, "{EXPECTED_SIZE}, or a list of sizes of which the smallest applies")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<MinOf, E> {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_counts_in_each_guest() {
+    fn the_smallest_size_applies_on_each_machine() {
         let kill = smallest(&["13G", "85%"]);
         assert_eq!(kill.effective(Bytes::gib(24)), Size::Bytes(Bytes::gib(13)));
         assert_eq!(kill.effective(Bytes::gib(8)), Size::percent(85));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_smaller_one_of_its_kind_stands_beside_never_counts() {
+    fn sizes_above_a_smaller_one_of_their_kind_never_apply() {
         let never = |sizes: &[&str]| {
             let pairs = smallest(sizes).never_effective();
             pairs.iter().map(|(size, other)| format!("{size} for {other}")).collect::<Vec<_>>()
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_as_it_is_written() {
+    fn a_size_is_displayed_as_in_the_file() {
         assert_eq!(smallest(&["13G"]).to_string(), "13G");
         assert_eq!(smallest(&["13G", "85%"]).to_string(), r#"["13G", "85%"]"#);
     }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_a_number_and_a_list_are_read() {
+    fn sizes_numbers_and_lists_are_accepted() {
         let gib = |n| Size::Bytes(Bytes::gib(n));
         assert_eq!(read(r#""8G""#), Ok(MinOf::new(gib(8), [])));
         assert_eq!(read("8589934592"), Ok(MinOf::new(gib(8), [])));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn other_values_are_rejected() {
         for value in [
             "true",
             "1.5",
@@ -265,7 +265,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(bytes in 1_048_576_u64.., whole in 20_u32..50, shares in prop::collection::vec(100_u32..=10_000, 0..3)) {
+        fn sizes_round_trip_through_toml(bytes in 1_048_576_u64.., whole in 20_u32..50, shares in prop::collection::vec(100_u32..=10_000, 0..3)) {
             let round = Size::Bytes(Bytes::new(1 << whole));
             let line = MinOf::new(Size::Bytes(Bytes::new(bytes)), shares.into_iter().map(Size::Share).chain([round]));
             let text = toml::to_string(&Line { line: line.clone() }).expect("written");

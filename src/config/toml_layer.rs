@@ -117,7 +117,7 @@ impl TomlText<'_> {
         let problem = match error.message() {
             // The commonest slip, and toml's own words for it ("expected literal string") lead astray.
             text if text.starts_with("string values must be quoted") => {
-                "a size, a duration or a text stands in quotes, like \"8G\"".to_owned()
+                "a size, a duration or a text must be quoted, like \"8G\"".to_owned()
             }
             text => clip(&text.replace('\n', ", ")),
         };
@@ -254,19 +254,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_has_the_keys_that_are_named_elsewhere() {
+    fn the_schema_has_every_key_constant() {
         let all = KnownKeys::known().all();
         let (of_rules, others): (Vec<_>, Vec<_>) = all.iter().partition(|key| key.starts_with(key::RULES));
         assert_eq!(
             others,
-            [key::THROTTLE, key::DRY_RUN, key::GRACE, key::GUARD, key::RESERVE, key::KILL, key::WARN]
+            [key::DRY_RUN, key::GRACE, key::THROTTLE, key::GUARD, key::RESERVE, key::KILL, key::WARN]
         );
         assert_eq!(of_rules.len(), 9);
         assert!(of_rules.contains(&&"rules.*.exe".to_owned()), "{of_rules:?}");
     }
 
     #[test]
-    fn what_was_meant_is_found() {
+    fn the_nearest_key_is_suggested() {
         let cases = [
             ("thresholds.wran", "thresholds.warn"),
             ("line.kill", "thresholds.kill"),
@@ -274,7 +274,7 @@ mod tests {
             ("dry-run", "act.dry_run"),
             ("lines.dry_run", "act.dry_run"),
             ("act.grace_period", "act.grace"),
-            ("LINES.KILL", "thresholds.kill"),
+            ("Thresholds.Kill", "thresholds.kill"),
             ("rules.claude.exec", "rules.claude.exe"),
             ("rules.my-agent.kill", "rules.my-agent.exe"),
             ("rule.claude.argv", "rules.claude.argv0"),

@@ -79,33 +79,30 @@ impl fmt::Display for Ineffective {
                 let named = names[..names.len().min(MAX_NAMES)].join(", ");
                 write!(
                     f,
-                    "{}: passed over: {named}{more}; the name of a drop-in ends in .toml",
+                    "{}: ignored: {named}{more} (the name of a drop-in must end in .toml)",
                     directory.display()
                 )
             }
             Self::Empty(variable) => {
-                write!(f, "the environment variable {variable} is empty and sets nothing")
+                write!(f, "the environment variable {variable} is empty and has no effect")
             }
             Self::UnknownVariable { origin, variable, nearest } => {
-                write!(f, "{origin}: nobody reads {variable}; the nearest known variable is {nearest}")
+                write!(f, "{origin}: unknown variable {variable}; the nearest known variable is {nearest}")
             }
             Self::NeverEffective { origin, key, size, beside } if size == beside => {
-                write!(f, "{origin}: `{key}` has {size} twice")
+                write!(f, "{origin}: `{key}` lists {size} twice")
             }
             Self::NeverEffective { origin, key, size, beside } => {
-                write!(f, "{origin}: {size} of `{key}` never counts, {beside} beside it is smaller")
+                write!(f, "{origin}: {size} of `{key}` has no effect, {beside} in the same list is smaller")
             }
             Self::Repeated { origin, key, before } => {
-                write!(f, "{origin}: `{key}` is the same as in {before}, once is enough")
+                write!(f, "{origin}: `{key}` repeats the value from {before}")
             }
             Self::EmptyRule { origin, rule } => {
-                write!(f, "{origin}: `rules.{rule}` has no key and changes nothing")
+                write!(f, "{origin}: `rules.{rule}` has no keys and no effect")
             }
             Self::OffWithKeys { origin, rule, described } => {
-                write!(
-                    f,
-                    "{origin}: `rules.{rule}` is switched off, so what {described} says of it has no effect"
-                )
+                write!(f, "{origin}: `rules.{rule}` is disabled, so {described} has no effect")
             }
         }
     }

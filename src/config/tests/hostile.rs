@@ -9,7 +9,7 @@ use super::world::{World, gib};
 use crate::config::{Config, key, toml_layer};
 
 #[test]
-fn harmless_oddities_are_read() {
+fn harmless_oddities_are_accepted() {
     for text in ["", "\n\n", "# only a comment", "[thresholds]", "\u{feff}", "\u{feff}[act]\r\n"] {
         assert_eq!(World::new().file(text).load().expect(text), Config::default(), "{text:?}");
     }
@@ -22,42 +22,42 @@ fn harmless_oddities_are_read() {
 }
 
 #[test]
-fn what_is_no_text_file_is_refused() {
-    insta::assert_snapshot!(World::new().file(b"[thresholds]\n# gr\xfc\xdfe").error(), @"/etc/config.toml:2:5: this is not UTF-8 text; save the file as UTF-8");
-    insta::assert_snapshot!(World::new().file(b"\xff\xfe[\0").error(), @"/etc/config.toml:1:1: this is not UTF-8 text; save the file as UTF-8");
+fn non_text_files_are_rejected() {
+    insta::assert_snapshot!(World::new().file(b"[thresholds]\n# gr\xfc\xdfe").error(), @"/etc/config.toml:2:5: not UTF-8 text; save the file as UTF-8");
+    insta::assert_snapshot!(World::new().file(b"\xff\xfe[\0").error(), @"/etc/config.toml:1:1: not UTF-8 text; save the file as UTF-8");
     insta::assert_snapshot!(World::new().file(vec![b'#'; 10 << 20]).error(), @"/etc/config.toml is larger than 1M; this is not a configuration file");
     assert!(World::new().file(vec![b'#'; 1 << 20]).load().is_ok());
     assert!(World::new().file(vec![b'#'; (1 << 20) + 1]).load().is_err());
     insta::assert_snapshot!(World::new().link("1.toml", "/dev/zero").error(), @"/etc/config.toml.d/1.toml is larger than 1M; this is not a configuration file");
-    insta::assert_snapshot!(World::new().link("1.toml", ".").error(), @"/etc/config.toml.d/1.toml is a directory, but a file is wanted");
-    insta::assert_snapshot!(World::new().link("1.toml", "/nowhere/at/all").error(), @"/etc/config.toml.d/1.toml is a link that leads to nothing; mend it or remove it");
+    insta::assert_snapshot!(World::new().link("1.toml", ".").error(), @"/etc/config.toml.d/1.toml is a directory, expected a file");
+    insta::assert_snapshot!(World::new().link("1.toml", "/nowhere/at/all").error(), @"/etc/config.toml.d/1.toml is a dangling symbolic link; fix it or remove it");
     insta::assert_snapshot!(World::new().link("1.toml", "1.toml").error(), @"/etc/config.toml.d/1.toml cannot be read: Too many levels of symbolic links (os error 40)");
     insta::assert_snapshot!(World::new().drop_in("1.toml", "").drop_in("2.toml", "x").error(), @"/etc/config.toml.d/2.toml:1:2: key with no value, expected `=`, in the line `x`");
 }
 
 #[test]
-fn a_pipe_does_not_make_the_reader_wait() {
+fn a_pipe_does_not_block_the_reader() {
     let world = World::new();
     let path = world.drop_in_path("1.toml");
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
-    insta::assert_snapshot!(world.error(), @"/etc/config.toml.d/1.toml is a pipe, but a file is wanted");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml.d/1.toml is a pipe, expected a file");
 }
 
 #[test]
-fn a_directory_and_a_dangling_link_are_no_file() {
+fn directories_and_dangling_links_are_rejected() {
     let world = World::new();
     fs::create_dir(world.path("config.toml")).expect("a directory");
-    insta::assert_snapshot!(world.error(), @"/etc/config.toml is a directory, but a file is wanted");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml is a directory, expected a file");
     let world = World::new();
     symlink("elsewhere.toml", world.path("config.toml")).expect("linked");
-    insta::assert_snapshot!(world.error(), @"/etc/config.toml is a link that leads to nothing; mend it or remove it");
+    insta::assert_snapshot!(world.error(), @"/etc/config.toml is a dangling symbolic link; fix it or remove it");
     let world = World::new();
     fs::write(world.path("config.toml.d"), "").expect("written");
     insta::assert_snapshot!(world.error(), @"/etc/config.toml.d cannot be read: Not a directory (os error 20)");
 }
 
 #[test]
-fn a_named_file_has_to_be_there() {
+fn a_named_file_must_exist() {
     insta::assert_snapshot!(World::new().named().error(), @"/etc/config.toml does not exist; create it, or name another file");
     let world = World::new().file("").drop_in("1.toml", "act.dry_run = true").named();
     assert!(world.load().expect("loaded").act.dry_run);
@@ -83,24 +83,24 @@ fn never_panics(text: &str) {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_reader_panic(text in any::<String>()) {
+    fn arbitrary_text_does_not_panic(text in any::<String>()) {
         never_panics(&text);
     }
 
     #[test]
-    fn no_pieces_make_the_reader_panic(text in pieces()) {
+    fn arbitrary_toml_fragments_do_not_panic(text in pieces()) {
         never_panics(&text);
     }
 
     #[test]
-    fn no_value_makes_the_reader_panic(key in prop::sample::select(vec!["thresholds.warn", "act.grace", "rules.x.exe", "rules.x.resume", "rules.x.enabled"]), text in any::<String>()) {
+    fn arbitrary_values_do_not_panic(key in prop::sample::select(vec!["thresholds.warn", "act.grace", "rules.x.exe", "rules.x.resume", "rules.x.enabled"]), text in any::<String>()) {
         never_panics(&format!("{key} = {text:?}"));
         never_panics(&format!("{key} = {text}"));
     }
 }
 
 #[test]
-fn deep_nesting_is_refused_and_not_followed_down() {
+fn deep_nesting_is_rejected_without_recursion() {
     for text in [
         "[".repeat(100_000),
         format!("a = {}", "[".repeat(100_000)),

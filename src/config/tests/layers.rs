@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigPath, EffectiveThresholds, Overrides, Sources,
 use crate::model::Bytes;
 
 #[test]
-fn without_any_file_the_defaults_hold() {
+fn defaults_apply_without_a_file() {
     assert_eq!(World::new().load().expect("loaded"), Config::default());
     let nowhere =
         Sources { path: ConfigPath::NoHome, environment: &|_| None, overrides: Overrides::default() };
@@ -46,9 +46,9 @@ fn drop_ins_apply_in_order_of_their_names() {
 }
 
 #[test]
-fn the_environment_is_over_files_and_flags_are_over_all() {
+fn flags_override_the_environment_which_overrides_files() {
     let world = World::new()
-        .file("thresholds.warn = '3G'\nlines.kill = '9G'\nact.dry_run = false")
+        .file("thresholds.warn = '3G'\nthresholds.kill = '9G'\nact.dry_run = false")
         .variable("WATCHDOG_WARN_MB", " 4096 ")
         .variable("WATCHDOG_KILL_MB", "")
         .dry_run();
@@ -60,31 +60,31 @@ fn the_environment_is_over_files_and_flags_are_over_all() {
 }
 
 #[test]
-fn lines_the_wrong_way_round_are_put_right_and_told_with_both_places() {
+fn reversed_thresholds_are_corrected_with_a_note() {
     let warnings = |world: &World| {
         let thresholds = EffectiveThresholds::resolve(&world.load().expect("loaded"), Bytes::gib(32));
         world.local(&thresholds.notes.join("\n"))
     };
     let world = World::new().file("[thresholds]\nwarn = '9G'\nkill = '8G'");
-    insta::assert_snapshot!(warnings(&world), @"the warn threshold 9G (from /etc/config.toml:2) is not below the kill threshold 8G (from /etc/config.toml:3): 5.2G counts");
+    insta::assert_snapshot!(warnings(&world), @"warn threshold: 5.2G (9G from /etc/config.toml:2 is not below the kill threshold of 8G from /etc/config.toml:3)");
     let world = World::new()
         .drop_in("5.toml", "thresholds.kill = ['8G', '50%']")
         .variable("WATCHDOG_WARN_MB", "8192");
-    insta::assert_snapshot!(warnings(&world), @"the warn threshold 8G (from WATCHDOG_WARN_MB) is not below the kill threshold 8G (from /etc/config.toml.d/5.toml:1): 5.2G counts");
+    insta::assert_snapshot!(warnings(&world), @"warn threshold: 5.2G (8G from WATCHDOG_WARN_MB is not below the kill threshold of 8G from /etc/config.toml.d/5.toml:1)");
 }
 
 #[test]
-fn who_sets_one_line_is_not_refused_for_the_shipped_other() {
+fn one_threshold_may_be_set_without_the_other() {
     let shipped = include_str!("../../../config/claude-watchdog.toml");
     assert!(World::new().file(shipped).variable("WATCHDOG_KILL_MB", "4000").load().is_ok());
     assert!(World::new().file(shipped).variable("WATCHDOG_WARN_MB", "14000").load().is_ok());
     assert!(World::new().file(shipped).drop_in("1.toml", "thresholds.kill = ['4G', '40%']").load().is_ok());
     assert!(World::new().file(shipped).drop_in("1.toml", "thresholds.warn = ['14G', '90%']").load().is_ok());
-    assert!(World::new().file("thresholds.warn = '8G'\nlines.kill = '60%'").load().is_ok());
+    assert!(World::new().file("thresholds.warn = '8G'\nthresholds.kill = '60%'").load().is_ok());
 }
 
 #[test]
-fn a_reserve_counts_within_what_the_guard_can_work_with() {
+fn the_reserve_is_clamped() {
     let of = |reserve: &str| {
         let config = World::new().file(format!("guard.reserve = {reserve}")).load().expect("loaded");
         let thresholds = EffectiveThresholds::resolve(&config, Bytes::gib(10));

@@ -25,7 +25,7 @@ fn unknown_keys_name_the_nearest_one() {
     /etc/config.toml:1:6: unknown key `act.grace_period`; the nearest known key is `act.grace`
     /etc/config.toml:1:2: unknown key `acts`; the nearest known key is `act.grace`
     /etc/config.toml:1:1: unknown key `"thresholds.kill"`; the nearest known key is `thresholds.kill`
-    /etc/config.toml:2:1: unknown key `act."\u{1b}[2J"`; the nearest known key is `act.throttle`
+    /etc/config.toml:2:1: unknown key `act."\u{1b}[2J"`; the nearest known key is `act.dry_run`
     /etc/config.toml:1:1: unknown key `zzz`; the nearest known key is `thresholds.kill`
     "#);
 }
@@ -49,26 +49,26 @@ fn wrong_values_say_what_would_be_right() {
         &format!("act.grace = '{}'", "x".repeat(500)),
         "act.grace = '''1\n2'''",
     ]), @r#"
-    /etc/config.toml:2:8: `thresholds.kill` is true, but it takes a size like "8G" or "55%", or a list of sizes of which the smallest counts
-    /etc/config.toml:2:8: `thresholds.kill` is 13, but it takes at least "1M" or "1%" (a plain number counts bytes: 13 GiB is "13G")
-    /etc/config.toml:2:8: `thresholds.kill` is '8GB', but it takes a size like "8G" or "55%"
-    /etc/config.toml:2:15: `thresholds.kill` is 5.5, but it takes a size like "8G" or "55%"
-    /etc/config.toml:4:3: `thresholds.kill` is '0%', but it takes at least "1M" or "1%" (a plain number counts bytes: 13 GiB is "13G")
-    /etc/config.toml:2:8: `thresholds.kill` is [], but it takes at least one size
-    /etc/config.toml:1:1: `thresholds.kill` is a table, but it takes a size like "8G" or "55%", or a list of sizes of which the smallest counts
-    /etc/config.toml:1:7: `thresholds.kill` is a table, but it takes a size like "8G" or "55%", or a list of sizes of which the smallest counts
-    /etc/config.toml:1:1: `thresholds` is [[thresholds]], but it takes a table: a line `[thresholds]`, and its keys below
-    /etc/config.toml:1:9: `thresholds` is 5, but it takes a table: a line `[thresholds]`, and its keys below
-    /etc/config.toml:1:15: `act.dry_run` is 'yes', but it takes true or false
-    /etc/config.toml:1:13: `act.grace` is 10, but it takes a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
-    /etc/config.toml:1:17: `act.grace` is '1h', but it takes a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
-    /etc/config.toml:1:13: `act.grace` is 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…, but it takes a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
-    /etc/config.toml:1:13: `act.grace` is '''1…, but it takes a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
+    /etc/config.toml:2:8: `thresholds.kill` is true, expected a size like "8G" or "55%", or a list of sizes of which the smallest applies
+    /etc/config.toml:2:8: `thresholds.kill` is 13, expected at least "1M" or "1%" (a plain number is in bytes: 13 GiB is "13G")
+    /etc/config.toml:2:8: `thresholds.kill` is '8GB', expected a size like "8G" or "55%"
+    /etc/config.toml:2:15: `thresholds.kill` is 5.5, expected a size like "8G" or "55%"
+    /etc/config.toml:4:3: `thresholds.kill` is '0%', expected at least "1M" or "1%" (a plain number is in bytes: 13 GiB is "13G")
+    /etc/config.toml:2:8: `thresholds.kill` is [], expected at least one size
+    /etc/config.toml:1:1: `thresholds.kill` is a table, expected a size like "8G" or "55%", or a list of sizes of which the smallest applies
+    /etc/config.toml:1:12: `thresholds.kill` is a table, expected a size like "8G" or "55%", or a list of sizes of which the smallest applies
+    /etc/config.toml:1:1: `thresholds` is [[thresholds]], expected a table: a line `[thresholds]`, and its keys below
+    /etc/config.toml:1:14: `thresholds` is 5, expected a table: a line `[thresholds]`, and its keys below
+    /etc/config.toml:1:15: `act.dry_run` is 'yes', expected true or false
+    /etc/config.toml:1:13: `act.grace` is 10, expected a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
+    /etc/config.toml:1:17: `act.grace` is '1h', expected a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
+    /etc/config.toml:1:13: `act.grace` is 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…, expected a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
+    /etc/config.toml:1:13: `act.grace` is '''1…, expected a duration in quotes like "10s" or "1m 30s", from "0s" to "10m"
     "#);
 }
 
 #[test]
-fn what_is_no_toml_is_said_in_one_sentence() {
+fn syntax_errors_are_one_sentence() {
     insta::assert_snapshot!(messages(&[
         "[thresholds]\nkill = 8G",
         "[thresholds\n",
@@ -80,19 +80,19 @@ fn what_is_no_toml_is_said_in_one_sentence() {
         "{\"thresholds\": {}}",
         "a = \0",
     ]), @r#"
-    /etc/config.toml:2:8: a size, a duration or a text stands in quotes, like "8G", in the line `kill = 8G`
-    /etc/config.toml:1:7: unclosed table, expected `]`, in the line `[thresholds`
+    /etc/config.toml:2:8: a size, a duration or a text must be quoted, like "8G", in the line `kill = 8G`
+    /etc/config.toml:1:12: unclosed table, expected `]`, in the line `[thresholds`
     /etc/config.toml:2:5: key with no value, expected `=`, in the line `kill`
     /etc/config.toml:2:11: invalid literal string, expected `'`, in the line `kill = '8G`
     /etc/config.toml:3:1: duplicate key, in the line `kill = '9G'`
     /etc/config.toml:3:2: duplicate key, in the line `[thresholds]`
     /etc/config.toml:1:7: key with no value, expected `=`, in the line `kill: 8G`
     /etc/config.toml:1:1: invalid key-value pair, expected key, in the line `{"thresholds": {}}`
-    /etc/config.toml:1:5: a size, a duration or a text stands in quotes, like "8G", in the line `a = \0`
+    /etc/config.toml:1:5: a size, a duration or a text must be quoted, like "8G", in the line `a = \0`
     "#);
 }
 
 #[test]
-fn the_variable_is_named() {
-    insta::assert_snapshot!(World::new().variable("WATCHDOG_KILL_MB", "13G").error(), @r#"the environment variable WATCHDOG_KILL_MB is "13G", but it takes a whole number of MiB, like 13312 for 13G"#);
+fn invalid_variables_are_named() {
+    insta::assert_snapshot!(World::new().variable("WATCHDOG_KILL_MB", "13G").error(), @r#"the environment variable WATCHDOG_KILL_MB is "13G", expected a whole number of MiB, like 13312 for 13G"#);
 }

@@ -28,7 +28,7 @@ fn messages(lines: &[&str]) -> String {
 }
 
 #[test]
-fn a_pattern_that_is_none_is_refused_where_it_stands() {
+fn invalid_patterns_are_rejected_with_their_position() {
     let patterns = [
         "\"'claude'\"",
         "'~/bin/agent'",
@@ -53,7 +53,7 @@ fn a_pattern_that_is_none_is_refused_where_it_stands() {
 }
 
 #[test]
-fn each_key_says_what_it_takes() {
+fn each_key_names_the_expected_value() {
     insta::assert_snapshot!(messages(&[
         "[rules.x]\nexe = 'agent'",
         "[rules.x]\nscript = [['agent']]",
@@ -74,7 +74,7 @@ fn each_key_says_what_it_takes() {
 }
 
 #[test]
-fn a_rule_is_a_table_with_a_plain_name_and_known_keys() {
+fn rules_are_tables_with_plain_names_and_known_keys() {
     insta::assert_snapshot!(messages(&[
         "[rules.x]\nexec = ['agent']",
         "[rules.x]\nargv = ['agent']",

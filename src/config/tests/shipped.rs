@@ -8,12 +8,12 @@ use crate::config::{Config, key, toml_layer};
 const SHIPPED: &str = include_str!("../../../config/claude-watchdog.toml");
 
 #[test]
-fn it_equals_what_is_built_in() {
+fn the_shipped_file_equals_the_defaults() {
     assert_eq!(toml::from_str::<Config>(SHIPPED).expect("valid"), Config::default());
 }
 
 #[test]
-fn it_has_every_key_of_the_schema() {
+fn the_shipped_file_has_every_key() {
     let mut keys: Vec<_> = toml_layer::read("shipped.toml".as_ref(), SHIPPED).expect("valid").keys;
     keys.sort();
     let of_no_rule = |key: &String| !key.starts_with(key::RULES);
@@ -34,7 +34,7 @@ fn example() -> String {
 }
 
 #[test]
-fn its_example_of_a_rule_is_one_with_every_key() {
+fn the_example_rule_has_every_key() {
     let example = example();
     let layer = toml_layer::read("example.toml".as_ref(), &example).expect(&example);
     let given: BTreeSet<String> = layer
@@ -49,7 +49,7 @@ fn its_example_of_a_rule_is_one_with_every_key() {
 }
 
 #[test]
-fn every_key_and_table_is_explained_above_it() {
+fn every_key_and_table_has_a_comment() {
     let lines: Vec<&str> = SHIPPED.lines().collect();
     for (i, line) in lines.iter().enumerate() {
         if !line.is_empty() && !line.starts_with('#') {
@@ -59,7 +59,7 @@ fn every_key_and_table_is_explained_above_it() {
 }
 
 #[test]
-fn each_comment_names_the_default_that_stands_below_it() {
+fn each_comment_names_the_default() {
     for line in SHIPPED.lines().filter(|line| !line.starts_with('#')) {
         if let Some((_, value)) = line.split_once(" = ") {
             assert!(SHIPPED.contains(&format!("Default: {value}.\n")), "{line}");
@@ -68,7 +68,7 @@ fn each_comment_names_the_default_that_stands_below_it() {
 }
 
 #[test]
-fn the_built_in_configuration_can_be_written_and_read_back() {
+fn the_default_configuration_round_trips() {
     let text = toml::to_string(&Config::default()).expect("written");
     assert_eq!(toml::from_str::<Config>(&text).expect("read"), Config::default());
 }

@@ -11,7 +11,7 @@ fn warnings(world: &World) -> String {
 }
 
 #[test]
-fn each_is_told_with_its_place_and_what_counts() {
+fn each_warning_names_its_origin() {
     let world = World::new()
         .file(
             "[thresholds]\nwarn = ['9G', '8G', '60%']\n[guard]\nreserve = ['4%', '4%']\n[rules.mine]\nexe = ['mine']\n\
@@ -26,7 +26,7 @@ fn each_is_told_with_its_place_and_what_counts() {
 }
 
 #[test]
-fn what_counts_is_not_told() {
+fn effective_settings_cause_no_warning() {
     let shipped = include_str!("../../../config/claude-watchdog.toml");
     let world = World::new()
         .file(shipped)
@@ -40,7 +40,7 @@ fn what_counts_is_not_told() {
 }
 
 #[test]
-fn where_a_value_was_set_to_no_effect_is_known() {
+fn overridden_origins_are_known() {
     let world = World::new()
         .file("thresholds.warn = '3G'")
         .drop_in("50.toml", "thresholds.warn = '4G'")
