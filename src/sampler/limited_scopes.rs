@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::limit::{self, SLICE};
 use crate::linux::cgroup::Cgroups;
-use crate::linux::procfs::details::Details;
+use crate::linux::procfs::Proc;
 use crate::model::{Pid, Recognised, Role};
 use crate::rules::rule::LIMITED;
 use crate::systemd;
@@ -26,9 +26,9 @@ pub(crate) struct Limited {
 
 impl Limited {
     /// Of the tree at `cgroup`: those in its root, and where systemd does not run also those anywhere above us.
-    pub(crate) fn new(proc: &Path, cgroup: &Path) -> Self {
+    pub(crate) fn new(proc: &Proc, cgroup: &Path) -> Self {
         let rule = Recognised { rule: LIMITED.to_owned(), role: Role::Agent, resume: None };
-        let own = if systemd::is_booted() { None } else { Details::of(proc).own_cgroup() };
+        let own = if systemd::is_booted() { None } else { proc.own_cgroup() };
         let above = own.as_deref().unwrap_or(Path::new("/")).ancestors();
         Self {
             cgroups: Cgroups::open(cgroup),

@@ -76,7 +76,7 @@ impl ProcessTable {
             members: HashSet::new(),
             rules,
             slow: SlowReader::open(proc, rules::VARIABLES)?,
-            limited: Limited::new(proc, cgroup),
+            limited: Limited::new(&Proc::open(proc)?, cgroup),
             newest: LastPid::open(proc),
             last: [None, None],
             swept: None,

@@ -12,7 +12,7 @@ use crate::daemon::limit_alone;
 use crate::ipc::paths::SYSTEM_SOCKET;
 use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::limit;
-use crate::linux::procfs::details::Details;
+use crate::linux::procfs::Proc;
 use crate::systemd;
 
 /// How long a busy daemon is retried: it accepts 16 connections per user at a time.
@@ -82,7 +82,8 @@ impl LimitSetup<'_> {
 
 /// Whether this process is in a scope that limits it and that the user's own manager made.
 fn is_limited_by_user_manager() -> bool {
-    let own = Details::of(Path::new("/proc")).own_cgroup().and_then(|path| limit::any_scope_of(&path));
+    let proc = Proc::open(Path::new("/proc")).ok();
+    let own = proc.and_then(|proc| limit::any_scope_of(&proc.own_cgroup()?));
     systemd::is_booted() && own.is_some_and(|scope| limit::scope_of(&scope).is_none())
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::linux::procfs::details::Details;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Pid, ProcessIdentity, Uid};
 use crate::rules::{ProcessFacts, Rules};
@@ -30,7 +29,6 @@ pub fn running_matches(
     rules: &Rules,
     only: Option<Uid>,
 ) -> Result<Vec<RunningMatch>, ReadError> {
-    let details = Details::of(proc);
     let proc = Proc::open(proc)?;
     let mut pids = Vec::new();
     proc.pids(&mut pids)?;
@@ -39,8 +37,8 @@ pub fn running_matches(
     for pid in pids {
         // What vanishes while we look is not there.
         let Ok(Some(stat)) = proc.stat(pid) else { continue };
-        let Some(credentials) = details.credentials(pid) else { continue };
-        if stat.is_dead() || stat.is_kernel_thread() || only.is_some_and(|uid| uid != credentials.uid) {
+        let Ok(Some(status)) = proc.status(pid) else { continue };
+        if stat.is_dead() || stat.is_kernel_thread() || only.is_some_and(|uid| uid != status.uid) {
             continue;
         }
         let Ok(Some(identity)) = proc.identity(pid) else { continue };
@@ -53,7 +51,7 @@ pub fn running_matches(
         let facts = ProcessFacts { exe: identity.exe.as_deref(), argv: &identity.argv, cwd: &cwd };
         if let Some(it) = rules.recognise(&facts) {
             let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
-            matches.push(RunningMatch { rule: it.rule.clone(), pid, uid: credentials.uid, name });
+            matches.push(RunningMatch { rule: it.rule.clone(), pid, uid: status.uid, name });
         }
     }
     Ok(matches)

@@ -175,13 +175,13 @@ impl Cgroups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linux::procfs::details::Details;
+    use crate::linux::procfs::Proc;
 
     /// A cgroup of our own in the kernel's tree; `None` where we may not make any.
     fn own() -> Option<(Cgroups, PathBuf)> {
         let trees = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
         let cgroups = trees.iter().find_map(|root| Cgroups::open(Path::new(root)))?;
-        let above = Details::of(Path::new("/proc")).own_cgroup()?;
+        let above = Proc::open(Path::new("/proc")).ok()?.own_cgroup()?;
         let path = above.join(format!("claude-watchdog-test-{}", std::process::id()));
         cgroups.make(&path).ok().map(|()| (cgroups, path))
     }

@@ -7,7 +7,7 @@ use crate::api::limited::LimitInfo;
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::events::{MemoryEvents, OomEvents};
 use crate::linux::clock;
-use crate::linux::procfs::details::Details;
+use crate::linux::procfs::Proc;
 use crate::model::{Boottime, Bytes, Pid};
 
 /// Minimum interval between two reads. A scope at its limit signals an event for each page that it takes.
@@ -41,7 +41,7 @@ pub(super) struct ScopeUsage {
 impl ScopeMonitor {
     /// Opens the scope that `pid` is in.
     pub(super) fn open(pid: Pid, limited: &LimitInfo) -> Self {
-        let path = Details::of(Path::new("/proc")).cgroup(pid);
+        let path = Proc::open(Path::new("/proc")).ok().and_then(|proc| proc.cgroup(pid));
         let cgroups = Cgroups::open(Path::new("/sys/fs/cgroup"));
         let place = path.zip(cgroups);
         let slice = place.as_ref().and_then(|(path, cgroups)| MemoryEvents::open(cgroups, path.parent()?));

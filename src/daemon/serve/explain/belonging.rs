@@ -88,7 +88,7 @@ pub(crate) fn why_none(
     settings: &Settings,
     told: Option<&MatchTrace>,
 ) -> String {
-    let Reading { stat, credentials, ancestors, .. } = reading;
+    let Reading { stat, status, ancestors, .. } = reading;
     if stat.is_kernel_thread() {
         return "it is a part of the kernel".to_owned();
     }
@@ -113,7 +113,7 @@ pub(crate) fn why_none(
     }
     match told.map(|told| told.matched.as_deref()) {
         None => "its command line could not be read in time, so no rule could be tried".to_owned(),
-        Some(Some(_)) if settings.only.is_some_and(|uid| uid != credentials.uid) => {
+        Some(Some(_)) if settings.only.is_some_and(|uid| uid != status.uid) => {
             "a rule matches it, but without root only the caller's own agents are looked after".to_owned()
         }
         Some(Some(_)) if is_copy(reading) => {

@@ -56,14 +56,14 @@ fn thresholds(agent: &AgentSample, settings: &Settings) -> ThresholdsInfo {
 }
 
 fn process(reading: &Reading) -> ProcessInfo {
-    let Reading { stat, credentials, identity, .. } = reading;
+    let Reading { stat, status, identity, .. } = reading;
     let shown = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let identity = identity.as_ref();
     let exe = identity.and_then(|identity| identity.exe.as_deref());
     ProcessInfo {
         pid: stat.key.pid,
-        uid: credentials.uid,
-        privileged: credentials.privileged,
+        uid: status.uid,
+        privileged: status.is_privileged(),
         parent: stat.parent,
         name: Some(ProcessIdentity::name(exe, None, stat.comm.as_bytes())),
         exe: exe.map(shown),
@@ -82,7 +82,7 @@ fn match_trace(reading: &Reading, settings: &Settings) -> Option<MatchTrace> {
 }
 
 fn memory(reading: &Reading) -> Option<ProcessMemory> {
-    let charge = reading.credentials.charge?;
+    let charge = reading.status.charge?;
     let shares = reading.rollup.map(|rollup| Shares {
         private: rollup.private,
         anon: rollup.share.anon,

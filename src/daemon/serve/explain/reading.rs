@@ -13,9 +13,9 @@ use crate::daemon::control_loop::active_config::Settings;
 use crate::ipc::MethodError;
 use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::Proc;
-use crate::linux::procfs::details::{Credentials, Details};
 use crate::linux::procfs::smaps_rollup::Rollup;
 use crate::linux::procfs::stat::Stat;
+use crate::linux::procfs::status::Status;
 use crate::model::snapshot::CgroupMemory;
 use crate::model::{Pid, ProcessIdentity, ProcessKey, Uid};
 use crate::quota::Permit;
@@ -32,7 +32,7 @@ pub(crate) struct Reading {
     /// What was asked for: the process, or one of its threads.
     pub(crate) asked: Pid,
     pub(crate) stat: Stat,
-    pub(crate) credentials: Credentials,
+    pub(crate) status: Status,
     /// Its parents, nearest first.
     pub(crate) ancestors: Vec<Stat>,
     /// The roots of agents that descend from it, by way of their parents as they are now.
@@ -76,7 +76,6 @@ pub(crate) async fn read(
     let deadline = Instant::now() + READ_TIMEOUT;
     let (parts, mut received) = unbounded_channel();
     let source = Source {
-        details: Details::of(&settings.proc),
         proc: Proc::open(&settings.proc).map_err(|_| MethodError::Busy {})?,
         cgroups: Cgroups::open(&settings.cgroup),
         reader,
@@ -119,7 +118,6 @@ pub(crate) fn runs_a_program(stat: &Stat) -> bool {
 
 /// Where a process is read from, and for whom.
 struct Source {
-    details: Details,
     proc: Proc,
     cgroups: Option<Cgroups>,
     reader: Uid,
@@ -138,15 +136,15 @@ impl Source {
     fn parts(&mut self, asked: Pid, parts: &UnboundedSender<Part>) -> Option<()> {
         // Nobody may wait any more; then the rest is not read.
         let send = |part| parts.send(part).is_ok();
-        let pid = self.details.credentials(asked)?.process;
-        let (stat, credentials) = self.who(pid)?;
-        let cgroup = self.details.cgroup(pid);
+        let pid = self.proc.status(asked).ok()??.tgid.unwrap_or(asked);
+        let (stat, status) = self.stat_and_status(pid)?;
+        let cgroup = self.proc.cgroup(pid);
         let visible =
-            self.reader.may_see(credentials.uid) && (!credentials.privileged || self.reader == Uid::ROOT);
+            self.reader.may_see(status.uid) && (!status.is_privileged() || self.reader == Uid::ROOT);
         let first = Reading {
             asked,
             stat,
-            credentials,
+            status,
             ancestors: self.ancestors(stat.parent),
             carries: self.carries(stat.key),
             cgroup: cgroup.clone().map(|path| Cgroup { path, memory: None, pids: None }),
@@ -172,26 +170,25 @@ impl Source {
         let cwd = self.proc.cwd(pid);
         // Between one file and the next the pid may have changed hands, or an exec the rights: what was read is then
         // not to be told to whoever might see the one before.
-        self.same(&stat, &credentials)?;
-        if !send(Part::Identity(identity, cwd)) || !visible || credentials.charge.is_none() {
+        self.same(&stat, &status)?;
+        if !send(Part::Identity(identity, cwd)) || !visible || status.charge.is_none() {
             return Some(());
         }
-        let swap = credentials.charge.unwrap_or_default().swap;
-        let rollup = self.details.rollup(pid, swap);
-        self.same(&stat, &credentials)?;
+        let swap = status.charge.unwrap_or_default().swap;
+        let rollup = self.proc.rollup(pid, swap);
+        self.same(&stat, &status)?;
         send(Part::Rollup(rollup));
         Some(())
     }
 
-    fn who(&mut self, pid: Pid) -> Option<(Stat, Credentials)> {
-        let stat = self.proc.stat(pid).ok()??;
-        Some((stat, self.details.credentials(pid)?))
+    fn stat_and_status(&self, pid: Pid) -> Option<(Stat, Status)> {
+        Some((self.proc.stat(pid).ok()??, self.proc.status(pid).ok()??))
     }
 
-    fn same(&mut self, stat: &Stat, credentials: &Credentials) -> Option<()> {
-        let (now, its) = self.who(stat.key.pid)?;
-        let whose = |c: &Credentials| (c.uid, c.privileged);
-        (now.key == stat.key && whose(&its) == whose(credentials)).then_some(())
+    fn same(&self, stat: &Stat, status: &Status) -> Option<()> {
+        let (stat_now, status_now) = self.stat_and_status(stat.key.pid)?;
+        let rights = |status: &Status| (status.uid, status.is_privileged());
+        (stat_now.key == stat.key && rights(&status_now) == rights(status)).then_some(())
     }
 
     fn carries(&mut self, key: ProcessKey) -> Vec<ProcessKey> {
