@@ -64,7 +64,7 @@ expect_code 'not executable' 126 as agent run-claude-limited 300M /etc/passwd
 expect_code 'no limit' 125 as agent run-claude-limited 8GB true
 expect_code 'no valid option' 125 as agent run-claude-limited --swap x 300M true
 expect_code 'too small' 125 as agent run-claude-limited 1K true
-expect 'and nothing is run' grep -qE 'the command was not run' "$CASE/command-output"
+expect 'and nothing is run' grep -q "the command was not run" "$CASE/command-output"
 
 # The original's form runs claude once.
 # Not below /run, from where nothing can be executed.
