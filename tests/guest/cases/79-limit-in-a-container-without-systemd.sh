@@ -1,5 +1,10 @@
-# Without systemd, as in a container, a limit is set in the cgroup tree itself; if that is read-only, nothing is run.
+# Without systemd, as in a container, a build with the feature `standalone` sets a limit in the cgroup tree itself; if that is
+# read-only, nothing is run. The package, which requires systemd, names the feature.
 # guest: usual=trixie
+
+[[ -x $payload/standalone ]] || skip 'no build with the feature `standalone` in the payload (--standalone FILE)'
+mkdir -p /tmp/case/bin
+for name in claude-watchdog run-claude-limited vm-health-check; do ln -s "$payload/standalone" "/tmp/case/bin/$name"; done
 
 # A container: a cgroup as its root, a pid and a mount namespace, no /run.
 mkdir -p /tmp/case/box
@@ -17,6 +22,7 @@ wait $!
 END
 cat >/tmp/case/inside <<'END'
 mount -t tmpfs none /run
+PATH=/tmp/case/bin:$PATH
 cd /tmp/case/box || exit
 touch begun
 for _ in {1..100}; do [[ -e alone ]] && break; sleep 0.1; done
@@ -33,6 +39,9 @@ mount -t cgroup2 none /sys/fs/cgroup
 mount -o remount,bind,ro /sys/fs/cgroup
 code limited 100M touch was-run >read-only
 mount -o remount,bind,rw /sys/fs/cgroup
+
+# The package.
+code /usr/bin/run-claude-limited 100M touch was-run >package
 
 limited 100M sh -c "$where" >first 2>&1
 cat /sys/fs/cgroup/cgroup.procs >left-in-the-root
@@ -68,6 +77,8 @@ expect 'with a message' grep -qE 'in no cgroup that is seen from here|cgroup .*n
 expect_is 'not in a read-only tree' "$(<read-only)" 125
 expect_not 'nothing is run' test -e was-run
 expect 'with a remedy' grep -qE '(only be read|read-only).*container' messages
+expect_is 'not with the package' "$(<package)" 125
+expect 'which names the feature' grep -q standalone messages
 
 hundred=$((100 << 20))
 mapfile -t first <first

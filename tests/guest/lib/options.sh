@@ -2,7 +2,7 @@
 
 usage() {
   cat <<'TEXT'
-usage: tests/guest/run [--release bookworm|trixie]… [--all] [--deb FILE] [--hog FILE] [--keep]
+usage: tests/guest/run [--release bookworm|trixie]… [--all] [--deb FILE] [--hog FILE] [--standalone FILE] [--keep]
                        [--deadline SECONDS] [--list | --build-images] [PATTERN…]
 
 Boots real systemd guests, installs the package in them and runs the cases of tests/guest/cases there.
@@ -12,6 +12,8 @@ A PATTERN selects the cases whose name contains it.
   --all            also the cases that usually run on the other release only; --release implies it
   --deb FILE       the package to test (default: the newest target/debian/*.deb)
   --hog FILE       the leak on demand (default: target/debug/examples/hog)
+  --standalone FILE
+                   a build of claude-watchdog with the feature `standalone`, for the case without systemd
   --keep           leave the guests running afterwards, with a root shell, and keep their logs
   --deadline SECONDS
                    start no case after this time (seconds since the epoch), apart from the core cases; the others are
@@ -29,7 +31,7 @@ TEXT
 options_read() {
   local target=${CARGO_TARGET_DIR:-$here/../../target}
   option_releases=() option_patterns=() option_keep='' option_hog=$target/debug/examples/hog option_everywhere='' option_deadline='' option_list=''
-  option_build_images=''
+  option_build_images='' option_standalone=''
   option_deb=$(find "$target/debian" -name '*.deb' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
   while (($#)); do
     case $1 in
@@ -37,6 +39,7 @@ options_read() {
       --all) option_everywhere=yes ;;
       --deb) option_deb=${2:?"--deb requires a file"}; shift ;;
       --hog) option_hog=${2:?"--hog requires a file"}; shift ;;
+      --standalone) option_standalone=${2:?"--standalone requires a file"}; shift ;;
       --keep) option_keep=yes ;;
       --deadline) option_deadline=${2:?"--deadline requires seconds since the epoch"}; shift ;;
       --list) option_list=yes ;;
@@ -70,6 +73,7 @@ TOOLS
   [[ -n $option_build_images || -f $option_deb ]] || missing+=("a package: build one, or name it with --deb FILE")
   [[ -n $option_build_images || -f $option_hog ]] \
     || missing+=("the leak on demand: cargo build --example hog, or --hog FILE")
+  [[ -z $option_standalone || -f $option_standalone ]] || missing+=("$option_standalone: cargo build --features standalone")
   ((${#missing[@]} == 0)) && return
   error "cannot start; missing:"
   printf '  %s\n' "${missing[@]}" >&2

@@ -71,6 +71,7 @@ payload_make() {
   cp -r "$here/inside" "$dir/payload/"
   install -m 755 "$option_hog" "$dir/payload/hog"
   cp "$option_deb" "$dir/payload/claude-watchdog.deb"
+  if [[ -n $option_standalone ]]; then strip -o "$dir/payload/standalone" "$option_standalone"; fi
   if [[ -e $(image_cache)/$PYTHON_VARLINK ]]; then
     mkdir -p "$dir/payload/python"
     python3 -m zipfile -e "$(image_cache)/$PYTHON_VARLINK" "$dir/payload/python"
