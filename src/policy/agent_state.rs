@@ -1,4 +1,4 @@
-//! What is remembered of one agent from tick to tick.
+//! The state of one agent between snapshots.
 
 use std::time::Duration;
 
@@ -9,61 +9,61 @@ use crate::model::{
     AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, ProcessKey, SystemMemory, Thresholds,
 };
 
-/// Below this share of the warn threshold an agent counts as fallen back. A garbage collector swings by a few percent
-/// (220 MB of 4.4 GB seen), and each swing through the line would be a warning.
+/// Below this share of the warn threshold an agent counts as recovered. A garbage collector swings by a few percent
+/// (220 MB of 4.4 GB seen), and each swing across the threshold would be a warning.
 const CLEARLY_BELOW_PERCENT: u64 = 90;
 
-/// After this long the figures are taken as they are, though the guest does not show the memory again:
-/// something else has taken it.
+/// After this time an action counts as finished although the freed memory is not visible as available: other processes
+/// took it.
 const COOLDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Less than this is lost in what the rest of a guest takes and gives back from one look to the next; an agent that was
-/// ended on request at 520 KB waited out its 10 s for it (seen).
+/// A smaller release is invisible among the changes of other processes between two samples. Without this minimum a
+/// stopped agent of 520 KB waited the full 10 s (seen).
 const MIN_EXPECTED_RELEASE: Bytes = Bytes::mib(32);
 
-/// A charge that may count something twice is not acted on before a closer look, for so long at most: half a second until
-/// the look begins, and 1.6 s for the looks at 40 forks of 6 GB.
+/// A charge that may count memory twice is acted on after a closer measurement or this time: half a second until that
+/// begins, and 1.6 s for 40 forks of 6 GB.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One agent's past, as far as decisions need it.
+/// The history of one agent.
 #[derive(Debug)]
 pub(super) struct AgentState {
     pub(super) agent: AgentRef,
     charge: Bytes,
-    /// What its rate was last told from.
+    /// The sample from which the rate was last computed.
     last: (Boottime, Bytes),
-    /// How fast it grows; a burst is remembered for a few ticks.
+    /// Growth rate; a burst decays over a few ticks.
     pub(super) rate: BytesPerSecond,
-    /// Told of, and not yet clearly back.
+    /// The warning was reported, and the charge is not clearly below the threshold.
     pub(super) warned: bool,
-    /// A dry run has said what it would do about this crossing.
+    /// A dry run has reported its action for this crossing.
     pub(super) dry_run_reported: bool,
-    /// The targets of its action are gone; their memory should come back before it is acted on again.
+    /// The targets of its action have exited, and their memory should come back before the next action.
     pub(super) cooldown: Option<Cooldown>,
-    /// When it was found that nothing which may be signalled brings it below its line; until something does.
+    /// When it was last reported that no killable part brings it below its threshold; `None` once one does.
     reported_unkillable_at: Option<Boottime>,
-    /// Since when it is over a line only if all of its charge is its own.
+    /// Since when it is over a threshold only with the unverified part of its charge.
     pending_verification_since: Option<Boottime>,
-    /// Its charge may be acted on.
+    /// The charge may be acted on.
     pub(super) is_verified: bool,
-    /// How often it was told that its next action waits.
+    /// Restarts for which a backoff was reported.
     pub(super) reported_restarts: u32,
 }
 
-/// What was expected of an action.
+/// The expected outcome of an action.
 #[derive(Clone, Debug)]
 pub(super) struct Cooldown {
     pub(super) action: u64,
     pub(super) decided: Boottime,
     pub(super) gone: Boottime,
-    /// The agent's highest charge since the decision.
+    /// The highest charge of the agent since the decision.
     pub(super) peak: Bytes,
-    /// Lowest room of the guest seen while the targets lived.
+    /// The lowest allocatable memory of the machine while the targets lived.
     pub(super) least_room: Bytes,
     pub(super) target: KillTarget,
 }
 
-/// Where a charge went, seen from the warn threshold.
+/// A crossing of the warn threshold.
 pub(super) enum Crossing {
     Up,
     Down,
@@ -86,12 +86,13 @@ impl AgentState {
         }
     }
 
-    /// What it cost when it was looked at last.
+    /// The charge of the last sample.
     pub(super) fn charge(&self) -> Bytes {
         self.charge
     }
 
-    /// Takes in how sure the new charge is. A node of 7 GB that forks looks like 14 GB until its pages are looked at.
+    /// Decides whether the new charge is verified. A forking node of 7 GB appears as 14 GB until its pages are
+    /// measured.
     pub(super) fn verify_charge(
         &mut self,
         at: Boottime,
@@ -108,15 +109,15 @@ impl AgentState {
             return;
         }
         let since = *self.pending_verification_since.get_or_insert(at);
-        // With little room left there is no time for proof.
+        // With little memory remaining there is no time to verify.
         self.is_verified = at.since(since) >= VERIFY_TIMEOUT || guest.allocatable() < guest.floor();
     }
 
-    /// Takes in a new charge.
+    /// Observes a new charge.
     pub(super) fn update(&mut self, at: Boottime, charge: Bytes, thresholds: Thresholds) {
         let (before, last) = self.last;
         self.charge = charge;
-        // Two looks at once tell no rate.
+        // Two samples in quick succession give no rate.
         if at.since(before) >= MIN_RATE_INTERVAL {
             let seen = BytesPerSecond::growth(last, charge, at.since(before));
             self.rate = seen.max(self.rate.halved());
@@ -140,17 +141,18 @@ impl AgentState {
         None
     }
 
-    /// Its action has come to an end, and the memory is not back yet.
+    /// Whether its action has ended and the memory is not back yet.
     pub(super) fn is_cooling_down(&self) -> bool {
         self.cooldown.is_some()
     }
 
-    /// The same, where that action was about the agent with this root as well.
+    /// Whether it is cooling down from an action that also targeted the agent with this root.
     pub(super) fn is_cooling_down_for(&self, root: ProcessKey) -> bool {
         self.cooldown.as_ref().is_some_and(|freed| freed.target.names(root))
     }
 
-    /// Nothing of it can be acted on; whether that is to be told, which it is now and then only.
+    /// Records that no part of it can be killed. Returns whether to report that, which is limited to once per
+    /// `RETRY_DELAY`.
     pub(super) fn should_report_unkillable(&mut self, at: Boottime) -> bool {
         let is_news = self.reported_unkillable_at.is_none_or(|told| at.since(told) >= RETRY_DELAY);
         if is_news {
@@ -159,18 +161,18 @@ impl AgentState {
         is_news
     }
 
-    /// Something of it is acted on.
+    /// A part of it can be killed again.
     pub(super) fn clear_unkillable(&mut self) {
         self.reported_unkillable_at = None;
     }
 
-    /// Nothing of it could be acted on when it was over its line last.
+    /// Whether no part of it could be killed when it was last over its threshold.
     pub(super) fn is_unkillable(&self) -> bool {
         self.reported_unkillable_at.is_some()
     }
 
-    /// Ends a cooldown that has come to its end. `Some` with what was freed and whether the guest shows it.
-    /// `charge` is what is left of what the action was about.
+    /// Ends a finished cooldown. Returns the expected outcome and whether the freed memory is available. `charge` is
+    /// the remaining charge of the target.
     pub(super) fn poll_cooldown(
         &mut self,
         at: Boottime,
@@ -179,7 +181,7 @@ impl AgentState {
     ) -> Option<(Cooldown, bool)> {
         let freed = self.cooldown.take()?;
         let expected = freed.peak.saturating_sub(charge);
-        // Half of it: other processes go on allocating meanwhile.
+        // Half of it: other processes allocate meanwhile.
         let back =
             expected < MIN_EXPECTED_RELEASE || guest.allocatable() >= freed.least_room + expected.share(1, 2);
         if back || at.since(freed.gone) >= COOLDOWN_TIMEOUT {

@@ -1,4 +1,4 @@
-//! Agents that started one another, seen as one: a parent and its sub-agents share a fate and a cause.
+//! Agents that started one another, taken as one: a parent and its sub-agents grow and are killed together.
 
 use std::collections::HashMap;
 
@@ -7,26 +7,26 @@ use crate::model::{AgentRef, AgentSample, Bytes, Member, ProcessKey, Snapshot};
 
 use super::victim::{Choice, touchable};
 
-/// An agent with all that it started, other agents included.
+/// An agent with all its descendants, other agents included.
 #[derive(Clone, Debug)]
 pub(super) struct AgentTree {
-    /// All of them as if they were one agent: its root is the topmost agent's.
+    /// All agents merged into one, with the root of the topmost.
     pub(super) whole: AgentSample,
-    /// Who is in it, and how its members are spread; the topmost first.
+    /// The agents in it, the topmost first.
     pub(super) agents: Vec<AgentNode>,
 }
 
-/// One agent of a family.
+/// One agent of a tree.
 #[derive(Clone, Debug)]
 pub(super) struct AgentNode {
     pub(super) agent: AgentRef,
-    /// The roots of those above it, nearest first.
+    /// The roots of its ancestor agents, nearest first.
     above: Vec<ProcessKey>,
     pub(super) charge: Bytes,
     members: Vec<ProcessKey>,
 }
 
-/// Every family among `agents`.
+/// All trees among `agents`.
 pub(super) fn agent_trees(agents: &[AgentSample]) -> Vec<AgentTree> {
     let samples = by_root(agents);
     let mut agent_trees: Vec<AgentTree> = Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn agent_trees(agents: &[AgentSample]) -> Vec<AgentTree> {
     agent_trees
 }
 
-/// The agents with these roots and all below them, as families of their own, whoever is above them.
+/// The agents with these roots and all below them, as trees of their own, without their ancestors.
 pub(super) fn below(snapshot: &Snapshot, roots: &[ProcessKey]) -> Vec<AgentTree> {
     let samples = by_root(&snapshot.agents);
     let is_below = |a: &&AgentSample| {
@@ -72,12 +72,12 @@ fn by_root(agents: &[AgentSample]) -> HashMap<ProcessKey, &AgentSample> {
     agents.iter().map(|a| (a.agent.root, a)).collect()
 }
 
-/// The roots above an agent, nearest first. One that has ended is the last that is known.
+/// The roots of the ancestor agents, nearest first. An agent that has exited ends the list.
 fn above(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) -> Vec<ProcessKey> {
     let mut above = Vec::new();
     let mut current = Some(sample);
     while let Some(parent) = current.and_then(|s| s.parent.as_ref()) {
-        // Only a broken tree has a loop.
+        // Only an inconsistent tree has a loop.
         if above.contains(&parent.root) || parent.root == sample.agent.root {
             break;
         }
@@ -87,7 +87,7 @@ fn above(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) -> V
     above
 }
 
-/// The members of an agent with their lineage up to the topmost agent of the family.
+/// The members of an agent with their lineage up to the topmost agent.
 fn descended(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) -> Vec<Member> {
     let mut beyond = Vec::new();
     let mut current = sample;
@@ -112,13 +112,13 @@ fn descended(sample: &AgentSample, samples: &HashMap<ProcessKey, &AgentSample>) 
 }
 
 impl AgentTree {
-    /// The roots of all of them, the topmost first.
+    /// The roots of all agents, the topmost first.
     pub(super) fn roots(&self) -> Vec<ProcessKey> {
         self.agents.iter().map(|a| a.agent.root).collect()
     }
 
-    /// As few whole sub-agents as cover `shortfall`, those that `weight` more first; `None` where all of them do not.
-    /// Each goes with all that it started.
+    /// The fewest whole sub-agents that cover `shortfall`, by descending `weight`, each with its descendants; `None` if
+    /// all of them do not.
     pub(super) fn sub_agents(
         &self,
         shortfall: Bytes,
@@ -149,7 +149,7 @@ impl AgentTree {
         Some(Choice { culprit, whole: false, targets })
     }
 
-    /// The agents that lose something when these end, with whether they lose all.
+    /// The agents that lose processes if `targets` are killed, and whether they lose all.
     pub(super) fn affected(&self, targets: &[ProcessKey]) -> Vec<(&AgentNode, bool)> {
         let loses = |r: &AgentNode| r.members.iter().any(|key| targets.contains(key));
         let whole = |r: &AgentNode| r.members.iter().all(|key| targets.contains(key));

@@ -1,4 +1,4 @@
-//! One step: a snapshot in, signals and tellings out.
+//! One step: a snapshot in, signals and events out.
 
 mod actions;
 mod events;
@@ -29,7 +29,7 @@ use super::unkillable::Unkillable;
 use slice_guard::SliceGuard;
 use stop_requests::StopRequest;
 
-/// Remembers what decisions need and decides.
+/// The state between snapshots, and the decisions.
 #[derive(Debug)]
 pub struct Engine {
     thresholds: Thresholds,
@@ -40,14 +40,14 @@ pub struct Engine {
     slice_guard: SliceGuard,
     oom_kill_detector: OomKillDetector,
     restarts: Restarts,
-    /// Who could not be ended.
+    /// Processes that survived `KILL`.
     unkillable: Unkillable,
     kill_sequence: Option<KillSequence>,
-    /// Ends that somebody asked for, in the order in which they did.
+    /// Requested stops that have not begun, oldest first.
     requests: Vec<StopRequest>,
-    /// When the targets of the last action were gone.
+    /// When the targets of the last action had exited.
     ended: Option<Boottime>,
-    /// A dry run has said whom it would end in this danger.
+    /// A dry run has reported its action for this danger.
     dry_run_reported: bool,
     actions: u64,
     forecast: ForecastSummary,
@@ -56,27 +56,27 @@ pub struct Engine {
     last_sample: LastSample,
 }
 
-/// When all agents were looked at last, and what then asks for the next time.
+/// The last sample of all agents, and what triggers the next one.
 #[derive(Clone, Copy, Debug, Default)]
 struct LastSample {
     at: Boottime,
     next_sample: Boottime,
     used: Bytes,
     sampling_slack: Bytes,
-    /// From the nearest charge to its kill threshold.
+    /// The smallest distance of an agent from its kill threshold.
     to_kill: Option<Bytes>,
 }
 
-/// What one snapshot asks for.
+/// The outcome of one snapshot.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Signals, to be sent before anything else is done.
+    /// To be sent before anything else is done.
     pub signals: Option<SignalBatch>,
     /// The agent whose action is in progress after this step.
     pub target: Option<AgentRef>,
-    /// What to tell, in order, after the signals.
+    /// In order, to be reported after the signals were sent.
     pub events: Vec<Event>,
-    /// How soon to look again.
+    /// Time until the next memory poll.
     pub next_poll: Duration,
 }
 
@@ -95,14 +95,14 @@ impl Step {
     }
 }
 
-/// What a look at the guest's memory alone asks for.
+/// The outcome of a memory poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryPoll {
-    /// A whole snapshot is wanted now.
+    /// A full sample is due now.
     pub sample_due: bool,
-    /// It is wanted because memory moves, not because it is time.
+    /// It is due because memory use changed, not because of its interval.
     pub memory_changed: bool,
-    /// Otherwise: how soon to look again.
+    /// Time until the next poll otherwise.
     pub next_poll: Duration,
 }
 
@@ -111,20 +111,20 @@ pub struct MemoryPoll {
 pub struct SignalBatch {
     /// The action that it belongs to.
     pub action: u64,
-    /// Which signal.
+    /// The signal.
     pub signal: Signal,
-    /// To whom.
+    /// The processes that get it.
     pub targets: Vec<ProcessKey>,
-    /// Who was held, and is to go on instead of getting this signal.
+    /// Stopped processes that are resumed instead of getting this signal.
     pub released: Vec<ProcessKey>,
-    /// A cgroup that holds nobody else: all in it is to be killed at once, what forks meanwhile included.
+    /// A cgroup of the targets alone, killed as a whole: that includes processes forked meanwhile.
     pub cgroup: Option<PathBuf>,
-    /// The agent's own cgroup, where it had one: a brake on it is lifted before the first signal.
+    /// The agent's own cgroup, if it had one: a throttle on it is removed before the first signal.
     pub scope: Option<PathBuf>,
 }
 
 impl Engine {
-    /// An engine that has seen nothing yet.
+    /// An engine without any history.
     #[must_use]
     pub fn new(thresholds: Thresholds, action: ActionSettings, guard_settings: GuardSettings) -> Self {
         let mut guard = Guard::default();
@@ -151,8 +151,8 @@ impl Engine {
         }
     }
 
-    /// Takes up other lines and another way to act; what was seen and what is under way stay. An action that has begun
-    /// keeps its grace.
+    /// Replaces the thresholds and settings; history and the action in progress stay. That action keeps its grace
+    /// period.
     pub fn reconfigure(
         &mut self,
         thresholds: Thresholds,
@@ -163,23 +163,23 @@ impl Engine {
         self.action = action;
         self.guard_settings = guard_settings;
         self.guard.keep(guard_settings.reserve);
-        // What a dry run only said is to be done, or said anew.
+        // A reported dry run may now be executed, or reported again.
         self.dry_run_reported = false;
         self.states.values_mut().for_each(|state| state.dry_run_reported = false);
     }
 
-    /// Takes in what is foretold: it hurries looks, and the grace of an action.
+    /// Sets the forecast: it shortens the sample interval and the grace period.
     pub fn set_forecast(&mut self, forecast: ForecastSummary) {
         self.forecast = forecast;
     }
 
-    /// How fast the guest fills: as seen, or as it did over some minutes where that is a runaway. A burst that pauses for
-    /// a tick is one all the same.
+    /// The current fill rate, or that of the last minutes if those are a runaway: a burst that pauses for one tick
+    /// continues.
     fn fill_rate(&self) -> BytesPerSecond {
         self.guard.fill.current().max(self.forecast.climb)
     }
 
-    /// Whether what the guest has left asks for a whole snapshot. Cheap: it comes before each one.
+    /// Polls the memory of the machine and decides whether a full sample is due. Cheap: it precedes every sample.
     pub fn poll_memory(&mut self, at: Boottime, guest: &SystemMemory) -> MemoryPoll {
         self.guard.fill.take(at, guest.used());
         self.poll_intervals.observe(self.guard.fill.current());
@@ -195,10 +195,10 @@ impl Engine {
         }
     }
 
-    /// Whether the guest's memory alone asks for a look.
+    /// Whether the memory of the machine alone requires a sample.
     fn is_urgent(&self, guest: &SystemMemory, since: Duration) -> bool {
         if self.kill_sequence.is_some() {
-            // What is left of the grace is told from the same figures.
+            // These figures also decide the rest of the grace period.
             return kill_sequence::grace(Duration::MAX, guest, self.fill_rate()) <= MIN_SAMPLE_INTERVAL;
         }
         let has_fallen =
@@ -207,17 +207,17 @@ impl Engine {
             && (!self.is_futile() || since >= MAX_POLL_INTERVAL || has_fallen())
     }
 
-    /// The guest is in danger, and something can be done about it.
+    /// Whether there is a danger that an action may end.
     fn needs_action(&self) -> bool {
         self.danger.or(self.slice_guard.danger).is_some() && !self.is_futile()
     }
 
-    /// A danger in which nobody can be acted on: looking more often does not help, until somebody takes more.
+    /// Whether no process can be killed to end the danger: more samples do not help until memory use grows.
     fn is_futile(&self) -> bool {
         self.guard.is_standing() || self.dry_run_reported
     }
 
-    /// Decides what this snapshot asks for. The same history gives the same steps.
+    /// Decides which actions this snapshot requires. The same history yields the same steps.
     pub fn step(&mut self, snapshot: &Snapshot) -> Step {
         let mut step = Step::default();
         self.guard.fill.take(snapshot.at, snapshot.guest.used());
@@ -252,13 +252,13 @@ impl Engine {
         step
     }
 
-    /// The last signals before the supervisor leaves: nobody stays held.
+    /// The last signals before the daemon exits, so that no process stays stopped.
     #[must_use]
     pub fn finish(&mut self) -> Option<SignalBatch> {
         self.kill_sequence.as_mut().and_then(KillSequence::finish)
     }
 
-    /// Where an agent stands.
+    /// The level of an agent.
     #[must_use]
     pub fn level(&self, root: ProcessKey) -> AgentLevel {
         let acting = self.kill_sequence.as_ref().is_some_and(|l| l.agent.root == root);
@@ -270,30 +270,30 @@ impl Engine {
         }
     }
 
-    /// The agent whose action is under way.
+    /// The agent whose action is in progress.
     #[must_use]
     pub fn action_target(&self) -> Option<&AgentRef> {
         self.kill_sequence.as_ref().map(|l| &l.agent)
     }
 
-    /// Whether an action that concerns the agent with that root has begun and is not told to be over yet.
+    /// Whether an action on the agent with this root is in progress, or its memory is not back yet.
     #[must_use]
     pub fn is_action_in_progress(&self, root: ProcessKey) -> bool {
         let acting = self.kill_sequence.as_ref().is_some_and(|l| l.target.names(root));
         acting || self.states.values().any(|state| state.is_cooling_down_for(root))
     }
 
-    /// The danger in which the last snapshot showed the guest.
+    /// The danger found in the last snapshot.
     #[must_use]
     pub fn danger(&self) -> Option<&Danger> {
         self.danger.as_ref()
     }
 
-    /// When to look at every agent again, and how much may happen until then.
+    /// Sets when the next sample is due, and how much memory use may change until then.
     fn schedule_next_sample(&mut self, snapshot: &Snapshot) {
         let mut headrooms: Vec<Headroom> =
             snapshot.agents.iter().filter_map(|a| self.headroom(snapshot.at, a)).collect();
-        // Who is over its line and waits for something may be acted on when that has come.
+        // An agent over its threshold that must wait may be killable at the next sample.
         let is_any_waiting = headrooms.len() < snapshot.agents.len();
         headrooms.extend(self.slice_guard.headroom());
         let is_settling = self.states.values().any(AgentState::is_cooling_down);
@@ -303,7 +303,7 @@ impl Engine {
             Some(kill_sequence) if kill_sequence.is_killing() => MIN_POLL_INTERVAL,
             Some(_) => MIN_SAMPLE_INTERVAL,
             None if is_settling || is_unverified || !self.requests.is_empty() => MIN_SAMPLE_INTERVAL,
-            // Whether it is thrashing shows in what is looked at only then.
+            // Thrashing is detected from full samples only.
             None if is_any_waiting || guest.mem_available < self.guard.least(guest) => {
                 MAX_POLL_INTERVAL.min(PollIntervals::until_sample(headrooms.iter().copied()))
             }
@@ -319,7 +319,7 @@ impl Engine {
         };
     }
 
-    /// How far an agent is from its lines; `None` where nothing more will be done about it.
+    /// The distance of an agent from its thresholds; `None` if no further action on it is possible.
     fn headroom(&self, at: Boottime, sample: &AgentSample) -> Option<Headroom> {
         let charge = sample.charge.total();
         let state = self.states.get(&sample.agent.root)?;
@@ -344,7 +344,7 @@ impl Engine {
         }
         let mut spare = guest.remaining().saturating_sub(self.guard.reserve(guest));
         if guest.swap_headroom < guest.swap_free {
-            // How what comes compresses is a guess until memory is full and some of it was stored.
+            // The compression ratio of zram is unknown until memory is full and some of it was compressed.
             spare = spare.min(guest.mem_available.saturating_sub(guest.floor()));
         }
         let to_danger =
@@ -358,7 +358,7 @@ impl Engine {
     }
 }
 
-/// All that is in use, in memory and in swap.
+/// Memory and swap in use.
 fn used(guest: &SystemMemory) -> Bytes {
     (guest.mem_total + guest.swap_total).saturating_sub(guest.mem_available + guest.swap_free)
 }

@@ -1,27 +1,27 @@
-//! How fast the guest fills, whoever fills it.
+//! How fast the memory of the machine fills.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::{Boottime, Bytes, BytesPerSecond};
 
-/// A fill that lasts: a build takes gigabytes within two or three seconds and gives them back.
+/// Window of the sustained rate: a build takes gigabytes within two or three seconds and gives them back.
 const SUSTAINED_WINDOW: Duration = Duration::from_secs(10);
 
-/// How much of that must have been seen before anything is called lasting.
+/// Below this window there is no sustained rate.
 const MIN_SUSTAINED_WINDOW: Duration = Duration::from_secs(3);
 
-/// Moments of the past are kept so far apart.
+/// Interval of the points in the window.
 const MIN_POINT_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Looks that follow one another faster tell nothing of a rate: the kernel adds up its counters in batches.
+/// Two samples in quicker succession give no rate: the kernel batches its counters.
 pub(super) const MIN_RATE_INTERVAL: Duration = Duration::from_millis(10);
 
-/// No guest fills faster: what looks so was taken away from it, a part of its memory or a pool.
+/// No machine fills faster. A larger change means that memory was taken away from it: a part of it, or a pool.
 const MAX_RATE: BytesPerSecond = BytesPerSecond::mebi(20 * 1024);
 
-/// What was used of the guest, lately. Not what was left: swap that goes away unused and room in zram that turns out to
-/// be none are no filling, and may be gigabytes between two looks.
+/// Recent memory use. Based on used memory rather than available memory: swap that is removed, and zram whose estimated
+/// capacity proves wrong, is no growth and may be gigabytes between two samples.
 #[derive(Debug, Default)]
 pub(super) struct FillRate {
     last: Option<(Boottime, Bytes)>,
@@ -30,7 +30,7 @@ pub(super) struct FillRate {
 }
 
 impl FillRate {
-    /// Takes in what is used now.
+    /// Observes the memory in use.
     pub(super) fn take(&mut self, at: Boottime, used: Bytes) {
         if let Some((before, last)) = self.last {
             let elapsed = at.since(before);
@@ -43,18 +43,18 @@ impl FillRate {
         if self.points.back().is_none_or(|(newest, _)| at.since(*newest) >= MIN_POINT_INTERVAL) {
             self.points.push_back((at, used));
         }
-        // The oldest is to be as old as that at least.
+        // Keep one point at least as old as the window.
         while self.points.get(1).is_some_and(|(second, _)| at.since(*second) >= SUSTAINED_WINDOW) {
             self.points.pop_front();
         }
     }
 
-    /// Between the last two looks.
+    /// The rate between the last two samples.
     pub(super) fn current(&self) -> BytesPerSecond {
         self.current
     }
 
-    /// Over the last ten seconds; nothing where less than three of them were seen.
+    /// The rate of the last ten seconds; zero if less than three of them were observed.
     pub(super) fn sustained(&self) -> BytesPerSecond {
         let (Some((at, used)), Some((oldest, before))) = (self.last, self.points.front()) else {
             return BytesPerSecond::default();

@@ -1,4 +1,4 @@
-//! The guest as a whole: whether it is running out of memory, and who took it.
+//! The machine as a whole: whether it runs out of memory, and which agents took it.
 
 mod growth;
 mod thrashing;
@@ -15,79 +15,78 @@ use super::victim::{Choice, choose};
 use growth::{GrowthBaseline, MIN_GROWTH_PERCENT};
 use thrashing::ThrashingDetector;
 
-/// What fills steadily is noticed so much earlier, so that there is time to end in order: Claude ends within 3 s of
-/// its `TERM` (seen).
+/// Head start against a steady growth, so that SIGTERM is enough: Claude exits within 3 s of its `TERM` (seen).
 const TERM_HEADROOM: Duration = Duration::from_secs(3);
 
-/// But never earlier than here: a build that peaks is no leak. systemd-oomd and earlyoom act at 10 %.
+/// Upper bound of that head start: a build at its peak is no leak. systemd-oomd and earlyoom act at 10 %.
 const TERM_HEADROOM_MAX_PERCENT: u64 = 10;
 
-/// What fills fast is noticed so much earlier: two glances of 20 ms, and as much again for one that comes late.
+/// Head start against a fast growth: two polls of 20 ms, and as much again for a late one.
 const POLL_HEADROOM: Duration = Duration::from_millis(100);
 
-/// An action should bring back this share of memory, or the next one follows at once.
+/// An action should free memory up to this share; otherwise the next action follows at once.
 const COMFORTABLE_PERCENT: u64 = 12;
 
-/// And at least this much over the reserve, or it is not worth a process.
+/// An action must free at least this much above the reserve; otherwise it is not worth a process.
 const MIN_RELEASE_PERCENT: u64 = 1;
 
-/// Watches what the guest has left.
+/// Watches the remaining memory of the machine.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     pub(super) fill: FillRate,
     evidence: GrowthBaseline,
     thrashing: ThrashingDetector,
     reported: Option<NoActionReason>,
-    /// What the user wants to be left.
+    /// `guard.reserve`.
     configured_reserve: Option<Bytes>,
 }
 
-/// What the guard makes of a danger.
+/// The decision on a danger.
 pub(super) enum GuardDecision {
-    /// These are to end.
+    /// Kill these processes.
     Act(Box<KillPlan>),
-    /// Nobody is.
+    /// No action.
     Spare(NoActionReason),
 }
 
-/// Whom the guard ends, and why them.
+/// The processes to kill, and the reason.
 pub(super) struct KillPlan {
     pub(super) tree: AgentTree,
     pub(super) choice: Choice,
     pub(super) shortfall: Bytes,
-    /// What the family took since the guest was comfortable.
+    /// Growth of the tree since memory was last comfortable.
     pub(super) grown: Bytes,
 }
 
-/// A family that may have taken it.
+/// A tree that may have taken the memory.
 struct Candidate {
-    /// As far as it is within reach.
+    /// Its killable part.
     tree: AgentTree,
-    /// What all of it costs.
+    /// Its charge, unkillable processes included.
     charge: Bytes,
-    /// By how much that has grown; no more than is within reach.
+    /// Its growth, at most that of the killable part.
     grown: Bytes,
 }
 
 impl Guard {
-    /// Goes by what the user wants to be left, where they said so.
+    /// Sets the reserve that the user configured.
     pub(super) fn keep(&mut self, reserve: Option<Bytes>) {
         self.configured_reserve = reserve;
     }
 
-    /// What is to be left however slowly it goes.
+    /// The reserve at the lowest fill rate.
     pub(super) fn least(&self, guest: &SystemMemory) -> Bytes {
         self.configured_reserve.unwrap_or_else(|| guest.reserve())
     }
 
-    /// What should be left at the rate at which it goes.
+    /// The reserve at the current fill rate.
     pub(super) fn reserve(&self, guest: &SystemMemory) -> Bytes {
         let most = guest.mem_total.share(TERM_HEADROOM_MAX_PERCENT, 100);
         let term_headroom = self.fill.sustained().during(TERM_HEADROOM).min(most);
         self.least(guest).max(term_headroom).max(self.fill.current().during(POLL_HEADROOM))
     }
 
-    /// The danger that the figures of the guest alone show.
+    /// The danger according to the memory of the machine alone.
     pub(super) fn danger(&self, guest: &SystemMemory) -> Option<Danger> {
         let danger = Danger {
             left: guest.remaining(),
@@ -98,13 +97,13 @@ impl Guard {
         (danger.left < danger.reserve).then_some(danger)
     }
 
-    /// Takes in a snapshot; the danger that it shows.
+    /// Observes a snapshot. Returns its danger.
     pub(super) fn assess(&mut self, snapshot: &Snapshot) -> Option<Danger> {
         let guest = &snapshot.guest;
         let comfortable = guest.mem_available >= guest.mem_total.share(COMFORTABLE_PERCENT, 100);
-        // What fills fast is a danger while much is left: nobody would have taken anything since.
+        // A fast growth is a danger while much memory remains: with a baseline taken then, no agent would have grown.
         self.evidence.take(snapshot, comfortable && self.danger(guest).is_none());
-        // The verdict is of the last half second; the memory may be back since.
+        // The pressure covers the last half second; the memory may be back since.
         let low = guest.mem_available < self.least(guest);
         let thrashing = self.thrashing.take(snapshot, low) && low;
         self.danger(guest).or_else(|| {
@@ -117,7 +116,8 @@ impl Guard {
         })
     }
 
-    /// Who took what is missing, and what of it ends the danger. Chosen is from what is `killable` of the same agents.
+    /// Decides which tree took the memory, and which part of it ends the danger. Only processes of `killable` are
+    /// chosen.
     pub(super) fn decide(
         &self,
         snapshot: &Snapshot,
@@ -133,7 +133,7 @@ impl Guard {
             return GuardDecision::Spare(NoActionReason::Outside);
         }
         let total = snapshot.guest.mem_total;
-        // Whoever took most of it lately; where that says nothing, the largest.
+        // The tree that grew most; without significant growth the largest.
         let is_significant = grown >= total.share(MIN_GROWTH_PERCENT, 100);
         let mut candidates: Vec<Candidate> = agent_trees(killable)
             .into_iter()
@@ -160,7 +160,7 @@ impl Guard {
                 }
                 continue;
             }
-            // Half of a smaller one: a part of it that is the leak is found, one that is not is no help.
+            // Half of a smaller tree: this finds the leaking part, while any other part is too small to help.
             let shortfall = wanted.min(least.max(charge.share(1, 2)));
             let choice = self.choose(&tree, shortfall, grown, is_significant);
             if choice.targets.is_empty() {
@@ -172,7 +172,7 @@ impl Guard {
         GuardDecision::Spare(no_action)
     }
 
-    /// By how much a family has grown in what is within reach: what cannot be ended makes the rest of it no more guilty.
+    /// The growth of the killable part: an unkillable process does not make the rest more responsible.
     fn killable_growth(&self, reached: &AgentTree, all: &AgentTree) -> Bytes {
         let grown = self.evidence.growth(&all.whole, all);
         if reached.whole.members.len() == all.whole.members.len() {
@@ -181,7 +181,8 @@ impl Guard {
         grown.min(reached.whole.members.iter().map(|m| self.evidence.growth_of(m)).sum())
     }
 
-    /// The smallest part that covers it, rather one that grew; else sub-agents, rather those; else all of it.
+    /// The smallest part that covers the shortfall, preferably one that grew; else sub-agents, preferably those; else
+    /// all of it.
     fn choose(&self, tree: &AgentTree, shortfall: Bytes, grown: Bytes, is_significant: bool) -> Choice {
         let has_grown = |top: ProcessKey| {
             let within = tree.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
@@ -192,13 +193,13 @@ impl Guard {
         let by_growth = |node: &super::agent_tree::AgentNode| {
             node.charge.saturating_sub(self.evidence.baseline(node.agent.root))
         };
-        // What started several agents costs as much as they do, and few of them may be enough.
+        // A process that started several agents costs as much as all of them, and few of them may suffice.
         let carries = tree.whole.member(choice.culprit.top).is_some_and(|m| m.is_ancestor_of_agent);
         let several = if choice.whole || carries { tree.sub_agents(shortfall, by_growth) } else { None };
         several.unwrap_or(choice)
     }
 
-    /// Whether nobody was told yet that nobody is acted on, for this reason.
+    /// Records a reason for no action. Returns whether it differs from the last one reported.
     pub(super) fn is_news(&mut self, why: NoActionReason) -> bool {
         let kind = std::mem::discriminant(&why);
         let news = self.reported.is_none_or(|reported| std::mem::discriminant(&reported) != kind);
@@ -206,7 +207,7 @@ impl Guard {
         news
     }
 
-    /// Whether a danger that was told of is over, clearly.
+    /// Whether a reported danger is clearly over.
     pub(super) fn is_over(&mut self, guest: &SystemMemory) -> bool {
         let clearly = guest.remaining() >= self.reserve(guest).share(5, 4);
         let over = clearly && !self.thrashing.is_suspected() && self.reported.is_some();
@@ -216,12 +217,12 @@ impl Guard {
         over
     }
 
-    /// Somebody is acted on: what was told is no longer true.
+    /// An action begins: the reported reason no longer applies.
     pub(super) fn acts(&mut self) {
         self.reported = None;
     }
 
-    /// A danger was told of, and stands.
+    /// Whether a danger without action was reported and persists.
     pub(super) fn is_standing(&self) -> bool {
         self.reported.is_some()
     }

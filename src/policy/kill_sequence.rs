@@ -1,4 +1,4 @@
-//! One action under way: `TERM`, a grace, `KILL`, survivors, until nothing of it is left.
+//! One action in progress: `TERM`, grace period, `KILL`, survivors, until all targets have exited.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,86 +14,86 @@ use super::kill_target::KillTarget;
 use super::poll_interval::MIN_SAMPLE_INTERVAL;
 use super::victim::{Choice, touchable, within};
 
-/// How long a `KILL` may take to show: a process of 8 GiB takes a second to give its pages back.
+/// Time that a `KILL` may take: a process of 8 GiB needs a second to release its pages.
 const KILL_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Who still lives this long after the first `KILL` is stuck in the kernel or beyond our rights.
+/// A process that survives the first `KILL` for this long is stuck in the kernel, or not ours to signal.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The same in a guest that is full: there may be another who can be ended.
+/// The same without allocatable memory: another process may be killable.
 const KILL_TIMEOUT_WITHOUT_MEMORY: Duration = Duration::from_secs(3);
 
-/// What forks is held before it is killed, in so many rounds at the most. Each finds what forked since the one before,
-/// while its parent is still there to tell whose it is.
+/// A forking target is stopped before it is killed, in at most this many rounds. Each finds the forks since the one
+/// before, while their parent still shows where they belong.
 const MAX_STOP_ROUNDS: u32 = 10;
 
-/// A target forks if so many of its processes are younger than a second. It is held before its `TERM` already: what a
-/// process forked just before it ends hangs below process 1.
+/// A target is forking if this many of its processes are younger than a second. It is stopped before its `TERM`: a
+/// process forked just before the exit of its parent is reparented to process 1.
 const MIN_YOUNG_PROCESSES: usize = 5;
 
-/// One action under way. There is never more than one.
+/// One action in progress. There is never more than one.
 #[derive(Debug)]
 pub(super) struct KillSequence {
     pub(super) action: u64,
     pub(super) agent: AgentRef,
     pub(super) target: KillTarget,
-    /// Whose processes it may reach; `None`: everybody's.
+    /// The user whose processes it may signal; `None`: all users.
     reach: Option<Uid>,
     pub(super) signal: Signal,
     max_grace: Duration,
     top: ProcessKey,
-    /// What it descends from, nearest first.
+    /// Its ancestors, nearest first.
     ancestors: Vec<ProcessKey>,
     targets: Vec<ProcessKey>,
-    /// Who got a `STOP` and nothing after it.
+    /// Processes that got a `STOP` and no signal after it.
     stopped: Vec<ProcessKey>,
     whole: bool,
-    /// The agent's own cgroup when it was decided.
+    /// The agent's own cgroup at the decision.
     scope: Option<PathBuf>,
     decided: Boottime,
     peak: Bytes,
     least_room: Bytes,
-    /// The least that its targets held, and since when they hold no less.
+    /// The lowest charge of the targets, and since when it has not fallen.
     lowest_charge: Option<(Boottime, Bytes)>,
     phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// `TERM` went out; `KILL` follows at that moment.
+    /// `TERM` was sent; `KILL` follows at that time.
     Grace { until: Boottime },
-    /// It forks: `STOP` went out so often, to so many; then follows another signal.
+    /// It is forking: `STOP` was sent this many times, to this many processes; then another signal follows.
     Stopping { rounds: u32, reached: usize, then: Signal },
-    /// `KILL` went out: first and last.
+    /// `KILL` was sent: first and last time.
     Killing { first: Boottime, last: Boottime, reached: usize, rounds: u32 },
 }
 
-/// What a tick brought for the action under way.
+/// The progress of an action in one tick.
 pub(super) enum Progress {
     /// Nothing to do but wait.
     Waiting,
-    /// Another wave, and what is to be told of it.
+    /// Another batch, and its event.
     Send(SignalBatch, Option<EventKind>),
-    /// All are gone.
+    /// All targets have exited.
     Ended(Cooldown),
-    /// It cannot be brought to an end: these have outlived their `KILL`.
+    /// It failed: these processes survived their `KILL`.
     Failed(Vec<ProcessKey>),
 }
 
-/// What an action is begun with.
+/// The parameters of an action.
 pub(super) struct KillSequenceParams<'a> {
     pub(super) action: u64,
     pub(super) at: Boottime,
     pub(super) agent: AgentRef,
     pub(super) target: KillTarget,
-    /// Who asked for it; `None`: it is for the sake of memory.
+    /// The user who requested it; `None`: it frees memory.
     pub(super) by: Option<Uid>,
     pub(super) sample: &'a AgentSample,
     pub(super) guest: &'a SystemMemory,
     pub(super) choice: &'a Choice,
-    /// The configured one.
+    /// The configured grace period.
     pub(super) max_grace: Duration,
-    /// The one that there is time for.
+    /// The grace period that the remaining memory allows.
     pub(super) grace: Duration,
 }
 
@@ -102,7 +102,7 @@ impl KillSequence {
         let KillSequenceParams { action, at, agent, target, by, sample, guest, choice, max_grace, grace } =
             params;
         let top = choice.culprit.top;
-        // Nobody could do anything in so short a time, and the next tick may be too late.
+        // No process could react in so short a time, and the next tick may be too late.
         let hurried = grace <= MIN_SAMPLE_INTERVAL;
         let reached = choice.targets.len();
         let (signal, phase) = if hurried {
@@ -133,12 +133,12 @@ impl KillSequence {
         }
     }
 
-    /// The first wave.
+    /// The first batch.
     pub(super) fn first_batch(&mut self, sample: &AgentSample) -> SignalBatch {
         self.batch(self.signal, self.targets.clone(), Some(sample))
     }
 
-    /// Takes in what a tick saw of the agent; `None` where nothing of it is left.
+    /// Advances with the sample of a tick; `None` if nothing of the agent is left.
     pub(super) fn advance(
         &mut self,
         at: Boottime,
@@ -162,8 +162,8 @@ impl KillSequence {
         self.peak = self.peak.max(agent.charge.total());
         let stands = self.time_since_release(at, agent, &living);
         let has_forked = |reached: usize| living.len() > reached;
-        // Looked at afresh each tick: a burst that has ended shortens nothing. A guest that is full before we look again
-        // is full now.
+        // Computed again in each tick, so that a burst that is over does not shorten the grace period. A machine that
+        // will be full before the next sample counts as full.
         let is_full = grace(Duration::MAX, guest, rate) <= MIN_SAMPLE_INTERVAL;
         match self.phase {
             Phase::Grace { until } if at < until && !is_full => Progress::Waiting,
@@ -189,7 +189,7 @@ impl KillSequence {
             Phase::Killing { first, .. } if at.since(first) >= kill_timeout(guest) => {
                 Progress::Failed(living)
             }
-            // What is left is for another. What forks is another matter: it is followed.
+            // The rest needs another target. A forking target is different: it is followed.
             Phase::Killing { first, reached, rounds: 0, .. }
                 if in_danger
                     && !has_forked(reached)
@@ -200,7 +200,7 @@ impl KillSequence {
             Phase::Killing { rounds, .. } if rounds >= MAX_STOP_ROUNDS && !self.target.names(self.top) => {
                 self.escalate_to_parent(at, agent)
             }
-            // More than were reached: something of it forked meanwhile.
+            // More than were signalled: some of it forked meanwhile.
             Phase::Killing { first, last, reached, rounds }
                 if at.since(last) >= KILL_RETRY_INTERVAL || has_forked(reached) =>
             {
@@ -215,7 +215,7 @@ impl KillSequence {
         }
     }
 
-    /// For how long the targets have given nothing back.
+    /// Time since the targets last released memory.
     fn time_since_release(&mut self, at: Boottime, agent: &AgentSample, living: &[ProcessKey]) -> Duration {
         let charge = agent.members.iter().filter(|m| living.contains(&m.key)).map(|m| m.charge.total()).sum();
         let (since, _) = *self.lowest_charge.insert(match self.lowest_charge {
@@ -225,19 +225,19 @@ impl KillSequence {
         at.since(since)
     }
 
-    /// Whether somebody asked for it.
+    /// Whether a user requested it.
     pub(super) fn is_requested(&self) -> bool {
         self.reach.is_some()
     }
 
-    /// Nobody is left any time: others wait for their turn who have none.
+    /// Ends the grace period: other actions are urgent.
     pub(super) fn end_grace(&mut self, at: Boottime) {
         if let Phase::Grace { until } = &mut self.phase {
             *until = (*until).min(at);
         }
     }
 
-    /// What is owed to those that are held when nobody goes on: the signal that was to follow.
+    /// The signal that stopped processes are still to get, if the daemon exits now.
     pub(super) fn finish(&mut self) -> Option<SignalBatch> {
         match self.phase {
             Phase::Stopping { then, .. } => Some(self.batch(then, self.targets.clone(), None)),
@@ -245,12 +245,12 @@ impl KillSequence {
         }
     }
 
-    /// Lets go whom nothing more will be sent.
+    /// Resumes the stopped processes that get no further signal.
     pub(super) fn release(&mut self) -> Option<SignalBatch> {
         (!self.stopped.is_empty()).then(|| self.batch(Signal::Term, Vec::new(), None))
     }
 
-    /// Whether only `KILL` is left, and what is new is to be seen soon.
+    /// Whether only `KILL` is left, so that forks must be found soon.
     pub(super) fn is_killing(&self) -> bool {
         !matches!(self.phase, Phase::Grace { .. })
     }
@@ -261,12 +261,12 @@ impl KillSequence {
         Progress::Send(self.batch(Signal::Stop, living, None), None)
     }
 
-    /// Takes what started the culprit into it, up to the whole agent that it belongs to and no further.
+    /// Adds the parent of the culprit, up to the whole agent at most.
     fn escalate_to_parent(&mut self, at: Boottime, agent: &AgentSample) -> Progress {
         let next = self.ancestors.iter().position(|key| agent.member(*key).is_some());
         let top = next.map_or(agent.agent.root, |at| self.ancestors[at]);
         let innocent = |m: &Member| m.protected || (m.is_ancestor_of_agent && m.key != top);
-        // With it something else would go: then the agent, which is at fault for all of it.
+        // That would kill something unrelated: then the agent as a whole, which is responsible for all of it.
         let top = if !self.target.names(top) && within(agent, top).any(innocent) {
             self.ancestors.iter().copied().find(|key| self.target.names(*key)).unwrap_or(agent.agent.root)
         } else {
@@ -287,7 +287,7 @@ impl KillSequence {
         Progress::Send(self.batch(Signal::Kill, self.targets.clone(), Some(agent)), Some(kind))
     }
 
-    /// What of the targets, and of what they started, still lives.
+    /// Targets and their descendants that are still alive.
     fn living(&self, agent: &AgentSample) -> Vec<ProcessKey> {
         let is_target = |key: &ProcessKey, lineage: &[ProcessKey]| {
             self.targets.contains(key) || lineage.iter().any(|k| self.targets.contains(k))
@@ -296,7 +296,8 @@ impl KillSequence {
             let reached = |m: &&Member| self.reach.is_none_or(|by| by.may_see(m.uid));
             return touchable(agent).filter(reached).map(|m| m.key).collect();
         }
-        // What is protected below the culprit is spared with all in it; what is above it, as its pane's, is not asked.
+        // A protected process below the culprit is spared with its descendants. One above it, such as that of its pane,
+        // does not matter.
         let remaining: Vec<_> = agent.members.iter().filter(|m| is_target(&m.key, &m.lineage)).collect();
         let spared: Vec<ProcessKey> = remaining.iter().filter(|m| m.protected).map(|m| m.key).collect();
         let is_spared = |key: &ProcessKey| spared.contains(key);
@@ -325,7 +326,7 @@ impl KillSequence {
             );
             return SignalBatch { action, signal, targets, released: Vec::new(), cgroup, scope };
         }
-        // One that has become somebody else meanwhile, an agent of its own, gets no signal and is not to stay held.
+        // A process that has become an agent of its own meanwhile gets no signal, and must not stay stopped.
         let released =
             std::mem::take(&mut self.stopped).into_iter().filter(|key| !targets.contains(key)).collect();
         SignalBatch { action, signal, targets, released, cgroup, scope }
@@ -338,7 +339,7 @@ fn is_forking(at: Boottime, targets: &[ProcessKey]) -> bool {
     targets.iter().filter(is_young).count() >= MIN_YOUNG_PROCESSES
 }
 
-/// Whether what is left lasts no longer than a `KILL` has shown nothing, which it does within a second.
+/// Whether memory lasts no longer than a `KILL` has been without effect, which normally shows within a second.
 fn is_futile(waited: Duration, guest: &SystemMemory, rate: BytesPerSecond) -> bool {
     let lasts = grace(Duration::MAX, guest, rate);
     waited >= KILL_RETRY_INTERVAL && guest.allocatable() > Bytes::ZERO && lasts <= waited
@@ -348,13 +349,13 @@ fn kill_timeout(guest: &SystemMemory) -> Duration {
     if guest.allocatable() == Bytes::ZERO { KILL_TIMEOUT_WITHOUT_MEMORY } else { KILL_TIMEOUT }
 }
 
-/// The cgroup that may be killed as a whole: the agent lives alone there, and all of it is to end.
+/// The cgroup that may be killed as a whole: the agent is alone in it, and all of it is a target.
 fn killable_cgroup(agent: &AgentSample, targets: &[ProcessKey]) -> Option<PathBuf> {
     let all = agent.members.iter().all(|m| targets.contains(&m.key));
     agent.cgroup.as_ref().filter(|cgroup| all && cgroup.alone).map(|cgroup| cgroup.path.clone())
 }
 
-/// How long the targets get: the configured grace, less where the guest will be full before, nothing where it is.
+/// The grace period: the configured one, less if the machine will be full before, none if it is full.
 pub(super) fn grace(max_grace: Duration, guest: &SystemMemory, rate: BytesPerSecond) -> Duration {
     if guest.allocatable() == Bytes::ZERO {
         return Duration::ZERO;

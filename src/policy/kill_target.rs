@@ -1,21 +1,21 @@
-//! What an action is about, from its decision until its memory is back.
+//! The target of an action, from its decision until its memory is back.
 
 use std::borrow::Cow;
 
 use super::agent_tree::below;
 use crate::model::{AgentSample, ProcessKey, Snapshot};
 
-/// Named by roots, because agents come and go meanwhile.
+/// Identified by roots, because agents come and go meanwhile.
 #[derive(Clone, Debug)]
 pub(super) enum KillTarget {
-    /// One agent; those that it started are not in question.
+    /// One agent, without the agents that it started.
     Agent(ProcessKey),
-    /// These agents with all that they started.
+    /// These agents and all their descendants.
     AgentTree(Vec<ProcessKey>),
 }
 
 impl KillTarget {
-    /// Whether an agent was named by the decision.
+    /// Whether the decision named this agent.
     pub(super) fn names(&self, root: ProcessKey) -> bool {
         match self {
             Self::Agent(own) => *own == root,
@@ -23,7 +23,7 @@ impl KillTarget {
         }
     }
 
-    /// What is left of it, as one agent; who was between two of them may have ended.
+    /// The rest of it, merged into one agent; an agent between two of them may have exited.
     pub(super) fn sample_in<'a>(&self, snapshot: &'a Snapshot) -> Option<Cow<'a, AgentSample>> {
         match self {
             Self::Agent(root) => snapshot.agents.iter().find(|a| a.agent.root == *root).map(Cow::Borrowed),

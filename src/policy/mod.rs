@@ -1,5 +1,5 @@
-//! Decides. A snapshot and what was seen before it go in, signals and tellings come out: no I/O, no clock, no async,
-//! so a recorded run of snapshots replays to the same actions.
+//! The decisions: a snapshot and the earlier ones go in, signals and events come out. No I/O, no clock, no async, so a
+//! recorded run of snapshots replays to the same actions.
 
 mod agent_state;
 mod agent_tree;

@@ -1,4 +1,4 @@
-//! What the kernel's OOM killer took, told from two snapshots.
+//! Detects kills by the kernel's OOM killer from two snapshots.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use crate::model::event::{EventKind, KilledProcess};
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
 
-/// Less than this is not what an OOM killer chooses; most that vanishes is small.
+/// An OOM killer does not choose smaller processes, and most that exit are small.
 const MIN_KILLED_CHARGE: Bytes = Bytes::mib(1);
 
-/// Whom the kernel has chosen it counts at once; its end takes a moment, longer where it holds much.
+/// The kernel counts a kill at once; the exit takes a moment, longer for a large process.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How things stood at the last look.
+/// The state of the last sample.
 #[derive(Debug, Default)]
 pub(super) struct OomKillDetector {
     agents: HashMap<ProcessKey, KnownAgent>,
-    /// How many the kernel has ended in all the guest, as far as is told or waits to be.
+    /// Kills on the whole machine that were reported or are pending.
     kills: Option<u64>,
     unattributed: Vec<UnattributedKills>,
 }
 
-/// Kills of which it is not known whom they met.
+/// Kills whose victim is not known yet.
 #[derive(Debug)]
 struct UnattributedKills {
     since: Boottime,
-    /// The agent whose own cgroup counts them; `None`: no agent's does.
+    /// The agent whose own cgroup counted them; `None`: no agent's cgroup did.
     root: Option<ProcessKey>,
     kills: u64,
 }
@@ -35,13 +35,13 @@ struct KnownAgent {
     agent: AgentRef,
     charge: Bytes,
     limit: Option<Bytes>,
-    /// By the count of its own cgroup.
+    /// As counted by its own cgroup.
     kills: Option<u64>,
     members: HashMap<ProcessKey, (String, Bytes)>,
 }
 
 impl OomKillDetector {
-    /// Takes in a snapshot; what it tells of kills by the kernel since the last one.
+    /// Observes a snapshot and reports kills by the kernel since the last one.
     pub(super) fn take(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         let since = snapshot.at;
         let mut counted = 0;
@@ -55,7 +55,7 @@ impl OomKillDetector {
                 self.unattributed.push(UnattributedKills { since, root: Some(root), kills });
             }
         }
-        // Read before the cgroups were: what came in between is theirs, and is in it the next time.
+        // Read before the cgroups were: a kill in between is counted there, and included here the next time.
         let accounted = self.kills.map(|kills| kills + counted);
         self.kills = snapshot.oom_kills.max(accounted);
         if let (Some(now), Some(accounted)) = (snapshot.oom_kills, accounted)
@@ -101,7 +101,7 @@ impl OomKillDetector {
         self.unattributed = unattributed;
     }
 
-    /// The largest process that vanished of an agent whose kills nobody counts.
+    /// The largest missing process of an agent without a kill counter of its own.
     fn uncounted_loss(
         &self,
         now: &HashMap<ProcessKey, &AgentSample>,
@@ -126,7 +126,7 @@ impl KnownAgent {
         }
     }
 
-    /// The largest of its processes that is not there any more.
+    /// The largest of its processes that has exited.
     fn largest_missing(&self, now: Option<&AgentSample>) -> Option<KilledProcess> {
         let gone = self.members.iter().filter(|(key, _)| now.is_none_or(|a| a.member(**key).is_none()));
         let (key, (name, charge)) = gone.max_by_key(|(_, (_, charge))| *charge)?;

@@ -1,64 +1,64 @@
-//! How soon to look again, at the guest's memory and at every agent.
+//! Intervals of memory polls and of samples.
 
 use std::time::Duration;
 
 use crate::model::forecast::ForecastLevel;
 use crate::model::{Bytes, BytesPerSecond};
 
-/// Fill rate to be ready for where nothing else is known. earlyoom saw 6000 MiB/s with `stress -m 4`.
+/// Fill rate assumed until a higher one is observed. earlyoom measured 6000 MiB/s with `stress -m 4`.
 const DEFAULT_MAX_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(6 * 1024);
 
 /// Upper bound for an observed fill rate: two processors with huge pages took 16.3 GiB/s together, one alone 14.6.
 const MAX_ASSUMED_FILL_RATE: BytesPerSecond = BytesPerSecond::mebi(16 * 1024);
 
-/// A glance is one read of `meminfo`, some ten microseconds: 50 a second are nothing, and at the worst rate 120 MiB
-/// pass in between. earlyoom does not go below 100 ms.
+/// A poll is one read of `meminfo`, some ten microseconds: 50 a second are negligible, and at the highest rate 120 MiB
+/// pass between two. earlyoom does not go below 100 ms.
 pub(super) const MIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A look reads several files of each member of an agent.
+/// A sample reads several files per member of an agent.
 pub(super) const MIN_SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Slower than this a person notices.
+/// A longer interval is noticeable to a person.
 pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between two looks where every agent is far from its lines and stands still. What moves meanwhile shows in the
-/// guest's memory, and is looked at at once.
+/// Sample interval while every agent is far from its thresholds and stable. A change meanwhile shows in the memory of
+/// the machine, and triggers a sample.
 const SAMPLE_INTERVAL_AT_REST: Duration = Duration::from_secs(10);
 
-/// Between two looks where there is no agent. Newcomers are looked at as they come, and what nobody knows yet shows in
-/// the guest's memory.
+/// Sample interval without agents. New processes are scanned as they start, and unknown ones show in the memory of the
+/// machine.
 const SAMPLE_INTERVAL_WITHOUT_AGENTS: Duration = Duration::from_mins(1);
 
-/// Between two glances where there is no agent: nobody could be acted on.
+/// Poll interval without agents: there is nothing to kill.
 pub(super) const POLL_INTERVAL_WITHOUT_AGENTS: Duration = Duration::from_secs(2);
 
-/// An agent stands still if it would take so long to its kill threshold at its rate.
+/// An agent is stable if it would take this long to reach its kill threshold at its rate.
 const MIN_TIME_TO_KILL_AT_REST: Duration = Duration::from_mins(2);
 
-/// The guest may move by so much whatever its agents do.
+/// Memory use may change by this much regardless of agents.
 const MIN_SAMPLING_SLACK: Bytes = Bytes::mib(16);
 
-/// The fastest that this guest may fill, from which follows when to poll again.
+/// The highest rate at which this machine may fill, which determines the next poll.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PollIntervals {
-    /// Twice the fastest rate between two polls.
+    /// Twice the highest rate between two polls.
     observed_rate: BytesPerSecond,
 }
 
 impl PollIntervals {
-    /// The guest filled at this rate between two polls.
+    /// Observes the fill rate between two polls.
     pub(super) fn observe(&mut self, rate: BytesPerSecond) {
         self.observed_rate = self.observed_rate.max(rate.doubled().min(MAX_ASSUMED_FILL_RATE));
     }
 
-    /// Time in which `room` cannot fill, even at the fastest rate.
+    /// Time in which `room` cannot fill, even at the highest rate.
     pub(super) fn until_poll(self, room: Bytes) -> Duration {
         let rate = self.observed_rate.max(DEFAULT_MAX_FILL_RATE);
         time_to_fill(room, rate).clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL)
     }
 
-    /// How long until every agent is to be looked at again, though the guest does not move. What is faster shows in a glance
-    /// before.
+    /// Time until all agents are sampled again although memory use is stable. A faster change triggers a sample through
+    /// a poll.
     pub(super) fn until_sample(headrooms: impl Iterator<Item = Headroom>) -> Duration {
         let is_at_rest = |w: &Headroom| {
             w.is_small && w.rate.time_to_fill(w.to_kill).is_none_or(|time| time >= MIN_TIME_TO_KILL_AT_REST)
@@ -74,12 +74,12 @@ impl PollIntervals {
     }
 }
 
-/// One agent on its way to its lines.
+/// The distance of one agent from its thresholds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Headroom {
     /// From its charge to its kill threshold.
     pub(super) to_kill: Bytes,
-    /// From its charge to the next of its lines.
+    /// From its charge to its next threshold.
     pub(super) to_next: Bytes,
     /// Whether it is below half of its warn threshold.
     pub(super) is_small: bool,
@@ -90,7 +90,7 @@ fn time_to_fill(room: Bytes, rate: BytesPerSecond) -> Duration {
     rate.time_to_fill(room).unwrap_or(MAX_POLL_INTERVAL)
 }
 
-/// How long until the next look at the longest, with such a thing foretold: a runaway is told from a minute or two.
+/// The longest sample interval with this forecast: a runaway is detected from a minute or two.
 pub(super) fn max_sample_interval(level: ForecastLevel) -> Duration {
     match level {
         ForecastLevel::None => SAMPLE_INTERVAL_WITHOUT_AGENTS,
@@ -99,8 +99,8 @@ pub(super) fn max_sample_interval(level: ForecastLevel) -> Duration {
     }
 }
 
-/// By how much the guest may fill before they are to be looked at all the same: a quarter of the way to the nearest
-/// line, or of what an agent that nobody knows yet would need.
+/// The change of memory use that triggers a sample: a quarter of the distance to the nearest threshold, or of what an
+/// unknown agent would need.
 pub(super) fn sampling_slack(headrooms: impl Iterator<Item = Headroom>, unknown: Bytes) -> Bytes {
     headrooms.map(|w| w.to_next).fold(unknown, Bytes::min).share(1, 4).max(MIN_SAMPLING_SLACK)
 }

@@ -1,5 +1,5 @@
-//! Agents that are started again as soon as they are ended: a loop around them, or a unit with `Restart=always`.
-//! Ending each at once, over and over, would help nobody.
+//! Agents that are restarted as soon as they are killed, by a loop around them or a unit with `Restart=always`. Killing
+//! each at once, over and over, would help no one.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use crate::model::{AgentSample, Boottime, Pid, ProcessKey, Uid};
 
-/// So long the end of an agent is remembered; longer than the longest wait.
+/// A killed agent is remembered for this long; longer than the longest backoff.
 const HISTORY_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// So many rows of them.
+/// Restart histories kept.
 const MAX_HISTORIES: usize = 64;
 
-/// Between the end of an agent and that of the one which follows it. Each one more doubles it.
+/// Delay between the kill of an agent and that of its successor. It doubles with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 
-/// But no longer than this.
+/// Upper bound of the delay.
 const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
-/// What makes one agent the follower of another: the same program, started for the same user by the same process; or in
-/// the same cgroup, a unit's, where that starts everybody's.
+/// Identifies the successor of an agent: the same program, started for the same user by the same process, or in the
+/// same cgroup of a unit if a service manager starts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RestartKey {
     rule: String,
@@ -35,7 +35,7 @@ enum Spawner {
 }
 
 impl RestartKey {
-    /// `None`: nothing tells whom it follows.
+    /// Returns `None` if its predecessor cannot be determined.
     fn of(sample: &AgentSample) -> Option<Self> {
         let unit = || sample.cgroup.as_ref().map(|cgroup| Spawner::Cgroup(cgroup.path.clone()));
         let spawner = sample.spawner.filter(|k| k.pid != Pid::INIT).map(Spawner::Process).or_else(unit)?;
@@ -43,13 +43,13 @@ impl RestartKey {
     }
 }
 
-/// The agents that were ended whole, of late.
+/// The agents that were recently killed as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Restarts {
     histories: VecDeque<RestartHistory>,
 }
 
-/// Agents that followed one another.
+/// Agents that succeeded one another.
 #[derive(Debug)]
 struct RestartHistory {
     key: RestartKey,
@@ -58,7 +58,7 @@ struct RestartHistory {
 }
 
 impl Restarts {
-    /// An agent is being ended whole.
+    /// An agent is being killed as a whole.
     pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
         self.histories.retain(|history| at.since(history.last) < HISTORY_TIMEOUT);
         let Some(key) = RestartKey::of(agent) else { return };
@@ -72,7 +72,7 @@ impl Restarts {
         }
     }
 
-    /// How many were ended that this one follows, and how long it is to be left alone still; `None`: not at all.
+    /// The number of killed predecessors, and the remaining delay; `None` without delay.
     pub(super) fn wait(&self, at: Boottime, agent: &AgentSample) -> Option<(u32, Duration)> {
         let key = RestartKey::of(agent)?;
         let history = self
@@ -86,7 +86,7 @@ impl Restarts {
     }
 }
 
-/// It has started after the end of the one before: others of its kind may run beside that. Start times are in hundredths
+/// It started after the kill of its predecessor: others of its kind may run beside that. Start times are in hundredths
 /// of a second.
 fn has_followed(history: &RestartHistory, root: ProcessKey) -> bool {
     Boottime::from_ticks(root.start_ticks.saturating_add(1)) >= history.last

@@ -1,14 +1,14 @@
-//! Whom to end: the smallest part of an agent that covers what must be freed.
+//! Chooses the victim: the smallest part of an agent that covers the memory to free.
 
 use std::collections::HashMap;
 
 use crate::model::event::Culprit;
 use crate::model::{AgentSample, Bytes, Charge, Member, ProcessKey};
 
-/// What is to be ended.
+/// The processes to kill.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The guilty subtree.
+    /// The responsible subtree.
     pub culprit: Culprit,
     /// Whether that is the whole agent.
     pub whole: bool,
@@ -16,37 +16,37 @@ pub struct Choice {
     pub targets: Vec<ProcessKey>,
 }
 
-/// A subtree of an agent: one of its processes with all that it started.
+/// A subtree of an agent: one of its processes with its descendants.
 #[derive(Clone, Copy, Debug)]
 pub struct Subtree<'a> {
     /// Its topmost process.
     pub top: &'a Member,
-    /// What it costs.
+    /// Its charge.
     pub charge: Bytes,
-    /// How many processes it has.
+    /// Its number of processes.
     pub processes: usize,
-    /// Whether something in it is never signalled.
+    /// Whether it contains a protected process.
     pub protected: bool,
-    /// Whether another agent descends from it, and would be left without what started it.
+    /// Whether another agent descends from it, and would lose its parent.
     pub is_ancestor_of_agent: bool,
 }
 
-/// Chooses what of an agent to end so that `shortfall` is freed: the smallest subtree that covers it, one that is
-/// `guilty` by its topmost process before all others, else the whole agent. The targets are empty where what may be
-/// signalled does not cover it.
+/// Chooses the processes of an agent that free `shortfall`: the smallest subtree that covers it, preferably one whose
+/// topmost process is `guilty`, else the whole agent. Returns no targets if what may be signalled does not cover it.
 #[must_use]
 pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey) -> bool) -> Choice {
     let smallest = subtrees(agent)
         .into_iter()
         .filter(|s| !s.protected && s.top.key != agent.agent.root && s.charge >= shortfall)
-        // One that started another agent only where no other does: better than the whole agent, which holds it too.
+        // A subtree that started another agent only if no other suffices: still better than the whole agent, which
+        // contains it.
         .min_by_key(|s| (!guilty(s.top.key), s.is_ancestor_of_agent, s.charge, s.processes));
     let Some(subtree) = smallest else {
         let all = whole(agent);
         let beyond: Charge =
             agent.members.iter().filter(|m| !all.targets.contains(&m.key)).map(|m| m.charge).sum();
-        // Where protected parts hold the memory the agent would be ended in vain. What no member's part explains (a
-        // fork that wrote since it was looked at, a memfd that nobody maps) ends with them.
+        // If protected processes hold the memory, killing the agent would be futile. Memory that no member accounts for
+        // (of a fork that wrote since its measurement, or a memfd that is mapped nowhere) is freed with the rest.
         let is_futile = agent.charge.total().saturating_sub(beyond.total()) < shortfall;
         return if is_futile { Choice { targets: Vec::new(), ..all } } else { all };
     };
@@ -63,19 +63,19 @@ pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey)
     }
 }
 
-/// All of an agent that may be signalled.
+/// All processes of an agent that may be signalled.
 #[must_use]
 pub fn whole(agent: &AgentSample) -> Choice {
     let targets: Vec<ProcessKey> = touchable(agent).map(|m| m.key).collect();
     Choice { culprit: named(agent, agent.agent.root, targets.len()), whole: true, targets }
 }
 
-/// A process of an agent with all below it that lives.
+/// A process of an agent and its living descendants.
 pub fn within(agent: &AgentSample, top: ProcessKey) -> impl Iterator<Item = &Member> {
     agent.members.iter().filter(move |m| m.key == top || m.lineage.contains(&top))
 }
 
-/// The part of an agent below `top` as it is told of, with so many processes of it.
+/// The culprit to report: the part of an agent below `top`, with this number of processes.
 pub(super) fn named(agent: &AgentSample, top: ProcessKey, processes: usize) -> Culprit {
     let charge = if top == agent.agent.root {
         agent.charge
@@ -86,14 +86,14 @@ pub(super) fn named(agent: &AgentSample, top: ProcessKey, processes: usize) -> C
     Culprit { top, name, charge: charge.total(), processes }
 }
 
-/// The members that may be signalled when the whole agent is ended: neither protected nor below one that is, like
+/// The members that may be signalled when the whole agent is killed: neither protected nor below a protected one, like
 /// the panes of a terminal multiplexer that the agent started.
 pub fn touchable(agent: &AgentSample) -> impl Iterator<Item = &Member> {
     let protected: Vec<ProcessKey> = agent.members.iter().filter(|m| m.protected).map(|m| m.key).collect();
     agent.members.iter().filter(move |m| !m.protected && !m.lineage.iter().any(|key| protected.contains(key)))
 }
 
-/// Every subtree of an agent, in the order of its members.
+/// All subtrees of an agent, in the order of its members.
 #[must_use]
 pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
     let index: HashMap<ProcessKey, usize> =
@@ -125,8 +125,8 @@ pub fn subtrees(agent: &AgentSample) -> Vec<Subtree<'_>> {
     subtrees
 }
 
-/// The subtrees that explain an agent's charge, largest first, at most `most`: one that owes nearly all of its
-/// charge to a part of it is left out for that part.
+/// The subtrees that explain an agent's charge, largest first, at most `most`. A subtree is left out if one of its
+/// parts has nearly all of its charge.
 #[must_use]
 pub fn largest(agent: &AgentSample, most: usize) -> Vec<Subtree<'_>> {
     let all = subtrees(agent);

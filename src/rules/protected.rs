@@ -1,8 +1,8 @@
-//! Programs that are never signalled, whoever started them: with them dies more than an agent.
+//! Programs that are never signalled, whichever process started them: more than an agent would be lost.
 
 use std::path::Path;
 
-/// Base names of programs of the system. A project may have one of its own by such a name.
+/// Base names of system programs. A project may have a program of the same name.
 const OF_THE_SYSTEM: [&str; 26] = [
     // Init and the user's manager.
     "systemd",
@@ -10,7 +10,7 @@ const OF_THE_SYSTEM: [&str; 26] = [
     "dbus-daemon",
     "dbus-broker",
     "dbus-broker-launch",
-    // Ways in.
+    // Logins.
     "sshd",
     "sshd-session",
     "login",
@@ -35,23 +35,23 @@ const OF_THE_SYSTEM: [&str; 26] = [
     "lightdm",
 ];
 
-/// Base names of those that count wherever they lie: people build their own.
+/// Base names that count in any directory: people build these themselves.
 const ANYWHERE: [&str; 6] = [
-    // Terminals that hold other people's work.
+    // Terminal multiplexers, which hold other work.
     "tmux",
     "screen",
     "zellij",
     "dtach",
     "abduco",
-    // Ourselves.
+    // This program.
     "claude-watchdog",
 ];
 
-/// Where programs of the system lie; besides, whatever begins with `lib`.
+/// Top directories of system programs; also those that begin with `lib`.
 const SYSTEM: [&str; 7] = ["usr", "bin", "sbin", "opt", "nix", "gnu", "snap"];
 
-/// Whether a program of that base name is never signalled. `exe`: where its executable lies; `None`: that is hidden, and
-/// the name has to do.
+/// Whether a program of this base name is never signalled. `exe` is the path of its executable; `None` if that is
+/// hidden, so that the name has to do.
 #[must_use]
 pub fn is_protected(name: &str, exe: Option<&Path>) -> bool {
     ANYWHERE.contains(&name) || (OF_THE_SYSTEM.contains(&name) && exe.is_none_or(is_of_the_system))

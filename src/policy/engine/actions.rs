@@ -1,4 +1,4 @@
-//! Actions: begun, advanced, brought to an end.
+//! Actions: begin, advance, finish.
 
 use std::cmp::Reverse;
 
@@ -13,17 +13,17 @@ use crate::policy::kill_sequence::{self, KillSequence, KillSequenceParams, Progr
 use crate::policy::kill_target::KillTarget;
 use crate::policy::victim::{Choice, choose};
 
-/// What is decided, before it is known how much time there is for it.
+/// A decision, before its grace period is known.
 pub(super) struct PlannedAction<'a> {
     pub(super) cause: Cause,
-    /// Who is told of.
+    /// The agent to report.
     pub(super) agent: AgentRef,
-    /// What that one costs.
+    /// The charge of that agent.
     pub(super) charge: Bytes,
     pub(super) target: KillTarget,
     pub(super) sample: &'a AgentSample,
     pub(super) choice: Choice,
-    /// The agent named loses all of itself.
+    /// All of that agent is killed.
     pub(super) whole: bool,
     pub(super) agents: usize,
     pub(super) shortfall: Bytes,
@@ -31,8 +31,8 @@ pub(super) struct PlannedAction<'a> {
 }
 
 impl Engine {
-    /// Begins an action where one is due: on the agent furthest over its line of which something can be acted on, else
-    /// for the guest's sake. `killable`: the same agents without what could not be ended.
+    /// Begins a due action: on the largest agent over its kill threshold of which a part can be killed, otherwise
+    /// against a danger. `killable` is `snapshot` without unkillable processes.
     pub(super) fn begin(
         &mut self,
         snapshot: &Snapshot,
@@ -54,7 +54,7 @@ impl Engine {
         }
     }
 
-    /// The same for the sake of those who share a slice, which are all that `slice` has.
+    /// Begins an action for the agents of a slice, which are all agents of `slice`.
     pub(super) fn begin_for_slice(
         &mut self,
         slice: &Snapshot,
@@ -74,7 +74,7 @@ impl Engine {
         self.begin_in_danger(cause, danger, slice, &killable, fill_rate, step);
     }
 
-    /// `false`: nothing of it that may be signalled, and could be ended as far as is known, brings it below its line.
+    /// Returns `false` if no killable part of it would bring it below its threshold.
     fn begin_at_threshold(
         &mut self,
         agent: &AgentSample,
@@ -88,13 +88,14 @@ impl Engine {
         let mut shortfall = charge.saturating_sub(thresholds.warn);
         let mut choice = choose(reached, shortfall, |_| false);
         if choice.targets.is_empty() && left < charge && left >= thresholds.kill {
-            // What is stuck holds more than others can make up for: what is left of the agent has the lines to itself.
+            // Unkillable processes hold more than the others can make up for: the thresholds then apply to the rest of
+            // the agent.
             shortfall = left.saturating_sub(thresholds.warn);
             choice = choose(reached, shortfall, |_| false);
         }
         let Some(state) = self.states.get_mut(&agent.agent.root) else { return false };
         if choice.targets.is_empty() {
-            // Of what is stuck it was told when its action failed.
+            // Unkillable processes were reported when their action failed.
             if state.should_report_unkillable(snapshot.at) && reached.members.len() == agent.members.len() {
                 self.actions += 1;
                 let kind = EventKind::Failed { action: self.actions, why: Failure::Protected };
@@ -120,7 +121,8 @@ impl Engine {
         true
     }
 
-    /// Acts on whoever took the memory of the guest, or of the slice, though none is over its own line.
+    /// Acts on the agents that took the memory of the machine, or of the slice, although none is over its own
+    /// threshold.
     fn begin_in_danger(
         &mut self,
         cause: Cause,
@@ -130,7 +132,7 @@ impl Engine {
         fill_rate: BytesPerSecond,
         step: &mut Step,
     ) {
-        // What was freed a moment ago may not show yet, and a dry run would say the same again and again.
+        // Freed memory may not be visible yet, and a dry run would repeat its report.
         if self.ended.is_some_and(|ended| snapshot.at.since(ended) < MIN_SAMPLE_INTERVAL)
             || self.dry_run_reported
         {
@@ -143,13 +145,13 @@ impl Engine {
         let for_slice = matches!(cause, Cause::Slice { .. });
         let guard = if for_slice { &self.slice_guard.guard } else { &self.guard };
         match guard.decide(snapshot, &killable.agents, &danger) {
-            // The kernel ends somebody there, and that is told.
+            // The kernel kills a process there, which is reported.
             GuardDecision::Spare(why) if for_slice => _ = self.slice_guard.guard.is_news(why),
             GuardDecision::Spare(why) => self.report_no_action(danger, why, snapshot, &mut step.events),
             GuardDecision::Act(plan) => {
                 let KillPlan { tree, choice, shortfall, grown } = *plan;
                 let affected = tree.affected(&choice.targets);
-                // A part that is one agent's, or all of one, is told of that one.
+                // A part within one agent, or all of one, is reported as that agent's.
                 let (agent, charge, whole) = match affected.as_slice() {
                     [(node, whole)] => (node.agent.clone(), node.charge, *whole),
                     _ => (tree.whole.agent.clone(), tree.whole.charge.total(), choice.whole),
@@ -250,7 +252,7 @@ impl Engine {
         self.kill_sequence = Some(kill_sequence);
     }
 
-    /// Tells of agents over their line that take the place of one which was ended for that.
+    /// Reports agents over their threshold that replace a killed agent.
     fn detect_restarts(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         for sample in &snapshot.agents {
             if sample.charge.total() < sample.thresholds(self.thresholds).kill {
@@ -281,13 +283,13 @@ impl Engine {
         step: &mut Step,
     ) {
         let root = kill_sequence.agent.root;
-        // An end that was only asked for does not keep others waiting who are over their line, nor the guest.
+        // A requested stop does not delay an action on other agents over their threshold, or against a danger.
         let others =
             |a: &AgentSample| !kill_sequence.target.names(a.agent.root) && self.can_act(snapshot.at, a);
         if kill_sequence.is_requested() && (self.needs_action() || snapshot.agents.iter().any(others)) {
             kill_sequence.end_grace(snapshot.at);
         }
-        // Whoever asks for an end asks for all of it.
+        // A requested stop includes unkillable processes.
         let sample =
             kill_sequence.target.sample_in(if kill_sequence.is_requested() { snapshot } else { killable });
         let rate = self.states.get(&root).map(|w| w.rate).unwrap_or_default().max(fill_rate);

@@ -1,4 +1,4 @@
-//! What is told besides actions: who came and went, who crossed a line, whose memory is back.
+//! Events besides actions: agents found and gone, threshold crossings, memory that is back.
 
 use crate::model::event::EventKind;
 use crate::model::{AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot};
@@ -23,13 +23,13 @@ impl Engine {
         }
     }
 
-    /// Tells of crossings: those upwards before an action, so that a warning never follows its own act.
+    /// Upward crossings come before an action, so that no warning follows its own action.
     pub(super) fn detect_crossings(&mut self, snapshot: &Snapshot, up: bool, events: &mut Vec<Event>) {
         let acting = self.kill_sequence.as_ref().map(|l| l.agent.root);
         for sample in &snapshot.agents {
             let root = sample.agent.root;
             let Some(state) = self.states.get_mut(&root) else { continue };
-            // Nor does an agent recover before its action is told to have ended.
+            // No recovery is reported before the end of the agent's action.
             if state.warned == up || (!up && (acting == Some(root) || state.is_cooling_down())) {
                 continue;
             }
@@ -43,7 +43,7 @@ impl Engine {
         }
     }
 
-    /// Tells of actions whose memory is back, and lets their agents be acted on again.
+    /// Reports actions whose memory is back; their agents may be acted on again.
     pub(super) fn finish_cooldowns(
         &mut self,
         snapshot: &Snapshot,
@@ -59,7 +59,7 @@ impl Engine {
         }
     }
 
-    /// Takes leave of agents of which nothing is left.
+    /// Drops agents without any process.
     pub(super) fn detect_exits(&mut self, snapshot: &Snapshot, killable: &Snapshot, events: &mut Vec<Event>) {
         let present = |root: ProcessKey| snapshot.agents.iter().any(|a| a.agent.root == root);
         let acting = self.kill_sequence.as_ref().map(|l| l.agent.root);
@@ -70,7 +70,7 @@ impl Engine {
             let agent = state.agent.clone();
             let tell = |kind| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, kind };
             if state.is_cooling_down() {
-                // A whole agent was ended: it stays until its memory is back.
+                // A killed agent stays until its memory is back.
                 state.update(snapshot.at, Bytes::ZERO, self.thresholds);
                 let charge = left_of(state, killable);
                 let Some((freed, back)) = state.poll_cooldown(snapshot.at, &snapshot.guest, charge) else {
@@ -84,7 +84,7 @@ impl Engine {
         });
     }
 
-    /// Tells that a danger is over of which it was told that nobody is acted on.
+    /// Reports the end of a danger in which no action was possible.
     pub(super) fn detect_recovery(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         if self.danger.or(self.slice_guard.danger).is_none() {
             self.dry_run_reported = false;
@@ -100,7 +100,7 @@ impl Engine {
     }
 }
 
-/// What is left of what the last action on an agent was about.
+/// The remaining charge of the target of the last action.
 fn left_of(state: &AgentState, snapshot: &Snapshot) -> Bytes {
     match &state.cooldown {
         Some(freed) => freed.target.sample_in(snapshot).map(|s| s.charge.total()).unwrap_or_default(),

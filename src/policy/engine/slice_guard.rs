@@ -1,4 +1,4 @@
-//! All limited agents together: their slice is a smaller guest, which has as much memory as it may have, and no swap.
+//! All limited agents together: their slice is treated as a machine with the memory of its limit and without swap.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use crate::model::{AgentSample, BytesPerSecond, Snapshot, SystemMemory};
 use crate::policy::guard::Guard;
 use crate::policy::poll_interval::Headroom;
 
-/// Watches what a slice has left, where one has a cap.
+/// Watches the remaining memory of a slice with a limit.
 #[derive(Debug, Default)]
 pub(super) struct SliceGuard {
     pub(super) guard: Guard,
     path: PathBuf,
-    /// As it was seen last.
+    /// The slice as of the last snapshot, as if it were a machine.
     guest: Option<SystemMemory>,
     pub(super) danger: Option<Danger>,
-    /// The action that is under way is for its sake.
+    /// The action in progress protects this slice.
     pub(super) acts: bool,
 }
 
 impl SliceGuard {
-    /// Takes in a snapshot; what it shows of the slice and those in it, as if that were a guest.
+    /// Observes a snapshot. Returns the slice and its agents, as if it were a machine.
     pub(super) fn take(&mut self, snapshot: &Snapshot) -> Option<Snapshot> {
         let Some(slice) = &snapshot.slice else {
             *self = Self { acts: self.acts, ..Self::default() };
@@ -38,13 +38,13 @@ impl SliceGuard {
             Snapshot { at: snapshot.at, guest, agents: self.of(&snapshot.agents), ..Snapshot::default() };
         self.guard.fill.take(own.at, guest.used());
         self.danger = self.guard.assess(&own);
-        // Whoever was spared is looked at anew when it comes to this again.
+        // A reason for no action is reported again at the next danger.
         _ = self.guard.is_over(&guest);
         self.guest = Some(guest);
         Some(own)
     }
 
-    /// Those of `agents` that are in it.
+    /// The given agents that are in the slice.
     pub(super) fn of(&self, agents: &[AgentSample]) -> Vec<AgentSample> {
         let inside = |a: &&AgentSample| {
             a.cgroup.as_ref().map(|c| &c.path).or(a.scope.as_ref()).is_some_and(|p| p.starts_with(&self.path))
@@ -52,7 +52,7 @@ impl SliceGuard {
         agents.iter().filter(inside).cloned().collect()
     }
 
-    /// How far it is from danger; `None`: there is no cap, or nobody can be acted on.
+    /// The distance from danger; `None` without a limit, or if no process can be killed.
     pub(super) fn headroom(&self) -> Option<Headroom> {
         let guest = self.guest.filter(|_| !self.guard.is_standing())?;
         let left = guest.remaining().saturating_sub(self.guard.reserve(&guest));
@@ -65,7 +65,7 @@ impl SliceGuard {
         })
     }
 
-    /// What an action is measured by: the slice where it is for its sake, else the guest.
+    /// The memory by which an action is measured: the slice if it protects that, else the machine.
     pub(super) fn measure(
         &self,
         guest: &SystemMemory,

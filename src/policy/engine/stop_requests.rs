@@ -1,4 +1,4 @@
-//! Actions that somebody asked for.
+//! Stops that users requested.
 
 use crate::model::event::{Cause, EventKind, Failure};
 use crate::model::{AgentSample, Bytes, BytesPerSecond, Event, ProcessKey, Snapshot, Uid};
@@ -10,10 +10,10 @@ use crate::policy::agent_tree::below;
 use crate::policy::kill_target::KillTarget;
 use crate::policy::victim::whole;
 
-/// Ends that one user may wait for.
+/// Pending stops per user.
 const MAX_REQUESTS_PER_USER: usize = 16;
 
-/// An agent that is to end, and who wants it.
+/// A requested stop of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StopRequest {
     root: ProcessKey,
@@ -21,9 +21,9 @@ pub(super) struct StopRequest {
 }
 
 impl Engine {
-    /// The agent with that root is to end, with all that it started. Whether `by` may ask for it was asked before. It
-    /// is begun by a step to come: there is one action at a time, and the guest and the lines go first.
-    /// `false`: too many wait already that this user asked for.
+    /// Requests a stop of the agent with this root and its descendants. The caller has verified that `by` may do so. It
+    /// begins in a later step: there is one action at a time, and thresholds and dangers go first. Returns `false` if
+    /// this user has too many pending requests.
     pub fn request(&mut self, root: ProcessKey, by: Uid) -> bool {
         if self.is_requested(root) {
             return true;
@@ -35,13 +35,13 @@ impl Engine {
         fits
     }
 
-    /// Whether its end was asked for and is not begun yet.
+    /// Whether a stop is requested and has not begun.
     #[must_use]
     pub fn is_requested(&self, root: ProcessKey) -> bool {
         self.requests.iter().any(|request| request.root == root)
     }
 
-    /// Begins what was asked for, where nothing else was begun.
+    /// Begins a requested stop if no other action has begun.
     pub(super) fn begin_requested(
         &mut self,
         snapshot: &Snapshot,
@@ -50,7 +50,7 @@ impl Engine {
     ) {
         let there = |r: &StopRequest| snapshot.agents.iter().any(|a| a.agent.root == r.root);
         self.requests.retain(there);
-        // Of an agent whose memory is not back yet something else is still to be told.
+        // The end of the last action on such an agent is still to be reported.
         let settling = |r: &StopRequest| self.states.get(&r.root).is_some_and(AgentState::is_cooling_down);
         let Some(at) = self.requests.iter().position(|r| !settling(r)) else { return };
         if self.kill_sequence.is_some() || self.needs_action() {
@@ -61,7 +61,7 @@ impl Engine {
         let Some(tree) = agent_trees.first() else { return };
         let sample: &AgentSample = &tree.whole;
         let charge = sample.charge.total();
-        // What runs as somebody else below it (`sudo`, `su`) is not theirs to end.
+        // Descendants of another user (`sudo`, `su`) are not theirs to kill.
         let may = |key: &ProcessKey| sample.member(*key).is_some_and(|m| by.may_see(m.uid));
         let mut choice = whole(sample);
         choice.targets.retain(may);
@@ -76,7 +76,7 @@ impl Engine {
             cause: Cause::Request { by },
             agent: sample.agent.clone(),
             charge,
-            // What it starts meanwhile belongs to it.
+            // Agents that it starts meanwhile belong to it.
             target: KillTarget::AgentTree(tree.roots()),
             sample,
             choice,

@@ -1,4 +1,4 @@
-//! Who took the memory that is missing: what each cost when the guest was comfortable last, and what each costs now.
+//! Growth per agent and process since memory was last comfortable.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use crate::model::{AgentSample, Bytes, Member, ProcessKey, Snapshot};
 
 use crate::policy::agent_tree::AgentTree;
 
-/// Less than this share of memory is missing: that says nothing of anybody.
+/// Below this share of memory, growth is not significant.
 pub(super) const MIN_GROWTH_PERCENT: u64 = 2;
 
-/// How things stood when the guest was comfortable last, or at the first look.
+/// The baseline: memory use at the last comfortable sample, or at the first sample.
 #[derive(Debug, Default)]
 pub(super) struct GrowthBaseline {
     taken: bool,
@@ -19,7 +19,7 @@ pub(super) struct GrowthBaseline {
 }
 
 impl GrowthBaseline {
-    /// Takes in a snapshot, of a guest that is comfortable or not.
+    /// Observes a snapshot, whose memory is comfortable or not.
     pub(super) fn take(&mut self, snapshot: &Snapshot, is_comfortable: bool) {
         if self.taken && !is_comfortable {
             return;
@@ -34,27 +34,26 @@ impl GrowthBaseline {
         }
     }
 
-    /// What an agent cost then; nothing where it was not there.
+    /// The charge of an agent at the baseline; zero if it did not exist.
     pub(super) fn baseline(&self, root: ProcessKey) -> Bytes {
         self.agents.get(&root).copied().unwrap_or_default()
     }
 
-    /// By how much a family costs more than then.
+    /// Growth of a tree since the baseline.
     pub(super) fn growth(&self, whole: &AgentSample, tree: &AgentTree) -> Bytes {
         let baseline = tree.agents.iter().map(|a| self.baseline(a.agent.root)).sum();
         whole.charge.total().saturating_sub(baseline)
     }
 
-    /// By how much a process costs more than then.
+    /// Growth of a process since the baseline.
     pub(super) fn growth_of(&self, member: &Member) -> Bytes {
         let baseline = self.members.get(&member.key).copied().unwrap_or_default();
         member.charge.total().saturating_sub(baseline)
     }
 
-    /// Whether others than agents, which have `grown` so much together, took most of what is missing: what is used now
-    /// and was not then. What is left is no measure of it: room in zram that turned out to be none was taken by nobody.
-    /// Where little is missing, as after a start in a guest that is full already: whether others hold most of what is
-    /// in use.
+    /// Whether processes outside agents took most of the memory, given that the agents have `grown`. Based on used
+    /// memory: zram whose estimated capacity proves wrong was taken by no process. Without significant growth, as after
+    /// a start on a full machine: whether processes outside agents use most of the memory.
     pub(super) fn is_growth_outside_agents(&self, snapshot: &Snapshot, grown: Bytes) -> bool {
         let guest = &snapshot.guest;
         let missing = guest.used().saturating_sub(self.used);

@@ -1,29 +1,29 @@
-//! Whether the guest stands still for its swap, though there is some left.
+//! Detects a machine that stalls on swapping although swap remains.
 
 use std::time::Duration;
 
 use crate::model::{Boottime, Bytes, Snapshot};
 
-/// Every task waits for memory for this share of the time, while what was swapped out is wanted back.
+/// Share of time in which all tasks wait for memory, while pages are read back from swap.
 const MIN_STALL_PERCENT: f32 = 20.0;
 
-/// For so long it may be a program that starts.
+/// A shorter stall may be a starting program.
 const MIN_THRASHING_TIME: Duration = Duration::from_secs(10);
 
-/// Nothing is read back for so long and it is no thrashing: one busy disk was seen to give nothing for 1.3 s.
+/// Without swap-in for this long it is not thrashing: a busy disk was seen to deliver nothing for 1.3 s.
 const SWAP_IN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Every task waits for this share of the time while the disk only takes: seen for 25 s, at 50 to 70 %, on a disk that
+/// Share of time in which all tasks wait while the disk is only written: seen for 25 s, at 50 to 70 %, on a disk that
 /// writes 16 MiB a second, before the first page was read back.
 const MIN_STANDSTILL_PERCENT: f32 = 40.0;
 
-/// As long again as with thrashing: what is swapped out once and left there gives peace afterwards.
+/// Twice the time of thrashing: pages that are swapped out once and never read back do no harm afterwards.
 const MIN_STANDSTILL_TIME: Duration = Duration::from_secs(20);
 
-/// How often swap-in is compared: in a few milliseconds there may be none.
+/// Interval of the swap-in counter: a few milliseconds may show none.
 const SWAP_IN_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Watches how long everybody waits.
+/// Tracks how long all tasks have waited.
 #[derive(Debug, Default)]
 pub(super) struct ThrashingDetector {
     swapped_in: Option<(Boottime, Bytes)>,
@@ -33,7 +33,7 @@ pub(super) struct ThrashingDetector {
 }
 
 impl ThrashingDetector {
-    /// Takes in a snapshot of a guest that is `low` on memory or not: whether all have stood still for long enough.
+    /// Observes a snapshot, `low` on memory or not. Returns whether the machine has stalled for long enough.
     pub(super) fn take(&mut self, snapshot: &Snapshot, low: bool) -> bool {
         let at = snapshot.at;
         let Some(now) = snapshot.swapped_in else {
@@ -59,13 +59,13 @@ impl ThrashingDetector {
         long(self.stalled_since, MIN_THRASHING_TIME) || long(self.standing_since, MIN_STANDSTILL_TIME)
     }
 
-    /// Whether it may be so, and only has to last.
+    /// Whether it stalls, for how long does not matter.
     pub(super) fn is_suspected(&self) -> bool {
         self.stalled_since.or(self.standing_since).is_some()
     }
 }
 
-/// Since when something holds that holds now or does not.
+/// Sets or clears the start of a condition.
 fn track(since: &mut Option<Boottime>, holds: bool, at: Boottime) {
     *since = holds.then(|| since.unwrap_or(at));
 }
