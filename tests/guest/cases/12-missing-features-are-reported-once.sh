@@ -4,7 +4,7 @@
 
 # A word of each message about a missing feature; those about root and about /proc with hidepid name the other users.
 readonly OTHERS='other users' NAMESPACE='pid namespace'
-readonly FEATURES='cgroup v2|memory controller|pressure|pidfd|systemd|meminfo|container'
+readonly FEATURES='cgroup v2|memory controller|PSI|pidfd|systemd|meminfo|container'
 about() { grep -cE "$1" || true; }
 
 restart_service
