@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::limit::Name;
+use crate::limit::LimitName;
 use crate::model::{Bytes, Pid, Size};
 
 /// Other names of the binary, each with the command that it runs.
@@ -248,7 +248,7 @@ pub(super) struct Run {
     pub(super) swap: Option<Size>,
     /// Name of the systemd scope [default: the command]
     #[arg(long, value_name = "NAME")]
-    pub(super) name: Option<Name>,
+    pub(super) name: Option<LimitName>,
     /// Print one line if the command was killed for memory, and how to resume it
     #[arg(long)]
     pub(super) report: bool,

@@ -1,32 +1,32 @@
-//! Why a limit cannot be.
+//! Reasons to refuse a limit.
 
 use std::path::PathBuf;
 
 use super::SLICE;
 use crate::model::Bytes;
 
-/// What is wrong with a limit that was asked for.
+/// Why a requested limit is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
-    /// Nothing could run in it.
-    #[error("a limit of {asked} is too small: {least} is the least")]
+    /// No program could run in it.
+    #[error("a limit of {requested} is too small, the minimum is {min}")]
     TooSmall {
-        /// The limit that was asked for.
-        asked: Bytes,
-        /// The smallest that is taken.
-        least: Bytes,
+        /// The requested limit.
+        requested: Bytes,
+        /// The smallest limit accepted.
+        min: Bytes,
     },
     /// It cannot be part of a unit's name.
     #[error(
-        "`{name}` is no name: it takes 1 to 32 letters, digits, `.`, `_` or `-`, the first of them a letter or digit"
+        "invalid name `{name}`: expected 1 to 32 letters, digits, `.`, `_` or `-`, beginning with a letter or digit"
     )]
     BadName {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
     },
-    /// The scope of a limit would be a way out of what holds it now.
+    /// A scope in [`SLICE`] would let the process escape the limit that it is under.
     #[error(
-        "{} holds it to {max}, and a limit in {SLICE} would be a way out of that; \
+        "{} limits it to {max}, and a new limit in {SLICE} would let it escape that; \
          `systemd-run --user --scope -p MemoryMax=…` stays within, and root may have it moved",
         cgroup.display()
     )]
@@ -36,14 +36,14 @@ pub enum LimitError {
         /// Its limit.
         max: Bytes,
     },
-    /// It would end those who are in it at once.
-    #[error("{scope} holds {held} already, too much for the {asked} that it was to be tightened to")]
-    HoldsMore {
+    /// Processes of the scope would be killed at once.
+    #[error("{scope} uses {used}, too much for a limit of {requested}")]
+    InUse {
         /// The scope.
         scope: String,
-        /// What its processes cost now.
-        held: Bytes,
-        /// The limit that was asked for.
-        asked: Bytes,
+        /// Memory that its processes use now.
+        used: Bytes,
+        /// The limit it would get.
+        requested: Bytes,
     },
 }

@@ -1,91 +1,52 @@
-//! How large a limit is.
+//! Sizes of limits.
 
-use super::LimitError;
 use crate::model::Bytes;
 
-/// The limit where none was said; the original's.
-pub const DEFAULT: Bytes = Bytes::gib(12);
+/// The limit of `run-claude-limited` without LIMIT; from the original script.
+pub const DEFAULT_LIMIT: Bytes = Bytes::gib(12);
 
-/// The smallest limit that is taken: a bash at its prompt has 4M resident.
-const LEAST: Bytes = Bytes::mib(8);
-
-/// All limited agents together may take so much of a guest, which is where the highest kill threshold is. The kernel and the
+/// Cap of all limited agents together, as a share of the machine's memory: the highest kill threshold. The kernel and the
 /// desktop need the rest.
-const CAP_PERCENT: u64 = 85;
+const SLICE_CAP_PERCENT: u64 = 85;
 
-/// Swap beside a limit: room for what is never used again. The original's 12G beside 8G made it a limit of 20G.
-const SWAP_SHARE: u64 = 16;
-const MOST_SWAP: Bytes = Bytes::mib(512);
+/// Divisor of the limit for its default swap: room for memory that is never used again. The original's 12G of swap beside 8G
+/// made that a limit of 20G.
+const DEFAULT_SWAP_DIVISOR: u64 = 16;
+const MAX_DEFAULT_SWAP: Bytes = Bytes::mib(512);
 
-/// What is asked for.
+/// The limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedLimits {
-    /// The limit.
-    pub limit: Bytes,
-    /// Swap beside it; `None`: a little.
-    pub swap: Option<Bytes>,
+    /// `memory.max`.
+    pub max: Bytes,
+    /// `memory.swap.max`; `None`: [`default_swap`].
+    pub swap_max: Option<Bytes>,
 }
 
-/// What a scope gets.
+/// The limits of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
     /// `memory.max`.
     pub max: Bytes,
     /// `memory.swap.max`.
-    pub swap: Bytes,
+    pub swap_max: Bytes,
 }
 
-impl RequestedLimits {
-    /// What comes of it where all together may have `cap`.
-    ///
-    /// # Errors
-    /// [`LimitError::TooSmall`].
-    pub fn shape(self, cap: Option<Bytes>) -> Result<MemoryLimits, LimitError> {
-        if self.limit < LEAST {
-            return Err(LimitError::TooSmall { asked: self.limit, least: LEAST });
-        }
-        let max = whole_pages(cap.map_or(self.limit, |cap| self.limit.min(cap)));
-        Ok(MemoryLimits { max, swap: whole_pages(self.swap.unwrap_or_else(|| default_swap(max))) })
-    }
+/// Rounds down to whole pages, as the kernel does: a limit then reads back as it was written.
+pub(super) fn whole_pages(bytes: Bytes) -> Bytes {
+    // The largest page size of any machine that runs Debian: 64K, on some arm64 and ppc64el.
+    const PAGE_SIZE: u64 = 64 << 10;
+    Bytes::new(bytes.get() / PAGE_SIZE * PAGE_SIZE)
 }
 
-/// The kernel counts in pages: what it is told and what is read back are then the same.
-fn whole_pages(bytes: Bytes) -> Bytes {
-    // No page is larger on what Debian runs on (64K on some arm64 and ppc64el).
-    const PAGE: u64 = 64 << 10;
-    Bytes::new(bytes.get() / PAGE * PAGE)
-}
-
-/// The cap of all limited agents in a guest with `total` bytes of memory.
+/// The cap of all limited agents together on a machine with `total` bytes of memory.
 #[must_use]
-pub fn cap(total: Bytes) -> Bytes {
-    whole_pages(total.share(CAP_PERCENT, 100))
+pub fn slice_cap(total: Bytes) -> Bytes {
+    whole_pages(total.share(SLICE_CAP_PERCENT, 100))
 }
 
-/// The swap beside a limit of which nothing else was said.
+/// The swap beside a limit that was requested without swap.
 #[must_use]
 pub fn default_swap(limit: Bytes) -> Bytes {
-    limit.share(1, SWAP_SHARE).min(MOST_SWAP)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_is_what_was_said_up_to_the_cap() {
-        let shape = |limit, swap, cap| RequestedLimits { limit, swap }.shape(cap).unwrap();
-        let plain = shape(Bytes::gib(8), None, Some(Bytes::gib(13)));
-        assert_eq!((plain.max, plain.swap), (Bytes::gib(8), Bytes::mib(512)));
-        let clamped = shape(DEFAULT, None, Some(cap(Bytes::gib(8))));
-        assert_eq!(clamped.max, Bytes::kib(7_130_304 / 64 * 64), "85 % of 8G");
-        assert_eq!(shape(Bytes::mib(300), Some(Bytes::ZERO), None).swap, Bytes::ZERO);
-        assert_eq!(shape(Bytes::mib(320), None, None).swap, Bytes::mib(20));
-    }
-
-    #[test]
-    fn what_nothing_could_run_in_is_refused() {
-        let error = RequestedLimits { limit: Bytes::mib(1), swap: None }.shape(None).unwrap_err();
-        assert_eq!(error.to_string(), "a limit of 1M is too small: 8M is the least");
-    }
+    limit.share(1, DEFAULT_SWAP_DIVISOR).min(MAX_DEFAULT_SWAP)
 }

@@ -1,4 +1,4 @@
-//! The name of what is limited.
+//! The name of a limit.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,19 +7,19 @@ use std::str::FromStr;
 
 use super::LimitError;
 
-/// A unit's name has 255 characters at the most; nobody reads so many.
-const LONGEST: usize = 32;
+/// A unit's name may have 255 characters; more than this are not readable in a list.
+const MAX_LEN: usize = 32;
 
-/// Part of a unit's name, and safe in one.
+/// A name that is safe as part of a unit's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(String);
+pub struct LimitName(String);
 
-impl Name {
-    /// After the program that is run: `claude` for `/usr/bin/claude`. What a name cannot have is left out.
+impl LimitName {
+    /// Derives a name from a program: `claude` from `/usr/bin/claude`. Characters that a name cannot have are left out.
     #[must_use]
     pub fn of_program(program: &OsStr) -> Self {
         let base = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
-        let kept: String = base.chars().filter(|c| may_have(*c)).take(LONGEST).collect();
+        let kept: String = base.chars().filter(|c| is_allowed(*c)).take(MAX_LEN).collect();
         kept.trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
             .parse()
             .unwrap_or_else(|_| Self("command".to_owned()))
@@ -32,24 +32,24 @@ impl Name {
     }
 }
 
-impl FromStr for Name {
+impl FromStr for LimitName {
     type Err = LimitError;
 
     fn from_str(text: &str) -> Result<Self, LimitError> {
         let good = text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text.len() <= LONGEST
-            && text.chars().all(may_have);
+            && text.len() <= MAX_LEN
+            && text.chars().all(is_allowed);
         if good { Ok(Self(text.to_owned())) } else { Err(LimitError::BadName { name: text.to_owned() }) }
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for LimitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-fn may_have(c: char) -> bool {
+fn is_allowed(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
@@ -58,18 +58,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_leads_nowhere() {
+    fn names_unsafe_in_a_unit_name_are_refused() {
         for bad in ["", "-a", ".a", "a/b", "../x", "a b", "a\n", "ä", "a%n", "a\\x2d", &"a".repeat(33)] {
-            assert!(bad.parse::<Name>().is_err(), "{bad}");
+            assert!(bad.parse::<LimitName>().is_err(), "{bad}");
         }
         for good in ["claude", "2", "my-agent_1.5"] {
-            assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
+            assert_eq!(good.parse::<LimitName>().unwrap().as_str(), good);
         }
     }
 
     #[test]
-    fn a_program_gives_its_name_whatever_it_is_called() {
-        let of = |program: &str| Name::of_program(OsStr::new(program)).to_string();
+    fn any_program_yields_a_valid_name() {
+        let of = |program: &str| LimitName::of_program(OsStr::new(program)).to_string();
         assert_eq!(of("/home/a/.local/bin/claude"), "claude");
         assert_eq!(of("./-x y%"), "xy");
         assert_eq!(of("/"), "command");

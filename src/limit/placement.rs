@@ -1,91 +1,83 @@
-//! Where cgroups for limited agents can be made, if nobody does it for us.
+//! Decides where in the cgroup tree limited agents can go without a service manager.
 
 use std::path::{Path, PathBuf};
 
-/// One cgroup on the way from a process up to the root that it sees.
+/// One cgroup on the way from a process up to the root that is visible to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each was found by itself")]
 pub struct CgroupNode {
     /// The cgroup.
     pub path: PathBuf,
-    /// It could give its children the memory controller.
+    /// The memory controller can be enabled for its children.
     pub available: bool,
-    /// It does.
+    /// The memory controller is enabled for its children.
     pub enabled: bool,
-    /// No process in it keeps it from doing so: the kernel's rule of no internal processes.
-    pub clear: bool,
-    /// It has a limit of its own.
+    /// Free of processes that prevent that: the kernel's "no internal process constraint".
+    pub vacant: bool,
+    /// It has a memory limit of its own.
     pub limited: bool,
-    /// We may make cgroups in it and move processes there.
-    pub ours: bool,
+    /// We may create cgroups in it and move processes there.
+    pub writable: bool,
 }
 
-/// The cgroup that holds [`SLICE`](super::SLICE).
+/// The cgroup in which to create [`SLICE`](super::SLICE).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement<'a> {
-    /// As it is.
+    /// Usable as it is.
     Ready(&'a Path),
-    /// Once the processes that are in it have gone aside, into a cgroup below it.
+    /// Usable once its processes have been moved into a cgroup below it.
     NeedsMigration(&'a Path),
 }
 
-/// The nearest of `levels`, the process's own first; `None` where there is none. Nobody is led out of a limit that they are
-/// in, and nobody moved where there is another way.
+/// The nearest usable cgroup of `nodes`, which begin with the process's own; `None` if none is usable. A process never leaves
+/// an existing limit, and no process is migrated if another cgroup is usable without.
 #[must_use]
-pub fn find_placement(levels: &[CgroupNode]) -> Option<Placement<'_>> {
-    let limit = levels.iter().position(|level| level.limited).map_or(levels.len(), |at| at + 1);
-    let within = || levels.iter().take(limit).filter(|level| level.ours);
-    let is_clear = |level: &&CgroupNode| level.enabled || level.available && level.clear;
-    let clear = within().find(is_clear).map(|level| Placement::Ready(&level.path));
-    clear.or_else(|| {
-        within().find(|level| level.available).map(|level| Placement::NeedsMigration(&level.path))
-    })
+pub fn find_placement(nodes: &[CgroupNode]) -> Option<Placement<'_>> {
+    let limit = nodes.iter().position(|node| node.limited).map_or(nodes.len(), |at| at + 1);
+    let within = || nodes.iter().take(limit).filter(|node| node.writable);
+    let is_ready = |node: &&CgroupNode| node.enabled || node.available && node.vacant;
+    let ready = within().find(is_ready).map(|node| Placement::Ready(&node.path));
+    ready.or_else(|| within().find(|node| node.available).map(|node| Placement::NeedsMigration(&node.path)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `available enabled clear limited ours`, each by its first letter.
-    fn level(path: &str, has: &str) -> CgroupNode {
+    /// `available enabled vacant limited writable`, each by its first letter.
+    fn node(path: &str, has: &str) -> CgroupNode {
         let has = |letter| has.contains(letter);
         CgroupNode {
             path: path.into(),
             available: has('a'),
-            enabled: has('p'),
-            clear: has('c'),
+            enabled: has('e'),
+            vacant: has('v'),
             limited: has('l'),
-            ours: has('o'),
+            writable: has('w'),
         }
     }
 
-    fn of(levels: &[(&str, &str)]) -> String {
-        let levels: Vec<CgroupNode> = levels.iter().map(|(path, has)| level(path, has)).collect();
-        match find_placement(&levels) {
+    fn place(nodes: &[(&str, &str)]) -> String {
+        let nodes: Vec<CgroupNode> = nodes.iter().map(|(path, has)| node(path, has)).collect();
+        match find_placement(&nodes) {
             Some(Placement::Ready(path)) => path.display().to_string(),
-            Some(Placement::NeedsMigration(path)) => {
-                format!("{} once its processes are aside", path.display())
-            }
+            Some(Placement::NeedsMigration(path)) => format!("{} after migration", path.display()),
             None => "nowhere".to_owned(),
         }
     }
 
     #[test]
-    fn a_place_is_found_that_moves_nobody_and_leaves_no_limit() {
-        assert_eq!(of(&[("/", "aco")]), "/", "the real root, or one that is empty");
-        assert_eq!(of(&[("/", "ao")]), "/ once its processes are aside", "a container's first");
-        assert_eq!(of(&[("/", "alo")]), "/ once its processes are aside", "one with a limit");
-        assert_eq!(of(&[("/others", "ao"), ("/", "apo")]), "/", "the next one there");
-        assert_eq!(of(&[("/a", "ao"), ("/", "ap")]), "/a once its processes are aside", "a user's own");
-        assert_eq!(
-            of(&[("/a", "alo"), ("/", "apo")]),
-            "/a once its processes are aside",
-            "stays in its limit"
-        );
-        assert_eq!(of(&[("/a", "al"), ("/", "apo")]), "nowhere", "a limit that is not ours to divide");
-        assert_eq!(of(&[("/a", "o"), ("/", "aco")]), "/");
-        assert_eq!(of(&[("/", "a")]), "nowhere", "read-only");
-        assert_eq!(of(&[("/", "o")]), "nowhere", "no controller");
-        assert_eq!(of(&[]), "nowhere");
+    fn a_placement_escapes_no_limit_and_avoids_migration() {
+        assert_eq!(place(&[("/", "avw")]), "/", "the real root, or an empty one");
+        assert_eq!(place(&[("/", "aw")]), "/ after migration", "the root of a container");
+        assert_eq!(place(&[("/", "alw")]), "/ after migration", "the root of a limited container");
+        assert_eq!(place(&[("/others", "aw"), ("/", "aew")]), "/", "the second agent there");
+        assert_eq!(place(&[("/a", "aw"), ("/", "ae")]), "/a after migration", "a user's own cgroup");
+        assert_eq!(place(&[("/a", "alw"), ("/", "aew")]), "/a after migration", "stays in its limit");
+        assert_eq!(place(&[("/a", "al"), ("/", "aew")]), "nowhere", "a limit that is not ours to divide");
+        assert_eq!(place(&[("/a", "w"), ("/", "avw")]), "/");
+        assert_eq!(place(&[("/", "a")]), "nowhere", "read-only");
+        assert_eq!(place(&[("/", "w")]), "nowhere", "no controller");
+        assert_eq!(place(&[]), "nowhere");
     }
 }

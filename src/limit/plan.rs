@@ -1,115 +1,128 @@
-//! What a limit comes to, outside of any other and inside of one.
+//! Decides the limits of a request: of a new scope, or of the limited scope that the process is in already.
 
-use super::{LimitError, MemoryLimits, RequestedLimits};
+use super::memory_limits::whole_pages;
+use super::{LimitError, MemoryLimits, RequestedLimits, default_swap};
 use crate::model::{Bytes, Thresholds};
 
-/// The scope that somebody is in who asks for a limit.
+/// The smallest limit accepted: a bash at its prompt has 4M resident.
+const MIN_LIMIT: Bytes = Bytes::mib(8);
+
+/// The limited scope that the process of a request is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentScope {
-    /// Its name.
-    pub scope: String,
-    /// What it has; `None`: no limit.
+    /// The scope's name.
+    pub name: String,
+    /// Its `memory.max`; `None`: no limit.
     pub max: Option<Bytes>,
-    /// Its swap; `None`: no limit.
-    pub swap: Option<Bytes>,
-    /// What is in it, page cache aside.
-    pub held: Bytes,
+    /// Its `memory.swap.max`; `None`: no limit.
+    pub swap_max: Option<Bytes>,
+    /// Memory in it, without page cache.
+    pub used: Bytes,
 }
 
-/// What is to be done.
+/// The effect of a request on the scope that its process is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// A scope of its own.
-    Start(MemoryLimits),
-    /// The scope that it is in gets less. Another one beside it would be a way out of it.
-    Tighten(MemoryLimits),
-    /// The scope that it is in has no more already.
-    Keep(MemoryLimits),
+pub enum Tightening {
+    /// The scope gets lower limits. A further scope beside it would let the process escape the first.
+    Change(MemoryLimits),
+    /// The scope's limits are low enough already.
+    Unchanged(MemoryLimits),
 }
 
-/// What `wish` comes to where all together may have `cap`.
+/// The limits of a new scope, where all limited agents together have `cap`.
 ///
 /// # Errors
-/// [`LimitError`], and then nothing is to be done.
-pub fn plan(
-    wish: RequestedLimits,
-    cap: Option<Bytes>,
-    inside: Option<&CurrentScope>,
-) -> Result<Plan, LimitError> {
-    let shape = wish.shape(cap)?;
-    let Some(inside) = inside else { return Ok(Plan::Start(shape)) };
-    let least = |now: Option<Bytes>, asked: Bytes| now.map_or(asked, |now| now.min(asked));
-    // Less swap is what was asked for only where it was said.
-    let swap = match (inside.swap, wish.swap) {
-        (Some(now), None) => now,
-        (now, _) => least(now, shape.swap),
+/// [`LimitError::TooSmall`].
+pub fn plan_new(request: RequestedLimits, cap: Bytes) -> Result<MemoryLimits, LimitError> {
+    if request.max < MIN_LIMIT {
+        return Err(LimitError::TooSmall { requested: request.max, min: MIN_LIMIT });
+    }
+    let max = whole_pages(request.max.min(cap));
+    Ok(MemoryLimits { max, swap_max: whole_pages(request.swap_max.unwrap_or_else(|| default_swap(max))) })
+}
+
+/// The effect of `request` inside of `scope`: never more than the scope has.
+///
+/// # Errors
+/// [`LimitError::TooSmall`], and [`LimitError::InUse`] if the scope's processes use more than that already.
+pub fn plan_tighten(
+    request: RequestedLimits,
+    cap: Bytes,
+    scope: &CurrentScope,
+) -> Result<Tightening, LimitError> {
+    let requested = plan_new(request, cap)?;
+    let min = |current: Option<Bytes>, requested: Bytes| current.map_or(requested, |now| now.min(requested));
+    // The default swap does not lower the scope's own.
+    let swap_max = match (scope.swap_max, request.swap_max) {
+        (Some(current), None) => current,
+        (current, _) => min(current, requested.swap_max),
     };
-    let tight = MemoryLimits { max: least(inside.max, shape.max), swap };
-    if inside.max == Some(tight.max) && inside.swap == Some(tight.swap) {
-        return Ok(Plan::Keep(tight));
+    let tight = MemoryLimits { max: min(scope.max, requested.max), swap_max };
+    if scope.max == Some(tight.max) && scope.swap_max == Some(tight.swap_max) {
+        return Ok(Tightening::Unchanged(tight));
     }
-    // Above its line somebody in it is acted upon.
-    if inside.held >= Thresholds::below_wall(tight.max) {
-        return Err(LimitError::HoldsMore {
-            scope: inside.scope.clone(),
-            held: inside.held,
-            asked: tight.max,
-        });
+    // Above this threshold a process of the scope would be killed at once.
+    if scope.used >= Thresholds::below_wall(tight.max) {
+        return Err(LimitError::InUse { scope: scope.name.clone(), used: scope.used, requested: tight.max });
     }
-    Ok(Plan::Tighten(tight))
+    Ok(Tightening::Change(tight))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::{DEFAULT_LIMIT, slice_cap};
 
-    fn inside(max: Bytes, held: Bytes) -> CurrentScope {
-        CurrentScope {
-            scope: "agent-claude-7.scope".to_owned(),
-            max: Some(max),
-            swap: Some(Bytes::mib(512)),
-            held,
-        }
+    const CAP: Bytes = Bytes::gib(13);
+
+    fn scope(max: Bytes, used: Bytes) -> CurrentScope {
+        let name = "agent-claude-7.scope".to_owned();
+        CurrentScope { name, max: Some(max), swap_max: Some(Bytes::mib(512)), used }
     }
 
-    fn asked(limit: Bytes, inside: &CurrentScope) -> Result<Plan, LimitError> {
-        plan(RequestedLimits { limit, swap: None }, Some(Bytes::gib(13)), Some(inside))
+    fn tighten(max: Bytes, scope: &CurrentScope) -> Result<Tightening, LimitError> {
+        plan_tighten(RequestedLimits { max, swap_max: None }, CAP, scope)
+    }
+
+    #[test]
+    fn a_limit_is_as_requested_up_to_the_cap() {
+        let plan = |max, swap_max, cap| plan_new(RequestedLimits { max, swap_max }, cap).unwrap();
+        let plain = plan(Bytes::gib(8), None, CAP);
+        assert_eq!((plain.max, plain.swap_max), (Bytes::gib(8), Bytes::mib(512)));
+        let clamped = plan(DEFAULT_LIMIT, None, slice_cap(Bytes::gib(8)));
+        assert_eq!(clamped.max, Bytes::kib(7_130_304 / 64 * 64), "85 % of 8G");
+        assert_eq!(plan(Bytes::mib(300), Some(Bytes::ZERO), CAP).swap_max, Bytes::ZERO);
+        assert_eq!(plan(Bytes::mib(320), None, CAP).swap_max, Bytes::mib(20));
+    }
+
+    #[test]
+    fn a_limit_too_small_for_any_program_is_refused() {
+        let error = plan_new(RequestedLimits { max: Bytes::mib(1), swap_max: None }, CAP).unwrap_err();
+        assert_eq!(error.to_string(), "a limit of 1M is too small, the minimum is 8M");
     }
 
     #[test]
     fn a_second_limit_tightens_and_never_widens() {
-        let eight = inside(Bytes::gib(8), Bytes::gib(1));
-        let shape = |max| MemoryLimits { max, swap: Bytes::mib(512) };
-        assert_eq!(asked(Bytes::gib(12), &eight), Ok(Plan::Keep(shape(Bytes::gib(8)))));
-        assert_eq!(asked(Bytes::gib(8), &eight), Ok(Plan::Keep(shape(Bytes::gib(8)))));
-        assert_eq!(asked(Bytes::gib(4), &eight), Ok(Plan::Tighten(shape(Bytes::gib(4)))));
-        let none = RequestedLimits { limit: Bytes::gib(12), swap: Some(Bytes::ZERO) };
-        let tight = MemoryLimits { max: Bytes::gib(8), swap: Bytes::ZERO };
-        assert_eq!(plan(none, None, Some(&eight)), Ok(Plan::Tighten(tight)));
-        let more = RequestedLimits { limit: Bytes::gib(12), swap: Some(Bytes::gib(9)) };
-        assert_eq!(plan(more, None, Some(&eight)), Ok(Plan::Keep(shape(Bytes::gib(8)))));
+        let eight = scope(Bytes::gib(8), Bytes::gib(1));
+        let limits = |max| MemoryLimits { max, swap_max: Bytes::mib(512) };
+        assert_eq!(tighten(Bytes::gib(12), &eight), Ok(Tightening::Unchanged(limits(Bytes::gib(8)))));
+        assert_eq!(tighten(Bytes::gib(8), &eight), Ok(Tightening::Unchanged(limits(Bytes::gib(8)))));
+        assert_eq!(tighten(Bytes::gib(4), &eight), Ok(Tightening::Change(limits(Bytes::gib(4)))));
+        let none = RequestedLimits { max: Bytes::gib(12), swap_max: Some(Bytes::ZERO) };
+        let tight = MemoryLimits { max: Bytes::gib(8), swap_max: Bytes::ZERO };
+        assert_eq!(plan_tighten(none, CAP, &eight), Ok(Tightening::Change(tight)));
+        let more = RequestedLimits { max: Bytes::gib(12), swap_max: Some(Bytes::gib(9)) };
+        assert_eq!(plan_tighten(more, CAP, &eight), Ok(Tightening::Unchanged(limits(Bytes::gib(8)))));
     }
 
     #[test]
-    fn nobody_is_ended_by_a_limit_that_is_asked_for() {
-        let full = inside(Bytes::gib(8), Bytes::gib(5));
-        let error = asked(Bytes::gib(4), &full).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "agent-claude-7.scope holds 5G already, too much for the 4G that it was to be tightened to"
-        );
-        let near = inside(Bytes::gib(8), Bytes::mib(3970));
-        assert!(asked(Bytes::gib(4), &near).is_err(), "above the line that it would get");
-        let below = inside(Bytes::gib(8), Bytes::mib(3900));
-        assert!(asked(Bytes::gib(4), &below).is_ok());
-    }
-
-    #[test]
-    fn outside_of_any_it_is_a_scope_of_its_own() {
-        let shape = MemoryLimits { max: Bytes::gib(8), swap: Bytes::mib(512) };
-        assert_eq!(
-            plan(RequestedLimits { limit: Bytes::gib(8), swap: None }, None, None),
-            Ok(Plan::Start(shape))
-        );
+    fn a_limit_below_the_memory_in_use_is_refused() {
+        let full = scope(Bytes::gib(8), Bytes::gib(5));
+        let error = tighten(Bytes::gib(4), &full).unwrap_err().to_string();
+        assert_eq!(error, "agent-claude-7.scope uses 5G, too much for a limit of 4G");
+        let near = scope(Bytes::gib(8), Bytes::mib(3970));
+        assert!(tighten(Bytes::gib(4), &near).is_err(), "above the kill threshold that it would get");
+        let below = scope(Bytes::gib(8), Bytes::mib(3900));
+        assert!(tighten(Bytes::gib(4), &below).is_ok());
     }
 }

@@ -1,31 +1,31 @@
-//! Where limited agents are in the cgroup tree.
+//! Names and cgroups of the scopes that limit agents.
 
 use std::path::{Path, PathBuf};
 
-use super::Name;
+use super::LimitName;
 use crate::model::{Pid, ProcessKey};
 
-/// Holds every limited agent, and has a cap of its own.
+/// The slice of all limited agents, with a cap of its own.
 pub const SLICE: &str = "agents.slice";
 
-/// The scope of `name` that begins with the process `root`. A pid is given out again while another's scope with that
-/// number may still hold somebody: `again` makes it another name.
+/// The name of the scope that begins with the process `root`. Pids are reused, and the scope of an earlier process with the
+/// same pid may still have processes: `retry` yields a different name.
 #[must_use]
-pub fn scope_name(name: &Name, root: ProcessKey, again: bool) -> String {
-    if again {
+pub fn scope_name(name: &LimitName, root: ProcessKey, retry: bool) -> String {
+    if retry {
         format!("agent-{name}-{}.{}.scope", root.pid, root.start_ticks)
     } else {
         format!("agent-{name}-{}.scope", root.pid)
     }
 }
 
-/// Whether a unit or folder of that name is a limited agent's.
+/// Whether a unit or folder of that name limits an agent.
 #[must_use]
 pub fn is_scope(name: &str) -> bool {
     name.strip_prefix("agent-").is_some_and(|rest| rest.strip_suffix(".scope").is_some())
 }
 
-/// The process that the scope of that name began with.
+/// The first process of the scope with that name.
 #[must_use]
 pub fn root_of(scope: &str) -> Option<Pid> {
     let (_, id) = scope.strip_prefix("agent-")?.strip_suffix(".scope")?.rsplit_once('-')?;
@@ -40,7 +40,7 @@ pub fn scope_of(path: &Path) -> Option<&str> {
     is_scope(name).then_some(name)
 }
 
-/// The cgroup of the scope that the cgroup at `path` is or is below, in whosever `agents.slice`: also of a user's own
+/// The cgroup of the scope that the cgroup at `path` is or is below, in any `agents.slice`, also one of a user's own
 /// manager.
 #[must_use]
 pub fn any_scope_of(path: &Path) -> Option<PathBuf> {
@@ -55,11 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_is_found_by_its_place() {
+    fn a_scope_is_recognised_by_its_path() {
         let of = |path: &'static str| scope_of(Path::new(path));
         assert_eq!(of("/agents.slice/agent-claude-7.scope"), Some("agent-claude-7.scope"));
         assert_eq!(of("/agents.slice/agent-claude-7.scope/below"), Some("agent-claude-7.scope"));
-        // A user may call their own units so; what is theirs limits nothing.
+        // Users may choose the same names for their own units, which limit nothing.
         assert_eq!(of("/user.slice/agents.slice/agent-claude-7.scope"), None);
         assert_eq!(
             any_scope_of(Path::new("/user.slice/agents.slice/agent-claude-7.scope/below")).unwrap(),
@@ -72,17 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_not_given_twice() {
+    fn a_retry_yields_another_name_of_the_same_root() {
         let root = ProcessKey { pid: Pid::new(7).unwrap(), start_ticks: 99 };
-        let name: Name = "claude".parse().unwrap();
+        let name: LimitName = "claude".parse().unwrap();
         assert_eq!(scope_name(&name, root, false), "agent-claude-7.scope");
         assert_eq!(scope_name(&name, root, true), "agent-claude-7.99.scope");
-        for again in [false, true] {
-            let scope = scope_name(&name, root, again);
+        for retry in [false, true] {
+            let scope = scope_name(&name, root, retry);
             assert!(is_scope(&scope) && root_of(&scope) == Some(root.pid), "{scope}");
         }
-        for none in ["agent-x.scope", "agent-x-0.scope", "agent-x-y.scope", "x-7.scope"] {
-            assert_eq!(root_of(none), None, "{none}");
+        for invalid in ["agent-x.scope", "agent-x-0.scope", "agent-x-y.scope", "x-7.scope"] {
+            assert_eq!(root_of(invalid), None, "{invalid}");
         }
     }
 }

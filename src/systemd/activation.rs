@@ -1,12 +1,12 @@
-//! The socket that systemd has opened for us before we were started (`sd_listen_fds(3)`).
+//! The socket that systemd opened before it started us (`sd_listen_fds(3)`).
 
 use std::io;
 use std::os::fd::RawFd;
 
-/// The descriptors that were passed to this very process; they are closed on exec.
+/// The descriptors passed to this process; they are marked close-on-exec.
 ///
 /// # Errors
-/// Where the variables that tell of them say nonsense.
-pub fn passed() -> io::Result<Vec<RawFd>> {
+/// If their environment variables are malformed.
+pub fn passed_fds() -> io::Result<Vec<RawFd>> {
     Ok(sd_notify::listen_fds()?.collect())
 }

@@ -1,4 +1,4 @@
-//! The manager of units, over D-Bus: scopes with a limit, and the slice that holds them.
+//! The service manager over D-Bus: scopes with a limit, and the slice that contains them.
 
 mod bus;
 mod error;
@@ -16,33 +16,33 @@ use crate::model::{Bytes, Pid};
 use bus::{ManagerProxy, SliceProxy};
 pub use error::ManagerError;
 
-/// So long a single call may take, and a job. Fifty scopes at once took 21 s in all in an emulated guest, four at a time.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of a single call, and of a job. Fifty scopes at once took 21 s in all in an emulated guest, four at a time.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// No limit, as D-Bus says it.
+/// The D-Bus value for no limit.
 const INFINITY: u64 = u64::MAX;
 
-/// Whose units they are.
+/// A service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The system's.
+pub enum ManagerKind {
+    /// The system's manager.
     System,
-    /// Those of the user's own manager.
+    /// The user's own manager.
     User,
 }
 
-/// A scope that is to be.
+/// A scope to be started.
 #[derive(Debug)]
 pub struct Scope {
     /// Its name, ending in `.scope`.
     pub name: String,
     /// The slice above it.
     pub slice: String,
-    /// What `systemctl status` shows.
+    /// Its description in `systemctl status`.
     pub description: String,
-    /// The process that it begins with.
+    /// Its first process.
     pub pid: Pid,
-    /// The same, pinned; `None` where the kernel has no pidfd.
+    /// A pidfd of that process; `None` if the kernel has no pidfds.
     pub pidfd: Option<OwnedFd>,
     /// `MemoryMax=`.
     pub memory_max: Bytes,
@@ -54,32 +54,32 @@ pub struct Scope {
     pub cpu_usec_per_sec: Option<u64>,
 }
 
-/// Properties of a scope that not every manager knows; what it is found not to know is not said again.
+/// Properties of scopes that some managers do not know. One that was refused as unknown is not sent again.
 #[derive(Debug)]
 pub struct ManagerFeatures {
-    /// `PIDFDs=`, from systemd 255: a process that is pinned, where a pid may have become another's.
+    /// `PIDFDs=`, from systemd 255: names a process without the risk of a reused pid.
     pidfds: AtomicBool,
-    /// `OOMPolicy=`, which scopes have from systemd 253; before, one child's OOM ends nothing but the child.
-    policy: AtomicBool,
+    /// `OOMPolicy=`, which scopes have from systemd 253; before, an OOM kill affects nothing but its victim.
+    oom_policy: AtomicBool,
 }
 
 impl Default for ManagerFeatures {
     fn default() -> Self {
-        Self { pidfds: AtomicBool::new(true), policy: AtomicBool::new(true) }
+        Self { pidfds: AtomicBool::new(true), oom_policy: AtomicBool::new(true) }
     }
 }
 
 impl ManagerFeatures {
-    /// Takes in that a property is unknown to the manager, of a call that had these; whether there is one to do without.
-    /// The manager looks at them in our order and refuses the first that it does not know. Others may find the same out
-    /// at the same time.
-    fn lessen(&self, pidfds: bool, policy: bool) -> bool {
+    /// Records that the manager refused a call with these properties because it does not know one of them. Returns whether
+    /// a retry without one is possible. The manager checks properties in our order and refuses the first unknown one.
+    /// Concurrent calls may record the same.
+    fn drop_unknown(&self, pidfds: bool, oom_policy: bool) -> bool {
         if pidfds {
             self.pidfds.store(false, Ordering::Relaxed);
-        } else if policy {
-            self.policy.store(false, Ordering::Relaxed);
+        } else if oom_policy {
+            self.oom_policy.store(false, Ordering::Relaxed);
         }
-        pidfds || policy
+        pidfds || oom_policy
     }
 }
 
@@ -90,42 +90,43 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Connects.
+    /// Connects over the bus.
     ///
     /// # Errors
-    /// Where nobody manages units.
-    pub async fn connect(which: Which) -> Result<Self, ManagerError> {
+    /// If the bus or the manager is absent.
+    pub async fn connect(kind: ManagerKind) -> Result<Self, ManagerError> {
         let absent = |source| ManagerError::Absent { source };
-        let builder = match which {
-            Which::System => Builder::system(),
-            Which::User => Builder::session(),
+        let builder = match kind {
+            ManagerKind::System => Builder::system(),
+            ManagerKind::User => Builder::session(),
         };
-        let connection = builder.method_timeout(PATIENCE).build().await.map_err(absent)?;
+        let connection = builder.method_timeout(CALL_TIMEOUT).build().await.map_err(absent)?;
         let proxy = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No);
         let proxy = proxy.build().await.map_err(absent)?;
         Ok(Self { connection, proxy })
     }
 
-    /// Starts a scope, and comes back when its process is in it.
+    /// Starts a scope and returns once its process is in it.
     ///
     /// # Errors
-    /// [`ManagerError::Exists`] where a scope of that name is there already; others where it is refused or fails.
-    pub async fn start(&self, scope: &Scope, knowledge: &ManagerFeatures) -> Result<(), ManagerError> {
+    /// [`ManagerError::Exists`] if a scope of that name exists; others if the manager refuses it or fails.
+    pub async fn start(&self, scope: &Scope, features: &ManagerFeatures) -> Result<(), ManagerError> {
         let of = |source| ManagerError::of(&scope.name, source);
-        // Before there is any. Who asked for a job is told of its end without a subscription (`bus_foreach_bus` of
-        // systemd's dbus.c).
-        let mut ends = self.ends_of_jobs().await.map_err(of)?;
+        // Listen before starting the job. The client that started a job receives its signal without a subscription
+        // (`bus_foreach_bus` of systemd's dbus.c).
+        let mut removed_jobs = self.removed_jobs().await.map_err(of)?;
         let job = loop {
-            let pidfd = scope.pidfd.as_ref().filter(|_| knowledge.pidfds.load(Ordering::Relaxed));
-            let policy = knowledge.policy.load(Ordering::Relaxed);
-            match self.start_unit(scope, pidfd, policy).await {
+            let pidfd = scope.pidfd.as_ref().filter(|_| features.pidfds.load(Ordering::Relaxed));
+            let oom_policy = features.oom_policy.load(Ordering::Relaxed);
+            match self.start_unit(scope, pidfd, oom_policy).await {
                 Err(error)
-                    if error::is_unknown_property(&error) && knowledge.lessen(pidfd.is_some(), policy) => {}
+                    if error::is_unknown_property(&error)
+                        && features.drop_unknown(pidfd.is_some(), oom_policy) => {}
                 started => break started.map_err(of)?,
             }
         };
-        let ended = async {
-            while let Some(message) = ends.next().await {
+        let finished = async {
+            while let Some(message) = removed_jobs.next().await {
                 let Ok(message) = message else { break };
                 let body = message.body();
                 let Ok((_, path, _, result)) = body.deserialize::<(u32, ObjectPath<'_>, &str, &str)>() else {
@@ -137,14 +138,14 @@ impl Manager {
             }
             "disconnected".to_owned()
         };
-        match tokio::time::timeout(PATIENCE, ended).await {
+        match tokio::time::timeout(CALL_TIMEOUT, finished).await {
             Ok(result) if result == "done" => Ok(()),
             Ok(result) => Err(ManagerError::Job { unit: scope.name.clone(), result }),
             Err(_) => Err(ManagerError::Job { unit: scope.name.clone(), result: "timeout".to_owned() }),
         }
     }
 
-    async fn ends_of_jobs(&self) -> zbus::Result<MessageStream> {
+    async fn removed_jobs(&self) -> zbus::Result<MessageStream> {
         let proxy = self.proxy.inner();
         let rule = MatchRule::builder().msg_type(zbus::message::Type::Signal).sender(proxy.destination());
         let rule = rule.path(proxy.path()).interface(proxy.interface()).member("JobRemoved").build()?;
@@ -155,7 +156,7 @@ impl Manager {
         &self,
         scope: &Scope,
         pidfd: Option<&OwnedFd>,
-        policy: bool,
+        oom_policy: bool,
     ) -> zbus::Result<OwnedObjectPath> {
         let mut properties = Vec::with_capacity(10);
         match pidfd {
@@ -165,8 +166,8 @@ impl Manager {
                 properties.push(("PIDs", Variant::from(vec![pid])));
             }
         }
-        if policy {
-            // With the default (`stop`) one child's OOM ends the whole scope.
+        if oom_policy {
+            // With the default (`stop`), one OOM kill stops the whole scope.
             properties.push(("OOMPolicy", Variant::from("continue")));
         }
         properties.extend([
@@ -185,7 +186,7 @@ impl Manager {
     /// Sets the limits of a unit until the next boot.
     ///
     /// # Errors
-    /// Where that is refused.
+    /// If the manager refuses.
     pub async fn set_memory(
         &self,
         unit: &str,
@@ -198,10 +199,10 @@ impl Manager {
         set.map_err(|source| ManagerError::of(unit, source))
     }
 
-    /// `MemoryMax=` of a slice, whether it is active or not; `None`: no limit.
+    /// `MemoryMax=` of a slice, active or not; `None`: no limit.
     ///
     /// # Errors
-    /// Where that cannot be read.
+    /// If it cannot be read.
     pub async fn memory_max(&self, slice: &str) -> Result<Option<Bytes>, ManagerError> {
         let of = |source| ManagerError::of(slice, source);
         let path = self.proxy.load_unit(slice).await.map_err(of)?;
@@ -216,12 +217,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_who_find_the_same_out_both_do_without() {
-        let knowledge = ManagerFeatures::default();
-        assert!(knowledge.lessen(true, true) && knowledge.lessen(true, true));
-        assert!(knowledge.policy.load(Ordering::Relaxed), "it was not looked at");
-        assert!(knowledge.lessen(false, true) && knowledge.lessen(false, true));
-        assert!(!knowledge.lessen(false, false), "nothing is left to do without");
-        assert!(!knowledge.pidfds.load(Ordering::Relaxed) && !knowledge.policy.load(Ordering::Relaxed));
+    fn concurrent_calls_may_find_the_same_property_unknown() {
+        let features = ManagerFeatures::default();
+        assert!(features.drop_unknown(true, true) && features.drop_unknown(true, true));
+        assert!(features.oom_policy.load(Ordering::Relaxed), "it was not checked");
+        assert!(features.drop_unknown(false, true) && features.drop_unknown(false, true));
+        assert!(!features.drop_unknown(false, false), "nothing is left to drop");
+        assert!(!features.pidfds.load(Ordering::Relaxed) && !features.oom_policy.load(Ordering::Relaxed));
     }
 }

@@ -23,7 +23,7 @@ impl RunArgs {
             Some((first, rest)) if starts_with(first, |byte| byte.is_ascii_digit()) => {
                 (first.to_string_lossy().parse()?, rest)
             }
-            _ => (Size::Bytes(limit::DEFAULT), words),
+            _ => (Size::Bytes(limit::DEFAULT_LIMIT), words),
         };
         if let Some((_, after)) = rest.split_first().filter(|(word, _)| *word == "--") {
             rest = after;

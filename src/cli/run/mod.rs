@@ -13,7 +13,7 @@ use super::args::{Restart, Run};
 use super::exit;
 use super::terminal::escape_for_terminal;
 use crate::api::limited::LimitRequest;
-use crate::limit::Name;
+use crate::limit::LimitName;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Bytes, Size, SizeError};
 use args::RunArgs;
@@ -52,7 +52,7 @@ pub(super) fn wrong_arguments(error: &clap::Error) -> ExitCode {
 
 fn prepare(options: &Run) -> Result<(LimitRequest, Program), RunError> {
     let RunArgs { limit, command: (program, arguments) } = RunArgs::parse(&options.words)?;
-    let name = options.name.clone().unwrap_or_else(|| Name::of_program(&program));
+    let name = options.name.clone().unwrap_or_else(|| LimitName::of_program(&program));
     let request = LimitRequest {
         limit: bytes(limit)?,
         swap: options.swap.map(bytes).transpose()?,

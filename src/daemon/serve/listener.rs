@@ -35,7 +35,7 @@ pub enum PassedError {
 
 /// The socket that was passed, where one was.
 pub(crate) fn passed() -> Result<Option<UnixListener>, PassedError> {
-    match activation::passed()?.as_slice() {
+    match activation::passed_fds()?.as_slice() {
         [] => Ok(None),
         [fd] => Ok(Some(inherited_fd::listener(RawFd::from(*fd))?)),
         several => Err(PassedError::TooMany(several.len())),

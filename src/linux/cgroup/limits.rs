@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::values::{Value, parse_cpu_max};
 use super::{Cgroups, value};
@@ -49,6 +49,16 @@ impl InheritedLimits {
 }
 
 impl Cgroups {
+    /// `memory.max` of the cgroup at `path`, which may be the root of the tree; `None`: unlimited, or not readable.
+    #[must_use]
+    pub fn memory_max(&self, path: &Path) -> Option<Bytes> {
+        value(&self.folder_or_root(path)?, "memory.max")?.bytes()
+    }
+
+    pub(super) fn folder_or_root(&self, path: &Path) -> Option<PathBuf> {
+        if path == Path::new("/") { Some(self.root().to_owned()) } else { self.folder(path) }
+    }
+
     /// The limits that the cgroup at `path` imposes on its processes, as far as they can be read.
     #[must_use]
     pub fn inherited_limits(&self, path: &Path) -> InheritedLimits {

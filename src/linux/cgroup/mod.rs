@@ -4,6 +4,7 @@ pub(crate) mod event_watch;
 pub mod events;
 pub mod kill;
 pub mod limits;
+#[cfg(feature = "standalone")]
 pub mod tree;
 pub(crate) mod values;
 

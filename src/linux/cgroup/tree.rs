@@ -1,4 +1,4 @@
-//! Changes to a cgroup v2 tree, where no service manager makes the cgroups (kernel's cgroup-v2.rst).
+//! Changes to a cgroup v2 tree without a service manager (kernel's cgroup-v2.rst).
 
 use std::fs;
 use std::io;
@@ -10,50 +10,50 @@ use rustix::io::Errno;
 use super::Cgroups;
 use crate::model::{Bytes, Pid};
 
-/// What the kernel would not do.
+/// A change that the kernel refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", path.display())]
 pub struct ChangeError {
     /// The file or folder.
     pub path: PathBuf,
-    /// Why.
+    /// The system's reason.
     pub source: io::Error,
 }
 
 impl ChangeError {
-    /// Whether it is there already.
+    /// Whether the cgroup exists already.
     #[must_use]
     pub fn already_exists(&self) -> bool {
         self.source.kind() == io::ErrorKind::AlreadyExists
     }
 
-    /// Whether processes are in the way.
+    /// Whether processes of the cgroup prevent the change.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.source.raw_os_error() == Some(Errno::BUSY.raw_os_error())
     }
 
-    /// Whether the process has ended meanwhile.
+    /// Whether the process has exited.
     #[must_use]
     pub fn process_exited(&self) -> bool {
         self.source.raw_os_error() == Some(Errno::SRCH.raw_os_error())
     }
 
-    /// Whether the whole tree can only be read.
+    /// Whether the tree is mounted read-only.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.source.kind() == io::ErrorKind::ReadOnlyFilesystem
     }
 }
 
-/// What a cgroup has of the memory controller.
+/// The memory controller of a cgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryController {
-    /// Nothing.
+    /// Not available.
     Absent,
-    /// Its children could have it (`cgroup.controllers`).
+    /// It can be enabled for the children (`cgroup.controllers`).
     Available,
-    /// Its children have it (`cgroup.subtree_control`).
+    /// It is enabled for the children (`cgroup.subtree_control`).
     Enabled,
 }
 
@@ -62,7 +62,8 @@ impl Cgroups {
     #[must_use]
     pub fn memory_controller(&self, path: &Path) -> MemoryController {
         let has = |name: &str| {
-            let text = self.any_folder(path).and_then(|folder| fs::read_to_string(folder.join(name)).ok());
+            let text =
+                self.folder_or_root(path).and_then(|folder| fs::read_to_string(folder.join(name)).ok());
             text.is_some_and(|text| text.split_whitespace().any(|word| word == "memory"))
         };
         match (has("cgroup.subtree_control"), has("cgroup.controllers")) {
@@ -72,64 +73,58 @@ impl Cgroups {
         }
     }
 
-    /// Whether the cgroup at `path` is the root of all, which may hold processes and children with controllers.
+    /// Whether the cgroup at `path` is the root of the whole tree, which may have both processes and children with controllers.
     #[must_use]
     pub fn is_root_cgroup(&self, path: &Path) -> bool {
-        // Every other one has a type (cgroup-v2.rst: "exists on non-root cgroups").
-        path == Path::new("/") && self.any_folder(path).is_some_and(|root| !root.join("cgroup.type").exists())
+        // All others have a type (cgroup-v2.rst: "exists on non-root cgroups").
+        path == Path::new("/")
+            && self.folder_or_root(path).is_some_and(|root| !root.join("cgroup.type").exists())
     }
 
-    /// `memory.max` of the cgroup at `path`, the root of the tree included; `None`: no limit, or none to be seen.
-    #[must_use]
-    pub fn memory_max(&self, path: &Path) -> Option<Bytes> {
-        let text = fs::read_to_string(self.any_folder(path)?.join("memory.max")).ok()?;
-        text.trim().parse().ok().map(Bytes::new)
-    }
-
-    /// The processes in the cgroup at `path` itself; 0, for one that our pid namespace does not show, is `None`.
+    /// The processes in the cgroup at `path` itself; `None` for one outside of our pid namespace, which the kernel lists as 0.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn procs(&self, path: &Path) -> Result<Vec<Option<Pid>>, ChangeError> {
-        let file = self.place(path)?.join("cgroup.procs");
+        let file = self.folder_or_error(path)?.join("cgroup.procs");
         let text = fs::read_to_string(&file).map_err(|source| ChangeError { path: file, source })?;
         Ok(text.lines().map(|line| line.parse().ok().and_then(Pid::new)).collect())
     }
 
-    /// Whether we may make cgroups below the one at `path`, and move processes between them.
+    /// Checks that we may create cgroups below the one at `path`, and move processes between them.
     ///
     /// # Errors
-    /// Why not.
+    /// If we may not.
     pub fn check_writable(&self, path: &Path) -> Result<(), ChangeError> {
-        let folder = self.place(path)?;
+        let folder = self.folder_or_error(path)?;
         for path in [folder.join("cgroup.procs"), folder] {
             access(&path, Access::WRITE_OK).map_err(|errno| ChangeError { path, source: errno.into() })?;
         }
         Ok(())
     }
 
-    /// Makes a cgroup at `path`.
+    /// Creates a cgroup at `path`.
     ///
     /// # Errors
-    /// Also where it is there already ([`ChangeError::already_exists`]).
-    pub fn make(&self, path: &Path) -> Result<(), ChangeError> {
-        let folder = self.place(path)?;
+    /// Also if it exists ([`ChangeError::already_exists`]).
+    pub fn create(&self, path: &Path) -> Result<(), ChangeError> {
+        let folder = self.folder_or_error(path)?;
         fs::create_dir(&folder).map_err(|source| ChangeError { path: folder, source })
     }
 
     /// Removes the cgroup at `path`.
     ///
     /// # Errors
-    /// Also where somebody is in it, or a cgroup below it: then it stays.
+    /// Also if it has processes or children.
     pub fn remove(&self, path: &Path) -> Result<(), ChangeError> {
-        let folder = self.place(path)?;
+        let folder = self.folder_or_error(path)?;
         fs::remove_dir(&folder).map_err(|source| ChangeError { path: folder, source })
     }
 
-    /// The children of the cgroup at `path` get the memory controller.
+    /// Enables the memory controller for the children of the cgroup at `path`.
     ///
     /// # Errors
-    /// Also where processes are in it ([`ChangeError::is_busy`]), unless it is the real root.
+    /// Also if it has processes ([`ChangeError::is_busy`]), unless it is the root of the whole tree.
     pub fn enable_memory_controller(&self, path: &Path) -> Result<(), ChangeError> {
         self.write(path, "cgroup.subtree_control", "+memory")
     }
@@ -137,19 +132,19 @@ impl Cgroups {
     /// Moves a process into the cgroup at `path`.
     ///
     /// # Errors
-    /// Also where it has ended ([`ChangeError::process_exited`]).
-    pub fn put(&self, path: &Path, pid: Pid) -> Result<(), ChangeError> {
+    /// Also if it has exited ([`ChangeError::process_exited`]).
+    pub fn add_process(&self, path: &Path, pid: Pid) -> Result<(), ChangeError> {
         self.write(path, "cgroup.procs", &pid.to_string())
     }
 
-    /// Limits the cgroup at `path`; `swap` of `None` stays as it is.
+    /// Sets `memory.max` and `memory.swap.max` of the cgroup at `path`; `swap` of `None` leaves the latter unchanged.
     ///
     /// # Errors
-    /// Where that is refused.
-    pub fn confine(&self, path: &Path, max: Bytes, swap: Option<Bytes>) -> Result<(), ChangeError> {
+    /// If the kernel refuses.
+    pub fn set_limits(&self, path: &Path, max: Bytes, swap: Option<Bytes>) -> Result<(), ChangeError> {
         if let Some(swap) = swap {
-            // Without swap in the kernel there is no such file, and nothing that it would have to hold.
-            let file = self.place(path)?.join("memory.swap.max");
+            // A kernel without swap has no such file, and nothing to limit.
+            let file = self.folder_or_error(path)?.join("memory.swap.max");
             if file.exists() {
                 self.write(path, "memory.swap.max", &swap.get().to_string())?;
             }
@@ -158,17 +153,13 @@ impl Cgroups {
     }
 
     fn write(&self, path: &Path, name: &str, text: &str) -> Result<(), ChangeError> {
-        let file = self.place(path)?.join(name);
+        let file = self.folder_or_error(path)?.join(name);
         fs::write(&file, text).map_err(|source| ChangeError { path: file, source })
     }
 
-    fn any_folder(&self, path: &Path) -> Option<PathBuf> {
-        if path == Path::new("/") { Some(self.root().to_owned()) } else { self.folder(path) }
-    }
-
-    fn place(&self, path: &Path) -> Result<PathBuf, ChangeError> {
+    fn folder_or_error(&self, path: &Path) -> Result<PathBuf, ChangeError> {
         let outside = || ChangeError { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
-        self.any_folder(path).ok_or_else(outside)
+        self.folder_or_root(path).ok_or_else(outside)
     }
 }
 
@@ -177,29 +168,29 @@ mod tests {
     use super::*;
     use crate::linux::procfs::Proc;
 
-    /// A cgroup of our own in the kernel's tree; `None` where we may not make any.
+    /// A cgroup in the kernel's tree; `None` if we may not create any.
     fn own() -> Option<(Cgroups, PathBuf)> {
         let trees = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
         let cgroups = trees.iter().find_map(|root| Cgroups::open(Path::new(root)))?;
         let above = Proc::open(Path::new("/proc")).ok()?.own_cgroup()?;
         let path = above.join(format!("claude-watchdog-test-{}", std::process::id()));
-        cgroups.make(&path).ok().map(|()| (cgroups, path))
+        cgroups.create(&path).ok().map(|()| (cgroups, path))
     }
 
     #[test]
-    fn a_process_is_moved_into_a_cgroup_and_keeps_it() {
+    fn a_cgroup_with_a_process_cannot_be_removed() {
         let Some((cgroups, path)) = own() else {
             eprintln!("left out: no cgroup v2 that may be written to");
             return;
         };
-        assert!(cgroups.make(&path).unwrap_err().already_exists());
+        assert!(cgroups.create(&path).unwrap_err().already_exists());
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
-        let moved = cgroups.put(&path, pid);
+        let moved = cgroups.add_process(&path, pid);
         let (inside, removed) = (cgroups.procs(&path), cgroups.remove(&path));
         child.kill().unwrap();
         child.wait().unwrap();
-        let gone = cgroups.put(&path, pid);
+        let gone = cgroups.add_process(&path, pid);
         let last = cgroups.remove(&path);
         if moved.is_err() {
             eprintln!("left out: processes may not be moved");
@@ -212,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_controller_is_told_and_nothing_leads_out_of_the_tree() {
+    fn the_memory_controller_is_read_and_paths_stay_in_the_tree() {
         let root = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
         write("cgroup.controllers", "cpu memory pids\n");
@@ -229,9 +220,9 @@ mod tests {
         assert_eq!(cgroups.memory_controller(top), MemoryController::Absent);
         write("memory.max", "max\n");
         assert_eq!(cgroups.memory_max(top), None);
-        cgroups.confine(top, Bytes::mib(8), Some(Bytes::ZERO)).unwrap();
+        cgroups.set_limits(top, Bytes::mib(8), Some(Bytes::ZERO)).unwrap();
         assert_eq!(cgroups.memory_max(top), Some(Bytes::mib(8)));
         assert!(!root.path().join("memory.swap.max").exists(), "a kernel without swap has no such file");
-        assert!(cgroups.make(Path::new("/../a")).is_err() && cgroups.remove(Path::new("a")).is_err());
+        assert!(cgroups.create(Path::new("/../a")).is_err() && cgroups.remove(Path::new("a")).is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! What we use of `org.freedesktop.systemd1(5)`.
+//! The methods and properties of `org.freedesktop.systemd1(5)` that we call.
 
 use zbus::proxy;
 use zbus::{OwnedObjectPath, Variant};
 
-/// A unit of its own among the transient ones; we never have any.
+/// An auxiliary unit of a transient one; always empty here.
 type Auxiliary<'a> = (&'a str, Vec<(&'a str, Variant<'a>)>);
 
 #[proxy(

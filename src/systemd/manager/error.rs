@@ -1,30 +1,30 @@
-//! Why the manager did not do it.
+//! Errors of the service manager.
 
-/// Why a unit is not as it was to be.
+/// Why the service manager did not carry out a call.
 #[derive(Debug, thiserror::Error)]
 pub enum ManagerError {
-    /// Nobody is there who manages units.
-    #[error("no service manager answers: {source}")]
+    /// The bus or the manager is absent.
+    #[error("the service manager does not answer: {source}")]
     Absent {
-        /// What the bus said.
+        /// The error of the bus.
         source: zbus::Error,
     },
-    /// The name is taken.
-    #[error("there is a unit {unit} already")]
+    /// A unit of that name exists.
+    #[error("the unit {unit} exists already")]
     Exists {
         /// The unit.
         unit: String,
     },
-    /// The manager said no.
+    /// The manager refused the call.
     #[error("the service manager refuses {unit}: {reason}")]
     Refused {
         /// The unit.
         unit: String,
-        /// What it said.
+        /// Its reason.
         reason: String,
     },
-    /// The unit was to start and did not.
-    #[error("the start of {unit} ended with `{result}`")]
+    /// The unit's start job failed.
+    #[error("the start of {unit} failed with `{result}`")]
     Job {
         /// The unit.
         unit: String,
@@ -41,14 +41,14 @@ impl ManagerError {
                 Self::Exists { unit }
             }
             zbus::Error::MethodError(_, text, _) => {
-                Self::Refused { unit, reason: text.unwrap_or_else(|| "it says not why".to_owned()) }
+                Self::Refused { unit, reason: text.unwrap_or_else(|| "no reason given".to_owned()) }
             }
             other => Self::Refused { unit, reason: other.to_string() },
         }
     }
 }
 
-/// Whether one of the properties is none that the manager knows for such a unit.
+/// Whether the manager refused a property as unknown for that type of unit.
 pub(super) fn is_unknown_property(error: &zbus::Error) -> bool {
     // `bus_unit_set_properties` of systemd's dbus-unit.c: "Cannot set property …, or unknown property."
     matches!(error, zbus::Error::FDO(error) if matches!(**error, zbus::fdo::Error::PropertyReadOnly(_)))

@@ -1,126 +1,147 @@
-//! A limit, applied and then read back from the kernel.
+//! Applies a limit and reads it back from the kernel.
 
 use std::path::Path;
 
+use super::LimitContext;
 use super::backend::{CgroupBackend, name_of, scope_of};
+use super::error::ApplyError;
+#[cfg(feature = "standalone")]
+use super::manual_backend::ManualBackend;
+use super::systemd_backend::SystemdBackend;
 use super::target::LimitTarget;
-use super::{Backend, LimitContext, refused};
 use crate::api::limited::{LimitInfo, LimitRequest};
-use crate::ipc::MethodError;
-use crate::limit::{self, CurrentScope, LimitError, MemoryLimits, Name, Plan, RequestedLimits};
+use crate::limit::{self, CurrentScope, LimitError, LimitName, MemoryLimits, RequestedLimits, Tightening};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::procfs::details::Details;
 use crate::model::{Bytes, Pid, Uid};
-use crate::systemd::manager::Which;
+use crate::systemd::manager::ManagerKind;
 
 impl LimitContext {
+    /// Limits `target` for the user `by`.
     pub(crate) async fn apply(
         &self,
         request: &LimitRequest,
         target: &LimitTarget,
         by: Uid,
-    ) -> Result<LimitInfo, MethodError> {
+    ) -> Result<LimitInfo, ApplyError> {
         let name = match &request.name {
-            Some(name) => name.parse().map_err(refused)?,
-            None => Name::of_program(target.name.as_ref()),
+            Some(name) => name.parse()?,
+            None => LimitName::of_program(target.name.as_ref()),
         };
-        let wish = RequestedLimits { limit: request.limit, swap: request.swap };
-        let cgroups =
-            Cgroups::open(&self.cgroup).ok_or_else(|| refused("there is no cgroup v2 in this guest"))?;
-        let maker = CgroupBackend::find(self, &cgroups, target).await?;
-        let cap = maker.cap(&cgroups).await?;
-        let mut notes = Vec::new();
-        if wish.limit > cap {
-            notes.push(format!(
-                "{} is more than all limited agents of this guest may have together: {cap} counts",
-                wish.limit
-            ));
+        let requested = RequestedLimits { max: request.limit, swap_max: request.swap };
+        let cgroups = Cgroups::open(&self.cgroup).ok_or(ApplyError::NoCgroups)?;
+        if let Some(kind) = self.manager {
+            let backend = SystemdBackend::connect(kind, self, &cgroups).await?;
+            return self.apply_by(&backend, &cgroups, &name, requested, target, by).await;
         }
-        let inside = scope_of(&self.proc, self.means, target.key.pid);
-        let (scope, shape) = match inside {
+        #[cfg(feature = "standalone")]
+        {
+            let backend = ManualBackend::find(&cgroups, &self.proc, self.uid, target.key.pid)?;
+            self.apply_by(&backend, &cgroups, &name, requested, target, by).await
+        }
+        #[cfg(not(feature = "standalone"))]
+        Err(ApplyError::NoSystemd)
+    }
+
+    async fn apply_by(
+        &self,
+        backend: &impl CgroupBackend,
+        cgroups: &Cgroups,
+        name: &LimitName,
+        requested: RequestedLimits,
+        target: &LimitTarget,
+        by: Uid,
+    ) -> Result<LimitInfo, ApplyError> {
+        let cap = backend.slice_cap().await?;
+        let mut notes = Vec::new();
+        if requested.max > cap {
+            let asked = requested.max;
+            notes
+                .push(format!("limit reduced from {asked} to {cap}, the cap of all limited agents together"));
+        }
+        let (scope, limits) = match scope_of(&self.proc, self.manager, target.key.pid) {
             Some(path) => {
-                let shape = self.tighten(&maker, &cgroups, wish, cap, &path, by).await?;
+                let limits = self.tighten(backend, cgroups, requested, cap, &path, by).await?;
                 let scope = name_of(&path);
-                notes.push(format!("it stays in {scope}, with the limit of that: {}", shape.max));
-                (scope, shape)
+                notes.push(format!("it stays in {scope}, with the limit of that: {}", limits.max));
+                (scope, limits)
             }
             None => {
-                let bonds = if self.means == Backend::Manager(Which::System) && by != Uid::ROOT {
-                    self.bonds(&cgroups, target.key.pid)?
+                let inherited = if self.manager == Some(ManagerKind::System) && by != Uid::ROOT {
+                    self.inherited_limits(cgroups, target.key.pid)?
                 } else {
                     InheritedLimits::default()
                 };
-                let Plan::Start(mut shape) = limit::plan(wish, Some(cap), None).map_err(refused)? else {
-                    return Err(refused("there is no scope that it could stay in"));
-                };
-                // The manager may have kept us waiting.
+                let mut limits = limit::plan_new(requested, cap)?;
+                // The manager may have taken its time.
                 if !target.is_same(&self.proc) {
-                    return Err(MethodError::NoSuchProcess { pid: target.key.pid });
+                    return Err(ApplyError::NoSuchProcess { pid: target.key.pid });
                 }
-                if let Some(swap) = bonds.swap.filter(|swap| *swap < shape.swap) {
-                    notes.push(format!("{swap} of swap, as where it was"));
-                    shape.swap = swap;
+                if let Some(swap) = inherited.swap.filter(|swap| *swap < limits.swap_max) {
+                    notes.push(format!("{swap} of swap, as in the cgroup that it was in"));
+                    limits.swap_max = swap;
                 }
-                (maker.start(&name, target, shape, bonds).await?, shape)
+                (backend.start(name, target, limits, inherited).await?, limits)
             }
         };
-        self.verify(&cgroups, target, &scope, shape)?;
-        Ok(LimitInfo { scope, limit: shape.max, swap: shape.swap, notes })
+        self.verify(cgroups, target, &scope, limits)?;
+        Ok(LimitInfo { scope, limit: limits.max, swap: limits.swap_max, notes })
     }
 
+    /// Lowers the limits of the scope at `path`, if they are above the requested ones.
     async fn tighten(
         &self,
-        maker: &CgroupBackend<'_>,
+        backend: &impl CgroupBackend,
         cgroups: &Cgroups,
-        wish: RequestedLimits,
+        requested: RequestedLimits,
         cap: Bytes,
         path: &Path,
         by: Uid,
-    ) -> Result<MemoryLimits, MethodError> {
-        let _turn = self.turn.lock().await;
-        let gone = || refused(format_args!("{} is gone", name_of(path)));
-        let (Some(confines), Some(memory)) = (cgroups.limits(path), cgroups.memory(path)) else {
-            return Err(gone());
+    ) -> Result<MemoryLimits, ApplyError> {
+        let _guard = self.tighten_lock.lock().await;
+        let (Some(current), Some(memory)) = (cgroups.limits(path), cgroups.memory(path)) else {
+            return Err(ApplyError::ScopeGone { scope: name_of(path) });
         };
-        let inside = CurrentScope {
-            scope: name_of(path),
-            max: confines.max,
-            swap: confines.swap,
-            held: memory.charge.total().max(memory.current.saturating_sub(memory.cache)),
+        let scope = CurrentScope {
+            name: name_of(path),
+            max: current.max,
+            swap_max: current.swap,
+            used: memory.charge.total().max(memory.current.saturating_sub(memory.cache)),
         };
-        match limit::plan(wish, Some(cap), Some(&inside)).map_err(refused)? {
-            Plan::Keep(shape) => Ok(shape),
-            Plan::Start(shape) | Plan::Tighten(shape) => {
-                self.allow(cgroups, path, by)?;
-                maker.tighten(path, shape).await?;
-                Ok(shape)
+        match limit::plan_tighten(requested, cap, &scope)? {
+            Tightening::Unchanged(limits) => Ok(limits),
+            Tightening::Change(limits) => {
+                self.check_owner(cgroups, path, by)?;
+                backend.set_limits(path, limits).await?;
+                Ok(limits)
             }
         }
     }
 
-    /// What holds a process where it is, and is to hold it in its scope. What an administrator has put into a cgroup with
-    /// a limit of memory is not to get out of it by asking for another one: the kernel lets nobody but root leave such a
-    /// cgroup, and it is root who would move it. The root of the tree is left by nobody; in a container it has a limit.
-    fn bonds(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, MethodError> {
-        let own = Details::of(&self.proc).cgroup(pid).ok_or(MethodError::NoSuchProcess { pid })?;
+    /// The limits that a process is under and is to keep in its scope. A process must not escape a memory limit that an
+    /// administrator has put it under by requesting another: the kernel lets only root move it out of such a cgroup, and it
+    /// is root that would move it. The root of the tree does not count, since no process can leave it; in a container it has a
+    /// limit.
+    fn inherited_limits(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, ApplyError> {
+        let own = Details::of(&self.proc).cgroup(pid).ok_or(ApplyError::NoSuchProcess { pid })?;
         let left = own.ancestors().filter(|path| path.parent().is_some());
         left.map(|path| (path, cgroups.inherited_limits(path))).try_fold(
             InheritedLimits::default(),
-            |all, (path, bonds)| match bonds.memory {
-                Some(max) => Err(refused(LimitError::Confined { cgroup: path.to_owned(), max })),
-                None => Ok(all.and(bonds)),
+            |all, (path, limits)| match limits.memory {
+                Some(max) => Err(LimitError::Confined { cgroup: path.to_owned(), max }.into()),
+                None => Ok(all.and(limits)),
             },
         )
     }
 
-    /// Who shares a scope with others (`sudo -u`) has no say in what they get.
-    fn allow(&self, cgroups: &Cgroups, path: &Path, uid: Uid) -> Result<(), MethodError> {
+    /// Fails unless all processes of the scope are the user's. A user must not tighten a scope shared with others (`sudo -u`).
+    fn check_owner(&self, cgroups: &Cgroups, path: &Path, uid: Uid) -> Result<(), ApplyError> {
         let details = Details::of(&self.proc);
         let is_own =
             |pid: &Pid| details.credentials(*pid).is_none_or(|found| found.uid == uid && !found.privileged);
         let all_own = cgroups.pids(path).is_some_and(|pids| pids.iter().all(is_own));
-        if uid == Uid::ROOT || all_own { Ok(()) } else { Err(MethodError::PermissionDenied {}) }
+        if uid == Uid::ROOT || all_own { Ok(()) } else { Err(ApplyError::PermissionDenied) }
     }
 
     fn verify(
@@ -128,31 +149,31 @@ impl LimitContext {
         cgroups: &Cgroups,
         target: &LimitTarget,
         scope: &str,
-        shape: MemoryLimits,
-    ) -> Result<(), MethodError> {
+        limits: MemoryLimits,
+    ) -> Result<(), ApplyError> {
         let pid = target.key.pid;
         if !target.is_same(&self.proc) {
-            return Err(MethodError::NoSuchProcess { pid });
+            return Err(ApplyError::NoSuchProcess { pid });
         }
-        let Some(path) = scope_of(&self.proc, self.means, pid).filter(|path| name_of(path) == scope) else {
-            let place = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
-            return Err(refused(format_args!("the process is not in {scope} but in {}", place.display())));
+        let scope_path = scope_of(&self.proc, self.manager, pid).filter(|path| name_of(path) == scope);
+        let scope = scope.to_owned();
+        let Some(path) = scope_path else {
+            let found = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
+            return Err(ApplyError::NotMoved { scope, found });
         };
-        let Some(confines) = cgroups.limits(&path) else {
-            return Err(refused(format_args!("{scope} has no memory controller: nothing limits it")));
+        let Some(found) = cgroups.limits(&path) else {
+            return Err(ApplyError::NoController { scope });
         };
-        if confines.max != Some(shape.max) {
-            let has = confines.max.map_or("no limit".to_owned(), |max| format!("a limit of {max}"));
-            return Err(refused(format_args!("{scope} has {has}, not {}", shape.max)));
+        if found.max != Some(limits.max) {
+            return Err(ApplyError::WrongMax { scope, found: found.max, expected: limits.max });
         }
-        // Less than what was said, where the kernel has no swap at all.
-        if confines.swap.is_none_or(|swap| swap > shape.swap) {
-            let has = confines.swap.map_or("all of it".to_owned(), |swap| swap.to_string());
-            return Err(refused(format_args!("{scope} may swap {has}, not {}", shape.swap)));
+        // Less than requested is fine: a kernel without swap reports 0.
+        if found.swap.is_none_or(|swap| swap > limits.swap_max) {
+            return Err(ApplyError::WrongSwapMax { scope, found: found.swap, expected: limits.swap_max });
         }
-        if confines.oom_group {
-            let undone = cgroups.clear_oom_group(&path);
-            undone.map_err(|error| refused(format_args!("{scope} would end whole: {error}")))?;
+        if found.oom_group {
+            // With memory.oom.group the kernel kills the whole scope for one process.
+            cgroups.clear_oom_group(&path).map_err(|source| ApplyError::OomGroup { scope, source })?;
         }
         Ok(())
     }
@@ -165,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_no_way_out_of_another_one() {
+    fn a_process_cannot_escape_an_existing_limit() {
         let world = tempfile::tempdir().unwrap();
         let (proc, root) = (world.path().join("proc"), world.path().join("cgroup"));
         fs::create_dir_all(proc.join("7")).unwrap();
@@ -185,15 +206,21 @@ mod tests {
         limit(&root, "1073741824\n");
         fs::write(slice.join("pids.max"), "33\n").unwrap();
         fs::write(session.join("memory.swap.max"), "0\n").unwrap();
-        let kept = InheritedLimits { tasks: Some(33), swap: Some(Bytes::ZERO), ..InheritedLimits::default() };
-        assert_eq!(context.bonds(&cgroups, pid), Ok(kept), "what is no limit of memory goes with it");
+        let inherited =
+            InheritedLimits { tasks: Some(33), swap: Some(Bytes::ZERO), ..InheritedLimits::default() };
+        assert_eq!(
+            context.inherited_limits(&cgroups, pid).unwrap(),
+            inherited,
+            "limits other than of memory are kept"
+        );
         limit(slice, "2147483648\n");
-        let refusal = context.bonds(&cgroups, pid).unwrap_err().to_string();
-        assert!(refusal.contains("/user.slice/user-1000.slice holds it to 2G"), "{refusal}");
+        let refusal = context.inherited_limits(&cgroups, pid).unwrap_err().to_string();
+        assert!(refusal.contains("/user.slice/user-1000.slice limits it to 2G"), "{refusal}");
         fs::write(session.join("memory.high"), "1073741824\n").unwrap();
-        let refusal = context.bonds(&cgroups, pid).unwrap_err().to_string();
-        assert!(refusal.contains("session-3.scope holds it to 1G"), "the nearest: {refusal}");
+        let refusal = context.inherited_limits(&cgroups, pid).unwrap_err().to_string();
+        assert!(refusal.contains("session-3.scope limits it to 1G"), "the nearest: {refusal}");
         let gone = Pid::new(8).unwrap();
-        assert_eq!(context.bonds(&cgroups, gone), Err(MethodError::NoSuchProcess { pid: gone }));
+        let error = context.inherited_limits(&cgroups, gone).unwrap_err();
+        assert!(matches!(error, ApplyError::NoSuchProcess { pid } if pid == gone), "{error}");
     }
 }

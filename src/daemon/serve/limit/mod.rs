@@ -1,9 +1,15 @@
-//! Limits for those who ask for one, on threads aside: a bus is nowhere near the loop.
+//! Handles `Limit` requests, each on a thread of its own: the bus never delays the control loop.
+//!
+//! A request is planned by [`crate::limit`], applied by a [`CgroupBackend`](backend::CgroupBackend) and read back from the
+//! kernel.
 
 mod apply;
 mod backend;
-mod manual;
+mod error;
+#[cfg(feature = "standalone")]
+mod manual_backend;
 mod queue;
+mod systemd_backend;
 mod target;
 
 use std::path::PathBuf;
@@ -17,98 +23,89 @@ use crate::daemon::options::Options;
 use crate::ipc::{Caller, MethodError};
 use crate::model::{Pid, Uid};
 use crate::systemd;
-use crate::systemd::manager::{ManagerFeatures, Which};
+use crate::systemd::manager::{ManagerFeatures, ManagerKind};
+use error::ApplyError;
 use queue::LimitQueue;
 use target::LimitTarget;
 
-/// The bus needs more of a stack than reading does; what is not touched costs nothing.
-const STACK: usize = 1 << 20;
+/// Stack of a request's thread. D-Bus needs more than the readers of `/proc`; untouched pages cost nothing.
+const THREAD_STACK_SIZE: usize = 1 << 20;
 
-/// Limits processes.
+/// Limits processes for the socket's clients.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     context: LimitContext,
     queue: LimitQueue,
-    /// Whom we run as.
-    uid: Uid,
 }
 
-/// What makes the cgroups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backend {
-    Manager(Which),
-    /// Nobody but us: systemd does not run.
-    ManualBackend,
-}
-
-/// What a thread needs.
+/// Shared by the requests' threads.
 #[derive(Clone, Debug)]
 struct LimitContext {
     proc: PathBuf,
     cgroup: PathBuf,
-    means: Backend,
-    /// Whom we run as.
+    /// The service manager that creates the scopes; `None` if systemd does not run.
+    manager: Option<ManagerKind>,
+    /// The user that we run as.
     uid: Uid,
     features: Arc<ManagerFeatures>,
-    /// Between what a scope has and what it gets nobody else may tighten it, or the later one widens it again.
-    turn: Arc<Mutex<()>>,
+    /// Held from reading a scope's limits to changing them: of two concurrent requests, the later could widen the scope again.
+    tighten_lock: Arc<Mutex<()>>,
 }
 
 impl Limiter {
     pub(crate) fn new(options: &Options, uid: Uid) -> Self {
         let context = LimitContext::new(options.proc.clone(), options.cgroup.clone(), uid);
-        Self { context, queue: LimitQueue::default(), uid }
+        Self { context, queue: LimitQueue::default() }
     }
 
-    /// Limits what `request` names, as far as that is `by`'s to limit.
+    /// Limits the process that `request` names, if it belongs to `by`.
     ///
     /// # Errors
-    /// [`MethodError::PermissionDenied`] where it is another user's, [`MethodError::NoSuchProcess`], and [`MethodError::NotLimited`].
+    /// [`MethodError::PermissionDenied`] for another user's process, [`MethodError::NoSuchProcess`], [`MethodError::Busy`], and
+    /// [`MethodError::NotLimited`] with a reason.
     pub(crate) async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, MethodError> {
-        if !by.uid.may_see(self.uid) && self.uid != Uid::ROOT {
+        let uid = self.context.uid;
+        if !by.uid.may_see(uid) && uid != Uid::ROOT {
             return Err(MethodError::PermissionDenied {});
         }
         let permit = self.queue.acquire(by.uid).await.ok_or(MethodError::Busy {})?;
-        let (told, done) = oneshot::channel();
+        let (sender, result) = oneshot::channel();
         let context = self.context.clone();
-        let working = thread::Builder::new().name("limit".to_owned()).stack_size(STACK).spawn(move || {
+        let builder = thread::Builder::new().name("limit".to_owned()).stack_size(THREAD_STACK_SIZE);
+        let thread = builder.spawn(move || {
             let _permit = permit;
-            // Whoever asked may have left.
-            let _ = told.send(context.limit(&request, by));
+            // The client may have disconnected.
+            let _ = sender.send(context.handle_request(&request, by));
         });
-        working.map_err(|error| refused(format_args!("no thread for it: {error}")))?;
-        done.await.map_err(|_| refused("the supervisor is stopping"))?
+        thread.map_err(ApplyError::Thread)?;
+        Ok(result.await.map_err(|_| ApplyError::ShuttingDown)??)
     }
 }
 
 impl LimitContext {
     fn new(proc: PathBuf, cgroup: PathBuf, uid: Uid) -> Self {
-        let means = match uid {
-            _ if !systemd::is_booted() => Backend::ManualBackend,
-            Uid::ROOT => Backend::Manager(Which::System),
-            _ => Backend::Manager(Which::User),
-        };
-        Self { proc, cgroup, means, uid, features: Arc::default(), turn: Arc::default() }
+        let kind = if uid == Uid::ROOT { ManagerKind::System } else { ManagerKind::User };
+        let manager = systemd::is_booted().then_some(kind);
+        Self { proc, cgroup, manager, uid, features: Arc::default(), tighten_lock: Arc::default() }
     }
 
-    fn limit(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, MethodError> {
-        self.limit_one(request, &LimitTarget::find(&self.proc, request.pid, by)?, by.uid)
+    fn handle_request(&self, request: &LimitRequest, by: Caller) -> Result<LimitInfo, ApplyError> {
+        self.limit_target(request, &LimitTarget::find(&self.proc, request.pid, by)?, by.uid)
     }
 
-    fn limit_one(
+    fn limit_target(
         &self,
         request: &LimitRequest,
         target: &LimitTarget,
         by: Uid,
-    ) -> Result<LimitInfo, MethodError> {
+    ) -> Result<LimitInfo, ApplyError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| refused(format_args!("no runtime for it: {error}")))?;
-        runtime.block_on(self.apply(request, target, by))
+        runtime.map_err(ApplyError::Runtime)?.block_on(self.apply(request, target, by))
     }
 }
 
-/// The same for ourselves and without a supervisor, by whichever manager there is: the system's for root, else the user's.
-/// Where systemd does not run, by what we may change of the cgroup tree.
+/// Limits the calling process without a daemon: by the system's manager for root, else by the user's own. Without systemd,
+/// a build with the feature `standalone` creates the cgroups itself.
 ///
 /// # Errors
 /// As over the socket.
@@ -116,13 +113,8 @@ pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, MethodError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new);
     let context = LimitContext::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);
-    // Our own pid is nobody else's while we are here: no manager has to be asked whether it takes pidfds.
-    let target =
-        LimitTarget { pidfd: None, ..LimitTarget::find(&context.proc, request.pid, Caller { uid, pid })? };
-    context.limit_one(request, &target, uid)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
-fn refused(reason: impl ToString) -> MethodError {
-    MethodError::NotLimited { reason: reason.to_string() }
+    let target = LimitTarget::find(&context.proc, request.pid, Caller { uid, pid })?;
+    // Our own pid cannot be reused while we run, so no manager has to be probed for pidfds.
+    let target = LimitTarget { pidfd: None, ..target };
+    Ok(context.limit_target(request, &target, uid)?)
 }

@@ -1,11 +1,11 @@
-//! In folders that look like a cgroup tree; the kernel's own is the guests'.
+//! In folders that look like a cgroup tree; guest cases test the kernel's own.
 
 use std::fs;
 
 use super::*;
 use crate::model::ProcessKey;
 
-/// A tree whose root has `root` in it, and a `/proc` that knows these processes, all of user 1000.
+/// A cgroup tree and a `/proc`, with processes of user 1000 in the root cgroup.
 struct World {
     proc: tempfile::TempDir,
     tree: tempfile::TempDir,
@@ -25,8 +25,8 @@ impl World {
         world.write("cgroup.controllers", "cpu memory\n");
         world.write("cgroup.subtree_control", "\n");
         world.write("cgroup.type", "domain\n");
-        let thresholds: Vec<String> = pids.iter().map(ToString::to_string).collect();
-        world.write("cgroup.procs", &thresholds.join("\n"));
+        let lines: Vec<String> = pids.iter().map(ToString::to_string).collect();
+        world.write("cgroup.procs", &lines.join("\n"));
         for pid in pids {
             world.process(*pid, 1000);
         }
@@ -54,7 +54,7 @@ impl World {
         Cgroups::open(self.tree.path()).unwrap()
     }
 
-    /// For process 7, which is in the cgroup `own`.
+    /// The backend for process 7, which is in the cgroup `own`.
     fn find<'a>(&'a self, cgroups: &'a Cgroups, own: &str) -> Result<ManualBackend<'a>, ManualError> {
         fs::write(self.proc.path().join("7/cgroup"), format!("0::{own}\n")).unwrap();
         ManualBackend::find(cgroups, self.proc.path(), ME, Pid::new(7).unwrap())
@@ -66,44 +66,52 @@ fn target(pid: i32) -> LimitTarget {
     LimitTarget { key, pidfd: None, uid: ME, privileged: false, name: "x".to_owned() }
 }
 
-const SHAPE: MemoryLimits = MemoryLimits { max: Bytes::mib(100), swap: Bytes::ZERO };
+const LIMITS: MemoryLimits = MemoryLimits { max: Bytes::mib(100), swap_max: Bytes::ZERO };
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
 
 #[test]
-fn a_limit_is_made_below_the_root_of_a_container() {
+fn a_limit_is_created_below_the_root_of_a_container() {
     let world = World::new(&[7, 8]);
     world.write("memory.max", "1073741824\n");
     let cgroups = world.cgroups();
-    let direct = world.find(&cgroups, "/").unwrap();
-    assert_eq!(world.read("others/cgroup.procs"), "8", "each is written, and this is the last");
+    let backend = world.find(&cgroups, "/").unwrap();
+    assert_eq!(world.read("others/cgroup.procs"), "8", "each pid is written, this one last");
     assert_eq!(world.read("cgroup.subtree_control"), "+memory");
-    assert_eq!(direct.cap().unwrap(), limit::cap(Bytes::gib(1)), "of what the container has");
-    let scope = direct.start(&"claude".parse().unwrap(), &target(7), SHAPE).unwrap();
+    assert_eq!(
+        block_on(backend.slice_cap()).unwrap(),
+        limit::slice_cap(Bytes::gib(1)),
+        "of what the container has"
+    );
+    let name = "claude".parse().unwrap();
+    let start = || block_on(backend.start(&name, &target(7), LIMITS, InheritedLimits::default())).unwrap();
+    let scope = start();
     assert_eq!(scope, "agent-claude-7.scope");
     let file = |name: &str| world.read(&format!("agents.slice/{scope}/{name}"));
     assert_eq!((file("memory.max"), file("cgroup.procs")), ("104857600".to_owned(), "7".to_owned()));
     assert_eq!(world.read("agents.slice/cgroup.subtree_control"), "+memory");
 
-    // That of another process with the same pid is still there.
-    let again = direct.start(&"claude".parse().unwrap(), &target(7), SHAPE).unwrap();
-    assert_eq!(again, "agent-claude-7.5.scope");
+    // The cgroup of an earlier process with the same pid still exists.
+    assert_eq!(start(), "agent-claude-7.5.scope");
     let inside = world.find(&cgroups, "/agents.slice/agent-claude-7.scope").unwrap();
     assert_eq!(inside.slice, Path::new("/agents.slice"));
-    inside
-        .tighten(
-            Path::new("/agents.slice/agent-claude-7.scope"),
-            MemoryLimits { max: Bytes::mib(50), ..SHAPE },
-        )
-        .unwrap();
+    let limits = MemoryLimits { max: Bytes::mib(50), ..LIMITS };
+    block_on(inside.set_limits(Path::new("/agents.slice/agent-claude-7.scope"), limits)).unwrap();
     assert_eq!(file("memory.max"), "52428800");
 }
 
 #[test]
-fn nobody_elses_processes_are_moved() {
+fn processes_of_other_users_are_not_migrated() {
     let world = World::new(&[7, 8]);
     world.process(8, 1001);
     let cgroups = world.cgroups();
     let error = world.find(&cgroups, "/").unwrap_err().to_string();
-    assert!(error.contains("/ holds processes that are not ours") && error.contains("user 1001"), "{error}");
+    assert!(
+        error.contains("/ has processes that cannot be migrated") && error.contains("user 1001"),
+        "{error}"
+    );
     world.write("cgroup.procs", "7\n0\n");
     let error = world.find(&cgroups, "/").unwrap_err().to_string();
     assert!(error.contains("another pid namespace"), "{error}");
@@ -111,7 +119,7 @@ fn nobody_elses_processes_are_moved() {
 }
 
 #[test]
-fn what_has_ended_is_swept_and_what_has_just_begun_is_not() {
+fn scopes_of_exited_commands_are_removed_and_new_ones_are_not() {
     let world = World::new(&[7]);
     world.write("cgroup.subtree_control", "memory\n");
     // Empty folders go as empty cgroups do.
@@ -119,7 +127,7 @@ fn what_has_ended_is_swept_and_what_has_just_begun_is_not() {
         fs::create_dir_all(world.tree.path().join("agents.slice").join(scope)).unwrap();
     }
     let cgroups = world.cgroups();
-    world.find(&cgroups, "/").unwrap().sweep();
+    world.find(&cgroups, "/").unwrap().remove_empty_scopes();
     let mut left: Vec<String> =
         cgroups.children(Path::new("/agents.slice")).into_iter().map(|(name, _)| name).collect();
     left.sort_unstable();
@@ -127,13 +135,13 @@ fn what_has_ended_is_swept_and_what_has_just_begun_is_not() {
 }
 
 #[test]
-fn what_is_missing_is_said() {
+fn errors_name_the_missing_precondition() {
     let world = World::new(&[7]);
     let cgroups = world.cgroups();
     let said = |own: &str| world.find(&cgroups, own).unwrap_err().to_string();
-    assert!(said("/../elsewhere").contains("no cgroup that is seen from here"));
+    assert!(said("/../elsewhere").contains("cgroup of the process is not visible"));
     world.write("other/cgroup.procs", "8\n");
-    assert!(said("/other").contains("no cgroup that is seen from here"), "another's view of the tree");
+    assert!(said("/other").contains("cgroup of the process is not visible"), "the tree of another namespace");
     world.write("cgroup.controllers", "cpu\n");
     assert!(said("/").contains("/ has no memory controller"));
 }
