@@ -1,4 +1,4 @@
-//! Memory that is really there.
+//! Memory of several kinds, every page of it resident.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::Advice;
 
-use crate::raw::{self, PAGE, Region};
+use crate::raw::{self, PAGE_SIZE, Region};
 use crate::trace::Trace;
 
-/// Memory grows by blocks of this size. Small against every line a case sets, and large enough that a leak of a
-/// gibibyte is a thousand system calls.
-const BLOCK: usize = 1 << 20;
+/// Memory grows by blocks of this size: small compared with the thresholds of all cases, and large enough that a leak of
+/// 1 GiB takes only a thousand system calls.
+const BLOCK_SIZE: usize = 1 << 20;
 
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// Grows and shrinks.
+    /// Grow and shrink.
     blocks: Vec<Vec<u8>>,
-    /// Stays mapped.
+    /// Stay mapped.
     regions: Vec<Region>,
-    /// In memory, and not mapped.
+    /// Files in memory, not mapped.
     files: Vec<File>,
-    /// What every page of a block is filled with, so that no compression makes it smaller; else one byte is written.
-    noise: Option<Box<[u8; PAGE]>>,
-    /// Where each block is noted.
+    /// Incompressible contents of every page of a block; without it one byte a page is written.
+    noise: Option<Box<[u8; PAGE_SIZE]>>,
+    /// Records each block.
     trace: Option<Trace>,
 }
 
@@ -35,31 +35,33 @@ impl Memory {
         Self { noise: noise.then(noisy_page), trace, ..Self::default() }
     }
 
-    /// Grows at `rate` bytes a second, or as fast as it goes, or shrinks at once, until `bytes` are held in blocks.
+    /// Grows at `rate` bytes a second, without `rate` as fast as possible, or shrinks at once, until the blocks hold `bytes`.
     pub(crate) fn hold(&mut self, bytes: usize, rate: Option<usize>) {
-        let blocks = bytes.div_ceil(BLOCK);
+        let blocks = bytes.div_ceil(BLOCK_SIZE);
         self.blocks.truncate(blocks);
         let before = self.blocks.len();
         let started = Instant::now();
-        self.note();
+        self.record();
         while self.blocks.len() < blocks {
-            let mut block = vec![0; BLOCK];
+            let mut block = vec![0; BLOCK_SIZE];
             match &self.noise {
-                Some(noise) => block.chunks_exact_mut(PAGE).for_each(|page| page.copy_from_slice(&noise[..])),
-                None => block.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1),
+                Some(noise) => {
+                    block.chunks_exact_mut(PAGE_SIZE).for_each(|page| page.copy_from_slice(&noise[..]))
+                }
+                None => block.iter_mut().step_by(PAGE_SIZE).for_each(|byte| *byte = 1),
             }
             self.blocks.push(black_box(block));
-            self.note();
+            self.record();
             if let Some(rate) = rate {
-                pace(started, (self.blocks.len() - before) * BLOCK, rate);
+                pace(started, (self.blocks.len() - before) * BLOCK_SIZE, rate);
             }
         }
     }
 
-    fn note(&mut self) {
-        let held = self.blocks.len() * BLOCK;
+    fn record(&mut self) {
+        let held = self.blocks.len() * BLOCK_SIZE;
         if let Some(Err(error)) = self.trace.as_mut().map(|trace| trace.record(held)) {
-            eprintln!("hog: the trace: {error}");
+            eprintln!("hog: trace: {error}");
         }
     }
 
@@ -68,41 +70,44 @@ impl Memory {
         Ok(())
     }
 
-    /// A file in memory that is written, and never mapped: it belongs to no process.
+    /// Writes a file in memory and never maps it: it belongs to no process.
     pub(crate) fn write(&mut self, size: usize) -> io::Result<()> {
         let mut file = File::from(memfd_create("hog", MemfdFlags::CLOEXEC)?);
-        let block = vec![1; BLOCK];
-        for _ in 0..size.div_ceil(BLOCK) {
+        let block = vec![1; BLOCK_SIZE];
+        for _ in 0..size.div_ceil(BLOCK_SIZE) {
             file.write_all(&block)?;
         }
         self.files.push(file);
         Ok(())
     }
 
-    /// A child that holds the same, and writes to every page of it where that is wanted.
+    /// Forks a child that holds the same memory, and with `touch` writes to every page of it.
     pub(crate) fn fork(&mut self, touch: bool) -> io::Result<()> {
         raw::fork_and_sleep(|| {
             if touch {
-                self.blocks.iter_mut().flat_map(|b| b.iter_mut().step_by(PAGE)).for_each(|byte| *byte = 2);
+                self.blocks
+                    .iter_mut()
+                    .flat_map(|b| b.iter_mut().step_by(PAGE_SIZE))
+                    .for_each(|byte| *byte = 2);
                 self.regions.iter().for_each(|region| region.touch());
             }
         })
     }
 
-    /// What is mapped goes to swap.
+    /// Swaps the mappings out.
     pub(crate) fn page_out(&self) -> io::Result<()> {
         self.regions.iter().try_for_each(|region| region.advise(Advice::LinuxPageOut))
     }
 
-    /// What is mapped is given back; the mapping stays.
+    /// Frees the memory of the mappings, which stay.
     pub(crate) fn forget(&self) -> io::Result<()> {
         self.regions.iter().try_for_each(|region| region.advise(Advice::LinuxDontNeed))
     }
 }
 
-/// Bytes that look random: those of a xorshift generator.
-fn noisy_page() -> Box<[u8; PAGE]> {
-    let mut page = Box::new([0; PAGE]);
+/// A page of pseudorandom bytes, from a xorshift generator.
+fn noisy_page() -> Box<[u8; PAGE_SIZE]> {
+    let mut page = Box::new([0; PAGE_SIZE]);
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     for bytes in page.chunks_exact_mut(8) {
         state ^= state << 13;
@@ -113,9 +118,9 @@ fn noisy_page() -> Box<[u8; PAGE]> {
     page
 }
 
-/// Sleeps until `done` bytes are no more than `rate` allows since `started`.
-fn pace(started: Instant, done: usize, rate: usize) {
-    let nanoseconds = (done as u128) * 1_000_000_000 / (rate.max(1) as u128);
+/// Sleeps until `rate` allows `bytes` since `started`.
+fn pace(started: Instant, bytes: usize, rate: usize) {
+    let nanoseconds = (bytes as u128) * 1_000_000_000 / (rate.max(1) as u128);
     let due = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     thread::sleep(due.saturating_sub(started.elapsed()));
 }
