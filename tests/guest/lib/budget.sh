@@ -7,6 +7,9 @@
 
 readonly RUNNING_GRACE=300 LAST_START=420 FINAL_GRACE=780
 
+# From power-on to `ready` on the reference machine; a guest that cannot start a case in time is not booted.
+readonly BOOT_SECONDS=45
+
 # Larger guests run alone, after the ordinary ones, which leave them this many seconds of the reference machine, scaled, but never
 # more than a third of the time that is left when they start.
 readonly SPECIAL_BOOT_RESERVE=150
@@ -35,4 +38,11 @@ budget_reserve() {
   REPLY=$(($1 * SPECIAL_BOOT_RESERVE * $2 / 100))
   if ((REPLY > left / 3)); then REPLY=$((left / 3)); fi
   if ((REPLY < 0)); then REPLY=0; fi
+}
+
+# Whether a guest that is booted now would be ready before the deadline, by the slowness of earlier guests.
+budget_has_time_to_boot() {
+  local slowness
+  slowness=$(cat "$work"/*/slowness 2>/dev/null | sort -n | tail -n 1)
+  ! budget_is_over "-$((BOOT_SECONDS * ${slowness:-100} / 100))"
 }
