@@ -261,7 +261,7 @@ fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
     let let_go = key_of(&other);
     assert_eq!(Signaller::open().unwrap().send(let_go, Signal::STOP), Sent::Delivered);
-    let (kind, counted) = agent.step(100, |wave| wave.released = vec![let_go]);
+    let (kind, counted) = agent.step(100, |wave| wave.resumed = vec![let_go]);
     assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
     assert_eq!(agent.ended_by(), [TERM; 2]);
     let proc = Proc::open(Path::new("/proc")).unwrap();
@@ -357,7 +357,7 @@ fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
         let wave = SignalBatch {
             action: 1,
             signal: claude_watchdog::model::Signal::Kill,
-            released: Vec::new(),
+            resumed: Vec::new(),
             targets: vec![key_of(&child)],
             cgroup: Some(PathBuf::from(path)),
             scope: None,

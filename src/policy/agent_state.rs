@@ -59,7 +59,7 @@ pub(super) struct Cooldown {
     /// The highest charge of the agent since the decision.
     pub(super) peak: Bytes,
     /// The lowest allocatable memory of the machine while the targets lived.
-    pub(super) least_room: Bytes,
+    pub(super) lowest_allocatable: Bytes,
     pub(super) target: KillTarget,
 }
 
@@ -148,7 +148,7 @@ impl AgentState {
 
     /// Whether it is cooling down from an action that also targeted the agent with this root.
     pub(super) fn is_cooling_down_for(&self, root: ProcessKey) -> bool {
-        self.cooldown.as_ref().is_some_and(|freed| freed.target.names(root))
+        self.cooldown.as_ref().is_some_and(|cooldown| cooldown.target.names(root))
     }
 
     /// Records that no part of it can be killed. Returns whether to report that, which is limited to once per
@@ -179,15 +179,15 @@ impl AgentState {
         guest: &SystemMemory,
         charge: Bytes,
     ) -> Option<(Cooldown, bool)> {
-        let freed = self.cooldown.take()?;
-        let expected = freed.peak.saturating_sub(charge);
+        let cooldown = self.cooldown.take()?;
+        let expected = cooldown.peak.saturating_sub(charge);
         // Half of it: other processes allocate meanwhile.
-        let back =
-            expected < MIN_EXPECTED_RELEASE || guest.allocatable() >= freed.least_room + expected.share(1, 2);
-        if back || at.since(freed.gone) >= COOLDOWN_TIMEOUT {
-            return Some((freed, back));
+        let back = expected < MIN_EXPECTED_RELEASE
+            || guest.allocatable() >= cooldown.lowest_allocatable + expected.share(1, 2);
+        if back || at.since(cooldown.gone) >= COOLDOWN_TIMEOUT {
+            return Some((cooldown, back));
         }
-        self.cooldown = Some(freed);
+        self.cooldown = Some(cooldown);
         None
     }
 }

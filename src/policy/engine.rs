@@ -116,7 +116,7 @@ pub struct SignalBatch {
     /// The processes that get it.
     pub targets: Vec<ProcessKey>,
     /// Stopped processes that are resumed instead of getting this signal.
-    pub released: Vec<ProcessKey>,
+    pub resumed: Vec<ProcessKey>,
     /// A cgroup of the targets alone, killed as a whole: that includes processes forked meanwhile.
     pub cgroup: Option<PathBuf>,
     /// The agent's own cgroup, if it had one: a throttle on it is removed before the first signal.
@@ -128,7 +128,7 @@ impl Engine {
     #[must_use]
     pub fn new(thresholds: Thresholds, action: ActionSettings, guard_settings: GuardSettings) -> Self {
         let mut guard = Guard::default();
-        guard.keep(guard_settings.reserve);
+        guard.set_reserve(guard_settings.reserve);
         Self {
             thresholds,
             action,
@@ -162,7 +162,7 @@ impl Engine {
         self.thresholds = thresholds;
         self.action = action;
         self.guard_settings = guard_settings;
-        self.guard.keep(guard_settings.reserve);
+        self.guard.set_reserve(guard_settings.reserve);
         // A reported dry run may now be executed, or reported again.
         self.dry_run_reported = false;
         self.states.values_mut().for_each(|state| state.dry_run_reported = false);
@@ -214,7 +214,7 @@ impl Engine {
 
     /// Whether no process can be killed to end the danger: more samples do not help until memory use grows.
     fn is_futile(&self) -> bool {
-        self.guard.is_standing() || self.dry_run_reported
+        self.guard.has_unresolved_danger() || self.dry_run_reported
     }
 
     /// Decides which actions this snapshot requires. The same history yields the same steps.

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_fast_and_does_not_last() {
+    fn a_burst_is_not_sustained() {
         let mut fill = FillRate::default();
         for second in 0..20 {
             fill.take(at(second * 1000), Bytes::gib(6));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_lasts() {
+    fn a_leak_is_sustained() {
         let mut fill = FillRate::default();
         for tick in 0..100 {
             fill.take(at(tick * 200), Bytes::mib(10_000 + tick * 20));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_is_no_rate() {
+    fn a_jump_is_capped() {
         let mut fill = FillRate::default();
         fill.take(at(0), Bytes::gib(1));
         fill.take(at(20), Bytes::gib(4));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn two_looks_at_once_are_one() {
+    fn two_samples_at_once_are_one() {
         let mut fill = FillRate::default();
         fill.take(at(0), Bytes::gib(1));
         fill.take(at(1000), Bytes::mib(1048));

@@ -34,7 +34,7 @@ const MIN_RELEASE_PERCENT: u64 = 1;
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     pub(super) fill: FillRate,
-    evidence: GrowthBaseline,
+    growth: GrowthBaseline,
     thrashing: ThrashingDetector,
     reported: Option<NoActionReason>,
     /// `guard.reserve`.
@@ -70,7 +70,7 @@ struct Candidate {
 
 impl Guard {
     /// Sets the reserve that the user configured.
-    pub(super) fn keep(&mut self, reserve: Option<Bytes>) {
+    pub(super) fn set_reserve(&mut self, reserve: Option<Bytes>) {
         self.configured_reserve = reserve;
     }
 
@@ -102,7 +102,7 @@ impl Guard {
         let guest = &snapshot.guest;
         let comfortable = guest.mem_available >= guest.mem_total.share(COMFORTABLE_PERCENT, 100);
         // A fast growth is a danger while much memory remains: with a baseline taken then, no agent would have grown.
-        self.evidence.take(snapshot, comfortable && self.danger(guest).is_none());
+        self.growth.take(snapshot, comfortable && self.danger(guest).is_none());
         // The pressure covers the last half second; the memory may be back since.
         let low = guest.mem_available < self.least(guest);
         let thrashing = self.thrashing.take(snapshot, low) && low;
@@ -128,8 +128,8 @@ impl Guard {
         if all.is_empty() {
             return GuardDecision::Spare(NoActionReason::NoAgents);
         }
-        let grown: Bytes = all.iter().map(|f| self.evidence.growth(&f.whole, f)).sum();
-        if self.evidence.is_growth_outside_agents(snapshot, grown) {
+        let grown: Bytes = all.iter().map(|f| self.growth.growth(&f.whole, f)).sum();
+        if self.growth.is_growth_outside_agents(snapshot, grown) {
             return GuardDecision::Spare(NoActionReason::Outside);
         }
         let total = snapshot.guest.mem_total;
@@ -174,11 +174,11 @@ impl Guard {
 
     /// The growth of the killable part: an unkillable process does not make the rest more responsible.
     fn killable_growth(&self, reached: &AgentTree, all: &AgentTree) -> Bytes {
-        let grown = self.evidence.growth(&all.whole, all);
+        let grown = self.growth.growth(&all.whole, all);
         if reached.whole.members.len() == all.whole.members.len() {
             return grown;
         }
-        grown.min(reached.whole.members.iter().map(|m| self.evidence.growth_of(m)).sum())
+        grown.min(reached.whole.members.iter().map(|m| self.growth.growth_of(m)).sum())
     }
 
     /// The smallest part that covers the shortfall, preferably one that grew; else sub-agents, preferably those; else
@@ -186,12 +186,12 @@ impl Guard {
     fn choose(&self, tree: &AgentTree, shortfall: Bytes, grown: Bytes, is_significant: bool) -> Choice {
         let has_grown = |top: ProcessKey| {
             let within = tree.whole.members.iter().filter(|m| m.key == top || m.lineage.contains(&top));
-            let growth: Bytes = within.map(|m| self.evidence.growth_of(m)).sum();
+            let growth: Bytes = within.map(|m| self.growth.growth_of(m)).sum();
             is_significant && growth > Bytes::ZERO && growth + growth >= grown
         };
         let choice = choose(&tree.whole, shortfall, has_grown);
         let by_growth = |node: &super::agent_tree::AgentNode| {
-            node.charge.saturating_sub(self.evidence.baseline(node.agent.root))
+            node.charge.saturating_sub(self.growth.baseline(node.agent.root))
         };
         // A process that started several agents costs as much as all of them, and few of them may suffice.
         let carries = tree.whole.member(choice.culprit.top).is_some_and(|m| m.is_ancestor_of_agent);
@@ -200,7 +200,7 @@ impl Guard {
     }
 
     /// Records a reason for no action. Returns whether it differs from the last one reported.
-    pub(super) fn is_news(&mut self, why: NoActionReason) -> bool {
+    pub(super) fn record_no_action(&mut self, why: NoActionReason) -> bool {
         let kind = std::mem::discriminant(&why);
         let news = self.reported.is_none_or(|reported| std::mem::discriminant(&reported) != kind);
         self.reported = Some(why);
@@ -208,7 +208,7 @@ impl Guard {
     }
 
     /// Whether a reported danger is clearly over.
-    pub(super) fn is_over(&mut self, guest: &SystemMemory) -> bool {
+    pub(super) fn end_danger(&mut self, guest: &SystemMemory) -> bool {
         let clearly = guest.remaining() >= self.reserve(guest).share(5, 4);
         let over = clearly && !self.thrashing.is_suspected() && self.reported.is_some();
         if over {
@@ -218,12 +218,12 @@ impl Guard {
     }
 
     /// An action begins: the reported reason no longer applies.
-    pub(super) fn acts(&mut self) {
+    pub(super) fn begin_action(&mut self) {
         self.reported = None;
     }
 
     /// Whether a danger without action was reported and persists.
-    pub(super) fn is_standing(&self) -> bool {
+    pub(super) fn has_unresolved_danger(&self) -> bool {
         self.reported.is_some()
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct KillSequence {
     scope: Option<PathBuf>,
     decided: Boottime,
     peak: Bytes,
-    least_room: Bytes,
+    lowest_allocatable: Bytes,
     /// The lowest charge of the targets, and since when it has not fallen.
     lowest_charge: Option<(Boottime, Bytes)>,
     phase: Phase,
@@ -127,7 +127,7 @@ impl KillSequence {
             scope: sample.cgroup.as_ref().map(|cgroup| cgroup.path.clone()),
             decided: at,
             peak: sample.charge.total(),
-            least_room: guest.allocatable(),
+            lowest_allocatable: guest.allocatable(),
             lowest_charge: None,
             phase,
         }
@@ -147,7 +147,7 @@ impl KillSequence {
         rate: BytesPerSecond,
         in_danger: bool,
     ) -> Progress {
-        self.least_room = self.least_room.min(guest.allocatable());
+        self.lowest_allocatable = self.lowest_allocatable.min(guest.allocatable());
         let living = agent.map(|a| self.living(a)).unwrap_or_default();
         let Some(agent) = agent.filter(|_| !living.is_empty()) else {
             return Progress::Ended(Cooldown {
@@ -155,7 +155,7 @@ impl KillSequence {
                 decided: self.decided,
                 gone: at,
                 peak: self.peak,
-                least_room: self.least_room,
+                lowest_allocatable: self.lowest_allocatable,
                 target: self.target.clone(),
             });
         };
@@ -324,12 +324,12 @@ impl KillSequence {
             self.stopped.extend(
                 targets.iter().filter(|key| !self.stopped.contains(key)).copied().collect::<Vec<_>>(),
             );
-            return SignalBatch { action, signal, targets, released: Vec::new(), cgroup, scope };
+            return SignalBatch { action, signal, targets, resumed: Vec::new(), cgroup, scope };
         }
         // A process that has become an agent of its own meanwhile gets no signal, and must not stay stopped.
-        let released =
+        let resumed =
             std::mem::take(&mut self.stopped).into_iter().filter(|key| !targets.contains(key)).collect();
-        SignalBatch { action, signal, targets, released, cgroup, scope }
+        SignalBatch { action, signal, targets, resumed, cgroup, scope }
     }
 }
 

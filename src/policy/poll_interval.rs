@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_need_not_be_faster_than_glances_make_them() {
+    fn sample_intervals_are_no_shorter_than_needed() {
         let headroom =
             Headroom { to_kill: ROOM, to_next: ROOM, is_small: false, rate: BytesPerSecond::default() };
         assert_eq!(PollIntervals::until_sample([headroom].into_iter()).as_millis(), 195);

@@ -1,4 +1,4 @@
-//! The policy as a table of worlds: what is seen, tick by tick, and what is done about it.
+//! Policy tests: worlds in, signals and events out, tick by tick.
 
 mod forecast;
 mod guard;
@@ -27,13 +27,13 @@ use crate::rules::protected::is_protected;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Agents and their processes, and an engine that watches them.
+/// Agents, their processes, and the engine that watches them.
 struct World {
     engine: Engine,
     snapshot: Snapshot,
-    /// What others than agents use, beside 4 GiB.
+    /// Memory used outside agents, beside 4 GiB.
     elsewhere: Bytes,
-    /// Of what is used: in swap.
+    /// The part of the used memory that is in swap.
     swapped: Bytes,
 }
 
@@ -134,8 +134,8 @@ impl World {
     }
 }
 
-/// `TERM 101 102` for a wave, then a word for each event.
-fn told(step: &Step) -> Vec<String> {
+/// `TERM 101 102` for a batch of signals, then a word for each event.
+fn reported(step: &Step) -> Vec<String> {
     let signals = step.signals.iter().map(|w| {
         let pids: Vec<String> = w.targets.iter().map(|t| t.pid.to_string()).collect();
         format!("{} {}", w.signal.name(), pids.join(" "))
@@ -151,9 +151,9 @@ fn told(step: &Step) -> Vec<String> {
         EventKind::Killed { remaining, .. } => format!("{remaining} to kill"),
         EventKind::Escalated { culprit, whole, .. } => {
             if *whole {
-                "widened to the agent".to_owned()
+                "escalated to the agent".to_owned()
             } else {
-                format!("widened to {}", culprit.top.pid)
+                format!("escalated to {}", culprit.top.pid)
             }
         }
         EventKind::Signalled { .. } => "signalled".to_owned(),
@@ -161,12 +161,12 @@ fn told(step: &Step) -> Vec<String> {
             format!("ended, {freed} freed{}", if *back { "" } else { ", not back" })
         }
         EventKind::Failed { why, .. } => format!("failed: {why:?}"),
-        EventKind::RestartBackoff { .. } => "held back".to_owned(),
-        EventKind::ForecastAlert(_) => "foretold".to_owned(),
-        EventKind::ForecastCleared => "unforeseen".to_owned(),
+        EventKind::RestartBackoff { .. } => "restart backoff".to_owned(),
+        EventKind::ForecastAlert(_) => "forecast".to_owned(),
+        EventKind::ForecastCleared => "forecast cleared".to_owned(),
         EventKind::KernelOom { kills, lost, .. } => {
-            let agent = e.agent.as_ref().map_or("nobody's".to_owned(), |agent| agent.id.to_string());
-            let lost = lost.as_ref().map_or("somebody".to_owned(), |lost| lost.key.pid.to_string());
+            let agent = e.agent.as_ref().map_or("no agent".to_owned(), |agent| agent.id.to_string());
+            let lost = lost.as_ref().map_or("an unknown process".to_owned(), |lost| lost.key.pid.to_string());
             format!("the kernel took {kills}: {lost} of {agent}")
         }
         EventKind::GuestInDanger { why, .. } => format!("danger: {why:?}"),
@@ -176,96 +176,96 @@ fn told(step: &Step) -> Vec<String> {
 }
 
 #[test]
-fn a_leaking_child_dies_and_its_agent_lives() {
+fn a_leaking_child_is_killed_and_its_agent_survives() {
     let mut world = World::new()
         .agent(100, Bytes::mib(240))
         .child(100, 101, "bash", Bytes::mib(4))
         .child(101, 102, "node", Bytes::gib(2))
         .child(100, 103, "mcp", Bytes::mib(100))
         .agent(200, Bytes::mib(500));
-    assert_eq!(told(&world.step()), ["found", "found"]);
+    assert_eq!(reported(&world.step()), ["found", "found"]);
     world.grow(102, Bytes::gib(8));
-    assert_eq!(told(&world.step()), ["warned"]);
-    assert!(told(&world.step()).is_empty(), "one warning a crossing");
+    assert_eq!(reported(&world.step()), ["warned"]);
+    assert!(reported(&world.step()).is_empty(), "one warning a crossing");
     world.grow(102, Bytes::gib(13));
-    assert_eq!(told(&world.step()), ["TERM 102", "act on node 102"]);
+    assert_eq!(reported(&world.step()), ["TERM 102", "act on node 102"]);
     assert_eq!(world.level(100), AgentLevel::Acting);
-    assert!(told(&world.step()).is_empty(), "it has its grace");
+    assert!(reported(&world.step()).is_empty(), "it has its grace");
     world.end(102);
-    assert_eq!(told(&world.step()), ["ended, 13G freed", "recovered"]);
+    assert_eq!(reported(&world.step()), ["ended, 13G freed", "recovered"]);
     assert_eq!((world.level(100), world.level(200)), (AgentLevel::Ok, AgentLevel::Ok));
 }
 
 #[test]
-fn a_leaking_root_ends_with_its_whole_tree() {
+fn a_leaking_root_is_killed_with_its_tree() {
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
     world.start(101, 102, "setsid-child", Bytes::mib(100));
-    assert_eq!(told(&world.step()), ["TERM 100 101 102", "found", "warned", "act on the agent"]);
+    assert_eq!(reported(&world.step()), ["TERM 100 101 102", "found", "warned", "act on the agent"]);
     world.end(100);
-    assert!(told(&world.step()).is_empty(), "survivors have the same grace");
+    assert!(reported(&world.step()).is_empty(), "survivors have the same grace");
     let step = world.after(Duration::from_secs(10));
-    assert_eq!(told(&step), ["KILL 101 102", "2 to kill"]);
+    assert_eq!(reported(&step), ["KILL 101 102", "2 to kill"]);
     world.end(101);
     world.end(102);
-    assert_eq!(told(&world.step()), ["ended, 14.1G freed", "gone"]);
+    assert_eq!(reported(&world.step()), ["ended, 14.1G freed", "gone"]);
 }
 
 #[test]
-fn who_ignores_term_is_killed_after_the_grace_and_what_it_forks_too() {
+fn sigkill_follows_the_grace_period_and_forks() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
-    assert_eq!(told(&world.step())[0], "TERM 101");
-    assert!(told(&world.after(Duration::from_secs(9))).is_empty());
-    assert_eq!(told(&world.after(Duration::from_secs(1))), ["KILL 101", "1 to kill"]);
-    assert!(told(&world.step()).is_empty(), "a kill takes its time");
+    assert_eq!(reported(&world.step())[0], "TERM 101");
+    assert!(reported(&world.after(Duration::from_secs(9))).is_empty());
+    assert_eq!(reported(&world.after(Duration::from_secs(1))), ["KILL 101", "1 to kill"]);
+    assert!(reported(&world.step()).is_empty(), "a kill takes its time");
     world.start(101, 102, "node", Bytes::ZERO);
-    assert_eq!(told(&world.step()), ["KILL 101 102"], "a fork is followed at once");
+    assert_eq!(reported(&world.step()), ["KILL 101 102"], "a fork is followed at once");
     world.end(101);
-    assert_eq!(told(&world.after(Duration::from_secs(1))), ["KILL 102"], "and so is who is left");
+    assert_eq!(reported(&world.after(Duration::from_secs(1))), ["KILL 102"], "and so is who is left");
     for _ in 0..8 {
-        assert_eq!(told(&world.after(Duration::from_secs(1))), ["KILL 102"]);
+        assert_eq!(reported(&world.after(Duration::from_secs(1))), ["KILL 102"]);
     }
-    assert_eq!(told(&world.after(Duration::from_secs(1))), ["failed: Survivors(1)", "recovered"]);
+    assert_eq!(reported(&world.after(Duration::from_secs(1))), ["failed: Survivors(1)", "recovered"]);
     world.grow(102, Bytes::gib(14));
     assert!(world.step().signals.is_none(), "then it is left alone for a while");
     assert!(world.after(Duration::from_secs(30)).signals.is_some());
 }
 
 #[test]
-fn the_grace_is_only_as_long_as_the_guest_has_room() {
+fn the_grace_period_ends_when_memory_is_full() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.step();
-    // 40 GiB in a second: what is left holds for less than another.
+    // 40 GiB in a second: the rest lasts for less than another second.
     world.grow(101, Bytes::gib(53));
-    assert_eq!(told(&world.after(Duration::from_secs(1))), Vec::<String>::new());
+    assert_eq!(reported(&world.after(Duration::from_secs(1))), Vec::<String>::new());
     world.grow(101, Bytes::gib(57));
-    assert_eq!(told(&world.step()), ["KILL 101", "1 to kill"]);
+    assert_eq!(reported(&world.step()), ["KILL 101", "1 to kill"]);
 }
 
 #[test]
-fn an_agent_under_its_line_is_not_touched() {
+fn an_agent_below_its_threshold_is_left_alone() {
     let mut world = World::new().agent(100, Bytes::gib(7)).agent(200, Bytes::gib(12));
-    assert_eq!(told(&world.step()), ["found", "found", "warned"]);
+    assert_eq!(reported(&world.step()), ["found", "found", "warned"]);
     for _ in 0..100 {
-        assert!(told(&world.step()).is_empty());
+        assert!(reported(&world.step()).is_empty());
     }
 }
 
 #[test]
-fn a_swing_around_the_line_is_one_crossing() {
+fn a_swing_around_the_threshold_is_one_crossing() {
     let mut world = World::new().agent(100, Bytes::gib(8));
-    assert_eq!(told(&world.step()), ["found", "warned"]);
+    assert_eq!(reported(&world.step()), ["found", "warned"]);
     for charge in [Bytes::mib(7800), Bytes::mib(8300), Bytes::mib(7400)] {
         world.grow(100, charge);
-        assert!(told(&world.step()).is_empty());
+        assert!(reported(&world.step()).is_empty());
     }
     world.grow(100, Bytes::gib(7));
-    assert_eq!(told(&world.step()), ["recovered"]);
+    assert_eq!(reported(&world.step()), ["recovered"]);
     world.grow(100, Bytes::gib(8));
-    assert_eq!(told(&world.step()), ["warned"], "told again at the next crossing");
+    assert_eq!(reported(&world.step()), ["warned"], "told again at the next crossing");
 }
 
 #[test]
-fn a_dry_run_says_it_once_a_crossing_and_sends_nothing() {
+fn a_dry_run_reports_each_crossing_once_without_signals() {
     let mut world = World::acting(ActionSettings {
         dry_run: true,
         grace: Duration::from_secs(10),
@@ -274,40 +274,40 @@ fn a_dry_run_says_it_once_a_crossing_and_sends_nothing() {
     .agent(100, Bytes::mib(240))
     .child(100, 101, "node", Bytes::gib(13));
     let step = world.step();
-    assert_eq!(told(&step), ["found", "warned", "act on node 101"]);
+    assert_eq!(reported(&step), ["found", "warned", "act on node 101"]);
     for _ in 0..50 {
         let step = world.after(Duration::from_secs(1));
-        assert!(told(&step).is_empty());
+        assert!(reported(&step).is_empty());
         assert_eq!(step.next_poll, Duration::from_secs(1), "and it does not wait at the line");
     }
     world.grow(101, Bytes::gib(5));
-    assert_eq!(told(&world.step()), ["recovered"]);
+    assert_eq!(reported(&world.step()), ["recovered"]);
     world.grow(101, Bytes::gib(13));
-    assert_eq!(told(&world.step()), ["warned", "act on node 101"]);
+    assert_eq!(reported(&world.step()), ["warned", "act on node 101"]);
 }
 
 #[test]
-fn what_holds_other_work_is_never_signalled() {
+fn multiplexers_and_their_panes_are_never_signalled() {
     let mut world = World::new()
         .agent(100, Bytes::gib(14))
         .child(100, 101, "tmux", Bytes::mib(10))
         .child(101, 102, "vim", Bytes::mib(30))
         .child(100, 103, "bash", Bytes::mib(4));
-    assert_eq!(told(&world.step())[0], "TERM 100 103", "nor what lives in its panes");
-    // A leak within a pane is still the guilty part.
+    assert_eq!(reported(&world.step())[0], "TERM 100 103", "nor what lives in its panes");
+    // A leak in a pane is still the culprit.
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "tmux", Bytes::mib(10)).child(
         101,
         102,
         "node",
         Bytes::gib(14),
     );
-    assert_eq!(told(&world.step())[0], "TERM 102");
-    assert!(told(&world.step()).is_empty(), "with its grace");
-    assert_eq!(told(&world.after(Duration::from_secs(10)))[0], "KILL 102");
+    assert_eq!(reported(&world.step())[0], "TERM 102");
+    assert!(reported(&world.step()).is_empty(), "with its grace");
+    assert_eq!(reported(&world.after(Duration::from_secs(10)))[0], "KILL 102");
 }
 
 #[test]
-fn a_subtree_that_holds_another_agent_is_no_culprit() {
+fn a_parent_of_another_agent_is_no_culprit() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bash", Bytes::gib(7)).child(
         101,
         102,
@@ -315,11 +315,11 @@ fn a_subtree_that_holds_another_agent_is_no_culprit() {
         Bytes::gib(7),
     );
     world.member(101).is_ancestor_of_agent = true;
-    assert_eq!(told(&world.step())[0], "TERM 102");
+    assert_eq!(reported(&world.step())[0], "TERM 102");
 }
 
 #[test]
-fn what_started_another_agent_goes_before_the_whole_agent() {
+fn a_parent_of_another_agent_goes_before_the_whole_agent() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bash", Bytes::mib(4)).child(
         101,
         102,
@@ -328,51 +328,51 @@ fn what_started_another_agent_goes_before_the_whole_agent() {
     );
     world.member(101).is_ancestor_of_agent = true;
     world.member(102).is_ancestor_of_agent = true;
-    assert_eq!(told(&world.step())[0], "TERM 102");
+    assert_eq!(reported(&world.step())[0], "TERM 102");
 }
 
 #[test]
-fn an_agent_is_not_ended_in_vain() {
+fn an_agent_is_not_killed_without_effect() {
     let mut world = World::new().agent(100, Bytes::mib(300)).child(100, 101, "tmux", Bytes::mib(10));
     for pid in [102, 103, 104] {
         world.start(101, pid, "node", Bytes::mib(4700));
     }
     let step = world.step();
-    assert_eq!(told(&step), ["found", "warned", "failed: Protected"]);
+    assert_eq!(reported(&step), ["found", "warned", "failed: Protected"]);
 }
 
 #[test]
-fn what_a_culprit_starts_in_its_grace_is_killed_unless_it_is_protected() {
+fn forks_in_the_grace_period_are_killed_unless_protected() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.step();
     world.start(101, 102, "tmux", Bytes::mib(5));
     world.start(102, 103, "vim", Bytes::mib(5));
     world.start(101, 104, "sh", Bytes::mib(5));
-    assert_eq!(told(&world.after(Duration::from_secs(10)))[0], "STOP 101 104", "it starts others");
-    assert_eq!(told(&world.step())[0], "KILL 101 104");
+    assert_eq!(reported(&world.after(Duration::from_secs(10)))[0], "STOP 101 104", "it starts others");
+    assert_eq!(reported(&world.step())[0], "KILL 101 104");
 }
 
 #[test]
-fn a_burst_that_has_ended_does_not_shorten_the_grace() {
+fn a_finished_burst_does_not_shorten_the_grace_period() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.step();
-    // At this rate the room would be gone in less than a second.
+    // At this rate memory would be full in less than a second.
     world.grow(101, Bytes::gib(18));
-    assert!(told(&world.step()).is_empty());
+    assert!(reported(&world.step()).is_empty());
     for _ in 0..20 {
-        assert!(told(&world.step()).is_empty(), "then it stands still");
+        assert!(reported(&world.step()).is_empty(), "then it stands still");
     }
 }
 
 #[test]
-fn a_guest_without_room_waits_for_nobody() {
+fn without_allocatable_memory_there_is_no_grace_period() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.elsewhere = Bytes::gib(47);
-    assert_eq!(told(&world.step())[0], "KILL 101", "though nothing grows");
+    assert_eq!(reported(&world.step())[0], "KILL 101", "though nothing grows");
 }
 
 #[test]
-fn one_action_at_a_time_and_the_next_on_fresh_figures() {
+fn one_action_at_a_time_on_fresh_figures() {
     let mut world = World::new()
         .agent(100, Bytes::mib(240))
         .child(100, 101, "node", Bytes::gib(13))
@@ -386,27 +386,27 @@ fn one_action_at_a_time_and_the_next_on_fresh_figures() {
 }
 
 #[test]
-fn an_end_is_told_when_the_memory_is_back_and_before_the_recovery() {
+fn the_end_is_reported_with_its_memory_before_the_recovery() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.step();
     world.end(101);
-    // Something else takes what was freed.
+    // Another process takes the freed memory.
     world.elsewhere = Bytes::gib(12);
-    assert!(told(&world.step()).is_empty());
+    assert!(reported(&world.step()).is_empty());
     assert_eq!(world.level(100), AgentLevel::Acting);
     world.elsewhere = Bytes::ZERO;
-    assert_eq!(told(&world.step()), ["ended, 13G freed", "recovered"]);
+    assert_eq!(reported(&world.step()), ["ended, 13G freed", "recovered"]);
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.step();
     world.end(101);
     world.elsewhere = Bytes::gib(12);
     world.step();
     let step = world.after(Duration::from_secs(10));
-    assert_eq!(told(&step), ["ended, 13G freed, not back", "recovered"], "it is not waited for for ever");
+    assert_eq!(reported(&step), ["ended, 13G freed, not back", "recovered"], "it is not waited for for ever");
 }
 
 #[test]
-fn the_eye_quickens_near_the_line() {
+fn polls_are_more_frequent_near_the_threshold() {
     let mut world = World::new().agent(100, Bytes::gib(2));
     assert_eq!(world.step().next_poll, Duration::from_secs(1));
     world.grow(100, Bytes::gib(10));
@@ -416,13 +416,13 @@ fn the_eye_quickens_near_the_line() {
 }
 
 #[test]
-fn the_same_history_gives_the_same_steps() {
+fn the_same_history_yields_the_same_steps() {
     let run = || {
         let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(1));
         let mut all = Vec::new();
         for gib in 1..20 {
             world.grow(101, Bytes::gib(gib));
-            all.extend(told(&world.step()));
+            all.extend(reported(&world.step()));
         }
         (all, Boottime::default())
     };

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_the_system_is_one_only_where_the_system_keeps_its_own() {
+    fn system_programs_count_in_system_directories_only() {
         for exe in [
             "/usr/bin/login",
             "/sbin/init",
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multiplexer_is_one_wherever_it_lies() {
+    fn multiplexers_count_in_any_directory() {
         assert!(protects("/home/u/.local/bin/tmux") && protects("/usr/bin/zellij"));
         assert!(!protects("/usr/bin/node"));
     }

@@ -68,7 +68,7 @@ impl Executor {
         if batch.signal == Signal::Term {
             self.resume(&batch.targets);
         }
-        self.resume(&batch.released);
+        self.resume(&batch.resumed);
         if batch.signal == Signal::Kill {
             self.finish_kill(batch);
         }

@@ -146,7 +146,7 @@ impl Engine {
         let guard = if for_slice { &self.slice_guard.guard } else { &self.guard };
         match guard.decide(snapshot, &killable.agents, &danger) {
             // The kernel kills a process there, which is reported.
-            GuardDecision::Spare(why) if for_slice => _ = self.slice_guard.guard.is_news(why),
+            GuardDecision::Spare(why) if for_slice => _ = self.slice_guard.guard.record_no_action(why),
             GuardDecision::Spare(why) => self.report_no_action(danger, why, snapshot, &mut step.events),
             GuardDecision::Act(plan) => {
                 let KillPlan { tree, choice, shortfall, grown } = *plan;
@@ -180,7 +180,7 @@ impl Engine {
         snapshot: &Snapshot,
         events: &mut Vec<Event>,
     ) {
-        if self.guard.is_news(why) {
+        if self.guard.record_no_action(why) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
             events.push(Event { agent: None, charge, kind: EventKind::GuestInDanger { danger, why } });
         }
@@ -245,9 +245,9 @@ impl Engine {
             self.restarts.ended(snapshot.at, ended);
         }
         if for_memory {
-            self.guard.acts();
+            self.guard.begin_action();
         }
-        self.slice_guard.acts = matches!(cause, Cause::Slice { .. });
+        self.slice_guard.is_acting = matches!(cause, Cause::Slice { .. });
         step.signals = Some(kill_sequence.first_batch(sample));
         self.kill_sequence = Some(kill_sequence);
     }
@@ -297,23 +297,23 @@ impl Engine {
         let acted_on = kill_sequence.agent.clone();
         let (guest, rate) = self.slice_guard.measure(&snapshot.guest, rate);
         let in_danger = self.danger.or(self.slice_guard.danger).is_some();
-        let tell = |kind| Event { agent: Some(acted_on), charge, kind };
+        let event_of = |kind| Event { agent: Some(acted_on), charge, kind };
         match kill_sequence.advance(snapshot.at, sample.as_deref(), &guest, rate, in_danger) {
             Progress::Waiting => {}
             Progress::Send(signals, kind) => {
                 step.signals = Some(signals);
-                step.events.extend(kind.map(tell));
+                step.events.extend(kind.map(event_of));
             }
-            Progress::Ended(freed) => {
+            Progress::Ended(cooldown) => {
                 step.signals = kill_sequence.release();
                 self.ended = Some(snapshot.at);
-                self.update_state(root, |state| state.cooldown = Some(freed));
+                self.update_state(root, |state| state.cooldown = Some(cooldown));
                 return;
             }
             Progress::Failed(living) => {
                 step.signals = kill_sequence.release();
                 let why = Failure::Survivors(living.len());
-                step.events.push(tell(EventKind::Failed { action: kill_sequence.action, why }));
+                step.events.push(event_of(EventKind::Failed { action: kill_sequence.action, why }));
                 self.unkillable.exclude(snapshot.at, living);
                 return;
             }

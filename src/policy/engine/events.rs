@@ -52,9 +52,9 @@ impl Engine {
     ) {
         for sample in &snapshot.agents {
             let Some(state) = self.states.get_mut(&sample.agent.root) else { continue };
-            let charge = left_of(state, killable);
-            if let Some((freed, back)) = state.poll_cooldown(snapshot.at, &snapshot.guest, charge) {
-                events.push(event(sample, ended(&freed, charge, back, snapshot.at)));
+            let charge = remaining_charge(state, killable);
+            if let Some((cooldown, back)) = state.poll_cooldown(snapshot.at, &snapshot.guest, charge) {
+                events.push(event(sample, ended(&cooldown, charge, back, snapshot.at)));
             }
         }
     }
@@ -68,18 +68,18 @@ impl Engine {
                 return true;
             }
             let agent = state.agent.clone();
-            let tell = |kind| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, kind };
+            let event_of = |kind| Event { agent: Some(agent.clone()), charge: Bytes::ZERO, kind };
             if state.is_cooling_down() {
                 // A killed agent stays until its memory is back.
                 state.update(snapshot.at, Bytes::ZERO, self.thresholds);
-                let charge = left_of(state, killable);
-                let Some((freed, back)) = state.poll_cooldown(snapshot.at, &snapshot.guest, charge) else {
+                let charge = remaining_charge(state, killable);
+                let Some((cooldown, back)) = state.poll_cooldown(snapshot.at, &snapshot.guest, charge) else {
                     return true;
                 };
-                events.push(tell(ended(&freed, charge, back, snapshot.at)));
+                events.push(event_of(ended(&cooldown, charge, back, snapshot.at)));
             }
             let is_running = snapshot.unmatched_roots.contains(root);
-            events.push(tell(if is_running { EventKind::Unknown } else { EventKind::Gone }));
+            events.push(event_of(if is_running { EventKind::Unknown } else { EventKind::Gone }));
             false
         });
     }
@@ -89,7 +89,7 @@ impl Engine {
         if self.danger.or(self.slice_guard.danger).is_none() {
             self.dry_run_reported = false;
         }
-        if self.guard.is_over(&snapshot.guest) {
+        if self.guard.end_danger(&snapshot.guest) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
             events.push(Event {
                 agent: None,
@@ -101,9 +101,9 @@ impl Engine {
 }
 
 /// The remaining charge of the target of the last action.
-fn left_of(state: &AgentState, snapshot: &Snapshot) -> Bytes {
+fn remaining_charge(state: &AgentState, snapshot: &Snapshot) -> Bytes {
     match &state.cooldown {
-        Some(freed) => freed.target.sample_in(snapshot).map(|s| s.charge.total()).unwrap_or_default(),
+        Some(cooldown) => cooldown.target.sample_in(snapshot).map(|s| s.charge.total()).unwrap_or_default(),
         None => state.charge(),
     }
 }
@@ -112,12 +112,12 @@ pub(super) fn event(sample: &AgentSample, kind: EventKind) -> Event {
     Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), kind }
 }
 
-fn ended(freed: &Cooldown, charge: Bytes, back: bool, at: Boottime) -> EventKind {
+fn ended(cooldown: &Cooldown, charge: Bytes, back: bool, at: Boottime) -> EventKind {
     EventKind::Ended {
-        action: freed.action,
-        freed: freed.peak.saturating_sub(charge),
-        peak: freed.peak,
-        after: at.since(freed.decided),
+        action: cooldown.action,
+        freed: cooldown.peak.saturating_sub(charge),
+        peak: cooldown.peak,
+        after: at.since(cooldown.decided),
         back,
     }
 }

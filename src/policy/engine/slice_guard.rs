@@ -16,18 +16,18 @@ pub(super) struct SliceGuard {
     guest: Option<SystemMemory>,
     pub(super) danger: Option<Danger>,
     /// The action in progress protects this slice.
-    pub(super) acts: bool,
+    pub(super) is_acting: bool,
 }
 
 impl SliceGuard {
     /// Observes a snapshot. Returns the slice and its agents, as if it were a machine.
     pub(super) fn take(&mut self, snapshot: &Snapshot) -> Option<Snapshot> {
         let Some(slice) = &snapshot.slice else {
-            *self = Self { acts: self.acts, ..Self::default() };
+            *self = Self { is_acting: self.is_acting, ..Self::default() };
             return None;
         };
         if self.path != slice.path {
-            *self = Self { acts: self.acts, path: slice.path.clone(), ..Self::default() };
+            *self = Self { is_acting: self.is_acting, path: slice.path.clone(), ..Self::default() };
         }
         let guest = SystemMemory {
             mem_total: slice.max,
@@ -39,7 +39,7 @@ impl SliceGuard {
         self.guard.fill.take(own.at, guest.used());
         self.danger = self.guard.assess(&own);
         // A reason for no action is reported again at the next danger.
-        _ = self.guard.is_over(&guest);
+        _ = self.guard.end_danger(&guest);
         self.guest = Some(guest);
         Some(own)
     }
@@ -54,7 +54,7 @@ impl SliceGuard {
 
     /// The distance from danger; `None` without a limit, or if no process can be killed.
     pub(super) fn headroom(&self) -> Option<Headroom> {
-        let guest = self.guest.filter(|_| !self.guard.is_standing())?;
+        let guest = self.guest.filter(|_| !self.guard.has_unresolved_danger())?;
         let left = guest.remaining().saturating_sub(self.guard.reserve(&guest));
         let half = guest.mem_total.share(1, 2);
         Some(Headroom {
@@ -72,7 +72,7 @@ impl SliceGuard {
         fill_rate: BytesPerSecond,
     ) -> (SystemMemory, BytesPerSecond) {
         match self.guest {
-            Some(own) if self.acts => (own, self.guard.fill.current()),
+            Some(own) if self.is_acting => (own, self.guard.fill.current()),
             _ => (*guest, fill_rate),
         }
     }

@@ -1,12 +1,12 @@
-//! What a forecast asks for.
+//! The effect of a forecast.
 
 use super::*;
 use crate::model::BytesPerSecond;
 use crate::model::forecast::{ForecastLevel, ForecastSummary};
 
-/// A runaway that pauses for the moment it is looked at is one all the same.
+/// A runaway that pauses during a sample still counts.
 #[test]
-fn what_is_foretold_shortens_the_grace_and_hurries_looks() {
+fn a_forecast_shortens_grace_and_sample_interval() {
     let decided = |climb| {
         let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::mib(100));
         world.step();

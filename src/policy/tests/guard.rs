@@ -1,11 +1,11 @@
-//! The guest as a whole: none is over its own line, and it is short of memory all the same.
+//! The machine runs short of memory although no agent is over its own threshold.
 
 use super::*;
 use crate::model::event::{Cause, NoActionReason};
 use crate::model::system_memory::Stall;
 use crate::model::{Pressure, Signal};
 
-/// A guest of 16 GiB with 4 GiB of others'.
+/// A machine of 16 GiB, 4 GiB of which are used outside agents.
 fn guest() -> World {
     let mut world = World::new();
     world.snapshot.guest.mem_total = Bytes::gib(16);
@@ -23,13 +23,13 @@ impl World {
         self
     }
 
-    /// The guest fills, gigabyte by gigabyte, until something is told.
-    fn until_told(&mut self, mut grow: impl FnMut(&mut Self, u64)) -> Vec<String> {
+    /// Memory fills, gigabyte by gigabyte, until an event is reported.
+    fn until_reported(&mut self, mut grow: impl FnMut(&mut Self, u64)) -> Vec<String> {
         for step in 1..10_000 {
             grow(self, step);
-            let told = told(&self.after(Duration::from_secs(1)));
-            if !told.is_empty() && told.iter().any(|t| t != "found" && t != "warned") {
-                return told;
+            let reported = reported(&self.after(Duration::from_secs(1)));
+            if !reported.is_empty() && reported.iter().any(|t| t != "found" && t != "warned") {
+                return reported;
             }
         }
         panic!("nothing was told");
@@ -45,16 +45,16 @@ fn causes(step: &Step) -> Vec<Cause> {
 }
 
 #[test]
-fn two_agents_that_fit_alone_and_not_together() {
+fn two_agents_that_fit_alone_but_not_together() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(5));
     world.step();
-    let told = world.until_told(|w, step| w.grow(200, Bytes::gib(5) + Bytes::mib(step * 20)));
-    assert_eq!(told, ["TERM 200", "act on the agent"], "the one that grew, and not the other");
+    let reported = world.until_reported(|w, step| w.grow(200, Bytes::gib(5) + Bytes::mib(step * 20)));
+    assert_eq!(reported, ["TERM 200", "act on the agent"], "the one that grew, and not the other");
     assert!(world.snapshot.guest.mem_available > Bytes::mib(600), "{:?}", world.snapshot.guest);
 }
 
 #[test]
-fn it_is_the_child_that_took_it_not_the_agent_nor_a_smaller_one_that_would_do() {
+fn the_guard_kills_the_child_that_grew() {
     let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "server", Bytes::mib(1500)).child(
         100,
         102,
@@ -62,13 +62,13 @@ fn it_is_the_child_that_took_it_not_the_agent_nor_a_smaller_one_that_would_do() 
         Bytes::gib(1),
     );
     world.step();
-    let told = world.until_told(|w, step| w.grow(102, Bytes::gib(1) + Bytes::mib(step * 20)));
-    assert_eq!(told, ["TERM 102", "act on vitest 102"]);
+    let reported = world.until_reported(|w, step| w.grow(102, Bytes::gib(1) + Bytes::mib(step * 20)));
+    assert_eq!(reported, ["TERM 102", "act on vitest 102"]);
 }
 
 #[test]
-fn nobody_took_it_lately_so_the_largest_goes() {
-    // The daemon starts in a guest that is full already.
+fn without_growth_the_largest_is_killed() {
+    // The daemon starts on a machine that is full already.
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(6));
     world.elsewhere = Bytes::mib(700);
     let step = world.step();
@@ -77,40 +77,40 @@ fn nobody_took_it_lately_so_the_largest_goes() {
 }
 
 #[test]
-fn others_took_it_so_no_agent_is_touched() {
+fn growth_outside_agents_kills_no_agent() {
     let mut world = guest().agent(100, Bytes::gib(3));
     world.step();
-    let told = world.until_told(|w, step| w.elsewhere = Bytes::mib(step * 20));
-    assert_eq!(told, ["danger: Outside"]);
+    let reported = world.until_reported(|w, step| w.elsewhere = Bytes::mib(step * 20));
+    assert_eq!(reported, ["danger: Outside"]);
     for _ in 0..100 {
-        assert!(super::told(&world.step()).is_empty(), "told once");
+        assert!(super::reported(&world.step()).is_empty(), "told once");
     }
     world.elsewhere = Bytes::gib(4);
-    assert_eq!(super::told(&world.step()), ["safe"]);
+    assert_eq!(super::reported(&world.step()), ["safe"]);
     // And again in the next danger.
     assert_eq!(
-        world.until_told(|w, step| w.elsewhere = Bytes::gib(4) + Bytes::mib(step * 20)),
+        world.until_reported(|w, step| w.elsewhere = Bytes::gib(4) + Bytes::mib(step * 20)),
         ["danger: Outside"]
     );
 }
 
 #[test]
-fn after_a_start_in_a_guest_that_others_have_filled_no_agent_is_touched() {
+fn a_machine_filled_before_the_start_kills_no_agent() {
     let mut world = guest().agent(100, Bytes::gib(3));
     world.elsewhere = Bytes::mib(8800);
-    assert_eq!(told(&world.step()), ["found", "danger: Outside"]);
+    assert_eq!(reported(&world.step()), ["found", "danger: Outside"]);
 }
 
 #[test]
-fn an_end_that_would_not_help_is_none() {
+fn too_small_agents_are_not_killed() {
     let mut world = guest();
     world.elsewhere = Bytes::mib(8000);
     for pid in [100, 200, 300, 400, 500, 600, 700, 800] {
         world = world.agent(pid, Bytes::mib(60));
     }
     world.step();
-    // All of them grow a little: each holds less than what is missing, once that much is missing.
-    let told = world.until_told(|w, step| {
+    // All of them grow a little: each holds less than the shortfall.
+    let reported = world.until_reported(|w, step| {
         for pid in [100, 200, 300, 400, 500, 600, 700, 800] {
             w.grow(pid, Bytes::mib(60 + (step * 2).min(430 / 8 * 8)));
         }
@@ -118,7 +118,7 @@ fn an_end_that_would_not_help_is_none() {
             w.elsewhere = Bytes::mib(8000) + Bytes::mib((step - 215) * 2);
         }
     });
-    assert!(told[0].starts_with("TERM") || told[0].starts_with("danger"), "{told:?}");
+    assert!(reported[0].starts_with("TERM") || reported[0].starts_with("danger"), "{reported:?}");
     let step = world.step();
     if let Some(signals) = step.signals {
         let freed: Bytes = signals.targets.iter().map(|t| world.member(t.pid.get()).charge.total()).sum();
@@ -130,15 +130,15 @@ fn an_end_that_would_not_help_is_none() {
         world = world.agent(pid, Bytes::mib(145));
     }
     world.elsewhere = Bytes::mib(100);
-    assert!(told_last(&world.step()).starts_with("danger: TooSmall"));
+    assert!(last_reported(&world.step()).starts_with("danger: TooSmall"));
 }
 
-fn told_last(step: &Step) -> String {
-    told(step).pop().unwrap_or_default()
+fn last_reported(step: &Step) -> String {
+    reported(step).pop().unwrap_or_default()
 }
 
 #[test]
-fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
+fn sub_agents_are_killed_before_their_parent() {
     let mut world = guest().agent(100, Bytes::mib(300)).child(100, 101, "bash", Bytes::mib(4));
     for pid in 201..=220 {
         world = world.child(100, pid - 100, "bash", Bytes::mib(4)).sub_agent(pid - 100, pid, Bytes::mib(100));
@@ -153,7 +153,7 @@ fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
         let step = world.after(Duration::from_secs(1));
         if let Some(signals) = &step.signals {
             pids = signals.targets.iter().map(|t| t.pid.get()).collect();
-            world_told = told(&step);
+            world_told = reported(&step);
             break;
         }
     }
@@ -165,41 +165,41 @@ fn twenty_sub_agents_end_before_their_parent_and_not_all_of_them() {
     assert!(world.snapshot.guest.remaining() + freed > Bytes::gib(16).share(5, 100), "{freed}");
 }
 
-/// All of them under one shell, which costs as much as they do.
+/// All of them below one shell, which costs as much as they do.
 #[test]
-fn few_sub_agents_end_before_what_started_all_of_them() {
+fn few_sub_agents_are_killed_before_their_common_parent() {
     let mut world = guest().agent(100, Bytes::mib(300)).child(100, 101, "bash", Bytes::mib(4));
     for pid in 201..=220 {
         world = world.sub_agent(101, pid, Bytes::mib(10));
     }
     world.step();
-    let told = world.until_told(|w, step| {
+    let reported = world.until_reported(|w, step| {
         for pid in 201..=220 {
             w.grow(pid, Bytes::mib(10 + step * 2));
         }
     });
-    let ended = told[0].split(' ').count() - 1;
-    assert!((1..10).contains(&ended) && !told[0].contains(" 101"), "{told:?}");
+    let ended = reported[0].split(' ').count() - 1;
+    assert!((1..10).contains(&ended) && !reported[0].contains(" 101"), "{reported:?}");
 }
 
 #[test]
-fn a_parent_without_large_sub_agents_is_a_family_of_its_own() {
+fn a_parent_with_small_sub_agents_is_killed_itself() {
     let mut world = guest().agent(100, Bytes::gib(4)).child(100, 101, "bash", Bytes::mib(4)).sub_agent(
         101,
         200,
         Bytes::mib(200),
     );
     world.step();
-    let told = world.until_told(|w, step| w.grow(100, Bytes::gib(4) + Bytes::mib(step * 20)));
-    assert_eq!(told[0], "TERM 100 101 200", "nobody is left without what started it");
+    let reported = world.until_reported(|w, step| w.grow(100, Bytes::gib(4) + Bytes::mib(step * 20)));
+    assert_eq!(reported[0], "TERM 100 101 200", "nobody is left without what started it");
 }
 
 #[test]
-fn swap_that_can_take_more_is_room() {
+fn usable_swap_counts_as_remaining() {
     let mut world = guest().agent(100, Bytes::gib(5));
     world.snapshot.guest.swap_total = Bytes::gib(8);
     world.step();
-    // Memory is full, half of swap is free, and nobody waits for it.
+    // Memory is full, half of swap is free, and no task waits for it.
     world.grow(100, Bytes::gib(12));
     world.swapped = Bytes::mib(400);
     for _ in 0..50 {
@@ -209,16 +209,16 @@ fn swap_that_can_take_more_is_room() {
 }
 
 #[test]
-fn swap_that_takes_no_more_is_none() {
+fn unusable_swap_does_not_count() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::mib(500));
     world.snapshot.guest.swap_total = Bytes::gib(1);
     world.step();
-    let told = world.until_told(|w, step| {
+    let reported = world.until_reported(|w, step| {
         w.grow(100, Bytes::gib(5) + Bytes::mib(step * 20));
         let needed = Bytes::gib(4) + Bytes::mib(500) + Bytes::gib(5) + Bytes::mib(step * 20);
         w.swapped = needed.saturating_sub(Bytes::mib(16_200)).min(Bytes::gib(1));
     });
-    assert_eq!(told[0], "TERM 100");
+    assert_eq!(reported[0], "TERM 100");
     let guest = world.snapshot.guest;
     assert!(guest.remaining() > Bytes::gib(16).share(2, 100), "in time: {guest:?}");
 }
@@ -241,21 +241,21 @@ fn half_swapped() -> World {
 }
 
 #[test]
-fn a_guest_that_thrashes_is_helped_after_ten_seconds() {
+fn thrashing_is_acted_on_after_ten_seconds() {
     let mut world = half_swapped();
     let acted = (1..30).find(|&second| thrash(&mut world, second, 40.0).signals.is_some());
     assert!(acted.is_some_and(|second| (10..=13).contains(&second)), "{acted:?}");
 }
 
-/// A slow disk takes what is swapped out, and gives nothing back meanwhile.
+/// A slow disk accepts swapped-out pages and delivers none meanwhile.
 #[test]
-fn a_guest_that_stands_still_is_helped_after_twenty_seconds() {
+fn a_standstill_is_acted_on_after_twenty_seconds() {
     let mut world = half_swapped();
     let acted = (1..40).find(|_| thrash(&mut world, 7, 50.0).signals.is_some());
     assert!(acted.is_some_and(|second| (20..=23).contains(&second)), "{acted:?}");
 }
 
-/// A busy disk gives nothing for a second or two, and it is no less thrashing.
+/// A busy disk delivers nothing for a second or two; it is still thrashing.
 #[test]
 fn a_pause_of_the_disk_does_not_end_thrashing() {
     let mut world = half_swapped();
@@ -263,10 +263,10 @@ fn a_pause_of_the_disk_does_not_end_thrashing() {
     assert!(acted.is_some_and(|second| (10..=15).contains(&second)), "{acted:?}");
 }
 
-/// The verdict that it thrashes is some time old when the memory is back.
+/// The pressure average is some time old when the memory is back.
 #[test]
-fn after_a_thrashing_guest_was_helped_nobody_else_goes() {
-    // Of what is used afterwards it holds most: it would be the one.
+fn one_action_ends_thrashing() {
+    // It holds most of the memory used afterwards: it would be the next.
     let mut world = half_swapped().agent(200, Bytes::gib(5));
     world.swapped = Bytes::mib(5500);
     let signals = (1..30).find_map(|second| thrash(&mut world, second, 40.0).signals).unwrap();
@@ -276,29 +276,29 @@ fn after_a_thrashing_guest_was_helped_nobody_else_goes() {
     for _ in 0..30 {
         world.snapshot.swapped_in = world.snapshot.swapped_in.map(|b| b + Bytes::mib(1));
         let step = world.step();
-        assert!(step.signals.is_none(), "{:?}", told(&step));
+        assert!(step.signals.is_none(), "{:?}", reported(&step));
     }
 }
 
-/// Three grow from little, each to less than the one that stands still.
+/// Three agents grow from little, each to less than the stable one.
 #[test]
-fn who_took_nothing_is_not_ended_for_being_the_largest() {
+fn the_largest_agent_is_spared_if_others_grew() {
     let mut world = guest().agent(900, Bytes::gib(4));
     for pid in [100, 200, 300] {
         world = world.agent(pid, Bytes::mib(300));
     }
     world.step();
-    let told = world.until_told(|w, step| {
+    let reported = world.until_reported(|w, step| {
         for pid in [100, 200, 300] {
             w.grow(pid, Bytes::mib(300 + step * 10));
         }
     });
-    assert!(["TERM 100", "TERM 200", "TERM 300"].contains(&told[0].as_str()), "{told:?}");
+    assert!(["TERM 100", "TERM 200", "TERM 300"].contains(&reported[0].as_str()), "{reported:?}");
 }
 
-/// 100 started 200, which started 300; 200 ends on its TERM, 300 takes no notice.
+/// 100 started 200, which started 300; 200 exits on its TERM, 300 ignores it.
 #[test]
-fn a_family_stays_one_when_its_middle_has_ended() {
+fn a_tree_stays_one_when_its_middle_agent_exits() {
     let mut world = guest()
         .agent(100, Bytes::gib(1))
         .child(100, 101, "bash", Bytes::mib(4))
@@ -306,41 +306,41 @@ fn a_family_stays_one_when_its_middle_has_ended() {
         .child(200, 201, "bash", Bytes::mib(4))
         .sub_agent(201, 300, Bytes::gib(1));
     world.step();
-    let told = world.until_told(|w, step| {
+    let reported = world.until_reported(|w, step| {
         for pid in [100, 200, 300] {
             w.grow(pid, Bytes::gib(1) + Bytes::mib(step * 10));
         }
     });
-    assert!(told[0].contains("300"), "{told:?}");
+    assert!(reported[0].contains("300"), "{reported:?}");
     for pid in [100, 101, 200, 201] {
         world.end(pid);
     }
-    assert!(super::told(&world.step()).iter().all(|t| !t.starts_with("ended")));
-    let waves: Vec<_> = (0..15).filter_map(|_| world.after(Duration::from_secs(1)).signals).collect();
-    assert!(waves.iter().any(|w| w.signal == Signal::Kill && w.targets == [key(300)]), "{waves:?}");
+    assert!(super::reported(&world.step()).iter().all(|t| !t.starts_with("ended")));
+    let batches: Vec<_> = (0..15).filter_map(|_| world.after(Duration::from_secs(1)).signals).collect();
+    assert!(batches.iter().any(|w| w.signal == Signal::Kill && w.targets == [key(300)]), "{batches:?}");
 }
 
-/// Others took it, and that was said; then an agent takes the rest, as fast as it goes.
+/// Growth outside agents was reported; then an agent takes the rest, as fast as it can.
 #[test]
-fn one_word_does_not_make_the_guard_blind() {
+fn a_report_does_not_prevent_a_later_action() {
     let mut world = guest().agent(100, Bytes::gib(3));
     world.step();
-    let told = world.until_told(|w, step| w.elsewhere = Bytes::mib(step * 20));
-    assert_eq!(told, ["danger: Outside"]);
+    let reported = world.until_reported(|w, step| w.elsewhere = Bytes::mib(step * 20));
+    assert_eq!(reported, ["danger: Outside"]);
     let mut guest = world.snapshot.guest;
     let mut at = world.snapshot.at;
     let looked = (1..=10).find(|_| {
         at = at + Duration::from_millis(100);
         guest.mem_available = guest.mem_available.saturating_sub(Bytes::mib(60));
-        let glance = world.engine.poll_memory(at, &guest);
-        assert!(glance.next_poll <= Duration::from_millis(100), "{glance:?}");
-        glance.sample_due
+        let poll = world.engine.poll_memory(at, &guest);
+        assert!(poll.next_poll <= Duration::from_millis(100), "{poll:?}");
+        poll.sample_due
     });
     assert!(looked.is_some_and(|n| n <= 4), "{looked:?}");
 }
 
 #[test]
-fn who_waits_is_not_forgotten() {
+fn an_agent_waiting_for_its_turn_is_acted_on() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "node", Bytes::gib(13));
     world.step();
     world.after(Duration::from_secs(10));
@@ -355,7 +355,7 @@ fn who_waits_is_not_forgotten() {
 }
 
 #[test]
-fn waiting_alone_and_swapping_alone_are_no_thrashing() {
+fn stalls_or_swapping_alone_are_no_thrashing() {
     let mut world = half_swapped();
     assert!((1..60).all(|second| thrash(&mut world, second, 19.0).signals.is_none()), "nobody waits");
     let mut world = half_swapped();
@@ -376,12 +376,12 @@ fn waiting_alone_and_swapping_alone_are_no_thrashing() {
 fn a_build_that_peaks_and_falls_back_is_left_alone() {
     let mut world = guest().agent(100, Bytes::mib(500)).child(100, 101, "cargo", Bytes::ZERO);
     world.step();
-    // 300 MiB a second up to 7 % of the guest, three times.
+    // 300 MiB a second up to 7 % of the memory, three times.
     for _ in 0..3 {
         for step in 0..36 {
             world.grow(101, Bytes::mib(step * 295));
-            let told = told(&world.after(Duration::from_secs(1)));
-            assert!(told.iter().all(|t| t == "warned" || t == "recovered"), "{told:?} at {step}");
+            let reported = reported(&world.after(Duration::from_secs(1)));
+            assert!(reported.iter().all(|t| t == "warned" || t == "recovered"), "{reported:?} at {step}");
         }
         assert!(world.snapshot.guest.remaining() < Bytes::gib(16).share(10, 100));
         world.grow(101, Bytes::ZERO);
@@ -390,7 +390,7 @@ fn a_build_that_peaks_and_falls_back_is_left_alone() {
 }
 
 #[test]
-fn what_fills_steadily_leaves_time_for_its_end() {
+fn steady_growth_leaves_time_for_sigterm() {
     let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::ZERO);
     world.step();
     let step = (1..200).find_map(|second| {
@@ -408,47 +408,47 @@ fn what_fills_steadily_leaves_time_for_its_end() {
 }
 
 #[test]
-fn what_fills_at_once_is_killed_at_once() {
+fn fast_growth_is_killed_at_once() {
     let mut world = guest().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::ZERO);
     world.step();
     world.grow(101, Bytes::gib(5));
     world.step();
     world.grow(101, Bytes::mib(10_600));
-    assert_eq!(told(&world.step())[0], "KILL 101");
+    assert_eq!(reported(&world.step())[0], "KILL 101");
 }
 
 #[test]
-fn who_cannot_be_ended_is_not_tried_again_and_again() {
+fn an_unkillable_agent_is_not_retried_at_once() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::gib(2));
     world.step();
-    let told = world.until_told(|w, step| w.grow(100, Bytes::gib(5) + Bytes::mib(step * 20)));
-    assert_eq!(told[0], "TERM 100");
+    let reported = world.until_reported(|w, step| w.grow(100, Bytes::gib(5) + Bytes::mib(step * 20)));
+    assert_eq!(reported[0], "TERM 100");
     // It is stuck in the kernel; the other one would help as well.
     let mut all = Vec::new();
     for _ in 0..30 {
-        all.extend(super::told(&world.after(Duration::from_secs(1))));
+        all.extend(super::reported(&world.after(Duration::from_secs(1))));
     }
     assert!(all.contains(&"failed: Survivors(1)".to_owned()), "{all:?}");
     assert!(all.contains(&"TERM 200".to_owned()), "{all:?}");
     world.end(200);
     world.elsewhere = Bytes::gib(2);
     let step =
-        (0..20).map(|_| super::told(&world.after(Duration::from_secs(1)))).collect::<Vec<_>>().concat();
+        (0..20).map(|_| super::reported(&world.after(Duration::from_secs(1)))).collect::<Vec<_>>().concat();
     assert!(step.iter().any(|t| t.starts_with("danger")), "{step:?}");
 }
 
 #[test]
-fn a_guest_that_is_full_does_not_wait_for_one_that_is_stuck() {
+fn a_full_machine_does_not_wait_for_an_unkillable_process() {
     let mut world = guest().agent(100, Bytes::gib(6)).agent(200, Bytes::mib(5800));
-    assert_eq!(told_last(&world.step()), "act on the agent");
+    assert_eq!(last_reported(&world.step()), "act on the agent");
     world.elsewhere = Bytes::mib(200);
-    let waves: Vec<_> = (0..40).filter_map(|_| world.step().signals).collect();
-    let first = waves.iter().position(|w| w.targets == [key(200)]);
-    assert!(first.is_some(), "the other one after some three seconds: {waves:?}");
+    let batches: Vec<_> = (0..40).filter_map(|_| world.step().signals).collect();
+    let first = batches.iter().position(|w| w.targets == [key(200)]);
+    assert!(first.is_some(), "the other one after some three seconds: {batches:?}");
 }
 
 #[test]
-fn one_action_at_a_time_also_for_the_guest() {
+fn one_guard_action_at_a_time() {
     let mut world = guest().agent(100, Bytes::gib(5)).agent(200, Bytes::mib(5800));
     world.elsewhere = Bytes::mib(800);
     assert_eq!(world.step().signals.unwrap().targets, [key(200)]);
@@ -462,7 +462,7 @@ fn one_action_at_a_time_also_for_the_guest() {
 }
 
 #[test]
-fn a_dry_run_says_it_once_a_danger() {
+fn a_dry_run_reports_each_danger_once() {
     let mut world = World::acting(ActionSettings {
         dry_run: true,
         grace: Duration::from_secs(10),
@@ -474,20 +474,20 @@ fn a_dry_run_says_it_once_a_danger() {
     world.elsewhere = Bytes::mib(700);
     let step = world.step();
     assert!(step.signals.is_none());
-    assert_eq!(told_last(&step), "act on the agent");
+    assert_eq!(last_reported(&step), "act on the agent");
     for _ in 0..50 {
-        let told = told(&world.after(Duration::from_secs(1)));
-        assert!(told.is_empty(), "{told:?}");
+        let reported = reported(&world.after(Duration::from_secs(1)));
+        assert!(reported.is_empty(), "{reported:?}");
     }
     world.grow(200, Bytes::gib(1));
     world.after(Duration::from_secs(30));
     world.grow(200, Bytes::gib(6));
     world.after(Duration::from_secs(30));
-    assert_eq!(told_last(&world.after(Duration::from_secs(1))), "", "said in the step before");
+    assert_eq!(last_reported(&world.after(Duration::from_secs(1))), "", "said in the step before");
 }
 
 #[test]
-fn nobody_is_there() {
+fn a_danger_without_agents_is_reported() {
     let mut world = guest();
     world.elsewhere = Bytes::gib(12);
     let step = world.step();
@@ -496,7 +496,7 @@ fn nobody_is_there() {
 }
 
 impl World {
-    /// As `after`, with swap that has come, gone or been weighed anew.
+    /// As `after`, with swap that was added, removed or estimated anew.
     fn swap(&mut self, total: Bytes, free: Bytes, room: Bytes) -> Step {
         self.snapshot.at = self.snapshot.at + Duration::from_millis(20);
         let guest = &mut self.snapshot.guest;
@@ -505,16 +505,16 @@ impl World {
     }
 }
 
-/// A healthy agent just below its line, 2.2G of memory available.
+/// A healthy agent just below its threshold, 2.2G of memory available.
 #[test]
-fn swap_that_goes_away_unused_is_no_filling() {
+fn removed_swap_is_no_growth() {
     let mut world = guest().agent(100, Bytes::mib(13_150));
     world.snapshot.guest.mem_total = Bytes::gib(4) + Bytes::mib(13_150 + 2234);
     world.snapshot.guest.swap_total = Bytes::gib(1);
-    assert_eq!(told(&world.step()), ["found", "warned"]);
+    assert_eq!(reported(&world.step()), ["found", "warned"]);
     world.swap(Bytes::gib(1), Bytes::gib(1), Bytes::gib(1));
     for _ in 0..20 {
         let step = world.swap(Bytes::ZERO, Bytes::ZERO, Bytes::ZERO);
-        assert!(step.signals.is_none() && told(&step).is_empty(), "{:?}", told(&step));
+        assert!(step.signals.is_none() && reported(&step).is_empty(), "{:?}", reported(&step));
     }
 }

@@ -1,4 +1,4 @@
-//! Several agents, of any size, that fill a guest together: whoever is ended covers what is missing, or nobody is.
+//! Several agents of any size fill a machine together: the victim covers the shortfall, or there is none.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::event::{Cause, Danger, NoActionReason};
 
-/// What one agent and each of its children hold, in MiB: before it fills, and then.
+/// Memory of one agent and each of its children, in MiB: before and after the growth.
 type Held = Vec<(u64, u64)>;
 
 const TOTAL: Bytes = Bytes::gib(16);
 
-/// Few large ones, or many of which none is enough.
+/// A few large agents, or many of which none suffices.
 fn agents() -> impl Strategy<Value = Vec<Held>> {
     let of = |most: u64| vec((0..most / 4, 0..most), 1..5);
     prop_oneof![vec(of(3000), 1..6), vec(of(600), 5..20), vec(of(100), 20..60)]
@@ -36,7 +36,7 @@ fn world(agents: &[Held]) -> World {
     world
 }
 
-/// The least that has to be free again, 1 % over the reserve.
+/// The minimum to free: 1 % above the reserve.
 fn least(danger: &Danger) -> Bytes {
     (danger.reserve + TOTAL.share(1, 100)).saturating_sub(danger.left)
 }
@@ -45,11 +45,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn what_is_ended_covers_what_is_missing(agents in agents(), left in 0_u64..600, steps in 1_u64..8) {
+    fn the_victim_covers_the_shortfall(agents in agents(), left in 0_u64..600, steps in 1_u64..8) {
         let mut world = world(&agents);
         world.step();
         let grown: u64 = agents.iter().flatten().map(|(_, now)| now).sum();
-        // Others take the rest, so that so much is left at the end.
+        // Processes outside agents take the rest, up to the wanted remainder.
         let rest = (12_u64 << 10).saturating_sub(grown + left);
         for step in 1..=steps {
             world.elsewhere = Bytes::mib(rest * step / steps);
@@ -59,16 +59,16 @@ proptest! {
                     world.grow(pid, Bytes::mib(held));
                 }
             }
-            let told = world.after(Duration::from_secs(1));
+            let reported = world.after(Duration::from_secs(1));
             let charge = |key: &ProcessKey| {
                 let all = world.snapshot.agents.iter();
                 all.filter_map(|a| a.member(*key)).map(|m| m.charge.total()).sum::<Bytes>()
             };
-            for event in &told.events {
+            for event in &reported.events {
                 match &event.kind {
                     EventKind::Acted(decision) => {
                         let Cause::Guard(danger) = &decision.cause else { continue };
-                        let freed: Bytes = told.signals.iter().flat_map(|w| &w.targets).map(charge).sum();
+                        let freed: Bytes = reported.signals.iter().flat_map(|w| &w.targets).map(charge).sum();
                         prop_assert!(freed >= least(danger), "{freed} of {}", least(danger));
                         prop_assert!(freed >= decision.shortfall, "{freed} of {}", decision.shortfall);
                     }
@@ -80,7 +80,7 @@ proptest! {
                     _ => {}
                 }
             }
-            if told.signals.is_some() {
+            if reported.signals.is_some() {
                 return Ok(());
             }
         }

@@ -1,4 +1,4 @@
-//! What the kernel's OOM killer takes is told, once and of the right one.
+//! Kills by the kernel's OOM killer are reported once, and attributed correctly.
 
 use super::*;
 use crate::model::CgroupMemory;
@@ -31,23 +31,23 @@ fn two() -> World {
 }
 
 fn oom(step: &Step) -> Vec<String> {
-    told(step).into_iter().filter(|t| t.contains("kernel")).collect()
+    reported(step).into_iter().filter(|t| t.contains("kernel")).collect()
 }
 
 #[test]
-fn what_was_killed_before_is_no_news() {
+fn earlier_kills_are_not_reported() {
     assert!(oom(&two().step()).is_empty());
 }
 
 #[test]
-fn a_kill_in_its_own_cgroup_is_its_own() {
+fn a_kill_in_an_agents_cgroup_is_attributed_to_it() {
     let mut world = two();
     world.end(101);
     world.snapshot.agents[0].cgroup = Some(cgroup(100, 8));
     world.snapshot.oom_kills = Some(41);
     assert_eq!(oom(&world.step()), ["the kernel took 1: 101 of claude-100"]);
     assert!(oom(&world.step()).is_empty());
-    // The guest's own count is only read at times.
+    // The system-wide counter is only read at times.
     world.end(102);
     world.snapshot.agents[0].cgroup = Some(cgroup(100, 9));
     world.snapshot.oom_kills = None;
@@ -57,7 +57,7 @@ fn a_kill_in_its_own_cgroup_is_its_own() {
 }
 
 #[test]
-fn what_comes_between_two_readings_is_told_once() {
+fn a_kill_between_two_readings_is_reported_once() {
     let mut world = two();
     world.end(101);
     world.snapshot.agents[0].cgroup = Some(cgroup(100, 8));
@@ -69,22 +69,22 @@ fn what_comes_between_two_readings_is_told_once() {
 }
 
 #[test]
-fn whoever_ends_slowly_is_waited_for() {
+fn a_slow_exit_is_waited_for() {
     let mut world = two();
     world.snapshot.agents[0].cgroup = Some(cgroup(100, 8));
     world.snapshot.oom_kills = Some(41);
     assert!(oom(&world.step()).is_empty());
     world.end(101);
     assert_eq!(oom(&world.step()), ["the kernel took 1: 101 of claude-100"]);
-    // Its parent may have been counted, and nobody is missing: it is told all the same.
+    // Its parent may have been counted, and no process is missing: it is still reported.
     world.snapshot.agents[0].cgroup = Some(cgroup(100, 10));
     world.snapshot.oom_kills = Some(43);
-    let told: Vec<_> = (0..40).flat_map(|_| oom(&world.step())).collect();
-    assert_eq!(told, ["the kernel took 2: somebody of claude-100"]);
+    let reported: Vec<_> = (0..40).flat_map(|_| oom(&world.step())).collect();
+    assert_eq!(reported, ["the kernel took 2: an unknown process of claude-100"]);
 }
 
 #[test]
-fn a_kill_for_the_guest_is_of_whom_it_misses() {
+fn a_system_wide_kill_is_attributed_to_the_missing_process() {
     let mut world = two();
     world.end(201);
     world.snapshot.oom_kills = Some(41);
@@ -93,12 +93,12 @@ fn a_kill_for_the_guest_is_of_whom_it_misses() {
     world.snapshot.oom_kills = Some(42);
     assert_eq!(oom(&world.step()), ["the kernel took 1: 200 of claude-200"]);
     world.snapshot.oom_kills = Some(43);
-    let told: Vec<_> = (0..40).flat_map(|_| oom(&world.step())).collect();
-    assert_eq!(told, ["the kernel took 1: somebody of nobody's"]);
+    let reported: Vec<_> = (0..40).flat_map(|_| oom(&world.step())).collect();
+    assert_eq!(reported, ["the kernel took 1: an unknown process of no agent"]);
 }
 
 #[test]
-fn who_ends_by_themselves_were_not_killed() {
+fn ordinary_exits_are_no_kills() {
     let mut world = two();
     world.end(201);
     world.end(102);

@@ -1,4 +1,4 @@
-//! What the user wants of the guard.
+//! The configured guard.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn guest(guard: GuardSettings) -> World {
     world
 }
 
-/// What is left of the guest when the guard acts first, while agent 200 grows slowly.
+/// Memory remaining when the guard first acts, while agent 200 grows slowly.
 fn left_at_the_act(guard: GuardSettings) -> Bytes {
     let mut world = guest(guard);
     world.step();
@@ -24,7 +24,7 @@ fn left_at_the_act(guard: GuardSettings) -> Bytes {
 }
 
 #[test]
-fn it_acts_where_the_user_wants_it_to() {
+fn the_guard_acts_at_the_configured_reserve() {
     let usual = left_at_the_act(GuardSettings::default());
     let more = left_at_the_act(GuardSettings { reserve: Some(Bytes::mib(1600)), ..GuardSettings::default() });
     assert!(usual < Bytes::mib(900) && usual > Bytes::mib(400), "{usual}");
@@ -32,18 +32,18 @@ fn it_acts_where_the_user_wants_it_to() {
 }
 
 #[test]
-fn switched_off_it_says_so_once_and_the_lines_still_count() {
+fn a_disabled_guard_reports_once_and_thresholds_still_apply() {
     let mut world = guest(GuardSettings { enabled: false, ..GuardSettings::default() });
     world.elsewhere = Bytes::mib(100);
     world.grow(200, Bytes::gib(9) + Bytes::mib(700));
-    let told: Vec<_> = (0..100).flat_map(|_| told(&world.step())).collect();
-    assert_eq!(told, ["found", "found", "warned", "danger: Off"]);
+    let reported: Vec<_> = (0..100).flat_map(|_| reported(&world.step())).collect();
+    assert_eq!(reported, ["found", "found", "warned", "danger: Off"]);
     world.grow(200, Bytes::gib(13));
     assert!(world.step().signals.is_some());
 }
 
 #[test]
-fn another_reserve_counts_at_once() {
+fn a_new_reserve_applies_at_once() {
     let mut world = guest(GuardSettings::default());
     world.grow(200, Bytes::gib(7));
     assert!(world.step().signals.is_none());

@@ -1,4 +1,4 @@
-//! Agents that something starts again as soon as they are ended, and targets that fork.
+//! Agents that are restarted as soon as they are killed, and forking targets.
 
 use super::*;
 use crate::model::{CgroupMemory, Signal};
@@ -24,8 +24,8 @@ fn forking() -> World {
     world
 }
 
-/// Steps until a wave goes out; how long that took.
-fn until_wave(world: &mut World) -> Duration {
+/// Steps until signals are sent. Returns the time that took.
+fn until_signals(world: &mut World) -> Duration {
     let begun = world.snapshot.at;
     for _ in 0..20_000 {
         if world.step().signals.is_some() {
@@ -36,7 +36,7 @@ fn until_wave(world: &mut World) -> Duration {
 }
 
 #[test]
-fn one_that_is_started_again_at_once_waits_longer_each_time() {
+fn the_backoff_doubles_with_each_restart() {
     let mut world = World::new();
     let mut waits = Vec::new();
     let mut reported_restarts = 0;
@@ -45,7 +45,7 @@ fn one_that_is_started_again_at_once_waits_longer_each_time() {
         let step = world.step();
         reported_restarts +=
             step.events.iter().filter(|e| matches!(e.kind, EventKind::RestartBackoff { .. })).count();
-        waits.push(if step.signals.is_some() { 0 } else { until_wave(&mut world).as_secs() });
+        waits.push(if step.signals.is_some() { 0 } else { until_signals(&mut world).as_secs() });
         world.end(pid);
         for _ in 0..5 {
             world.step();
@@ -59,7 +59,7 @@ fn one_that_is_started_again_at_once_waits_longer_each_time() {
 }
 
 #[test]
-fn another_agent_is_not_taken_for_it() {
+fn other_agents_have_no_backoff() {
     let mut world = World::new();
     leak_again(&mut world, 100, 50);
     assert!(world.step().signals.is_some());
@@ -70,9 +70,9 @@ fn another_agent_is_not_taken_for_it() {
     assert!(world.step().signals.is_some(), "another shell started it");
 }
 
-/// Four at once of one script are no restarts of one another.
+/// Four instances of one script at once are no restarts of one another.
 #[test]
-fn those_that_run_side_by_side_follow_nobody() {
+fn parallel_agents_are_no_restarts() {
     let mut world = World::new();
     for pid in 100..104 {
         leak_again(&mut world, pid, 50);
@@ -85,26 +85,26 @@ fn those_that_run_side_by_side_follow_nobody() {
     assert!(world.snapshot.at.since(begun) < Duration::from_secs(3));
 }
 
-/// An agent of its own, recognised a look after it was held for another's sake.
+/// An agent of its own, recognised one sample after it was stopped with another.
 #[test]
-fn nobody_stays_held() {
+fn no_process_stays_stopped() {
     let mut world = forking();
-    assert_eq!(told(&world.step())[0], "STOP 101 102 103 104 105 106 107");
+    assert_eq!(reported(&world.step())[0], "STOP 101 102 103 104 105 106 107");
     let other = world.member(107).key;
     world.end(107);
     let signals = world.step().signals.unwrap();
-    assert_eq!((signals.signal, signals.released), (Signal::Term, vec![other]));
+    assert_eq!((signals.signal, signals.resumed), (Signal::Term, vec![other]));
     assert_eq!(world.engine.finish(), None, "all have had theirs");
-    // And where all of it is gone before anything else is sent.
+    // And if all of it is gone before anything else is sent.
     let mut world = forking();
     world.step();
     (101..108).for_each(|pid| world.end(pid));
     let signals = world.step().signals.unwrap();
-    assert_eq!((signals.targets.len(), signals.released.len()), (0, 7));
+    assert_eq!((signals.targets.len(), signals.resumed.len()), (0, 7));
 }
 
 #[test]
-fn a_child_that_leaks_again_is_ended_at_once() {
+fn a_child_that_leaks_again_is_killed_at_once() {
     let mut world = World::new().agent(100, Bytes::mib(240));
     for pid in 101..105 {
         world.start(100, pid, "node", Bytes::gib(13));
@@ -117,7 +117,7 @@ fn a_child_that_leaks_again_is_ended_at_once() {
 }
 
 #[test]
-fn held_back_or_not_the_guest_comes_first() {
+fn the_guard_ignores_the_backoff() {
     let mut world = World::new();
     leak_again(&mut world, 100, 50);
     assert!(world.step().signals.is_some());
@@ -133,41 +133,41 @@ fn held_back_or_not_the_guest_comes_first() {
     }
     world.grow(101, Bytes::mib(59_000));
     let step = world.step();
-    assert_eq!(told(&step)[0], "KILL 101");
+    assert_eq!(reported(&step)[0], "KILL 101");
 }
 
 #[test]
-fn what_forks_is_held_while_it_is_found_then_killed() {
+fn a_forking_target_is_stopped_then_killed() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bomb", Bytes::gib(13));
-    assert_eq!(told(&world.step())[0], "TERM 101");
+    assert_eq!(reported(&world.step())[0], "TERM 101");
     world.start(101, 102, "bomb", Bytes::ZERO);
-    let mut waves = vec![told(&world.after(Duration::from_secs(10)))];
+    let mut batches = vec![reported(&world.after(Duration::from_secs(10)))];
     world.start(102, 103, "bomb", Bytes::ZERO);
-    waves.push(told(&world.step()));
-    waves.push(told(&world.step()));
-    assert_eq!(waves.concat(), ["STOP 101 102", "STOP 101 102 103", "KILL 101 102 103", "3 to kill"]);
+    batches.push(reported(&world.step()));
+    batches.push(reported(&world.step()));
+    assert_eq!(batches.concat(), ["STOP 101 102", "STOP 101 102 103", "KILL 101 102 103", "3 to kill"]);
 }
 
 #[test]
-fn what_forks_faster_than_it_is_killed_takes_its_parent_along() {
+fn forks_outpacing_kills_escalate_to_the_parent() {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "bash", Bytes::mib(4)).child(
         101,
         102,
         "bomb",
         Bytes::gib(13),
     );
-    assert_eq!(told(&world.step())[0], "TERM 102");
+    assert_eq!(reported(&world.step())[0], "TERM 102");
     let (mut all, mut pid) = (Vec::new(), 1000);
     world.after(Duration::from_secs(9));
     world.snapshot.at = world.snapshot.at + Duration::from_secs(1);
     for _ in 0..60 {
         world.start(102, pid, "bomb", Bytes::ZERO);
         pid += 1;
-        all.extend(told(&world.step()));
+        all.extend(reported(&world.step()));
     }
     assert_eq!(all.iter().filter(|t| t.starts_with("STOP")).count(), 10, "in bounded rounds");
     let widened: Vec<_> = all.iter().filter(|t| t.starts_with("widened")).collect();
-    assert_eq!(widened, ["widened to 101", "widened to the agent"]);
+    assert_eq!(widened, ["escalated to 101", "escalated to the agent"]);
     assert!(all.iter().rev().find(|t| t.starts_with("KILL")).unwrap().starts_with("KILL 100 "), "{all:?}");
 }
 
@@ -186,7 +186,7 @@ fn killable_cgroup() -> CgroupMemory {
 }
 
 #[test]
-fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
+fn an_agent_alone_in_a_cgroup_is_killed_through_it() {
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "bash", Bytes::mib(4));
     world.snapshot.agents[0].cgroup = Some(killable_cgroup());
     assert_eq!(world.step().signals.unwrap().cgroup, None, "asked first");
@@ -211,32 +211,32 @@ fn an_agent_with_a_cgroup_of_its_own_is_killed_by_it() {
 }
 
 #[test]
-fn what_forks_is_held_before_it_is_asked_to_end() {
+fn a_forking_target_is_stopped_before_sigterm() {
     let mut world = forking();
     let step = world.step();
-    assert_eq!(told(&step)[0], "STOP 101 102 103 104 105 106 107");
+    assert_eq!(reported(&step)[0], "STOP 101 102 103 104 105 106 107");
     let last = world.engine.finish().unwrap();
     assert_eq!((last.signal, last.targets.len()), (Signal::Term, 7), "nobody stays held when we leave");
     world.start(101, 110, "bomb", Bytes::ZERO);
     let signals = world.step().signals.unwrap();
     assert_eq!((signals.signal, signals.targets.len()), (Signal::Stop, 8));
     assert_eq!(world.step().signals.unwrap().signal, Signal::Term, "then all are asked");
-    assert!(told(&world.after(Duration::from_secs(9))).is_empty(), "with their grace");
+    assert!(reported(&world.after(Duration::from_secs(9))).is_empty(), "with their grace");
     assert_eq!(world.after(Duration::from_secs(1)).signals.unwrap().signal, Signal::Kill);
 }
 
 #[test]
-fn a_limited_agent_stands_at_lines_of_its_own() {
+fn a_limited_agent_has_its_own_thresholds() {
     let limited = CgroupMemory { max: Some(Bytes::gib(4)), ..killable_cgroup() };
     let mut world = World::new().agent(100, Bytes::gib(1)).child(100, 101, "node", Bytes::mib(100));
     world = world.agent(200, Bytes::gib(4));
     world.snapshot.agents[0].cgroup = Some(limited);
-    assert_eq!(told(&world.step()), ["found", "found"]);
+    assert_eq!(reported(&world.step()), ["found", "found"]);
     world.grow(101, Bytes::gib(2));
-    assert_eq!(told(&world.step()), ["warned"], "2.5G: 55/85 of its kill threshold");
+    assert_eq!(reported(&world.step()), ["warned"], "2.5G: 55/85 of its kill threshold");
     world.grow(101, Bytes::mib(2950));
     let step = world.step();
-    assert_eq!(told(&step), ["TERM 101", "act on node 101"], "before the wall");
+    assert_eq!(reported(&step), ["TERM 101", "act on node 101"], "before the wall");
     let threshold = step.events.iter().find_map(|event| match &event.kind {
         EventKind::Acted(decision) => Some(decision.threshold),
         _ => None,
@@ -246,7 +246,7 @@ fn a_limited_agent_stands_at_lines_of_its_own() {
 }
 
 #[test]
-fn what_a_service_manager_starts_follows_only_what_was_in_the_same_unit() {
+fn restarts_by_a_service_manager_are_recognised_by_unit() {
     for (unit, waits) in
         [(Some("/system.slice/a.service"), true), (Some("/system.slice/b.service"), false), (None, false)]
     {

@@ -1,61 +1,61 @@
-//! A guest that allocates as fast as it likes, watched exactly as the daemon watches it: glance, look, signal. An
-//! emulated guest cannot show these rates.
+//! A machine that allocates at any rate, watched exactly as by the daemon: poll, sample, signal. An emulated machine
+//! cannot show these rates.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::Signal;
 
-/// What one run shows.
+/// The outcome of one run.
 #[derive(Debug, Default)]
 struct Outcome {
-    /// The least that was left.
+    /// The lowest remaining memory.
     least: Bytes,
-    /// All was gone: the kernel's OOM killer would have come.
+    /// Memory was exhausted: the kernel's OOM killer would have acted.
     exhausted: bool,
-    /// Signals, with what was left when they went out.
-    waves: Vec<(Signal, Vec<i32>, Bytes)>,
+    /// Signals, with the memory remaining when they were sent.
+    batches: Vec<(Signal, Vec<i32>, Bytes)>,
     glances: u32,
     looks: u32,
 }
 
-/// How the guest behaves.
+/// The behaviour of the machine.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     total: Bytes,
     swap: Bytes,
-    /// Swap is compressed memory. `None`: it is on a disk.
+    /// Swap is compressed memory; `None`: it is on a disk.
     zram: Option<Zram>,
-    /// What others hold when it begins.
+    /// Memory used outside agents at the beginning.
     others: Bytes,
-    /// What the agent holds apart from what leaks.
+    /// Memory of the agent apart from the leak.
     base: Bytes,
     /// MiB a second that the leak takes, once it begins.
     rate: u64,
-    /// When, in milliseconds after the first glance.
+    /// Begin of the leak, in milliseconds after the first poll.
     onset: u64,
-    /// How long a look takes, until its signal is out.
+    /// Duration of a sample, until its signal is sent.
     work: Duration,
-    /// Every wake is late by this.
+    /// Every wakeup is late by this.
     late: Duration,
-    /// The leak is not the agent's.
+    /// The leak is outside the agent.
     outside: bool,
     /// It is a build, which peaks here and falls back.
     peak: Option<Bytes>,
-    /// A TERM ends it after so long; `None`: it takes no notice.
+    /// Time from TERM to its exit; `None`: it ignores TERM.
     obeys: Option<Duration>,
 }
 
-/// How well what comes compresses.
+/// How well new pages compress.
 #[derive(Clone, Copy, Debug)]
 struct Zram {
-    /// So many percent of a page are saved.
+    /// Percent of a page that compression saves.
     saves: u64,
-    /// Whether that is known from the start. Else half a page is assumed, until some was stored.
+    /// Whether that is known from the start. Otherwise half a page is assumed, until some pages were stored.
     is_known: bool,
 }
 
-/// So much must have been stored before its ratio is known.
+/// Stored memory from which on the compression ratio is known.
 const LEARNT: Bytes = Bytes::mib(16);
 
 const LINES_OUT_OF_REACH: Thresholds = Thresholds { warn: Bytes::gib(900), kill: Bytes::gib(1000) };
@@ -94,7 +94,7 @@ impl Leak {
         if within > up { Bytes::ZERO } else { Bytes::new(within * (self.case.rate << 20) / 1_000_000) }
     }
 
-    /// What is really left.
+    /// The memory that really remains.
     fn left(&self, at: Duration) -> Bytes {
         let guest = self.guest(at);
         let free = guest.swap_free;
@@ -120,8 +120,8 @@ impl Leak {
         }
     }
 
-    /// Memory first, then swap: what does not fit is swapped out as fast as it is needed. Where it may save nothing, the
-    /// kernel begins while a little is left, and swaps out four pages at the most for one that is wanted.
+    /// Memory first, then swap: pages that do not fit are swapped out as fast as needed. If compression may save
+    /// nothing, the kernel begins while a little is left, and swaps out at most four pages for one that is wanted.
     fn swapped(&self, used: Bytes) -> Bytes {
         let Case { total, swap, zram, .. } = self.case;
         let saves = zram.map_or(100, |zram| zram.saves);
@@ -159,16 +159,16 @@ fn run(case: Case, seconds: u64) -> Outcome {
     let mut now = Duration::ZERO;
     while now < Duration::from_secs(seconds) && !outcome.exhausted {
         outcome.glances += 1;
-        let glance = world.engine.poll_memory(Boottime::new(now), &leak.guest(now));
-        let mut next = glance.next_poll;
-        if glance.sample_due {
+        let poll = world.engine.poll_memory(Boottime::new(now), &leak.guest(now));
+        let mut next = poll.next_poll;
+        if poll.sample_due {
             outcome.looks += 1;
-            let step = look(&mut world, &leak, now);
+            let step = sample(&mut world, &leak, now);
             now += case.work;
             next = step.next_poll;
             if let Some(signals) = step.signals {
                 let pids: Vec<i32> = signals.targets.iter().map(|t| t.pid.get()).collect();
-                outcome.waves.push((signals.signal, pids, leak.left(now)));
+                outcome.batches.push((signals.signal, pids, leak.left(now)));
                 leak.signal(now, signals.signal);
             }
         }
@@ -186,7 +186,7 @@ impl Outcome {
     }
 }
 
-fn look(world: &mut World, leak: &Leak, now: Duration) -> Step {
+fn sample(world: &mut World, leak: &Leak, now: Duration) -> Step {
     world.snapshot.at = Boottime::new(now);
     world.snapshot.guest = leak.guest(now);
     if leak.is_gone(now) || leak.case.outside {
@@ -209,7 +209,7 @@ fn cases() -> impl Strategy<Value = Case> {
     (sizes, shares, rates, times, obeys, any::<bool>()).prop_map(
         |((gib, swap), (others, base, zram), rate, (onset, work, late), obeys, outside)| {
             let total = Bytes::gib(gib);
-            // More than memory is not pressed into it.
+            // Not more than the memory is compressed into it.
             let most = zram.map_or(Bytes::mib(swap), |_| total);
             Case {
                 total,
@@ -233,8 +233,8 @@ fn known(saves: u64) -> Zram {
     Zram { saves, is_known: true }
 }
 
-/// Zram as large as the guest at the most, with what compresses well, badly or not at all. The last 3 % of memory last
-/// for 80 ms: what is swapped out must be compressed first, whether that is any use or not.
+/// Zram as large as the memory at most, with pages that compress well, badly or not at all. The last 3 % of memory last
+/// for 80 ms: swapped-out pages must be compressed first, useful or not.
 fn unknown_zram() -> impl Strategy<Value = Case> {
     let saves = prop_oneof![Just(0u64), 0u64..90];
     (cases(), 3u64..=100, saves).prop_map(|(case, size, saves)| {
@@ -254,15 +254,15 @@ fn acted_in_time(case: Case) -> Result<(), TestCaseError> {
     let case = Case { outside: false, ..case };
     let outcome = run(case, long_enough(case));
     prop_assert!(!outcome.exhausted, "{outcome:?}");
-    prop_assert!(!outcome.waves.is_empty(), "it did act");
-    prop_assert!(outcome.waves.iter().all(|(_, pids, _)| *pids == [101]), "the guilty part: {outcome:?}");
+    prop_assert!(!outcome.batches.is_empty(), "it did act");
+    prop_assert!(outcome.batches.iter().all(|(_, pids, _)| *pids == [101]), "the guilty part: {outcome:?}");
     Ok(())
 }
 
 fn left_alone(case: Case) -> Result<(), TestCaseError> {
     let case = Case { outside: true, ..case };
     let outcome = run(case, long_enough(case));
-    prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
+    prop_assert!(outcome.batches.is_empty(), "{outcome:?}");
     Ok(())
 }
 
@@ -270,51 +270,51 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_guard_has_acted_before_all_is_gone(case in cases()) {
+    fn the_guard_acts_before_memory_is_exhausted(case in cases()) {
         acted_in_time(case)?;
     }
 
     #[test]
-    fn nobody_ends_for_what_others_do(case in cases()) {
+    fn growth_elsewhere_kills_no_agent(case in cases()) {
         left_alone(case)?;
     }
 
     #[test]
-    fn the_guard_has_acted_before_all_is_gone_though_zram_saves_less_than_assumed(case in unknown_zram()) {
+    fn the_guard_acts_in_time_with_poorly_compressing_zram(case in unknown_zram()) {
         acted_in_time(case)?;
     }
 
     #[test]
-    fn nobody_ends_for_what_others_do_though_zram_saves_less_than_assumed(case in unknown_zram()) {
+    fn growth_elsewhere_kills_no_agent_with_poorly_compressing_zram(case in unknown_zram()) {
         left_alone(case)?;
     }
 
-    /// One that leaves a tenth of the guest free at its peak, and is no faster than what the guard must be ready for.
+    /// A build that leaves a tenth of the memory free at its peak, and is no faster than the guard must be ready for.
     #[test]
-    fn a_build_that_falls_back_is_left_alone(case in cases(), report_no_action in 10u64..30) {
-        let used = case.others + case.base + case.total.share(report_no_action + 1, 100);
+    fn a_build_that_falls_back_is_left_alone(case in cases(), falls_back_to in 10u64..30) {
+        let used = case.others + case.base + case.total.share(falls_back_to + 1, 100);
         let peak = case.total.saturating_sub(used);
         let rate = case.rate.min((case.total.get() >> 20) * 9 / 10);
         let case = Case { outside: false, swap: Bytes::ZERO, peak: Some(peak), rate, onset: case.onset + 500, ..case };
         let outcome = run(case, 120);
-        prop_assert!(outcome.waves.is_empty(), "{outcome:?}");
+        prop_assert!(outcome.batches.is_empty(), "{outcome:?}");
     }
 
-    /// Ten seconds of patience for what does not hurry, and not much memory given away for it.
+    /// Ten seconds of grace for slow growth, and little memory given away for it.
     #[test]
-    fn who_fills_slowly_is_asked_first_and_not_early(case in cases()) {
+    fn slow_growth_gets_sigterm_and_not_early(case in cases()) {
         let case = Case { outside: false, rate: case.rate.min(20), obeys: Some(Duration::from_secs(2)), ..case };
         let outcome = run(case, long_enough(case));
-        prop_assert_eq!(outcome.waves.len(), 1, "{:?}", outcome);
-        let (signal, _, left) = &outcome.waves[0];
+        prop_assert_eq!(outcome.batches.len(), 1, "{:?}", outcome);
+        let (signal, _, left) = &outcome.batches[0];
         prop_assert_eq!(*signal, Signal::Term);
-        // 4 %, and what room in zram that is badly filled is weighed too low.
+        // 4 %, and the underestimated capacity of badly filled zram.
         prop_assert!(*left <= case.total.share(5, 100), "{} of {}", left, case.total);
     }
 }
 
 #[test]
-fn a_guest_at_rest_is_glanced_at_once_a_second_and_looked_at_every_ten() {
+fn at_rest_polls_take_a_second_and_samples_ten() {
     let case = Case {
         total: Bytes::gib(16),
         swap: Bytes::ZERO,
@@ -334,9 +334,9 @@ fn a_guest_at_rest_is_glanced_at_once_a_second_and_looked_at_every_ten() {
     assert!((5..=8).contains(&outcome.looks), "{outcome:?}");
 }
 
-/// The fastest that a guest of 4 GiB is watched for, at whatever moment it begins.
+/// The highest rate that a machine of 4 GiB is polled for, beginning at any moment.
 #[test]
-fn no_moment_is_too_early_or_too_late() {
+fn a_leak_may_begin_at_any_moment() {
     let mut exhausted = Vec::new();
     for onset in (0..3000).step_by(7) {
         for (work, late) in [(1, 0), (1, 7), (5, 3), (9, 0), (9, 7)] {

@@ -1,4 +1,4 @@
-//! All limited agents together have a cap of their own.
+//! All limited agents together have a limit of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use crate::model::snapshot::Slice;
 
 const SLICE: &str = "/agents.slice";
 
-/// Two under 8G each, of 10G for both, and somebody who is under no limit.
+/// Two agents with limits of 8G in a slice of 10G, and one without limit.
 struct Shared {
     world: World,
-    /// What the kernel holds for those in the slice, beside what they hold themselves.
+    /// Kernel memory charged to the slice, beside the agents' own.
     kernel: Bytes,
     cap: Bytes,
 }
@@ -41,7 +41,7 @@ impl Shared {
         Self { world, kernel: Bytes::mib(20), cap: Bytes::gib(10) }
     }
 
-    /// What is charged to the slice.
+    /// The charge of the slice.
     fn used(&self) -> Bytes {
         let agents = self.world.snapshot.agents.iter().filter(|a| a.cgroup.is_some());
         self.kernel + agents.flat_map(|a| &a.members).map(|m| m.charge.total()).sum()
@@ -60,7 +60,7 @@ impl Shared {
 }
 
 #[test]
-fn before_the_kernel_chooses_whoever_grew_is_ended() {
+fn the_growing_agent_is_killed_before_the_kernel_acts() {
     let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(300));
     shared.step();
     let (at, step) = (1..200)
@@ -71,7 +71,11 @@ fn before_the_kernel_chooses_whoever_grew_is_ended() {
         })
         .find(|(_, step)| step.signals.is_some())
         .unwrap();
-    assert_eq!(told(&step), ["TERM 201", "act on node 201"], "not the larger one, nor who is larger outside");
+    assert_eq!(
+        reported(&step),
+        ["TERM 201", "act on node 201"],
+        "not the larger one, nor who is larger outside"
+    );
     assert!(at < shared.cap && at > shared.cap.share(85, 100), "{at}");
     let decided = step.events.iter().find_map(|e| match &e.kind {
         EventKind::Acted(decision) => Some(decision),
@@ -79,19 +83,19 @@ fn before_the_kernel_chooses_whoever_grew_is_ended() {
     });
     assert!(matches!(decided.unwrap().cause, Cause::Slice { cap, .. } if cap == shared.cap));
     shared.world.end(201);
-    assert!(told(&shared.step())[0].starts_with("ended"));
+    assert!(reported(&shared.step())[0].starts_with("ended"));
     for _ in 0..30 {
-        assert!(told(&shared.step()).is_empty(), "one action");
+        assert!(reported(&shared.step()).is_empty(), "one action");
     }
 }
 
 #[test]
-fn those_who_fit_are_left_alone() {
+fn agents_within_the_slice_limit_are_left_alone() {
     let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(4400));
     for _ in 0..60 {
         assert!(shared.step().signals.is_none());
     }
-    // Outside of the slice others may take what they like.
+    // Processes outside the slice may take any amount.
     shared.world.elsewhere = Bytes::gib(20);
     for _ in 0..60 {
         assert!(shared.step().signals.is_none());
@@ -99,20 +103,20 @@ fn those_who_fit_are_left_alone() {
 }
 
 #[test]
-fn nobody_is_ended_where_that_helps_nobody() {
+fn no_agent_is_killed_without_effect_on_the_slice() {
     let mut shared = Shared::new(Bytes::mib(50), Bytes::mib(50));
     shared.step();
-    // Others than agents, or what the kernel keeps.
+    // Memory of other processes, or of the kernel.
     shared.kernel = Bytes::mib(9900);
     for _ in 0..60 {
         let step = shared.step();
-        assert!(step.signals.is_none(), "{:?}", told(&step));
+        assert!(step.signals.is_none(), "{:?}", reported(&step));
     }
     assert!(shared.step().next_poll >= Duration::from_millis(100), "nor is it looked at all the time");
 }
 
 #[test]
-fn a_dry_run_says_it_once() {
+fn a_dry_run_reports_the_slice_once() {
     let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(300));
     shared.world.engine.reconfigure(
         Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) },
@@ -122,14 +126,14 @@ fn a_dry_run_says_it_once() {
     shared.step();
     shared.world.grow(201, Bytes::mib(4600));
     let dry_run_reported: Vec<_> =
-        (0..20).flat_map(|_| told(&shared.step())).filter(|t| t.starts_with("act")).collect();
+        (0..20).flat_map(|_| reported(&shared.step())).filter(|t| t.starts_with("act")).collect();
     assert_eq!(dry_run_reported, ["act on node 201"]);
 }
 
-/// As the daemon looks: a glance at the guest, and at everybody where that asks for it.
+/// As the daemon does it: polls of the machine's memory, and samples when they are due.
 #[test]
-fn the_signal_is_out_before_the_cap_is_reached_at_each_rate() {
-    // Far from their own lines, too, where many others are in the slice.
+fn signals_precede_the_slice_limit_at_each_rate() {
+    // Also far from their own thresholds, when many other processes are in the slice.
     for (rate, kernel) in [10, 100, 500, 1000, 2000, 4000].map(|rate| [(rate, 20), (rate, 4500)]).concat() {
         for offset in [0, 7, 13, 19] {
             let mut shared = Shared::new(Bytes::gib(3), Bytes::mib(300));
@@ -142,9 +146,9 @@ fn the_signal_is_out_before_the_cap_is_reached_at_each_rate() {
                 shared.world.grow(201, Bytes::new(grown));
                 shared.pass(next);
                 let snapshot = &shared.world.snapshot;
-                let glance = shared.world.engine.poll_memory(snapshot.at, &snapshot.guest);
-                if !glance.sample_due {
-                    next = glance.next_poll;
+                let poll = shared.world.engine.poll_memory(snapshot.at, &snapshot.guest);
+                if !poll.sample_due {
+                    next = poll.next_poll;
                     continue;
                 }
                 let step = shared.world.engine.step(snapshot);

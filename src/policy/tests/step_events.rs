@@ -33,7 +33,7 @@ fn an_agent_whose_root_runs_on_is_unknown() {
     world.step();
     world.snapshot.agents.clear();
     world.snapshot.unmatched_roots.push(key(200));
-    let mut events = told(&world.step());
+    let mut events = reported(&world.step());
     events.sort();
     assert_eq!(events, ["gone", "unknown"]);
 }

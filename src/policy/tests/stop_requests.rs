@@ -1,4 +1,4 @@
-//! Ends that somebody asked for.
+//! Stops that users requested.
 
 use super::*;
 use crate::model::event::{Cause, Failure};
@@ -23,7 +23,7 @@ fn pids(step: &Step) -> Vec<i32> {
 }
 
 #[test]
-fn an_agent_ends_whole_by_the_same_ladder_though_it_costs_little() {
+fn a_requested_stop_ends_a_small_agent_whole() {
     let mut world = World::new().agent(100, Bytes::mib(200)).child(100, 101, "node", Bytes::mib(100));
     world.step();
     world.engine.request(key(100), ALICE);
@@ -37,15 +37,18 @@ fn an_agent_ends_whole_by_the_same_ladder_though_it_costs_little() {
     let kill = world.after(Duration::from_secs(2));
     assert_eq!((pids(&kill), kill.signals.map(|w| w.signal)), (vec![100], Some(Signal::Kill)));
     world.end(100);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..200 {
-        told.extend(world.step().events.into_iter().map(|e| e.kind));
+        reported.extend(world.step().events.into_iter().map(|e| e.kind));
     }
-    assert!(matches!(told.as_slice(), [EventKind::Ended { action: 1, .. }, EventKind::Gone]), "{told:?}");
+    assert!(
+        matches!(reported.as_slice(), [EventKind::Ended { action: 1, .. }, EventKind::Gone]),
+        "{reported:?}"
+    );
 }
 
 #[test]
-fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
+fn a_requested_stop_includes_descendants_only() {
     let mut world = World::new()
         .agent(100, Bytes::mib(200))
         .sub_agent(100, 200, Bytes::mib(100))
@@ -56,7 +59,7 @@ fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
     let step = world.step();
     assert_eq!(asked(&step), [("claude-200".to_owned(), true, 2)]);
     assert_eq!(pids(&step), [200, 300]);
-    // Who is left is looked for among those below it only.
+    // Survivors are looked up among its descendants only.
     world.end(200);
     let kill = world.after(Duration::from_secs(11));
     assert_eq!((pids(&kill), kill.signals.map(|w| w.signal)), (vec![300], Some(Signal::Kill)));
@@ -76,7 +79,7 @@ fn what_it_started_ends_with_it_and_what_started_it_goes_on() {
 }
 
 #[test]
-fn the_guest_and_the_lines_go_first_and_nobody_is_forgotten() {
+fn thresholds_and_dangers_go_before_requested_stops() {
     let mut world = World::new().agent(100, Bytes::gib(1)).agent(200, Bytes::gib(1));
     world.step();
     world.grow(200, Bytes::gib(14));
@@ -91,7 +94,7 @@ fn the_guest_and_the_lines_go_first_and_nobody_is_forgotten() {
 }
 
 #[test]
-fn who_ended_before_it_was_begun_is_forgotten() {
+fn a_request_for_an_exited_agent_is_dropped() {
     let mut world = World::new().agent(100, Bytes::gib(1));
     world.step();
     world.engine.request(key(100), ALICE);
@@ -101,7 +104,7 @@ fn who_ended_before_it_was_begun_is_forgotten() {
 }
 
 #[test]
-fn what_is_protected_is_not_ended_on_request_either() {
+fn protected_processes_survive_a_requested_stop() {
     let mut world = World::new().agent(100, Bytes::gib(1));
     world.member(100).protected = true;
     world.step();
@@ -113,7 +116,7 @@ fn what_is_protected_is_not_ended_on_request_either() {
 }
 
 #[test]
-fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
+fn a_dry_run_reports_requested_stops_and_thresholds() {
     let mut world =
         World::acting(ActionSettings { dry_run: true, grace: Duration::ZERO, ..ActionSettings::default() })
             .agent(100, Bytes::gib(1));
@@ -127,22 +130,22 @@ fn a_dry_run_says_it_and_still_says_what_the_line_would_do() {
     assert!(world.step().events.iter().any(threshold));
 }
 
-/// What is too little to be seen in the guest's figures is not waited for.
+/// A release too small to be visible in the machine's memory is not waited for.
 #[test]
-fn a_small_end_is_told_at_once() {
+fn a_small_release_is_reported_at_once() {
     let mut world = World::new().agent(100, Bytes::mib(2));
     world.step();
     world.engine.request(key(100), ALICE);
     world.step();
     world.end(100);
     world.elsewhere = Bytes::mib(100);
-    let told: Vec<_> = (0..3).flat_map(|_| told(&world.step())).collect();
-    assert_eq!(told, ["ended, 2M freed", "gone"]);
+    let reported: Vec<_> = (0..3).flat_map(|_| reported(&world.step())).collect();
+    assert_eq!(reported, ["ended, 2M freed", "gone"]);
 }
 
-/// An end that was asked for is no sign of a loop around the agent: its follower is acted on at once.
+/// A requested stop is no sign of a restart loop: the successor is acted on at once.
 #[test]
-fn who_follows_one_that_was_ended_on_request_is_not_held_back() {
+fn a_requested_stop_causes_no_backoff() {
     let mut world = World::new().agent(100, Bytes::gib(1));
     world.step();
     world.engine.request(key(100), ALICE);
@@ -154,7 +157,7 @@ fn who_follows_one_that_was_ended_on_request_is_not_held_back() {
 }
 
 #[test]
-fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
+fn new_thresholds_apply_at_once_and_actions_continue() {
     let mut world = World::new().agent(100, Bytes::gib(9)).agent(200, Bytes::gib(14));
     let step = world.step();
     assert_eq!(pids(&step), [200]);
@@ -165,12 +168,12 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
         act,
         GuardSettings::default(),
     );
-    let told = told(&world.step());
-    assert!(told.iter().any(|t| t == "recovered"), "{told:?}");
+    let reported = reported(&world.step());
+    assert!(reported.iter().any(|t| t == "recovered"), "{reported:?}");
     assert_eq!(world.level(200), AgentLevel::Acting);
     assert!(world.after(Duration::from_secs(5)).signals.is_none(), "it keeps the grace that it was given");
     assert_eq!(pids(&world.after(Duration::from_secs(6))), [200]);
-    // Nor is anything said twice that was said.
+    // Nor is any event repeated.
     world.end(200);
     (0..200).for_each(|_| drop(world.step()));
     world.engine.reconfigure(
@@ -183,7 +186,7 @@ fn other_lines_count_at_once_and_what_is_under_way_goes_on() {
 }
 
 #[test]
-fn what_a_dry_run_only_said_is_done_once_it_is_none() {
+fn ending_a_dry_run_executes_its_action() {
     let mut world =
         World::acting(ActionSettings { dry_run: true, grace: Duration::ZERO, ..ActionSettings::default() })
             .agent(100, Bytes::gib(14));
@@ -197,9 +200,9 @@ fn what_a_dry_run_only_said_is_done_once_it_is_none() {
     assert_eq!(pids(&world.step()), [100]);
 }
 
-/// What runs as root or somebody else below an agent (`sudo`, `su`) its owner could not signal either.
+/// The owner of an agent could not signal its descendants of root or another user (`sudo`, `su`) either.
 #[test]
-fn what_is_not_theirs_is_not_ended_for_them() {
+fn processes_of_other_users_survive_a_requested_stop() {
     let mut world = World::new()
         .agent(100, Bytes::mib(200))
         .child(100, 101, "apt", Bytes::mib(100))
@@ -228,7 +231,7 @@ fn what_is_not_theirs_is_not_ended_for_them() {
 }
 
 #[test]
-fn what_it_starts_meanwhile_ends_with_it() {
+fn descendants_started_meanwhile_are_stopped_too() {
     let mut world = World::new().agent(100, Bytes::mib(200));
     world.step();
     world.engine.request(key(100), ALICE);
@@ -238,9 +241,9 @@ fn what_it_starts_meanwhile_ends_with_it() {
     assert!(pids(&kill).contains(&300), "{:?}", pids(&kill));
 }
 
-/// Each of many requests takes its grace; the lines do not wait for all of them.
+/// Each of many requests takes its grace period; thresholds do not wait for all of them.
 #[test]
-fn many_requests_keep_nobody_over_their_line_waiting() {
+fn many_requests_do_not_delay_thresholds() {
     let mut world = World::new()
         .agent(100, Bytes::mib(50))
         .agent(101, Bytes::mib(50))
@@ -260,16 +263,16 @@ fn many_requests_keep_nobody_over_their_line_waiting() {
 }
 
 #[test]
-fn one_user_may_not_ask_for_more_than_the_guest_has_time_for() {
+fn pending_requests_are_limited_per_user() {
     let mut world = World::new();
     let taken = (0..100).filter(|pid| world.engine.request(key(1000 + pid), ALICE)).count();
     assert_eq!(taken, 16);
     assert!(world.engine.request(key(2000), Uid::ROOT), "root's are counted apart");
 }
 
-/// Between the end of one action and the next judgement the guard waits a moment; nobody else comes in meanwhile.
+/// Between the end of one action and its next decision the guard waits a moment; no other action begins meanwhile.
 #[test]
-fn a_danger_goes_before_what_was_asked_for_also_right_after_an_action() {
+fn a_danger_goes_before_requests_right_after_an_action() {
     let mut world = World::new().agent(100, Bytes::gib(1)).agent(200, Bytes::gib(6));
     world.snapshot.guest.mem_total = Bytes::gib(16);
     world.step();

@@ -1,18 +1,18 @@
-//! What cannot be ended: it is set aside, and what else its agent does is not.
+//! Unkillable processes are excluded, the rest of their agent is not.
 
 use super::*;
 
-/// An agent with a child of so much that outlives `KILL`, and is told to have failed; another child waits.
-fn with_one_stuck(held: Bytes) -> World {
+/// An agent with a child of this size that survives `KILL`, so that the action failed; another child waits.
+fn with_one_unkillable(held: Bytes) -> World {
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "stuck", held).child(
         100,
         102,
         "node",
         Bytes::mib(100),
     );
-    assert_eq!(told(&world.step())[0], "TERM 101");
+    assert_eq!(reported(&world.step())[0], "TERM 101");
     for _ in 0..22 {
-        if told(&world.after(Duration::from_secs(1))).contains(&"failed: Survivors(1)".to_owned()) {
+        if reported(&world.after(Duration::from_secs(1))).contains(&"failed: Survivors(1)".to_owned()) {
             return world;
         }
     }
@@ -20,55 +20,61 @@ fn with_one_stuck(held: Bytes) -> World {
 }
 
 #[test]
-fn another_child_that_leaks_is_ended_though_the_first_is_stuck() {
-    let mut world = with_one_stuck(Bytes::gib(13));
+fn a_second_leaking_child_is_killed_beside_an_unkillable_one() {
+    let mut world = with_one_unkillable(Bytes::gib(13));
     world.grow(102, Bytes::gib(12));
-    assert!(told(&world.step()).is_empty(), "by itself it is below the line, and would not bring it below");
+    assert!(
+        reported(&world.step()).is_empty(),
+        "by itself it is below the line, and would not bring it below"
+    );
     world.grow(102, Bytes::gib(13));
-    assert_eq!(told(&world.step()), ["TERM 102", "act on node 102"]);
+    assert_eq!(reported(&world.step()), ["TERM 102", "act on node 102"]);
     world.end(102);
-    assert_eq!(told(&world.step()), ["ended, 13G freed"]);
+    assert_eq!(reported(&world.step()), ["ended, 13G freed"]);
     for _ in 0..15 {
-        assert!(told(&world.after(Duration::from_secs(1))).is_empty(), "and nothing is told over and over");
+        assert!(
+            reported(&world.after(Duration::from_secs(1))).is_empty(),
+            "and nothing is told over and over"
+        );
     }
 }
 
 #[test]
-fn what_covers_the_whole_shortfall_is_ended_at_the_line_that_counts_all() {
-    let mut world = with_one_stuck(Bytes::gib(13));
+fn a_killable_child_that_covers_the_shortfall_is_killed() {
+    let mut world = with_one_unkillable(Bytes::gib(13));
     world.grow(101, Bytes::gib(7));
     world.grow(102, Bytes::gib(7));
-    assert_eq!(told(&world.step())[0], "TERM 102");
+    assert_eq!(reported(&world.step())[0], "TERM 102");
 }
 
 #[test]
-fn the_guard_chooses_among_the_others_of_the_same_agent() {
-    let mut world = with_one_stuck(Bytes::gib(13));
+fn the_guard_chooses_among_killable_members() {
+    let mut world = with_one_unkillable(Bytes::gib(13));
     world.snapshot.guest.mem_total = Bytes::gib(32);
     world.elsewhere = Bytes::gib(3);
     world.step();
-    let told: Vec<String> = (1..110)
+    let reported: Vec<String> = (1..110)
         .flat_map(|n| {
             world.grow(102, Bytes::mib(100 * n));
-            super::told(&world.step())
+            super::reported(&world.step())
         })
         .collect();
-    assert!(told.iter().any(|t| t.ends_with(" 102")), "{told:?}");
-    assert!(!told.iter().any(|t| t.starts_with("danger")), "{told:?}");
+    assert!(reported.iter().any(|t| t.ends_with(" 102")), "{reported:?}");
+    assert!(!reported.iter().any(|t| t.starts_with("danger")), "{reported:?}");
 }
 
 #[test]
-fn the_stuck_one_is_tried_again_after_a_while() {
-    let mut world = with_one_stuck(Bytes::gib(13));
-    let waves = |world: &mut World, seconds| {
+fn an_unkillable_process_is_retried() {
+    let mut world = with_one_unkillable(Bytes::gib(13));
+    let batches = |world: &mut World, seconds| {
         (0..seconds).filter_map(|_| world.after(Duration::from_secs(1)).signals).collect::<Vec<_>>()
     };
-    assert!(waves(&mut world, 29).is_empty());
-    assert_eq!(waves(&mut world, 3)[0].targets, [key(101)]);
+    assert!(batches(&mut world, 29).is_empty());
+    assert_eq!(batches(&mut world, 3)[0].targets, [key(101)]);
 }
 
 #[test]
-fn an_agent_over_its_line_for_a_multiplexer_is_within_the_reach_of_the_guard() {
+fn the_guard_may_act_on_an_agent_of_a_multiplexer() {
     let mut world = World::new().agent(100, Bytes::mib(300)).child(100, 101, "tmux", Bytes::gib(14)).child(
         100,
         102,
@@ -76,20 +82,20 @@ fn an_agent_over_its_line_for_a_multiplexer_is_within_the_reach_of_the_guard() {
         Bytes::mib(100),
     );
     world.snapshot.guest.mem_total = Bytes::gib(32);
-    assert_eq!(told(&world.step()), ["found", "warned", "failed: Protected"]);
-    let told: Vec<String> = (1..130)
+    assert_eq!(reported(&world.step()), ["found", "warned", "failed: Protected"]);
+    let reported: Vec<String> = (1..130)
         .flat_map(|n| {
             world.grow(102, Bytes::mib(100 * n));
-            super::told(&world.step())
+            super::reported(&world.step())
         })
         .collect();
-    let acted = told.iter().position(|t| t.ends_with("act on node 102"));
-    assert!(acted.is_some(), "{told:?}");
-    assert!(!told.iter().any(|t| t.starts_with("danger")), "{told:?}");
+    let acted = reported.iter().position(|t| t.ends_with("act on node 102"));
+    assert!(acted.is_some(), "{reported:?}");
+    assert!(!reported.iter().any(|t| t.starts_with("danger")), "{reported:?}");
 }
 
 #[test]
-fn what_is_out_of_reach_is_told_each_half_minute_at_most() {
+fn unkillable_agents_are_reported_every_30_seconds_at_most() {
     let mut world = World::new()
         .agent(100, Bytes::mib(300))
         .child(100, 101, "tmux", Bytes::gib(14))
@@ -106,37 +112,37 @@ fn what_is_out_of_reach_is_told_each_half_minute_at_most() {
     }
     assert_eq!(failed, 2);
     world.grow(200, Bytes::gib(13));
-    assert_eq!(told(&world.step())[0], "TERM 200", "others are acted on though it costs more");
+    assert_eq!(reported(&world.step())[0], "TERM 200", "others are acted on though it costs more");
 }
 
 #[test]
-fn a_guest_that_fills_does_not_wait_for_one_that_is_stuck_until_it_is_full() {
+fn an_unkillable_process_does_not_delay_the_next_action() {
     let mut world = World::new().agent(100, Bytes::gib(6)).agent(200, Bytes::gib(1));
     world.snapshot.guest.mem_total = Bytes::gib(16);
     world.step();
-    // The one fills the guest, is asked to end and killed, and hangs; then the other takes 500 MiB/s.
+    // One agent fills the machine, gets its signals, and hangs; then the other takes 500 MiB/s.
     let grow = |world: &mut World| {
         let more = world.member(200).charge.anon + Bytes::mib(50);
         world.grow(200, more);
         world.step().signals
     };
     world.grow(100, Bytes::mib(9_900));
-    let mut waves = vec![world.step().signals];
+    let mut batches = vec![world.step().signals];
     while world.snapshot.guest.allocatable() > Bytes::ZERO {
-        waves.push(grow(&mut world));
+        batches.push(grow(&mut world));
     }
-    let targets: Vec<_> = waves.into_iter().flatten().map(|w| (w.signal, w.targets)).collect();
+    let targets: Vec<_> = batches.into_iter().flatten().map(|w| (w.signal, w.targets)).collect();
     assert!(targets.iter().any(|(_, t)| *t == [key(200)]), "{targets:?}");
 }
 
 #[test]
-fn one_that_gives_its_memory_back_is_waited_for() {
+fn a_process_releasing_its_memory_is_waited_for() {
     let mut world = World::new().agent(100, Bytes::gib(6)).agent(200, Bytes::gib(1));
     world.snapshot.guest.mem_total = Bytes::gib(16);
     world.step();
     world.grow(100, Bytes::mib(9_900));
     assert_eq!(world.step().signals.unwrap().targets, [key(100)]);
-    // As much comes back as the other takes.
+    // As much is released as the other takes.
     for n in 1..=40 {
         world.grow(100, Bytes::mib(9_900).saturating_sub(Bytes::mib(40 * n)));
         world.grow(200, Bytes::gib(1) + Bytes::mib(50 * n));
@@ -146,7 +152,7 @@ fn one_that_gives_its_memory_back_is_waited_for() {
 }
 
 #[test]
-fn what_is_stuck_makes_the_rest_of_its_agent_no_more_guilty_than_another_that_grows() {
+fn unkillable_growth_is_not_counted_against_the_rest() {
     let mut world = World::new()
         .agent(100, Bytes::gib(4))
         .child(100, 101, "stuck", Bytes::gib(1))
@@ -156,7 +162,7 @@ fn what_is_stuck_makes_the_rest_of_its_agent_no_more_guilty_than_another_that_gr
     world.grow(101, Bytes::gib(9));
     let mut events = Vec::new();
     while !events.contains(&"failed: Survivors(1)".to_owned()) {
-        events.extend(told(&world.after(Duration::from_secs(1))));
+        events.extend(reported(&world.after(Duration::from_secs(1))));
     }
     let mut targets = Vec::new();
     for n in 1..=60 {

@@ -1,4 +1,4 @@
-//! Charges that may count something twice.
+//! Charges that may count memory twice.
 
 use super::*;
 
@@ -8,17 +8,17 @@ fn forked() -> World {
     world
 }
 
-/// 7 GB that fork look like 14.
+/// 7 GB that fork appear as 14.
 fn fork(world: &mut World, unverified: Bytes) -> Vec<String> {
     if world.snapshot.agents[0].member(key(12)).is_none() {
         world.start(11, 12, "node", Bytes::gib(7));
     }
     world.snapshot.agents[0].unverified = unverified;
-    told(&world.step())
+    reported(&world.step())
 }
 
 #[test]
-fn what_hangs_on_a_doubt_waits_for_its_proof() {
+fn an_action_waits_for_verification() {
     let mut world = forked();
     assert!(fork(&mut world, Bytes::gib(7)).is_empty(), "neither warned of nor acted on");
     assert_eq!(fork(&mut world, Bytes::ZERO)[0], "TERM 12", "proven");
@@ -26,11 +26,11 @@ fn what_hangs_on_a_doubt_waits_for_its_proof() {
     fork(&mut world, Bytes::gib(7));
     world.end(12);
     world.snapshot.agents[0].unverified = Bytes::ZERO;
-    assert!(told(&world.step()).is_empty(), "it was the same memory");
+    assert!(reported(&world.step()).is_empty(), "it was the same memory");
 }
 
 #[test]
-fn a_proof_that_does_not_come_is_not_waited_for() {
+fn verification_has_a_timeout() {
     let mut world = forked();
     let begun = world.snapshot.at;
     while fork(&mut world, Bytes::gib(7)).is_empty() {}
@@ -38,25 +38,25 @@ fn a_proof_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
-fn without_room_there_is_no_time_for_proof() {
+fn without_memory_there_is_no_verification() {
     let mut world = forked();
     world.elsewhere = world.snapshot.guest.mem_total;
     assert!(!fork(&mut world, Bytes::gib(7)).is_empty());
 }
 
 #[test]
-fn a_doubt_that_changes_nothing_delays_nothing() {
+fn irrelevant_unverified_memory_causes_no_delay() {
     let mut world = forked();
     assert!(!fork(&mut world, Bytes::mib(100)).is_empty());
 }
 
 #[test]
-fn what_no_members_part_explains_ends_with_the_agent() {
+fn unattributed_memory_is_freed_with_the_agent() {
     let mut world = World::new().agent(10, Bytes::gib(1));
     world.step();
-    // In a cgroup of its own it has written 14 GB into a memfd that nobody maps.
+    // In a cgroup of its own it has written 14 GB into a memfd that is mapped nowhere.
     world.snapshot.at = world.snapshot.at + TICK;
     world.snapshot.agents[0].charge =
         Charge { anon: Bytes::gib(1), shmem: Bytes::gib(14), swap: Bytes::ZERO };
-    assert_eq!(told(&world.engine.step(&world.snapshot))[0], "TERM 10");
+    assert_eq!(reported(&world.engine.step(&world.snapshot))[0], "TERM 10");
 }
