@@ -1,18 +1,18 @@
-//! Processes whose parent died before we saw either: their environment tells whose they are.
+//! Assigns orphans, whose parent died before it was observed, by their environments.
 //!
-//! Claude runs its tools in sessions of their own and gives them the id of the conversation. A tool whose shell has
-//! ended hangs below process 1, and no lineage leads back from there.
+//! Claude runs its tools in sessions of their own and passes the id of the conversation to them. A tool whose shell has
+//! exited is a child of process 1, and no ancestor leads back to the agent.
 
 use std::sync::Arc;
 
 use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
 use crate::model::{AgentRef, MembershipReason, ProcessKey, Role, SpawnOrigin};
 
-/// So many sessions of one agent are remembered: `/clear` begins another.
+/// Sessions remembered for each agent: `/clear` starts another one.
 const MAX_SESSIONS: usize = 8;
 
 impl MembershipTracker {
-    /// Adopts what no lineage explains; whether anything was.
+    /// Assigns processes that no ancestor explains. Returns whether there were any.
     pub(crate) fn assign_by_environment(&mut self, processes: &[ObservedProcess], live: &Live<'_>) -> bool {
         self.learn_sessions(processes, live);
         self.revise(processes);
@@ -38,8 +38,8 @@ impl MembershipTracker {
         !orphans.is_empty()
     }
 
-    /// An agent's own process does not carry its session, those that it starts do. What the root itself carries is
-    /// the session of the agent that started it.
+    /// Learns the sessions of agents from the environments of their members. An agent's own process does not carry its
+    /// session, its children do; the root carries the session of the agent that started it.
     fn learn_sessions(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
         let mut members: Vec<(&ObservedProcess, &SpawnOrigin, ProcessKey)> = processes
             .iter()
@@ -51,7 +51,7 @@ impl MembershipTracker {
         members.sort_by_key(|(s, ..)| (s.key.start_ticks, s.key.pid));
         for (_, origin, agent) in members {
             let root = live.get(&agent.pid).filter(|s| s.key == agent);
-            // Not before the root itself was asked: what it carries would be taken for its own.
+            // Not before the root's own environment was read: its session would be taken for this agent's.
             if root.is_some_and(|root| !root.environment_read) || has_session(live, agent, origin) {
                 continue;
             }
@@ -67,7 +67,7 @@ impl MembershipTracker {
         }
     }
 
-    /// Gives up adoptions that what was learned since shows to be wrong.
+    /// Reverts assignments that later knowledge contradicts.
     fn revise(&mut self, processes: &[ObservedProcess]) {
         let known =
             |agents: &[Entry], origin: &SpawnOrigin| agents.iter().any(|e| !e.rootless && e.has(origin));
@@ -94,7 +94,7 @@ impl MembershipTracker {
         }
     }
 
-    /// Whether an agent that may have started the stray was not yet asked what it carries itself.
+    /// Whether the environment of an agent that may have started the orphan was not read yet.
     fn is_pending(&self, orphan: &ObservedProcess, origin: &SpawnOrigin, live: &Live<'_>) -> bool {
         let of_kind = |e: &&Entry| e.agent.rule == origin.rule && e.agent.uid == orphan.uid;
         let unread = |e: &Entry| {
@@ -108,7 +108,7 @@ impl MembershipTracker {
         self.agents.iter().find(same).map(|e| e.agent.root)
     }
 
-    /// The one live agent that can have started the stray: of its user and kind, older, and of no known session.
+    /// The only live agent that can have started the orphan: same user and rule, older, and without a known session.
     fn only_candidate(
         &self,
         origin: &SpawnOrigin,
@@ -129,7 +129,7 @@ impl MembershipTracker {
         candidates.next().filter(|_| candidates.next().is_none()).map(|e| e.agent.root)
     }
 
-    /// What a dead agent left behind is an entity of its own: nobody else is charged for it, and it is not forgotten.
+    /// Makes an entity of its own from the orphans of a dead agent: no other agent is charged for them, and they stay listed.
     fn add_rootless(&mut self, orphan: &ObservedProcess, origin: &SpawnOrigin) {
         let Some(session) = &origin.session else { return };
         let agent = AgentRef {
@@ -151,7 +151,7 @@ impl MembershipTracker {
 }
 
 impl Entry {
-    /// Whether it is the agent, or what is left of it, of which `origin` speaks.
+    /// Whether `origin` names this agent, or its remains.
     fn has(&self, origin: &SpawnOrigin) -> bool {
         self.agent.rule == origin.rule && origin.session.as_ref().is_some_and(|s| self.sessions.contains(s))
     }

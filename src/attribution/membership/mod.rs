@@ -10,40 +10,40 @@ use session::SessionCreators;
 
 use crate::model::{AgentRef, MembershipReason, Pid, ProcessKey, Recognised, Role, SpawnOrigin, Uid};
 
-/// A live process as the census is told of it.
+/// A live process as observed in one sample.
 #[derive(Clone, Debug)]
 pub struct ObservedProcess {
-    /// Which process.
+    /// Its key.
     pub key: ProcessKey,
     /// Its parent at this moment.
     pub parent: Option<Pid>,
-    /// Its session: the pid of the process that began it, which may have ended (`setsid(2)`).
+    /// Its session: the pid of the process that created it, which may have exited (`setsid(2)`).
     pub session: Option<Pid>,
     /// Its owner.
     pub uid: Uid,
-    /// What a rule recognises in it.
+    /// The rule that matches it.
     pub rule: Option<Arc<Recognised>>,
-    /// What its environment says of where it came from; `None` where it says nothing or was not read yet.
+    /// Its origin by its environment; `None` if that has no marker or was not read yet.
     pub origin: Option<Arc<SpawnOrigin>>,
-    /// Its environment was read, or cannot be.
+    /// Its environment was read, or cannot be read.
     pub environment_read: bool,
-    /// The process that the scope which limits it began with, where that is still in there.
+    /// The first process of the scope that limits it, if that is still in the scope.
     pub scope: Option<Pid>,
 }
 
 /// One agent and its processes.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    /// Who it is.
+    /// Its identity.
     pub agent: AgentRef,
     /// The agent that started it.
     pub parent: Option<AgentRef>,
-    /// The member of that agent that did; it may have ended since.
+    /// The member of the parent agent that started it; it may have exited since.
     pub started_by: Option<ProcessKey>,
-    /// The parent of its root when that was recognised.
+    /// The parent of its root at the time of recognition.
     pub spawner: Option<ProcessKey>,
-    /// Whether its root still lives. Never so for processes that only their environment tells to belong together:
-    /// the first of them stands for the root that is gone.
+    /// Whether its root still lives. Always `false` for processes that belong together only by their environments: the
+    /// first of them stands for the root that exited.
     pub root_alive: bool,
     /// Its live processes, the root first.
     pub members: Vec<TreeMember>,
@@ -52,25 +52,25 @@ pub struct Tree {
 /// One live process of an agent.
 #[derive(Clone, Debug)]
 pub struct TreeMember {
-    /// Which process.
+    /// Its key.
     pub key: ProcessKey,
-    /// Those that it descends from within the agent, nearest first, dead ones included. Empty for the root.
+    /// Its ancestors within the agent, nearest first, including dead ones. Empty for the root.
     pub lineage: Vec<ProcessKey>,
     /// Whether another agent's root descends from it.
     pub is_ancestor_of_agent: bool,
-    /// How it came to be a member.
+    /// The reason for its membership.
     pub joined: MembershipReason,
 }
 
-/// Remembers agents and their members from one tick to the next.
+/// Tracks agents and their members from one sample to the next.
 #[derive(Debug, Default)]
 pub struct MembershipTracker {
-    /// In order of their roots' start.
+    /// Ordered by the start of their roots.
     agents: Vec<Entry>,
     members: HashMap<ProcessKey, Membership>,
-    /// Sessions that members began, while anybody is in them.
+    /// Sessions created by members, while they have processes.
     session_creators: SessionCreators,
-    /// Roots of agents that stay what they are, whatever rules say.
+    /// Roots of agents that keep their rule, whatever the rules now match.
     pinned: Vec<ProcessKey>,
 }
 
@@ -83,11 +83,11 @@ struct Entry {
     started_by: Option<ProcessKey>,
     /// The parent of its root when that was recognised.
     spawner: Option<ProcessKey>,
-    /// The sessions of which its members' environments speak, the newest last: a conversation may be begun anew.
+    /// Sessions named by its members' environments, newest last: one agent may start several conversations.
     sessions: Vec<Arc<str>>,
-    /// What it launched, if it is a launcher.
+    /// The child that it launched, if it is a launcher.
     launched: Option<ProcessKey>,
-    /// Its root was gone before we saw it; the first of its orphans stands for it.
+    /// Its root exited before it was observed; the first of its orphans stands for it.
     rootless: bool,
 }
 
@@ -98,18 +98,18 @@ struct Membership {
     joined: MembershipReason,
 }
 
-/// A chain of parents longer than this is a loop in a broken tree, not a family.
+/// A longer chain of parents is a loop in an inconsistent sample.
 const MAX_ANCESTORS: usize = 4096;
 
-/// A member knows so many of those that it descends from: a script that calls itself a thousand times over would
-/// otherwise cost the square of its depth.
+/// Ancestors stored for each member. Without a limit, a script that calls itself a thousand times would cost the square
+/// of its depth.
 const MAX_LINEAGE: usize = 64;
 
-/// The live processes of one tick.
+/// The live processes of one sample.
 type Live<'a> = HashMap<Pid, &'a ObservedProcess>;
 
 impl MembershipTracker {
-    /// Takes in all live processes and tells who belongs to whom.
+    /// Updates all memberships from the live processes of one sample.
     pub fn update(&mut self, processes: &[ObservedProcess]) -> Vec<Tree> {
         let live: Live<'_> = processes.iter().map(|s| (s.key.pid, s)).collect();
         let alive = |key: ProcessKey| live.get(&key.pid).is_some_and(|s| s.key == key);
@@ -132,19 +132,19 @@ impl MembershipTracker {
         self.trees(processes, &alive)
     }
 
-    /// From now on those agents stay what they are whatever rules say, of whose root this is true.
+    /// Pins the agents whose root `is_pinned`: they keep their rule, whatever the rules now match.
     pub fn pin(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
         self.pinned = self.agents.iter().map(|e| e.agent.root).filter(|root| is_pinned(*root)).collect();
     }
 
-    /// Lets go those of which it is true no longer; whether there are any.
+    /// Unpins the agents whose root no longer `is_pinned`. Returns whether any were unpinned.
     pub fn unpin(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) -> bool {
         let before = self.pinned.len();
         self.pinned.retain(|root| is_pinned(*root));
         self.pinned.len() < before
     }
 
-    /// Puts strays below one another as they are: each is found by itself, and maybe before its parent.
+    /// Restores the tree among orphans: each is found by itself, possibly before its parent.
     fn order_orphans(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
         for orphan in processes {
             let Some(membership) =
@@ -169,7 +169,7 @@ impl MembershipTracker {
         }
     }
 
-    /// Finds the agent above a process that belongs to none yet, and makes all between them members.
+    /// Finds the agent above an unassigned process, and makes all processes between them members.
     fn assign(&mut self, process: &ObservedProcess, live: &Live<'_>, outside: &mut HashSet<ProcessKey>) {
         let mut path: Vec<(ProcessKey, ProcessKey)> = Vec::new();
         let mut current = process;
@@ -195,7 +195,7 @@ impl MembershipTracker {
         }
     }
 
-    /// Forgets agents of which nothing lives, and dead processes that no live one descends from.
+    /// Removes agents without live processes, and dead members without live descendants.
     fn forget(&mut self, alive: &impl Fn(ProcessKey) -> bool) {
         let mut needed: HashSet<ProcessKey> = self.members.keys().copied().filter(|k| alive(*k)).collect();
         let inhabited: HashSet<ProcessKey> =
@@ -255,7 +255,7 @@ impl MembershipTracker {
         trees
     }
 
-    /// Those that `key` descends from within its agent, nearest first, up to the root.
+    /// The ancestors of `key` within its agent, nearest first, up to the root.
     fn lineage(&self, key: ProcessKey) -> Vec<ProcessKey> {
         let mut lineage = Vec::new();
         let mut current = self.members.get(&key);
@@ -294,7 +294,7 @@ impl MembershipTracker {
     }
 }
 
-/// Its parent. That is never younger than its child: where it is, its pid was reused while we looked.
+/// Its parent. A parent younger than its child is a reused pid.
 fn parent<'a>(process: &ObservedProcess, live: &Live<'a>) -> Option<&'a ObservedProcess> {
     let parent = process.parent.and_then(|pid| live.get(&pid)).copied();
     parent.filter(|parent| parent.key.start_ticks <= process.key.start_ticks)

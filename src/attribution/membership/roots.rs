@@ -1,4 +1,4 @@
-//! Which processes are roots of agents.
+//! Roots of agents.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess, parent}
 use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Recognised, Role};
 
 impl MembershipTracker {
-    /// Drops agents whose root became something else; their members are looked at afresh.
+    /// Removes agents whose root now runs another program. Their members are assigned again.
     pub(crate) fn remove_changed(&mut self, live: &Live<'_>) {
         let pinned = &self.pinned;
         let changed = |entry: &Entry| {
@@ -25,7 +25,7 @@ impl MembershipTracker {
         }
     }
 
-    /// A service goes on under the next of its processes where the first has ended.
+    /// Continues a service with its next process after the first has exited.
     pub(crate) fn handle_root_exit(
         &mut self,
         processes: &[ObservedProcess],
@@ -48,7 +48,7 @@ impl MembershipTracker {
         }
     }
 
-    /// What the agent `old` started was started by `agent`: the two are one.
+    /// Makes `agent` the parent of all agents whose parent was `old`: the two have become one.
     fn reparent(&mut self, old: ProcessKey, agent: &AgentRef) {
         for entry in &mut self.agents {
             if entry.parent.as_ref().is_some_and(|parent| parent.root == old) {
@@ -57,7 +57,7 @@ impl MembershipTracker {
         }
     }
 
-    /// Makes an agent of each process that a rule recognised, the oldest first.
+    /// Makes an agent of each recognised process, the oldest first.
     pub(crate) fn recognise(&mut self, processes: &[ObservedProcess], live: &Live<'_>) {
         let mut roots: Vec<(&ObservedProcess, &Recognised)> =
             processes.iter().filter_map(|s| s.rule.as_deref().map(|rule| (s, rule))).collect();
@@ -66,18 +66,18 @@ impl MembershipTracker {
         for (process, rule) in roots {
             if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == process.key) {
                 if entry.agent.rule != rule.rule {
-                    // It is held.
+                    // It is pinned.
                     continue;
                 }
-                // A launcher that execs what it launches is the agent itself from then on.
+                // A launcher that calls exec in place is the agent itself from then on.
                 entry.role = rule.role;
                 if entry.rootless {
-                    // An orphan that becomes an agent by exec is one.
+                    // An orphan that becomes an agent by exec is its root.
                     entry.rootless = false;
                     entry.sessions.clear();
                     entry.agent.resume_session = None;
                 }
-                // Its rule may say something else than it did.
+                // The rule may have changed.
                 entry.agent.resume.clone_from(&rule.resume);
             } else if let Some(whole) = self.agent_of_part(process, rule, live) {
                 self.split_off(process.key, whole);
@@ -98,7 +98,7 @@ impl MembershipTracker {
         self.agents.sort_by_key(|e| (e.agent.root.start_ticks, e.agent.root.pid));
     }
 
-    /// The agent that a recognised process is but a part of: its launcher's, or the service's that it works for.
+    /// The agent of which a recognised process is only a part: its launcher's agent, or the service.
     fn agent_of_part(
         &self,
         process: &ObservedProcess,
@@ -132,7 +132,7 @@ impl MembershipTracker {
         self.agents.push(entry);
     }
 
-    /// A member that became an agent by exec takes along what it has started so far.
+    /// Moves the descendants of a member that became an agent by exec to that agent.
     fn split_off(&mut self, top: ProcessKey, agent: ProcessKey) {
         let below: Vec<ProcessKey> =
             self.members.keys().copied().filter(|key| self.lineage(*key).contains(&top)).collect();
@@ -144,7 +144,7 @@ impl MembershipTracker {
         }
     }
 
-    /// A launcher that is recognised after what it launched makes the two one.
+    /// Merges a launcher that is recognised after its child with the child's agent.
     fn merge_launched(&mut self, launcher: &ObservedProcess, live: &Live<'_>) {
         let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
         let agent = above.agent.clone();

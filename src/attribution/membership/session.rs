@@ -1,14 +1,14 @@
-//! Processes whose parent died before we saw it, in a session that a member began: they descend from that member.
+//! Assigns orphans in a session that a member created: they descend from that member.
 //!
-//! A session is entered by a fork of who is in it, or begun anew (`setsid(2)`), and by nothing else. Its id is the pid of
-//! who began it, and no new process gets that pid while somebody is in the session (`alloc_pid`, `kernel/pid.c`).
+//! A process enters a session by fork, or creates one (`setsid(2)`); there is no other way. The id is the pid of the
+//! creator, and no new process gets that pid while the session has processes (`alloc_pid`, `kernel/pid.c`).
 
 use std::collections::HashMap;
 
 use super::{Membership, MembershipTracker, ObservedProcess};
 use crate::model::{MembershipReason, Pid, ProcessKey};
 
-/// Who began a session, and for which agent.
+/// The creators of sessions, and their agents.
 #[derive(Debug, Default)]
 pub(crate) struct SessionCreators(HashMap<Pid, SessionCreator>);
 
@@ -19,13 +19,13 @@ struct SessionCreator {
 }
 
 impl SessionCreators {
-    /// What there is now; `agent_of` tells whose member a process is.
+    /// The creators after this sample; `agent_of` returns the agent of a process.
     pub(crate) fn update(
         &self,
         processes: &[ObservedProcess],
         agent_of: impl Fn(ProcessKey) -> Option<ProcessKey>,
     ) -> Self {
-        // Whoever began it is there: whether it is a member is known better than before.
+        // The creator lives: its current membership is more reliable than the stored one.
         let mut session_creators: HashMap<Pid, Option<SessionCreator>> = processes
             .iter()
             .filter(|process| process.session == Some(process.key.pid))
@@ -43,7 +43,7 @@ impl SessionCreators {
 }
 
 impl MembershipTracker {
-    /// Adopts those in sessions that members began; whether there were any.
+    /// Assigns processes in sessions created by members. Returns whether there were any.
     pub(crate) fn assign_by_session(&mut self, processes: &[ObservedProcess]) -> bool {
         let mut assigned = false;
         for process in processes {
@@ -54,7 +54,7 @@ impl MembershipTracker {
             let Some(SessionCreator { key, agent }) = creator.filter(|b| b.key != process.key) else {
                 continue;
             };
-            // The agent may have ended whole since; then its orphans are.
+            // The agent may have exited as a whole since; its orphans still belong to it.
             if self.is_root(agent) && key.start_ticks <= process.key.start_ticks {
                 let membership = Membership { agent, started_by: key, joined: MembershipReason::Session };
                 self.members.insert(process.key, membership);

@@ -1,16 +1,16 @@
-//! Looks at several processes that belong together.
+//! Readings of several processes that belong together.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::model::{Boottime, Bytes, Charge, ProcessKey};
 
-/// What a look at one process found, all at the same moment.
+/// One reading of a process; all values are from the same moment.
 #[derive(Clone, Copy, Debug)]
 pub struct ShareReading {
-    /// What it mapped.
+    /// Its mapped memory.
     pub seen: Charge,
-    /// What the guest held.
+    /// Totals of all processes.
     pub totals: Charge,
     /// Its share of what it mapped, by `smaps_rollup`.
     pub share: Charge,
@@ -19,9 +19,9 @@ pub struct ShareReading {
 }
 
 impl ShareReading {
-    /// Its share now, when it seems to cost `now`: what has come since is its own, what has gone was.
+    /// Its share when it maps `now`: growth since the reading is its own, and so was what it freed.
     pub(crate) fn share_of(&self, now: &Charge) -> Charge {
-        // No share is more than the whole, should the process have grown between the two reads.
+        // A share is at most the whole, should the process have grown between the two reads.
         let moved = |share: Bytes, then: Bytes, now: Bytes| (share.min(then) + now).saturating_sub(then);
         Charge {
             anon: moved(self.share.anon, self.seen.anon, now.anon),
@@ -31,15 +31,15 @@ impl ShareReading {
     }
 }
 
-/// Looks that were asked for in one tick.
+/// Readings requested in one sample.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) at: Boottime,
-    /// What the guest held in the tick before: whoever is new in the batch cannot have taken anything earlier.
+    /// Totals of the previous sample: a process that is new in the batch cannot have unshared anything earlier.
     pub(crate) held: Charge,
-    /// When the last answer came.
+    /// When the last answer arrived.
     pub(crate) progress: Boottime,
-    /// How long they took so far.
+    /// Time taken by the readings so far.
     pub(crate) took: Duration,
     asked: HashSet<ProcessKey>,
     answers: HashMap<ProcessKey, Option<ShareReading>>,
@@ -69,17 +69,17 @@ impl Batch {
         }
     }
 
-    /// Whether nobody who is still there is waited for.
+    /// Whether all processes that still live were answered.
     pub(crate) fn is_whole(&self, present: &HashSet<ProcessKey>) -> bool {
         self.asked.iter().all(|key| self.answers.contains_key(key) || !present.contains(key))
     }
 
-    /// Those that were not answered.
+    /// Processes without an answer.
     pub(crate) fn late(&self) -> impl Iterator<Item = ProcessKey> {
         self.asked.iter().copied().filter(|key| !self.answers.contains_key(key))
     }
 
-    /// The looks that came.
+    /// The readings that arrived.
     pub(crate) fn finish(self) -> HashMap<ProcessKey, Option<ShareReading>> {
         self.answers
     }

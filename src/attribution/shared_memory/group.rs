@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use super::{MIN_SHARED, MemberMemory};
 use crate::model::{Bytes, Charge};
 
-/// Which pages.
+/// Kinds of pages that processes share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageKind {
-    /// Anonymous ones, in memory or swapped out: shared by forks until one of them writes.
+    /// Anonymous pages, resident or swapped out: shared by forks until one of them writes.
     Private,
-    /// Those of segments, memfds and shared anonymous maps.
+    /// Pages of segments, memfds and shared anonymous mappings.
     Shared,
 }
 
@@ -23,18 +23,18 @@ impl PageKind {
     }
 }
 
-/// Two or more members that can share so much that it matters.
+/// Two or more members that can share a significant amount.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) part: PageKind,
-    /// Their places among the agent's members.
+    /// Their indices among the agent's members.
     pub(crate) members: Vec<usize>,
-    /// The place of the one that maps most.
+    /// The index of the largest.
     pub(crate) largest: usize,
 }
 
 impl Group {
-    /// The groups among `members`: forks of one image, and all that map shared memory.
+    /// The groups among `members`: forks of one program, and all that map shared memory.
     pub(crate) fn of(members: &[MemberMemory]) -> Vec<Self> {
         let mut exec_ids: HashMap<u64, Vec<usize>> = HashMap::new();
         for (i, member) in members.iter().enumerate().filter(|(_, m)| m.exec_id != 0) {
@@ -53,8 +53,8 @@ impl Group {
         (others >= MIN_SHARED).then_some(Self { part, members: indices, largest })
     }
 
-    /// What the group costs for sure and likely, when its parts come to `own` and it may have taken `unseen_growth` besides:
-    /// never less than its largest member maps, never more than all map.
+    /// The certain and the likely charge of the group, given the sum `own` of its shares and memory that it may have
+    /// unshared since: never less than its largest member maps, never more than all map together.
     pub(crate) fn bound(
         &self,
         own: Charge,

@@ -1,9 +1,9 @@
-//! What the members of an agent share, counted once.
+//! Counts memory shared among the members of an agent once.
 //!
-//! `status` counts a page for each process that maps it: a 7 GB node that forks looks like 14 GB, two that map one
-//! segment look like two segments. `smaps_rollup` divides such pages among those that map them, but takes 50 ms at
-//! 8 GiB. So only members that can share are looked at closely, now and then, and what the guest has lost since
-//! bounds what they can have made their own meanwhile.
+//! `status` counts a page for each process that maps it: a 7 GB node that forks looks like 14 GB, two processes with one
+//! segment like two segments. `smaps_rollup` divides such pages among all that map them, but takes 50 ms at 8 GiB. So it
+//! is read only for members that can share, at intervals. Between two readings the growth of the machine's memory use
+//! bounds the part that a member can have unshared.
 
 mod batch;
 mod group;
@@ -16,87 +16,87 @@ use batch::Batch;
 pub use batch::ShareReading;
 use group::{Group, PageKind};
 
-/// Less than this is not worth a look.
+/// Less shared memory than this is not worth a reading.
 const MIN_SHARED: Bytes = Bytes::mib(4);
 
-/// Looks may take this share of the time while all is well.
+/// Readings may take 1/50 of the time while the charge is certain.
 const CALM_TIME_SHARE: u32 = 50;
 
-/// And this where a member is new or what it costs is in doubt.
+/// Readings may take 1/10 of the time while a member is new or the charge is uncertain.
 const URGENT_TIME_SHARE: u32 = 10;
 
-/// But are at least so far apart.
+/// The shortest interval between two batches of readings.
 const MIN_READ_INTERVAL: Duration = Duration::from_millis(100);
 
-/// And while all is well so far.
+/// The shortest interval between two batches while the charge is certain.
 const CALM_READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// No look may be put off for longer where a charge is in doubt: the policy waits 3 s for proof.
+/// The longest interval while a charge is uncertain: the policy waits 3 s for verification.
 const MAX_READ_INTERVAL_IN_DOUBT: Duration = Duration::from_millis(500);
 
-/// A batch that brings nothing for so long is not waited for.
+/// A batch without any answer for this long is abandoned.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who was waited for in vain so often costs what it seems to.
+/// After this many unanswered batches in a row a process is charged in full.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// One member as its `stat` and `status` have it.
+/// Memory of one member by its `stat` and `status`.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberMemory {
-    /// Which process.
+    /// Its key.
     pub key: ProcessKey,
-    /// What it runs: equal for a process and its forks until they exec. 0: unknown.
+    /// Identifies its program: equal for a process and its forks until exec. 0: unknown.
     pub exec_id: u64,
-    /// What it maps, shared or not.
+    /// All mapped memory, shared or not.
     pub charge: Charge,
 }
 
-/// What an agent's members cost.
+/// Charge of all members of an agent.
 #[derive(Clone, Debug, Default)]
 pub struct Estimate {
-    /// Each member's part, in the order of the members.
+    /// The share of each member, in the order of the members.
     pub charges: Vec<Charge>,
-    /// All of it; never less than the parts.
+    /// The charge of the agent; never less than the sum of the shares.
     pub total: Charge,
-    /// Of the total: what the next look may take away.
+    /// The part of the total that the next reading may remove.
     pub unverified: Bytes,
-    /// Who is to be looked at, all in one go.
+    /// Processes to read, as one batch.
     pub to_read: Vec<ProcessKey>,
 }
 
-/// Remembers the looks at one agent's members.
+/// Keeps the readings of one agent's members.
 #[derive(Debug, Default)]
 pub struct Sharing {
-    /// `None`: it was looked at in vain, and costs what it seems to.
+    /// `None`: it could not be read, and is charged in full.
     readings: HashMap<ProcessKey, Option<ShareReading>>,
     batch: Option<Batch>,
-    /// When the last batch was asked for, and how long its looks took.
+    /// When the last batch was requested, and how long its readings took.
     last: Option<(Boottime, Duration)>,
-    /// What the guest held in the tick before.
+    /// Totals of the previous sample.
     before: Option<Charge>,
-    /// One that was looked at has left: its pages are the others' now.
+    /// A process with a reading has exited: its shared pages now belong to the others.
     left: bool,
-    /// How often each was waited for in vain, in a row.
+    /// Unanswered batches in a row, for each process.
     late: HashMap<ProcessKey, u32>,
-    /// Those that have mapped shared memory worth a look.
+    /// Processes that have mapped shared memory worth a reading.
     mapped: HashSet<ProcessKey>,
 }
 
 impl Sharing {
-    /// Whether that process is to be looked at and was not yet.
+    /// Whether a reading of that process was requested and has not arrived.
     #[must_use]
     pub fn is_pending(&self, key: ProcessKey) -> bool {
         self.batch.as_ref().is_some_and(|b| b.is_pending(key))
     }
 
-    /// Takes the answer to a question of [`Estimate::to_read`]; `None`: there was nothing to see.
+    /// Records the answer to a request of [`Estimate::to_read`]; `None`: it could not be read.
     pub fn record(&mut self, at: Boottime, key: ProcessKey, reading: Option<ShareReading>, took: Duration) {
         if let Some(batch) = &mut self.batch {
             batch.answer(at, key, reading, took);
         }
     }
 
-    /// What `members` cost together in this tick.
+    /// Estimates the charge of `members` together.
     pub fn estimate(&mut self, at: Boottime, guest: &SystemMemory, members: &[MemberMemory]) -> Estimate {
         let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
         self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= MIN_SHARED).map(|m| m.key));
@@ -124,8 +124,8 @@ impl Sharing {
         estimate
     }
 
-    /// Takes a batch into use once it is whole: a page that was divided by two in one look and by three in the next
-    /// would count for more than one.
+    /// Applies a batch once it is complete: a page that one reading divides by two and the next by three would count for more
+    /// than one.
     fn commit(&mut self, at: Boottime, present: &HashSet<ProcessKey>) {
         let Some(batch) = self.batch.take() else { return };
         if !batch.is_whole(present) && at.since(batch.progress) < BATCH_TIMEOUT {
@@ -139,7 +139,7 @@ impl Sharing {
         for key in late {
             let tries = self.late.entry(key).or_default();
             *tries += 1;
-            // An older look is better than none; none is better than a guess, until it is clear that none will come.
+            // An older reading is better than none; no reading is better than a guess, until it is clear that none will come.
             if let Some(reading) = before.get(&key).copied().or((*tries >= MAX_ATTEMPTS).then_some(None)) {
                 self.readings.insert(key, reading);
             }
@@ -167,7 +167,7 @@ impl Sharing {
                 let member = &members[i];
                 let part = match self.readings.get(&member.key) {
                     Some(Some(reading)) => reading.share_of(&member.charge),
-                    // Until the first look it is taken to share all that it can.
+                    // Until the first reading a member is assumed to share as much as possible.
                     None if measured || i != group.largest => Charge::default(),
                     _ => member.charge,
                 };
@@ -190,8 +190,8 @@ impl Sharing {
         Estimate { charges, total, unverified, to_read: Vec::new() }
     }
 
-    /// What a group may have made its own since it was looked at: no more than the guest has lost since, less what
-    /// the group's own figures show.
+    /// Memory that a group may have unshared since its readings: at most the growth of the machine's totals since, less the
+    /// growth visible in the group's own figures.
     fn unseen_growth(&self, group: &Group, guest: &SystemMemory, members: &[MemberMemory]) -> Bytes {
         let since = |key| self.readings.get(key)?.map(|reading| reading.totals);
         let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
@@ -204,8 +204,8 @@ impl Sharing {
         group.part.of(&guest.process_totals).saturating_sub(then).saturating_sub(shown.sum())
     }
 
-    /// Shared memory that is swapped out belongs to no figure of `status`: the look's, and what has left memory since
-    /// while swap grew.
+    /// Swapped-out shared memory is in no field of `status`: it is taken from the reading, plus the shared memory that has
+    /// left RAM while swap grew.
     fn swapped_shmem(&self, guest: &SystemMemory, members: &[MemberMemory]) -> Vec<Bytes> {
         let swapped = |m: &MemberMemory| {
             let reading = self.readings.get(&m.key).copied().flatten()?;
@@ -214,12 +214,12 @@ impl Sharing {
             Some((reading, reading.shmem_swap + since.min(swap)))
         };
         let all: Vec<Option<(ShareReading, Bytes)>> = members.iter().map(swapped).collect();
-        // Who has nothing of it in memory does not show with how many it shares; the largest counts.
+        // A process without resident shared memory does not show how many share it: the largest counts.
         let shows = |reading: &ShareReading| reading.seen.shmem >= Bytes::mib(1);
         let hidden = || all.iter().flatten().filter(|(reading, _)| !shows(reading)).map(|(_, bytes)| *bytes);
         let (largest, sum) = (hidden().max().unwrap_or_default(), hidden().sum::<Bytes>());
         let part = |(reading, bytes): &(ShareReading, Bytes)| match (shows(reading), sum) {
-            // What is in memory is shared with as many as what is not, as far as anybody can tell.
+            // Assume that swapped-out pages have as many sharers as resident ones.
             (true, _) => {
                 bytes.share(reading.share.shmem.min(reading.seen.shmem).get(), reading.seen.shmem.get())
             }
