@@ -1,16 +1,16 @@
-//! Who an agent is.
+//! Identity of an agent.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Pid, ProcessKey, Uid};
 
-/// An agent's name for people and programs: its rule and the pid of its root, like `claude-1234`.
+/// The name of an agent: its rule and the pid of its root, like `claude-1234`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentId(String);
 
 impl AgentId {
-    /// The name of the agent that `rule` recognised in the process `root`.
+    /// The name of the agent whose root process `root` is matched by `rule`.
     #[must_use]
     pub fn new(rule: &str, root: ProcessKey) -> Self {
         Self(format!("{rule}-{}", root.pid))
@@ -29,41 +29,41 @@ impl fmt::Display for AgentId {
     }
 }
 
-/// What a rule says of a process that it matches.
+/// Result of a matching rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
     /// The rule.
     pub rule: String,
-    /// What the process is to its agent.
+    /// The role of the process in its agent.
     pub role: Role,
-    /// The command that takes up the work again; `None` where the rule knows none.
+    /// The command that resumes its work; `None` if the rule has none.
     pub resume: Option<String>,
 }
 
-/// What a recognised process is to its agent.
+/// The role of a recognised process in its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The agent itself.
     Agent,
     /// It starts the agent as its direct child, which the same rule matches: the two are one agent.
     Launcher,
-    /// A background program that several agents of its user share. It belongs to none of them, whoever started it,
-    /// and all processes of one user that its rule matches are one entity.
+    /// A background program shared by several agents of its user. It belongs to none of them, whichever started it, and all
+    /// processes of one user that its rule matches are one entity.
     Service,
 }
 
-/// What the environment of a process says of where it came from.
+/// The origin of a process according to its environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpawnOrigin {
     /// The rule of the agent that started it.
     pub rule: String,
-    /// That agent's session; `None` where its kind tells none.
+    /// That agent's session; `None` if its kind sets none.
     pub session: Option<Arc<str>>,
-    /// The command that takes up that session.
+    /// The command that resumes that session.
     pub resume: Option<String>,
 }
 
-/// What identifies an agent in a report after the agent itself may be gone.
+/// Identifies an agent in a report, also after it has exited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentRef {
     /// Its name.
@@ -74,21 +74,21 @@ pub struct AgentRef {
     pub root: ProcessKey,
     /// Its owner.
     pub uid: Uid,
-    /// The command that takes up its work after it was ended whole; `None` where its rule knows none.
+    /// The command that resumes its work after the whole agent was killed; `None` if its rule has none.
     pub resume: Option<String>,
-    /// The same for its very session, where that is known; for its owner and root only, as what told it was.
+    /// The command that resumes its exact session, if known; only for its owner and root, like the environment it is from.
     pub resume_session: Option<String>,
 }
 
 impl AgentRef {
-    /// The agent that `rule` recognised in the process `root`; no command is known that resumes it.
+    /// The agent recognised by `rule` in the process `root`, without a resume command.
     #[must_use]
     pub fn new(rule: impl Into<String>, root: ProcessKey, uid: Uid) -> Self {
         let rule = rule.into();
         Self { id: AgentId::new(&rule, root), rule, root, uid, resume: None, resume_session: None }
     }
 
-    /// Whether somebody who says `name` means this one: by its name, or by the pid of its root.
+    /// Whether `name` refers to this agent: its name, or the pid of its root.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         self.id.as_str() == name || name.parse().ok().and_then(Pid::new) == Some(self.root.pid)

@@ -1,4 +1,4 @@
-//! Memory as a type: one place that prints it, one that parses it.
+//! Memory sizes and rates as types.
 
 use std::fmt;
 use std::iter::Sum;
@@ -18,7 +18,7 @@ const TIB: u64 = 1 << 40;
 pub struct Bytes(u64);
 
 impl Bytes {
-    /// No memory at all.
+    /// Zero bytes.
     pub const ZERO: Self = Self(0);
 
     /// That many bytes.
@@ -45,13 +45,13 @@ impl Bytes {
         Self(gib.saturating_mul(GIB))
     }
 
-    /// The number itself.
+    /// The number of bytes.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The difference, zero where `other` is the larger.
+    /// The difference, or zero if `other` is larger.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -88,7 +88,7 @@ impl Sum for Bytes {
 }
 
 impl fmt::Display for Bytes {
-    /// `8.2G`, `240M`, `13G`: at most three significant digits, one decimal below ten, none where it is zero.
+    /// `8.2G`, `240M`, `13G`: at most three significant digits, one decimal below ten, none if that is zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, letter) = match self.0 {
             n if n >= TIB => (TIB, "T"),
@@ -108,7 +108,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A rate of growth in bytes per second; zero where memory stands still or shrinks.
+/// A rate of growth in bytes per second; zero if memory is constant or shrinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BytesPerSecond(u64);
 
@@ -125,7 +125,7 @@ impl BytesPerSecond {
         Self(mib.saturating_mul(MIB))
     }
 
-    /// The growth from `before` to `after` within `elapsed`; zero where there was none or no time passed.
+    /// The growth from `before` to `after` within `elapsed`; zero without growth or time.
     #[must_use]
     pub fn growth(before: Bytes, after: Bytes, elapsed: Duration) -> Self {
         let grown = u128::from(after.saturating_sub(before).get());
@@ -153,14 +153,14 @@ impl BytesPerSecond {
         Self(self.0 / 2)
     }
 
-    /// What grows at this rate within `time`.
+    /// The growth at this rate within `time`.
     #[must_use]
     pub fn during(self, time: Duration) -> Bytes {
         let bytes = u128::from(self.0) * time.as_micros() / 1_000_000;
         Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 
-    /// How long growth at this rate takes to fill `room`; `None` where nothing grows.
+    /// The time until growth at this rate fills `room`; `None` without growth.
     #[must_use]
     pub fn time_to_fill(self, room: Bytes) -> Option<Duration> {
         if self.0 == 0 {

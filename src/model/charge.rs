@@ -1,36 +1,36 @@
-//! What a process or an agent costs.
+//! Memory charged to a process or an agent.
 
 use std::iter::Sum;
 use std::ops::Add;
 
 use super::Bytes;
 
-/// Memory that only ends with its process: never page cache, which the kernel takes back by itself.
+/// Memory that is only freed when its process exits: never page cache, which the kernel reclaims by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
     /// Private anonymous memory (`RssAnon`).
     pub anon: Bytes,
     /// Mapped shared memory: shmem, memfd, shared anonymous maps (`RssShmem`).
     pub shmem: Bytes,
-    /// Private memory swapped out (`VmSwap`): it counts, because resident memory stands still while swap fills.
+    /// Private memory swapped out (`VmSwap`). It counts, because resident memory is constant while swap fills.
     pub swap: Bytes,
 }
 
 impl Charge {
-    /// Private anonymous memory and nothing else.
+    /// Private anonymous memory only.
     #[must_use]
     pub fn anonymous(anon: Bytes) -> Self {
         Self { anon, ..Self::default() }
     }
 
-    /// All of it.
+    /// The sum of all parts.
     #[must_use]
     pub fn total(self) -> Bytes {
         self.anon + self.shmem + self.swap
     }
 
-    /// The same charge with each part cut to what the whole guest holds of it. A page that several processes share,
-    /// after a fork or in a segment, counts once there and once for each of them in their sum.
+    /// Each part cut to the total of the machine. A page shared by several processes, after a fork or in a segment, counts
+    /// once there and once for each of them in their sum.
     #[must_use]
     pub fn at_most(self, held: Self) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Charge {
 }
 
 impl Charge {
-    /// Itself and that by which `bound` is beyond `own`, part by part.
+    /// Adds the excess of `bound` over `own`, part by part.
     #[must_use]
     pub fn plus_beyond(self, bound: Self, own: Self) -> Self {
         Self {

@@ -1,16 +1,16 @@
-//! What is told: to the journal, to people, to programs.
+//! Supervisor events, as reported to the journal, the CLI and the socket.
 
 use std::time::Duration;
 
 use super::{AgentRef, Bytes, BytesPerSecond, ProcessKey, Uid};
 use crate::model::forecast::ForecastAlert;
 
-/// Something worth telling.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Of which agent; `None`: of the guest as a whole.
+    /// The agent; `None`: the machine as a whole.
     pub agent: Option<AgentRef>,
-    /// What it cost at that moment; all agents together where it is of the guest.
+    /// Its charge at that moment; the sum of all agents for the machine.
     pub charge: Bytes,
     /// What happened.
     pub kind: EventKind,
@@ -19,174 +19,174 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A rule recognised an agent that was not there before.
+    /// A rule recognised a new agent.
     Found,
-    /// Nothing of the agent is left.
+    /// All processes of the agent have exited.
     Gone,
-    /// It lives, and is an agent by no rule any more.
+    /// It lives, but no rule matches it any more.
     Unknown,
     /// It crossed its warn threshold.
     Warned {
         /// The warn threshold.
         threshold: Bytes,
     },
-    /// It fell back, clearly below its warn threshold.
+    /// It fell clearly below its warn threshold.
     Recovered {
         /// The warn threshold.
         threshold: Bytes,
     },
-    /// It was decided to end part or all of it, and the first wave went out.
+    /// An action on part or all of it was decided, and the first batch of signals was sent.
     Acted(Decision),
-    /// The grace is over and some of it still lives.
+    /// The grace period is over and some of its processes still live.
     Killed {
-        /// Which action.
+        /// The number of the action.
         action: u64,
-        /// How many processes were left.
+        /// Number of processes left.
         remaining: usize,
-        /// How long after the decision.
+        /// Time since the decision.
         after: Duration,
     },
-    /// It forks faster than it can be ended: what started it ends, too.
+    /// It forks faster than it can be killed: its parent is killed, too.
     Escalated {
-        /// Which action.
+        /// The number of the action.
         action: u64,
-        /// What is to end now.
+        /// The subtree that is killed now.
         culprit: Culprit,
         /// Whether that is the whole agent.
         whole: bool,
     },
-    /// How one wave of signals went.
+    /// Result of one batch of signals.
     Signalled {
-        /// Which action.
+        /// The number of the action.
         action: u64,
-        /// Which one.
+        /// The signal.
         signal: Signal,
-        /// How many processes it reached.
+        /// Number of processes that received it.
         delivered: usize,
-        /// How many had ended before.
+        /// Number of processes that had exited before.
         gone: usize,
-        /// How many the kernel refused.
+        /// Number of processes for which the kernel refused it.
         refused: usize,
     },
-    /// All that was to end has ended.
+    /// All targets have exited.
     Ended {
-        /// Which action.
+        /// The number of the action.
         action: u64,
-        /// How much less the agent costs than at the decision.
+        /// Decrease of the agent's charge since the decision.
         freed: Bytes,
-        /// The highest charge seen since the decision.
+        /// The highest charge since the decision.
         peak: Bytes,
-        /// How long after the decision.
+        /// Time since the decision.
         after: Duration,
-        /// Whether the guest shows the memory again.
+        /// Whether the freed memory is available on the machine.
         back: bool,
     },
-    /// It could not be ended, and is left alone for a while.
+    /// It could not be killed, and is excluded for a while.
     Failed {
-        /// Which action.
+        /// The number of the action.
         action: u64,
-        /// Why.
+        /// The reason.
         why: Failure,
     },
-    /// It is over its kill threshold again soon after an action, or was started anew and is: the next action waits.
+    /// It is over its kill threshold again soon after an action, or was restarted and is: the next action is delayed.
     RestartBackoff {
-        /// How many actions there were on it and those that it follows, within the memory of such things.
+        /// Number of remembered actions on it and on its predecessors.
         actions: u32,
-        /// How long nothing is done, unless the guest is in danger.
+        /// The delay, unless the machine is in danger.
         wait: Duration,
     },
-    /// It is foretold to reach its ceiling; of the guest: that its memory ends.
+    /// It is forecast to reach its ceiling; for the machine: to run out of memory.
     ForecastAlert(ForecastAlert),
-    /// That is no longer foretold.
+    /// The forecast no longer applies.
     ForecastCleared,
-    /// The kernel's OOM killer has ended some of it; of the guest: somebody who is no agent's, as far as is known.
+    /// The kernel's OOM killer killed some of it; for the machine: a process of no known agent.
     KernelOom {
-        /// How many.
+        /// Number of processes.
         kills: u64,
-        /// The largest process that is missing since.
+        /// The largest process that has disappeared since.
         lost: Option<KilledProcess>,
-        /// The agent's limit, where it has one.
+        /// The agent's limit, if it has one.
         limit: Option<Bytes>,
     },
-    /// The guest is in danger, and nobody is acted on.
+    /// The machine is in danger, and no action is taken.
     GuestInDanger {
-        /// How it stands.
+        /// Its state.
         danger: Danger,
-        /// Why nobody.
+        /// The reason.
         why: NoActionReason,
     },
-    /// The guest is out of danger again.
+    /// The machine is out of danger.
     GuestSafe {
-        /// What is left.
+        /// Remaining memory.
         left: Bytes,
     },
 }
 
-/// A process that is not there any more.
+/// A process that has exited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KilledProcess {
-    /// Which.
+    /// Its key.
     pub key: ProcessKey,
     /// Base name of its executable.
     pub name: String,
-    /// What it cost when it was seen last.
+    /// Its charge in the last sample.
     pub charge: Bytes,
 }
 
-/// How near the guest is to having no memory left.
+/// How close the machine is to running out of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Danger {
-    /// Available memory, and what swap can take.
+    /// Available memory, and memory that swap can free.
     pub left: Bytes,
-    /// What should be left at this rate.
+    /// Memory that should remain at this fill rate.
     pub reserve: Bytes,
-    /// How fast it fills.
+    /// The fill rate.
     pub rate: BytesPerSecond,
-    /// There is swap left, but everything waits for it.
+    /// Swap is left, but the machine is thrashing.
     pub thrashing: bool,
 }
 
-/// Why nobody is acted on though the guest is in danger.
+/// The reason for no action while the machine is in danger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoActionReason {
     /// There is no agent.
     NoAgents,
-    /// Others than agents took the memory.
+    /// The memory is used by processes of no agent.
     Outside,
-    /// No agent is large enough for its end to help.
+    /// No agent is large enough to free the shortfall.
     TooSmall {
-        /// What must be freed.
+        /// Memory that must be freed.
         shortfall: Bytes,
     },
-    /// Those that are large enough were tried in vain, or are protected.
+    /// The agents that are large enough could not be killed before, or are protected.
     OutOfReach,
-    /// The user wants none of it (`guard.enabled`).
+    /// The guard is disabled (`guard.enabled`).
     Off,
 }
 
-/// What a decision rests on.
+/// The cause of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The agent is over its kill threshold.
     Threshold,
-    /// The guest is in danger, whatever the lines.
+    /// The machine is in danger, whatever the thresholds.
     Guard(Danger),
-    /// All limited agents together are near the cap of their slice, where the kernel ends whomever it likes.
+    /// All limited agents together are near the cap of their slice, where the kernel would choose the victim.
     Slice {
-        /// How near; `left` is what is left below the cap.
+        /// How near; `left` is the memory left below the cap.
         danger: Danger,
         /// `memory.max` of the slice.
         cap: Bytes,
     },
-    /// Somebody who may asked for its end.
+    /// An authorized user requested it.
     Request {
-        /// Who.
+        /// The user.
         by: Uid,
     },
 }
 
 impl Cause {
-    /// The word for it.
+    /// Its name in the API.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -198,33 +198,32 @@ impl Cause {
     }
 }
 
-/// What is to be ended, and why that.
+/// A decided action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Numbers the actions of this run of the supervisor, from 1.
+    /// Its number since this start of the supervisor, from 1.
     pub action: u64,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
     /// The agent's kill threshold.
     pub threshold: Bytes,
-    /// What must be freed: to be back under the warn threshold, or for the guest to be out of danger; all of it where its end
-    /// was asked for.
+    /// Memory to free: to get back under the warn threshold, or the machine out of danger; everything for a request.
     pub shortfall: Bytes,
-    /// Under the guard: what the agent took since the guest was comfortable.
+    /// For the guard: growth of the agent since the machine was last comfortable.
     pub grown: Bytes,
-    /// The guilty subtree: the agent's root with all below it where no smaller one covers the shortfall.
+    /// The subtree to kill: the agent's root with all its descendants if no smaller one frees the shortfall.
     pub culprit: Culprit,
     /// Whether that is the whole agent.
     pub whole: bool,
-    /// How many processes are to be ended.
+    /// Number of processes to kill.
     pub processes: usize,
-    /// How many agents lose a part or all of themselves: one, or several that belong to one tree.
+    /// Number of agents that lose processes: one, or several of one tree.
     pub agents: usize,
-    /// The first signal: `KILL` where there is no time for another one.
+    /// The first signal: `KILL` if there is no time for another one.
     pub signal: Signal,
-    /// How long they get between `TERM` and `KILL`, at most.
+    /// The maximum time between `TERM` and `KILL`.
     pub grace: Duration,
-    /// Said, not done.
+    /// Reported only, not carried out.
     pub dry_run: bool,
 }
 
@@ -235,29 +234,29 @@ pub struct Culprit {
     pub top: ProcessKey,
     /// Base name of that process's executable.
     pub name: String,
-    /// What it costs with all below it.
+    /// Its charge, including all descendants.
     pub charge: Bytes,
-    /// How many processes that is.
+    /// Number of processes.
     pub processes: usize,
 }
 
-/// Why an action failed.
+/// Reason why an action failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Every process that could have been ended is protected.
+    /// All candidates are protected.
     Protected,
-    /// So many processes were still there when the time for it had passed: stuck in the kernel, or not ours to signal.
+    /// This number of processes still lived at the timeout: stuck in the kernel, or not ours to signal.
     Survivors(usize),
 }
 
-/// The signals that are ever sent.
+/// Signals that the supervisor sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {
-    /// Asks a process to end.
+    /// Asks a process to exit.
     Term,
-    /// Holds it, so that it cannot fork away while all of it is found.
+    /// Stops it, so that it cannot fork while its descendants are found.
     Stop,
-    /// Ends it.
+    /// Kills it.
     Kill,
 }
 

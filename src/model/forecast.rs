@@ -1,4 +1,4 @@
-//! Values of the forecast that decisions and events refer to.
+//! Forecast values used by decisions and events.
 
 use std::time::Duration;
 
@@ -6,46 +6,46 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bytes, BytesPerSecond};
 
-/// What is told of a forecast when it becomes pressing.
+/// An alert for a forecast that has become urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForecastAlert {
-    /// How pressing.
+    /// The level of the forecast.
     pub level: ForecastLevel,
-    /// What ends growth first.
+    /// The ceiling that ends growth first.
     pub ceiling: Ceiling,
-    /// Where that is.
+    /// The value of the ceiling.
     pub limit: Bytes,
-    /// When it is reached.
+    /// Estimated time until it is reached.
     pub eta: Duration,
-    /// The 80 % interval of it.
+    /// Its 80 % interval.
     pub between: (Duration, Duration),
 }
 
-/// What forecasts ask of who decides.
+/// The forecasts' input to decisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForecastSummary {
-    /// The most pressing of all.
+    /// The highest level of all forecasts.
     pub level: ForecastLevel,
-    /// How fast the guest runs away; zero where it does not.
+    /// Growth rate of the machine's memory use in a runaway; zero without one.
     pub climb: BytesPerSecond,
 }
 
-/// How pressing a forecast is.
+/// How urgent a forecast is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForecastLevel {
-    /// Nothing to be seen.
+    /// No growth.
     #[default]
     None,
-    /// Worth an eye; nobody is told.
+    /// Worth attention, not reported.
     Watch,
-    /// Within the hour.
+    /// The ceiling is reached within the hour.
     Warn,
-    /// Within minutes.
+    /// The ceiling is reached within minutes.
     Runaway,
 }
 
-/// What ends growth.
+/// The limit that ends growth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ceiling {
@@ -53,14 +53,14 @@ pub enum Ceiling {
     KillThreshold,
     /// The limit of its cgroup.
     Cgroup,
-    /// The guest has no more.
+    /// The machine's memory.
     Guest,
     /// The heap limit of its runtime.
     Heap,
 }
 
 impl Ceiling {
-    /// What it is called in a sentence.
+    /// Its name in a sentence.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

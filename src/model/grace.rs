@@ -1,4 +1,4 @@
-//! A duration as people write it: `10s`, `1m 30s`.
+//! The grace period in TOML: `10s`, `1m 30s`.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
-/// Whoever waits longer for a process that leaks waits for the guest to stall.
+/// A longer grace period for a leaking process would let the machine stall.
 const LONGEST: Duration = Duration::from_mins(10);
 
 pub(crate) fn serialize<S: Serializer>(grace: &Duration, to: S) -> Result<S::Ok, S::Error> {

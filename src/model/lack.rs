@@ -1,40 +1,40 @@
-//! What a machine does not give a supervisor, and what that costs, in one line each.
+//! Platform features that are missing, and the consequences, in one line each.
 
 use std::fmt;
 
 use super::Bytes;
 
-/// One thing that is missing. Where nothing is, as for root on a Debian guest, there is none of these.
+/// One missing feature. Root on a usual Debian machine has none of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingFeature {
-    /// We are not root.
+    /// The supervisor does not run as root.
     Root,
-    /// `/proc` shows processes and nothing else.
+    /// `/proc` shows only processes.
     Meminfo,
-    /// `/proc` shows our own processes only; this mount option of it.
+    /// `/proc` shows only the user's own processes, by this mount option.
     Processes(String),
-    /// We are in a pid namespace of our own: a container, by its name where it has one.
+    /// The supervisor runs in a pid namespace of its own: a container, by its name if known.
     Outside(Option<String>),
-    /// The memory of `/proc/meminfo` is not for us alone.
+    /// `/proc/meminfo` shows memory that this container may not use.
     Measure {
-        /// What this container may use.
+        /// Memory that this container may use.
         limit: Bytes,
-        /// What `/proc/meminfo` says.
+        /// Total memory in `/proc/meminfo`.
         total: Bytes,
     },
-    /// No process can be pinned, so none is signalled.
+    /// The kernel has no pidfd, so no process is signalled.
     Pidfd,
-    /// cgroup v2 is not where it is looked for.
+    /// cgroup v2 is not mounted at the expected place.
     Cgroups(Hierarchy),
-    /// cgroup v2 does not count memory.
+    /// cgroup v2 has no memory controller.
     MemoryController,
-    /// The kernel keeps no pressure figures.
+    /// The kernel provides no pressure figures.
     Pressure,
-    /// systemd does not run.
+    /// systemd is not running.
     Systemd,
 }
 
-/// What there is instead of cgroup v2.
+/// The cgroup hierarchy in place of cgroup v2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hierarchy {
     /// Nothing.
@@ -46,7 +46,7 @@ pub enum Hierarchy {
 }
 
 impl MissingFeature {
-    /// Whether it belongs beside the figures: they are not whole, or nobody acts upon them. All else is for the log.
+    /// Whether it is shown with the status, because figures are incomplete or no action is possible; all others are logged only.
     #[must_use]
     pub fn is_noted(&self) -> bool {
         match self {

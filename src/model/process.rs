@@ -1,4 +1,4 @@
-//! Which process is meant: a pid alone does not say, pids are reused.
+//! Identity of a process: pids are reused, so a pid alone is not sufficient.
 
 use std::fmt;
 
@@ -53,15 +53,15 @@ impl Uid {
         self.0
     }
 
-    /// The user by whom it is bounded: itself, but all from 100000 on together. From there on (`SUB_UID_MIN` of
-    /// login.defs(5)) one user is given 65536 to be in turn.
+    /// The user for whom a quota counts: itself, but all from 100000 on together, because from there (`SUB_UID_MIN` of
+    /// login.defs(5)) one user is assigned 65536 ids.
     #[must_use]
     pub fn account(self) -> Self {
         const CROWD: u32 = 100_000;
         Self(self.0.min(CROWD))
     }
 
-    /// Whether this user may see the details of, and act on, what belongs to `owner`: the owner and root may.
+    /// Whether this user may see the details of, and act on, processes of `owner`: the owner and root may.
     #[must_use]
     pub fn may_see(self, owner: Self) -> bool {
         self == owner || self == Self::ROOT

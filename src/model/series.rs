@@ -1,44 +1,44 @@
-//! Series of memory figures, as they are recorded.
+//! Recorded series of memory figures.
 
 use std::sync::Arc;
 
 use super::time::UnixSeconds;
 use super::{Boottime, Bytes, ProcessKey, Uid};
 
-/// What a series is of, for as long as the guest runs.
+/// The subject of a series, valid for one boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeriesSubject {
-    /// The guest: memory that is not available, and swap in use.
+    /// The machine: used memory and swap.
     Guest,
-    /// An agent's charge; by its root.
+    /// An agent's charge, by its root.
     Agent(ProcessKey),
-    /// A part of an agent: the process at its top, with all below it.
+    /// A subtree of an agent: a process with all its descendants.
     Part {
         /// The agent's root.
         agent: ProcessKey,
-        /// The process.
+        /// The topmost process.
         top: ProcessKey,
     },
 }
 
-/// A series: what it is of, and what it is called.
+/// A series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// What it is of.
+    /// Its subject.
     pub subject: SeriesSubject,
-    /// `guest`, `claude-1234`; of a part the base name of its program.
+    /// `guest`, `claude-1234`; for a subtree the base name of its program.
     pub name: String,
-    /// The agent's owner; root for the guest.
+    /// The agent's owner; root for the machine.
     pub uid: Uid,
 }
 
-/// What one look gives to the record.
+/// The values of one sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesSample {
-    /// When it was.
+    /// Time of the sample.
     pub at: Boottime,
-    /// The same by the wall clock.
+    /// Its wall clock time.
     pub time: UnixSeconds,
-    /// Each series and where it stood.
+    /// Each series with its value.
     pub figures: Vec<(Arc<Series>, Bytes)>,
 }

@@ -1,20 +1,20 @@
-//! A size as people write it in a file, an environment variable or an argument.
+//! Sizes in a file, an environment variable or an argument.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Bytes;
 
-/// A size as written: bytes, or a share of the guest's memory.
+/// A size as written: bytes, or a share of the machine's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// So many bytes, whatever the guest has.
+    /// A number of bytes.
     Bytes(Bytes),
-    /// A percentage of the guest's memory, in hundredths of a percent (5500 is `55%`).
+    /// A percentage of the machine's memory, in hundredths of a percent (5500 is `55%`).
     Share(u32),
 }
 
-/// Why a text is no size.
+/// A text that is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is no size: write a number of bytes, K, M, G or T for powers of 1024 (\"8G\"), or a share of the guest (\"55%\")"
@@ -24,13 +24,13 @@ pub struct SizeError {
 }
 
 impl Size {
-    /// That percentage of the guest's memory.
+    /// That percentage of the machine's memory.
     #[must_use]
     pub const fn percent(percent: u32) -> Self {
         Self::Share(percent * 100)
     }
 
-    /// The size in a guest with `total` bytes of memory.
+    /// The size on a machine with `total` bytes of memory.
     #[must_use]
     pub fn of(self, total: Bytes) -> Bytes {
         match self {
@@ -53,7 +53,7 @@ impl FromStr for Size {
         if !trimmed.starts_with(|c: char| c.is_ascii_digit()) || !is_unit(unit.trim_start()) {
             return Err(error());
         }
-        // parse-size takes more than systemd does (`8GB`, `1_000`); what reaches it here is digits and one letter.
+        // parse-size accepts more than systemd (`8GB`, `1_000`), so only digits and one letter are passed to it.
         parse_size::Config::new()
             .with_binary()
             .parse_size(trimmed)
@@ -66,7 +66,7 @@ fn is_unit(text: &str) -> bool {
     matches!(text, "" | "B" | "K" | "M" | "G" | "T" | "k" | "m" | "g" | "t")
 }
 
-/// `55` or `12.5` to hundredths of a percent; `None` above 100 % or where it is no number.
+/// `55` or `12.5` in hundredths of a percent; `None` above 100 % or for anything else.
 fn share(number: &str) -> Option<Size> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     if whole.is_empty() || fraction.is_empty() || fraction.len() > 2 {

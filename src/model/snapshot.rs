@@ -1,4 +1,4 @@
-//! What one tick saw: all that a decision may rest on.
+//! The result of one sample: all values that a decision may depend on.
 
 use std::path::PathBuf;
 
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentRef, Boottime, Bytes, Charge, Pressure, ProcessKey, SystemMemory, Thresholds, Uid};
 
-/// The guest and its agents at one moment.
+/// The machine and its agents at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// When it was taken.
+    /// Time of the sample.
     pub at: Boottime,
-    /// The guest's memory.
+    /// Memory of the machine.
     pub guest: SystemMemory,
-    /// Memory pressure; `None` where the kernel keeps none.
+    /// Memory pressure; `None` if the kernel does not provide it.
     pub pressure: Option<Pressure>,
-    /// What was read back from swap since boot; `None` where nobody needed to know.
+    /// Memory read back from swap since boot; `None` if it was not needed.
     pub swapped_in: Option<Bytes>,
-    /// How many processes the kernel's OOM killer has ended since boot; `None` where nobody needed to know.
+    /// Processes killed by the kernel's OOM killer since boot; `None` if it was not needed.
     pub oom_kills: Option<u64>,
-    /// The slice of limited agents; `None` where nobody is limited, or they have no cap together.
+    /// The slice of limited agents; `None` without limited agents or without a common cap.
     pub slice: Option<Slice>,
-    /// Every agent, in order of its root's start.
+    /// All agents, ordered by the start of their roots.
     pub agents: Vec<AgentSample>,
     /// Roots of former agents that still run, and match no rule any more.
     pub unmatched_roots: Vec<ProcessKey>,
@@ -41,54 +41,54 @@ pub struct Slice {
 /// One agent at one moment.
 #[derive(Clone, Debug)]
 pub struct AgentSample {
-    /// Who it is.
+    /// Its identity.
     pub agent: AgentRef,
-    /// The agent that started it, where one did.
+    /// The agent that started it, if any.
     pub parent: Option<AgentRef>,
-    /// The member of that agent that did; it may have ended since.
+    /// The member of that agent that started it; it may have exited since.
     pub started_by: Option<ProcessKey>,
-    /// The parent of its root when that was recognised: whoever starts an agent anew after its end is still there.
-    /// `None`: it is not known, or starts everybody's, as a service manager does.
+    /// The parent of its root at the time of recognition: a program that restarts an agent is still there afterwards. `None`
+    /// if it is unknown, or starts all kinds of processes, as a service manager does.
     pub spawner: Option<ProcessKey>,
-    /// Whether its root still runs; orphans of a dead root stay its members.
+    /// Whether its root still runs; orphans of a dead root remain its members.
     pub root_alive: bool,
-    /// Its processes, the root first where it lives. Sub-agents and theirs are not among them.
+    /// Its processes, the root first if it lives, without those of sub-agents.
     pub members: Vec<Member>,
-    /// What it costs: the sum over its members, what they share counted once, or what its own cgroup costs where
-    /// that is more.
+    /// Its charge: the sum over its members with shared memory counted once, or the charge of its own cgroup if that is
+    /// larger.
     pub charge: Charge,
-    /// Of the charge: what a closer look, that is under way, may find to be counted twice.
+    /// The part of the charge that a reading under way may show to be counted twice.
     pub unverified: Bytes,
-    /// Its cgroup; `None` where it shares one with others.
+    /// Its cgroup; `None` if it shares one with other processes.
     pub cgroup: Option<CgroupMemory>,
-    /// The scope that limits it, also where somebody of it has left that; `None`: it was never seen in one.
+    /// The scope that limits it, also after some of its processes have left that; `None`: it was never seen in one.
     pub scope: Option<PathBuf>,
 }
 
-/// What a cgroup costs.
+/// Memory of a cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupMemory {
-    /// Which one, from the root of the tree.
+    /// Its path from the root of the tree.
     pub path: PathBuf,
-    /// Nobody else is in it at this moment: all in it may be killed at once.
+    /// All its processes belong to the agent at this moment, so it may be killed as a whole.
     pub alone: bool,
     /// `anon` and `shmem` of `memory.stat`, `memory.swap.current`.
     pub charge: Charge,
-    /// `memory.current`: shown, never decided by, since page cache is in it.
+    /// `memory.current`: shown, never used for decisions, since it includes page cache.
     pub current: Bytes,
-    /// Of that: page cache.
+    /// The page cache in it.
     pub cache: Bytes,
     /// `memory.max`; `None`: no limit.
     pub max: Option<Bytes>,
-    /// `memory.high`; `None`: nothing holds it back.
+    /// `memory.high`; `None`: not throttled.
     pub high: Option<Bytes>,
-    /// How often it was found above that (`high` of `memory.events`).
+    /// How often it exceeded `memory.high` (`high` of `memory.events`).
     pub high_events: u64,
-    /// How many in it the kernel's OOM killer has ended, whatever ran out (`oom_kill` of `memory.events`).
+    /// Number of its processes killed by the kernel's OOM killer, for whatever shortage (`oom_kill` of `memory.events`).
     pub killed: u64,
 }
 
-/// How a process came to belong to an agent.
+/// The reason for a membership.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MembershipReason {
@@ -97,39 +97,39 @@ pub enum MembershipReason {
     /// A member started it.
     #[default]
     Child,
-    /// It is in a session that a member began: its parent died before we saw either.
+    /// It is in a session created by a member; its parent died unobserved.
     Session,
-    /// Its environment says so: its parent died before we saw either.
+    /// Its environment names the agent; its parent died unobserved.
     Environment,
-    /// It is in the scope that limits the agent: its parent died before we saw either.
+    /// It is in the scope that limits the agent; its parent died unobserved.
     Scope,
 }
 
 /// One process of an agent.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Which process.
+    /// Its key.
     pub key: ProcessKey,
-    /// Whose it is, which may be another one than the agent's (`sudo`, `su`).
+    /// Its user, which may differ from the agent's (`sudo`, `su`).
     pub uid: Uid,
-    /// All that the agent's tree knows above it, nearest first, dead ones included.
+    /// Its known ancestors within the agent, nearest first, including dead ones.
     pub lineage: Vec<ProcessKey>,
-    /// How it came to be a member.
+    /// The reason for its membership.
     pub joined: MembershipReason,
-    /// What it costs, its share of what it shares.
+    /// Its charge, with its share of shared memory.
     pub charge: Charge,
-    /// What its runtime allows its heap; `None` where it has no such limit, or none that is known.
+    /// The heap limit of its runtime; `None` if it has none, or none that is known.
     pub heap_limit: Option<Bytes>,
-    /// Base name of its executable, for reports; command lines are their owner's.
+    /// Base name of its executable, for reports; command lines are for its owner only.
     pub name: String,
-    /// Never signalled: a terminal multiplexer, a login or desktop server, ourselves.
+    /// Never signalled: a terminal multiplexer, a login or desktop server, the supervisor.
     pub protected: bool,
-    /// An ancestor of another agent's root: ending it would take that agent along.
+    /// An ancestor of another agent's root: killing it would affect that agent.
     pub is_ancestor_of_agent: bool,
 }
 
 impl Member {
-    /// A process that its parent made a member: not protected, without a heap limit, and no agent below it.
+    /// A child of a member: not protected, without a heap limit, and without an agent below it.
     #[must_use]
     pub fn new(key: ProcessKey, uid: Uid, name: impl Into<String>, charge: Charge) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl Member {
 }
 
 impl AgentSample {
-    /// An agent that runs, was started by no other agent and has no cgroup of its own. It costs the sum of its members.
+    /// A running agent that no other agent started, without a cgroup of its own. Its charge is the sum of its members.
     #[must_use]
     pub fn new(agent: AgentRef, members: Vec<Member>) -> Self {
         Self {
@@ -164,13 +164,13 @@ impl AgentSample {
         }
     }
 
-    /// What it may hold at the most; `None`: as much as there is, or it shares its cgroup with others.
+    /// Its memory limit; `None`: no limit, or it shares its cgroup with other processes.
     #[must_use]
     pub fn limit(&self) -> Option<Bytes> {
         self.cgroup.as_ref().and_then(|cgroup| cgroup.max)
     }
 
-    /// The lines that count for it, of those of all agents.
+    /// Its effective thresholds, given those of all agents.
     #[must_use]
     pub fn thresholds(&self, all: Thresholds) -> Thresholds {
         all.within(self.limit())

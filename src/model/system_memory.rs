@@ -1,70 +1,69 @@
-//! The guest as a whole.
+//! Memory of the machine as a whole.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, Charge};
 
-/// Memory of the guest, from `/proc/meminfo`.
+/// Memory of the machine, from `/proc/meminfo`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SystemMemory {
-    /// `MemTotal`: a little less than the machine was given, the kernel keeps some.
+    /// `MemTotal`: slightly less than installed, as the kernel reserves some.
     pub mem_total: Bytes,
-    /// `MemAvailable`: what can be had without swapping; page cache counts as available.
+    /// `MemAvailable`: memory that can be allocated without swapping; page cache counts as available.
     pub mem_available: Bytes,
     /// `SwapTotal`.
     pub swap_total: Bytes,
     /// `SwapFree`.
     pub swap_free: Bytes,
-    /// What swap can take off memory: the free part, less what zram would take of memory for it.
+    /// Memory that swap can free: its free part, less the memory that zram would need for it.
     pub swap_headroom: Bytes,
-    /// What zram takes of memory for what was swapped out.
+    /// Memory used by zram for swapped-out pages.
     pub zram: Bytes,
-    /// Free pages that processors keep for themselves: for `meminfo` neither free nor available, and handed out before the
-    /// OOM killer comes. Asked for only where little is left.
+    /// Free pages in per-CPU lists: neither free nor available in `meminfo`, but allocated before the OOM killer runs. Read
+    /// only while little memory is left.
     pub per_cpu: Bytes,
-    /// Bounds of what any set of its processes can hold.
+    /// Upper bounds for the sum over any set of processes.
     pub process_totals: Charge,
 }
 
 impl SystemMemory {
-    /// Below this share of memory the guest is in danger, however slowly it fills. systemd-oomd and earlyoom act at
-    /// 10 %, of which most of a 16 GB guest is still of use.
+    /// Below this share of memory the machine is in danger, however slowly it fills. systemd-oomd and earlyoom act at 10 %,
+    /// most of which is still usable on a machine of 16 GB.
     const RESERVE_PERCENT: u64 = 4;
 
-    /// Below this share everything stalls: it is nobody's to fill.
+    /// Below this share everything stalls: it is reserved for the kernel.
     const FLOOR_PERCENT: u64 = 2;
 
-    /// What can still be filled before the kernel's OOM killer comes: available memory, what processors keep of it, and what
-    /// swap can take.
+    /// Memory that can still be filled before the kernel's OOM killer runs: available memory, per-CPU pages, and memory that
+    /// swap can free.
     #[must_use]
     pub fn remaining(&self) -> Bytes {
         (self.mem_available + self.per_cpu).min(self.mem_total) + self.swap_headroom
     }
 
-    /// What is held, in memory and in swap. Unlike what is left it rests on no guess of how what comes will compress,
-    /// and stays what it is when swap comes or goes. What processors keep counts as used: where it is not asked for nobody
-    /// knows it.
+    /// Memory in use, in RAM and in swap. Unlike the remaining memory it depends on no guess of how new pages will compress,
+    /// and does not change when swap is added or removed. Per-CPU pages count as used, as they are not always read.
     #[must_use]
     pub fn used(&self) -> Bytes {
         let memory = self.mem_total.saturating_sub(self.mem_available);
         let swapped = self.swap_total.saturating_sub(self.swap_free);
-        // What zram keeps in memory is there twice: as what was swapped out, and as what it was pressed into.
+        // Pages in zram appear twice: as swapped out, and as the compressed memory that they use.
         memory.saturating_sub(self.zram.min(swapped)) + swapped
     }
 
-    /// The least that is to be left.
+    /// Minimum that should remain.
     #[must_use]
     pub fn reserve(&self) -> Bytes {
         self.mem_total.share(Self::RESERVE_PERCENT, 100)
     }
 
-    /// What is left above the floor.
+    /// Remaining memory above the floor.
     #[must_use]
     pub fn allocatable(&self) -> Bytes {
         self.remaining().saturating_sub(self.floor())
     }
 
-    /// The part of memory that is never room.
+    /// The part of memory that is never allocatable.
     #[must_use]
     pub fn floor(&self) -> Bytes {
         self.mem_total.share(Self::FLOOR_PERCENT, 100)
@@ -80,7 +79,7 @@ pub struct Pressure {
     pub full: Stall,
 }
 
-/// One line of pressure: percentages over 10, 60 and 300 seconds, and the total.
+/// One row of pressure: percentages over 10, 60 and 300 seconds, and the total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stall {
     /// Percent of the last 10 seconds.

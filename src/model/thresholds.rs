@@ -2,27 +2,28 @@
 
 use super::Bytes;
 
-/// The lines that count in this guest: `warn` is below `kill`, and `kill` is a line the guest can reach.
+/// The effective thresholds on this machine: `warn` is below `kill`, and `kill` can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// From here an agent is warned of.
+    /// Above this an agent is warned about.
     pub warn: Bytes,
-    /// From here an agent is acted upon.
+    /// Above this an action is taken on an agent.
     pub kill: Bytes,
 }
 
-/// Between a limited agent's line and its wall: for what a handler of `TERM` needs, and for the brake, which does not slow
-/// anybody down before 1.4 % above the line (`calculate_high_delay` of `mm/memcontrol.c`, at 250 ticks a second).
+/// Fraction of the limit between a limited agent's kill threshold and its limit, for the memory that a handler of `TERM`
+/// needs, and for the throttle, which has no effect below 1.4 % above the threshold (`calculate_high_delay` of
+/// `mm/memcontrol.c`, at 250 ticks a second).
 const ROOM_SHARE: u64 = 32;
 
 impl Thresholds {
-    /// The highest kill threshold of an agent that may hold no more than `limit`.
+    /// The highest kill threshold of an agent with the limit `limit`.
     #[must_use]
     pub fn below_wall(limit: Bytes) -> Bytes {
         limit.saturating_sub(limit.share(1, ROOM_SHARE))
     }
 
-    /// The lines of an agent that may hold no more than `limit`: it never gets to lines above that.
+    /// The thresholds of an agent with the limit `limit`: lower ones if it could not reach these.
     #[must_use]
     pub fn within(self, limit: Option<Bytes>) -> Self {
         let Some(limit) = limit else { return self };
@@ -30,7 +31,7 @@ impl Thresholds {
         if own >= self.kill {
             return self;
         }
-        // In the proportion that the usual lines have, 55 to 85 % of a guest.
+        // In the proportion of the default thresholds, 55 to 85 % of memory.
         let warn = self.warn.min(own.share(55, 85));
         Self { warn, kill: own }
     }

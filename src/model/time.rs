@@ -1,37 +1,37 @@
-//! Time inside the supervisor.
+//! Time.
 
 use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment since the guest booted, suspended time included (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
+/// Time since boot, suspended time included (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
 ///
 /// The wall clock jumps when a snapshot is reverted; this one does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Boottime(Duration);
 
 impl Boottime {
-    /// That long after boot.
+    /// That time after boot.
     #[must_use]
     pub const fn new(since_boot: Duration) -> Self {
         Self(since_boot)
     }
 
-    /// The moment that a start time in clock ticks means (`/proc/PID/stat`, field 22). The kernel fixes `USER_HZ` at 100
-    /// on every architecture that systemd runs on (`asm-generic/param.h`), so asking `sysconf` buys nothing.
+    /// The moment of a start time in clock ticks (`/proc/PID/stat`, field 22). The kernel fixes `USER_HZ` at 100 on every
+    /// architecture that systemd runs on (`asm-generic/param.h`), so `sysconf` is not needed.
     #[must_use]
     pub const fn from_ticks(ticks: u64) -> Self {
         Self(Duration::from_millis(ticks.saturating_mul(1000 / 100)))
     }
 
-    /// How long after `earlier` this is; zero where it is not later.
+    /// The time since `earlier`; zero if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// How long after boot this is.
+    /// The time since boot.
     #[must_use]
     pub const fn since_boot(self) -> Duration {
         self.0
@@ -45,12 +45,12 @@ impl Add<Duration> for Boottime {
     }
 }
 
-/// Seconds since 1970 by the wall clock: for what is shown, and for what outlives a boot. It may jump.
+/// Seconds since 1970 by the wall clock, for display and for data that outlives a boot. It may jump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixSeconds(pub i64);
 
-/// A length of time in words: `45 s`, `12 min`, `1 h 30 min`.
+/// A duration in words: `45 s`, `12 min`, `1 h 30 min`.
 #[must_use]
 pub fn span(time: Duration) -> String {
     let minutes = time.as_secs() / 60;
