@@ -1,42 +1,42 @@
-//! What a person should know of the record.
+//! Notices about the recorded history, for the log.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Something about the record, told once until it changes.
+/// A notice, logged once until its subject changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The file is broken or of a newer version; it was set aside, and the record begins anew.
+    /// The file is corrupt or of a newer version; it was moved aside, and recording starts anew.
     SetAside {
-        /// Where it is now; `None` where it could not be moved.
+        /// Its new path; `None` if it could not be moved.
         to: Option<PathBuf>,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// The file is another machine's, as a clone finds its image's; it was set aside.
+    /// The file belongs to another machine, as in a clone of an image; it was moved aside.
     AnotherMachine {
-        /// Where it is now.
+        /// Its new path.
         to: Option<PathBuf>,
     },
-    /// Nothing can be written; the record goes on in memory.
+    /// The file cannot be written; recording continues in memory.
     NotWritten {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// It can be written again.
+    /// The file can be written again.
     Written(PathBuf),
-    /// So many looks were left out, since the disk was slow.
+    /// Number of samples dropped because the disk is slow.
     LeftOut(u64),
     /// The wall clock jumped.
     ClockJumped,
-    /// Nothing is recorded any more: a mistake of ours.
-    Ended,
+    /// Recording has stopped: a bug.
+    Stopped,
 }
 
 impl Notice {
-    /// Whether something is lost, or may be.
+    /// Whether data is lost, or may be.
     #[must_use]
     pub fn is_warning(&self) -> bool {
         !matches!(self, Self::Written(_) | Self::ClockJumped | Self::AnotherMachine { .. })
@@ -45,37 +45,32 @@ impl Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let aside = |to: &Option<PathBuf>| match to {
-            Some(to) => format!("it is kept as {}", to.display()),
-            None => "it could not be set aside, so the record stays in memory".to_owned(),
+        let moved = |to: &Option<PathBuf>| match to {
+            Some(to) => format!("moved to {}", to.display()),
+            None => "it could not be moved, keeping the history in memory".to_owned(),
         };
         match self {
             Self::SetAside { to, why } => {
-                write!(f, "the record of memory begins anew, its file is not usable ({why}): {}", aside(to))
+                write!(f, "history starts anew, its file is not usable ({why}): {}", moved(to))
             }
             Self::AnotherMachine { to } => {
-                write!(
-                    f,
-                    "the record of memory begins anew, what is there is another machine's: {}",
-                    aside(to)
-                )
+                write!(f, "history starts anew, its file belongs to another machine: {}", moved(to))
             }
             Self::NotWritten { path, why } => {
+                let path = path.display();
                 write!(
                     f,
-                    "the record of memory stays in memory, {} cannot be written: {why}; tried again each minute",
-                    path.display()
+                    "cannot write history to {path}: {why}; keeping it in memory, retrying every minute"
                 )
             }
-            Self::Written(path) => write!(f, "the record of memory is written to {} again", path.display()),
-            Self::LeftOut(looks) => {
-                write!(f, "{looks} looks are missing in the record of memory: writing it is slow")
+            Self::Written(path) => write!(f, "history is written to {} again", path.display()),
+            Self::LeftOut(samples) => {
+                write!(f, "{samples} samples are missing in the history: writing it is slow")
             }
-            Self::Ended => write!(
-                f,
-                "memory is not recorded any more until the supervisor is started again: its thread has failed"
-            ),
-            Self::ClockJumped => write!(f, "the wall clock jumped: the record of memory has a break there"),
+            Self::Stopped => {
+                f.write_str("history stopped until the daemon is restarted: its thread has failed")
+            }
+            Self::ClockJumped => f.write_str("the wall clock jumped: the history has a break there"),
         }
     }
 }

@@ -346,7 +346,7 @@ fn each_says_what_to_know() {
         Notice::Written(path()),
         Notice::LeftOut(12),
         Notice::ClockJumped,
-        Notice::Ended,
+        Notice::Stopped,
     ];
     let text: Vec<String> =
         all.iter().map(|n| format!("{} {n}", if n.is_warning() { "!" } else { " " })).collect();

@@ -87,7 +87,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     pub(super) fn run(mut self) {
         let served = catch_unwind(AssertUnwindSafe(|| self.serve()));
         if served.is_err() {
-            (self.tell)(Notice::Ended);
+            (self.tell)(Notice::Stopped);
         }
     }
 

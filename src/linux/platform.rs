@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::procfs::meminfo;
-use crate::model::lack::Hierarchy;
+use crate::model::missing_feature::Hierarchy;
 use crate::model::{Bytes, MissingFeature, Uid};
 
 /// The pid namespace of a machine, not of a container (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).

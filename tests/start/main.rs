@@ -4,6 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 
 mod activation;
-mod lacks;
+mod missing_features;
 mod under_way;
 mod world;

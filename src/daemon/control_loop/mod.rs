@@ -100,7 +100,7 @@ impl Supervisor {
         // Before anything that may fail for want of it.
         let lacks = Platform::of(&options.proc, &options.cgroup, uid).lacks();
         for lack in &lacks {
-            log(if lack.is_noted() { Level::WARN } else { Level::INFO }, lack.to_string());
+            log(if lack.is_shown_in_status() { Level::WARN } else { Level::INFO }, lack.to_string());
         }
         let total = Proc::open(&options.proc)?.guest()?.mem_total;
         let LoadedConfig { config, rules } = loaded;

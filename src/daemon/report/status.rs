@@ -162,7 +162,7 @@ pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError>
 
 /// What readers of the status should know of what is missing.
 pub(crate) fn noted(lacks: &[MissingFeature]) -> impl Iterator<Item = String> {
-    lacks.iter().filter(|lack| lack.is_noted()).map(ToString::to_string)
+    lacks.iter().filter(|lack| lack.is_shown_in_status()).map(ToString::to_string)
 }
 
 /// The same with the snapshot that it rests on.

@@ -86,9 +86,9 @@ fn a_user_and_an_old_kernel() {
     machine.uid = Uid::new(1000);
     machine.pidfd = false;
     assert_snapshot!(machine.says(), @"
-    no root: agents of other users are neither seen nor ended
-    no pidfd (Linux 5.3): nobody can be signalled, so agents over their lines are only reported
-    no pressure figures (PSI; boot with psi=1): a guest that thrashes is helped only when its swap is full, too
+    not running as root: agents of other users are neither visible nor managed
+    no pidfd (needs Linux 5.3): processes cannot be signalled, agents over their thresholds are only reported
+    no pressure figures (PSI; boot with psi=1): thrashing is detected only when swap is full as well
     ");
 }
 
@@ -184,9 +184,9 @@ fn cgroups_of_all_kinds() {
 fn a_machine_of_which_nothing_can_be_read() {
     let machine = Machine::new().without("proc").without("cgroup").without("run");
     assert_snapshot!(machine.says(), @"
-    no cgroup v2 (no cgroups at all): files that agents keep in a tmpfs are not counted, and their limits are not seen
-    no pressure figures (PSI; boot with psi=1): a guest that thrashes is helped only when its swap is full, too
-    no systemd: nobody starts this supervisor again when it has failed
+    cgroup v2 not available (no cgroups at all): tmpfs files and cgroup limits are not taken into account
+    no pressure figures (PSI; boot with psi=1): thrashing is detected only when swap is full as well
+    systemd is not running: the daemon will not be restarted if it crashes
     ");
 }
 

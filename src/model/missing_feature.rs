@@ -48,7 +48,7 @@ pub enum Hierarchy {
 impl MissingFeature {
     /// Whether it is shown with the status, because figures are incomplete or no action is possible; all others are logged only.
     #[must_use]
-    pub fn is_noted(&self) -> bool {
+    pub fn is_shown_in_status(&self) -> bool {
         match self {
             Self::Root
             | Self::Meminfo
@@ -63,39 +63,35 @@ impl MissingFeature {
 
 impl fmt::Display for MissingFeature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNCOUNTED: &str =
-            "files that agents keep in a tmpfs are not counted, and their limits are not seen";
+        const NOT_COUNTED: &str = "tmpfs files and cgroup limits are not taken into account";
         match self {
-            Self::Root => f.write_str("no root: agents of other users are neither seen nor ended"),
+            Self::Root => f.write_str("not running as root: agents of other users are neither visible nor managed"),
             Self::Meminfo => f.write_str(
-                "no /proc/meminfo (/proc is mounted with subset=pid): what is left is unknown, and nothing is supervised",
+                "no /proc/meminfo (/proc is mounted with subset=pid): available memory is unknown, nothing is supervised",
             ),
             Self::Processes(option) => write!(
                 f,
-                "no sight of other users' processes (/proc is mounted with {option}): what runs as somebody else is neither counted nor ended"
+                "processes of other users are not visible (/proc is mounted with {option}): they are neither counted nor managed"
             ),
             Self::Outside(name) => {
-                let place = name.as_ref().map(|name| format!("container ({name})"));
-                let place = place.as_deref().unwrap_or("pid namespace");
-                write!(
-                    f,
-                    "no view out of this {place}: agents elsewhere are neither seen nor ended, and their memory counts as others'"
-                )
+                let place = name.as_ref().map(|name| format!("a container ({name})"));
+                let place = place.as_deref().unwrap_or("a pid namespace");
+                write!(f, "running in {place}: agents outside it are not visible and not managed")
             }
             Self::Measure { limit, total } => write!(
                 f,
-                "no true measure of what is left: /proc/meminfo says {total}, but this container may use {limit}, so the kernel may end processes before we do"
+                "memory limit of this container ({limit}) is below the {total} of /proc/meminfo: the kernel may kill processes first"
             ),
             Self::Pidfd => f.write_str(
-                "no pidfd (Linux 5.3): nobody can be signalled, so agents over their lines are only reported",
+                "no pidfd (needs Linux 5.3): processes cannot be signalled, agents over their thresholds are only reported",
             ),
-            Self::Cgroups(hierarchy) => write!(f, "no cgroup v2 ({hierarchy}): {UNCOUNTED}"),
-            Self::MemoryController => write!(f, "no memory controller in cgroup v2: {UNCOUNTED}"),
+            Self::Cgroups(hierarchy) => write!(f, "cgroup v2 not available ({hierarchy}): {NOT_COUNTED}"),
+            Self::MemoryController => write!(f, "cgroup v2 memory controller not available: {NOT_COUNTED}"),
             Self::Pressure => f.write_str(
-                "no pressure figures (PSI; boot with psi=1): a guest that thrashes is helped only when its swap is full, too",
+                "no pressure figures (PSI; boot with psi=1): thrashing is detected only when swap is full as well",
             ),
             Self::Systemd => {
-                f.write_str("no systemd: nobody starts this supervisor again when it has failed")
+                f.write_str("systemd is not running: the daemon will not be restarted if it crashes")
             }
         }
     }
@@ -106,7 +102,7 @@ impl fmt::Display for Hierarchy {
         f.write_str(match self {
             Self::Absent => "no cgroups at all",
             Self::Legacy => "v1 only",
-            Self::Hybrid => "a hybrid with v1",
+            Self::Hybrid => "hybrid with v1",
         })
     }
 }
@@ -116,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_says_what_it_costs_in_one_line() {
+    fn each_feature_states_its_consequence_in_one_line() {
         let all = [
             MissingFeature::Root,
             MissingFeature::Meminfo,
@@ -132,10 +128,12 @@ mod tests {
             MissingFeature::Pressure,
             MissingFeature::Systemd,
         ];
-        let thresholds: Vec<_> = all
+        let lines: Vec<_> = all
             .iter()
-            .map(|lack| format!("{} {lack}", if lack.is_noted() { "noted" } else { "log  " }))
+            .map(|feature| {
+                format!("{} {feature}", if feature.is_shown_in_status() { "noted" } else { "log  " })
+            })
             .collect();
-        insta::assert_snapshot!(thresholds.join("\n"));
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }
