@@ -1,4 +1,4 @@
-//! The binary as its users call it.
+//! The binary, run as a user would.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 
@@ -13,7 +13,7 @@ use claude_watchdog::ipc::{Client, INTERFACE};
 use claude_watchdog::model::MembershipReason;
 use tempfile::TempDir;
 
-/// Runs the binary under the name `name`, as a link would.
+/// The binary under the name `name`, as by a link.
 fn called(name: &str, arguments: &[&str]) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(env!("CARGO_BIN_EXE_claude-watchdog"));
@@ -29,7 +29,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A supervisor over a `/proc` of files, in a directory of its own.
+/// A daemon with a `/proc` of files in a temporary directory.
 struct World {
     dir: TempDir,
 }
@@ -47,7 +47,7 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// A Claude Code of that size, as a process that is none: its pid is beyond any kernel's.
+    /// A Claude Code of this size. Its pid is higher than any real one.
     fn claude(self, pid: i32, mib: u64) -> Self {
         let dir = self.path(&format!("proc/{pid}"));
         fs::create_dir(&dir).unwrap();
@@ -87,16 +87,16 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// What it says on standard error, up to the first line that holds `wanted`.
-    fn says(&mut self, wanted: &str) -> Vec<String> {
-        let mut said = Vec::new();
+    /// Its standard error up to the first line that contains `wanted`.
+    fn logs_until(&mut self, wanted: &str) -> Vec<String> {
+        let mut lines = Vec::new();
         for line in BufReader::new(self.child.stderr.as_mut().unwrap()).lines() {
-            said.push(line.unwrap());
-            if said.last().unwrap().contains(wanted) {
-                return said;
+            lines.push(line.unwrap());
+            if lines.last().unwrap().contains(wanted) {
+                return lines;
             }
         }
-        panic!("it never said {wanted:?}, but {said:?}");
+        panic!("no line with {wanted:?} in {lines:?}");
     }
 
     fn status(&self) -> StatusInfo {
@@ -110,8 +110,8 @@ impl Daemon {
         }
     }
 
-    /// `claude-watchdog` with these arguments, asking this supervisor.
-    fn asked(&self, arguments: &[&str]) -> Output {
+    /// Runs `claude-watchdog` with the socket of this daemon.
+    fn command(&self, arguments: &[&str]) -> Output {
         self.status();
         let socket = self.socket.to_str().unwrap();
         called("claude-watchdog", arguments).args(["--socket", socket]).output().unwrap()
@@ -139,7 +139,7 @@ impl Drop for Daemon {
 }
 
 #[test]
-fn a_quiet_guest_is_ok() {
+fn agents_below_their_thresholds_are_ok() {
     let world = World::new().claude(2_000_000_001, 240);
     let daemon = world.daemon(&[]);
     let output = daemon.health(&["--json"]);
@@ -154,34 +154,34 @@ fn a_quiet_guest_is_ok() {
     assert!(!daemon.socket.with_extension("gone").exists());
     let socket = daemon.socket.clone();
     assert_eq!(daemon.end().code(), Some(0));
-    assert!(!socket.exists(), "it takes its socket along");
+    assert!(!socket.exists(), "it removes its socket");
 }
 
 #[test]
-fn a_crossing_shows_in_the_exit_code() {
+fn a_crossed_threshold_sets_the_exit_code() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);
     let output = world.daemon(&[]).health(&[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("WARNING"), "{}", text(&output.stdout));
     let world = World::new().claude(2_000_000_001, 14 * 1024);
     let mut daemon = world.daemon(&["--dry-run"]);
-    let said = daemon.says("dry run: would end");
-    assert!(said.iter().any(|l| l.contains("over its warn threshold")), "{said:?}");
+    let stderr = daemon.logs_until("dry run: ");
+    assert!(stderr.iter().any(|l| l.contains("over its warn threshold")), "{stderr:?}");
     let output = daemon.health(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stdout).contains("dry run"), "{}", text(&output.stdout));
 }
 
-/// The tree says 14G, the kernel has no such process: nothing can be hit, and that is said.
+/// The files show 14G, but the kernel has no such process: no signal can be sent, which is logged.
 #[test]
-fn signals_go_to_real_processes_only() {
+fn signals_are_sent_to_real_processes_only() {
     let world = World::new().claude(2_000_000_001, 14 * 1024);
-    let said = world.daemon(&[]).says("sent TERM");
-    assert!(said.last().unwrap().contains("sent TERM to 0 processes, 1 had ended before"), "{said:?}");
+    let stderr = world.daemon(&[]).logs_until("sent TERM");
+    assert!(stderr.last().unwrap().contains("sent TERM to 0 processes, 1 had ended before"), "{stderr:?}");
 }
 
 #[test]
-fn the_configuration_counts_and_its_mistakes_are_named() {
+fn the_configuration_applies_and_its_mistakes_are_reported() {
     let world = World::new().claude(2_000_000_001, 240);
     fs::write(world.path("config.toml"), "[thresholds]\nwarn = \"200M\"\n").unwrap();
     let daemon = world.daemon(&[]);
@@ -190,24 +190,24 @@ fn the_configuration_counts_and_its_mistakes_are_named() {
     drop(daemon);
     fs::write(world.path("config.toml"), "[thresholds]\nwurn = \"200M\"\n").unwrap();
     let mut daemon = world.daemon(&[]);
-    let said = daemon.says("wurn");
-    assert!(said.last().unwrap().contains("config.toml:2"), "{said:?}");
+    let stderr = daemon.logs_until("wurn");
+    assert!(stderr.last().unwrap().contains("config.toml:2"), "{stderr:?}");
     assert_eq!(daemon.child.wait().unwrap().code(), Some(78));
 }
 
 #[test]
-fn a_second_supervisor_is_refused_the_socket() {
+fn a_second_daemon_cannot_use_the_socket() {
     let world = World::new();
     let first = world.daemon(&[]);
     first.status();
     let mut second = world.daemon(&[]);
-    let said = second.says(INTERFACE);
-    assert_eq!(second.child.wait().unwrap().code(), Some(1), "{said:?}");
+    let stderr = second.logs_until(INTERFACE);
+    assert_eq!(second.child.wait().unwrap().code(), Some(1), "{stderr:?}");
     first.status();
 }
 
 #[test]
-fn without_a_supervisor_proc_is_asked() {
+fn without_a_daemon_proc_is_shown() {
     let nowhere = Path::new("/nonexistent/socket");
     let socket = ["--socket", nowhere.to_str().unwrap()];
     let output = run("vm-health-check", &[&socket[..], &["--json"]].concat());
@@ -235,43 +235,43 @@ fn the_name_selects_the_command() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let mut child = called("vm-health-check", &["--json"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(3), "unknown, not a failure to write");
+    assert_eq!(child.wait().unwrap().code(), Some(3), "unknown, not a write error");
 }
 
 #[test]
-fn a_process_is_explained_by_its_supervisor() {
+fn the_daemon_explains_a_process() {
     let world = World::new().claude(2_000_000_001, 240);
     fs::write(world.path("config.toml"), "[thresholds]\nwarn = \"200M\"\n").unwrap();
     let daemon = world.daemon(&["--dry-run"]);
-    let output = daemon.asked(&["explain", "2000000001", "--json"]);
+    let output = daemon.command(&["explain", "2000000001", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let told: Explanation = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(told.watched);
-    assert_eq!(told.membership.unwrap().joined, MembershipReason::Root);
-    assert_eq!(told.recognition.unwrap().matched.as_deref(), Some("claude"));
-    assert_eq!(told.memory.unwrap().charge.get(), 240 << 20);
-    assert!(told.thresholds.unwrap().warn.origin.ends_with("config.toml:2"));
-    let output = daemon.asked(&["explain", "2000000001"]);
+    let explanation: Explanation = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(explanation.watched);
+    assert_eq!(explanation.membership.unwrap().joined, MembershipReason::Root);
+    assert_eq!(explanation.recognition.unwrap().matched.as_deref(), Some("claude"));
+    assert_eq!(explanation.memory.unwrap().charge.get(), 240 << 20);
+    assert!(explanation.thresholds.unwrap().warn.origin.ends_with("config.toml:2"));
+    let output = daemon.command(&["explain", "2000000001"]);
     assert!(text(&output.stdout).contains("belongs to claude-2000000001"), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("dry run"), "{}", text(&output.stdout));
-    let output = daemon.asked(&["explain", "2000000002"]);
+    let output = daemon.command(&["explain", "2000000002"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("there is no process 2000000002"), "{}", text(&output.stderr));
     assert!(output.stdout.is_empty());
 }
 
 #[test]
-fn a_process_is_explained_without_a_supervisor_too() {
+fn a_process_is_explained_without_a_daemon() {
     let nowhere = ["--socket", "/nonexistent/socket"];
     let own = std::process::id().to_string();
     let output = run("claude-watchdog", &[&nowhere[..], &["explain", &own, "--json"]].concat());
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    let told: Explanation = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(!told.watched && told.process.exe.is_some());
-    assert!(told.notes[0].contains("/nonexistent/socket"), "{:?}", told.notes);
+    let explanation: Explanation = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!explanation.watched && explanation.process.exe.is_some());
+    assert!(explanation.notes[0].contains("/nonexistent/socket"), "{:?}", explanation.notes);
     let output = run("claude-watchdog", &[&nowhere[..], &["explain", "2000000002"]].concat());
     assert_eq!(output.status.code(), Some(1));
     for wrong in [&["explain"][..], &["explain", "0"], &["explain", "x"], &["explain", "1", "2"]] {
@@ -280,7 +280,7 @@ fn a_process_is_explained_without_a_supervisor_too() {
 }
 
 #[test]
-fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
+fn check_config_reads_file_and_drop_ins_as_the_daemon() {
     let world = World::new();
     let path = world.path("config.toml");
     let checked = |arguments: &[&str]| {
@@ -298,7 +298,7 @@ fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
     let output = checked(&[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let page = text(&output.stdout);
-    for wanted in ["with 2 warnings", "set to 10G", "20s", "mine", "50-local.toml:2", "switched off"] {
+    for wanted in ["with 2 warnings", "set to 10G", "20s", "mine", "50-local.toml:2", "disabled"] {
         assert!(page.contains(wanted), "{wanted} in {page}");
     }
     let output = checked(&["--json"]);
@@ -315,40 +315,41 @@ fn a_configuration_is_checked_as_the_supervisor_would_read_it() {
 }
 
 #[test]
-fn a_reload_takes_what_is_right_and_keeps_what_was_where_it_is_not() {
+fn a_reload_applies_a_valid_and_refuses_an_invalid_configuration() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);
     let daemon = world.daemon(&[]);
-    let lines = |daemon: &Daemon| {
+    let thresholds = |daemon: &Daemon| {
         let agent = daemon.status().agents.remove(0);
         (agent.warn_threshold.get() >> 30, agent.kill_threshold.get() >> 30)
     };
-    assert_eq!(lines(&daemon), (8, 13));
+    assert_eq!(thresholds(&daemon), (8, 13));
     fs::write(world.path("config.toml"), "[thresholds]\nwarn = \"4G\"\nkill = \"3G\"\n").unwrap();
-    let taken = daemon.asked(&["reload"]);
-    assert_eq!(taken.status.code(), Some(0), "{}", text(&taken.stderr));
-    assert!(text(&taken.stdout).contains("not below the kill threshold"), "{}", text(&taken.stdout));
-    assert_eq!(lines(&daemon).1, 3);
+    let applied = daemon.command(&["reload"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", text(&applied.stderr));
+    assert!(text(&applied.stdout).contains("not below the kill threshold"), "{}", text(&applied.stdout));
+    assert_eq!(thresholds(&daemon).1, 3);
     fs::write(world.path("config.toml"), "[thresholds]\nkil = \"5G\"\n").unwrap();
-    let refused = daemon.asked(&["reload"]);
+    let refused = daemon.command(&["reload"]);
     assert_eq!(refused.status.code(), Some(78));
-    let said = text(&refused.stderr);
+    let stderr = text(&refused.stderr);
     assert!(
-        said.contains("config.toml:2:1: unknown key `thresholds.kil`") && said.contains("stays in force"),
-        "{said}"
+        stderr.contains("config.toml:2:1: unknown key `thresholds.kil`")
+            && stderr.contains("stays in effect"),
+        "{stderr}"
     );
-    assert_eq!(lines(&daemon).1, 3);
+    assert_eq!(thresholds(&daemon).1, 3);
 }
 
 #[test]
-fn events_are_told_and_followed_until_the_supervisor_ends() {
+fn events_are_shown_and_followed_until_the_daemon_exits() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);
     let mut daemon = world.daemon(&[]);
-    daemon.says("over its warn threshold");
-    let told = daemon.asked(&["events"]);
-    assert_eq!(told.status.code(), Some(0));
-    let lines: Vec<&str> = text(&told.stdout).lines().collect();
+    daemon.logs_until("over its warn threshold");
+    let shown = daemon.command(&["events"]);
+    assert_eq!(shown.status.code(), Some(0));
+    let lines: Vec<&str> = text(&shown.stdout).lines().collect();
     assert!(lines[0].contains("found") && lines[1].contains("warn"), "{lines:?}");
-    let json = daemon.asked(&["events", "--json", "-n", "1"]);
+    let json = daemon.command(&["events", "--json", "-n", "1"]);
     let event: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!((&event["kind"], &event["number"]), (&"warn".into(), &2.into()));
     let follower = called("claude-watchdog", &["events", "--follow", "--json", "--socket"])
@@ -362,21 +363,17 @@ fn events_are_told_and_followed_until_the_supervisor_ends() {
     BufReader::new(follower.child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
     assert!(first.contains("\"found\""), "{first}");
     assert_eq!(daemon.end().code(), Some(0));
-    assert_eq!(follower.child.wait().unwrap().code(), Some(1), "it was not its wish to end");
+    assert_eq!(follower.child.wait().unwrap().code(), Some(1), "not by request");
 }
 
 #[test]
-fn a_dry_run_says_what_a_stop_would_end_and_an_unknown_agent_is_named() {
+fn stop_reports_a_dry_run_and_an_unknown_agent() {
     let world = World::new().claude(2_000_000_001, 200);
     let daemon = world.daemon(&["--dry-run"]);
-    let stopped = daemon.asked(&["stop", "claude-2000000001"]);
+    let stopped = daemon.command(&["stop", "claude-2000000001"]);
     assert_eq!(stopped.status.code(), Some(0), "{}", text(&stopped.stderr));
-    assert!(
-        text(&stopped.stdout).contains("asked for its end: dry run: would end"),
-        "{}",
-        text(&stopped.stdout)
-    );
-    let unknown = daemon.asked(&["stop", "claude-1"]);
+    assert!(text(&stopped.stdout).contains("dry run: "), "{}", text(&stopped.stdout));
+    let unknown = daemon.command(&["stop", "claude-1"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("no agent \"claude-1\""), "{}", text(&unknown.stderr));
     let absent = run("claude-watchdog", &["stop", "claude-1", "--socket", "/nowhere/socket"]);
@@ -384,21 +381,25 @@ fn a_dry_run_says_what_a_stop_would_end_and_an_unknown_agent_is_named() {
 }
 
 #[test]
-fn a_line_for_a_prompt_comes_with_and_without_a_supervisor() {
+fn oneline_works_with_and_without_a_daemon() {
     let world = World::new().claude(2_000_000_001, 9 * 1024);
     let mut daemon = world.daemon(&[]);
-    daemon.says("over its warn threshold");
+    daemon.logs_until("over its warn threshold");
     let line = daemon.health(&["--oneline"]);
     assert_eq!(line.status.code(), Some(1));
     assert!(text(&line.stdout).starts_with("WARNING claude-2000000001 is over"), "{}", text(&line.stdout));
     let alone = run("vm-health-check", &["--oneline", "--socket", "/nowhere/socket"]);
     assert_eq!(alone.status.code(), Some(3));
-    assert!(text(&alone.stdout).starts_with("UNKNOWN no supervisor is running; "), "{}", text(&alone.stdout));
+    assert!(
+        text(&alone.stdout).starts_with("UNKNOWN the claude-watchdog daemon is not running; "),
+        "{}",
+        text(&alone.stdout)
+    );
     assert_eq!(text(&alone.stdout).lines().count(), 1);
     assert_eq!(run("vm-health-check", &["--oneline", "--json"]).status.code(), Some(2));
 }
 
-/// A trace of `minutes` that grows by so many MiB a minute from 2 GiB, a sample each ten seconds.
+/// A trace of `minutes` from 2 GiB that grows by `mib` MiB per minute, one sample every ten seconds.
 fn trace(dir: &Path, minutes: u64, mib: u64) -> PathBuf {
     let line = |step: u64| format!("{},{}\n", step * 10, (2048 + step * mib / 6) << 20);
     let path = dir.join("trace.csv");
@@ -407,7 +408,7 @@ fn trace(dir: &Path, minutes: u64, mib: u64) -> PathBuf {
 }
 
 #[test]
-fn a_trace_is_replayed_through_policy_and_forecaster() {
+fn a_trace_is_replayed_with_actions_and_forecasts() {
     let dir = TempDir::new().unwrap();
     let path = trace(dir.path(), 330, 34);
     let path = path.to_str().unwrap();
@@ -423,7 +424,7 @@ fn a_trace_is_replayed_through_policy_and_forecaster() {
     assert_eq!(actions, ["warn", "kill"]);
     let all = lines(&["replay", "--limit", "12G", "--warn", "4G", "--samples", path]);
     let forecasts: Vec<_> = all.iter().filter(|line| line["forecast"].is_object()).collect();
-    assert!(forecasts.len() >= 329, "one a minute: {}", forecasts.len());
+    assert!(forecasts.len() >= 329, "one per minute: {}", forecasts.len());
     let warned = forecasts.iter().find(|line| line["forecast"]["level"] == "warn").unwrap();
     // 10 GiB at 34 MiB a minute take 301 minutes.
     let left = 301.0 * 60.0 - warned["seconds"].as_f64().unwrap();
@@ -434,7 +435,7 @@ fn a_trace_is_replayed_through_policy_and_forecaster() {
 }
 
 #[test]
-fn a_trace_that_is_none_is_refused_with_its_place() {
+fn an_invalid_trace_is_refused_with_its_line() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("trace.csv");
     fs::write(&path, "seconds,bytes\r\n0,1\r\n20,x\r\n").unwrap();
@@ -451,20 +452,20 @@ fn a_trace_that_is_none_is_refused_with_its_place() {
     );
 }
 
-/// A command under a limit, where nobody gives one: whoever names a socket is limited over that or not at all.
+/// Runs a command with a limit that cannot be applied: a named socket is the only one tried.
 fn limited(arguments: &[&str]) -> Output {
     let nowhere = ["--socket", "/nowhere/socket"];
     called("run-claude-limited", &[&nowhere, arguments].concat()).output().unwrap()
 }
 
 #[test]
-fn without_a_limit_nothing_is_run_and_the_exit_status_says_so() {
+fn without_a_limit_the_command_is_not_run() {
     let refused = limited(&["8G", "echo", "run"]);
     assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(125), ""));
-    let said = text(&refused.stderr);
+    let stderr = text(&refused.stderr);
     assert!(
-        said.contains("systemctl start claude-watchdog") && said.contains("the command was not run"),
-        "{said}"
+        stderr.contains("systemctl start claude-watchdog") && stderr.contains("the command was not run"),
+        "{stderr}"
     );
     for wrong in [&["8GB", "true"][..], &["--swap", "x", "8G", "true"], &["--name", "a/b", "8G", "true"]] {
         let output = limited(wrong);
@@ -474,11 +475,11 @@ fn without_a_limit_nothing_is_run_and_the_exit_status_says_so() {
 }
 
 #[test]
-fn at_best_effort_a_command_is_run_as_it_is() {
+fn with_best_effort_the_command_is_run_without_a_limit() {
     let best = |arguments: &[&str]| limited(&[&["--best-effort", "8G"], arguments].concat());
     let run = best(&["sh", "-c", "echo run; exit 7"]);
     assert_eq!((run.status.code(), text(&run.stdout)), (Some(7), "run\n"));
-    assert!(text(&run.stderr).contains("without a wall"), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("without a memory limit"), "{}", text(&run.stderr));
     assert_eq!(best(&["/nowhere"]).status.code(), Some(127));
     assert_eq!(best(&["/etc/passwd"]).status.code(), Some(126));
     assert_eq!(
@@ -488,7 +489,7 @@ fn at_best_effort_a_command_is_run_as_it_is() {
 }
 
 #[test]
-fn help_is_its_own_before_a_limit() {
+fn help_before_the_limit_is_that_of_run() {
     let help = limited(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(text(&help.stdout).contains("LIMIT"), "{}", text(&help.stdout));

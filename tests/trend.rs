@@ -1,4 +1,4 @@
-//! `vm-health-check --trend` and `replay --from-history`, asked of a supervisor with a past.
+//! `vm-health-check --trend` and `replay --from-history`, with a daemon that has a history.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 
@@ -27,22 +27,22 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Somebody who answers as a supervisor does, with an agent that grew from 7 to 9 GiB in an hour.
-struct Supervisor {
+/// A daemon with an agent that grew from 7 to 9 GiB in an hour.
+struct FakeDaemon {
     dir: TempDir,
 }
 
-impl Supervisor {
+impl FakeDaemon {
     fn new() -> Self {
-        Self::that_is_busy(false)
+        Self::with_history_busy(false)
     }
 
-    fn that_is_busy(busy: bool) -> Self {
+    fn with_history_busy(busy: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let listener = UnixListener::bind(dir.path().join("socket")).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                std::thread::spawn(move || answer(&stream.unwrap(), busy));
+                std::thread::spawn(move || reply(&stream.unwrap(), busy));
             }
         });
         Self { dir }
@@ -54,23 +54,23 @@ impl Supervisor {
         command
     }
 
-    fn asked(&self, name: &str, arguments: &[&str]) -> Output {
+    fn output(&self, name: &str, arguments: &[&str]) -> Output {
         self.called(name, arguments).output().unwrap()
     }
 }
 
-/// Where `busy` is true, nobody has the time to look up the past.
-fn answer(stream: &UnixStream, busy: bool) {
+/// Replies to the calls of a client. If `busy`, history calls are refused.
+fn reply(stream: &UnixStream, busy: bool) {
     let mut reader = BufReader::new(stream);
     let mut call = Vec::new();
     while reader.read_until(0, &mut call).is_ok_and(|count| count > 0) {
         call.pop();
-        let question: Value = serde_json::from_slice(&call).unwrap();
-        let parameters = match question["method"].as_str().unwrap() {
+        let request: Value = serde_json::from_slice(&call).unwrap();
+        let parameters = match request["method"].as_str().unwrap() {
             "io.moltdown.Watchdog.History" if busy => json!({ "busy": true }),
             "io.moltdown.Watchdog.Status" => json!({ "status": status() }),
             "io.moltdown.Watchdog.History" => {
-                json!({ "history": history(question["parameters"]["since_seconds"].as_i64().unwrap()) })
+                json!({ "history": history(request["parameters"]["since_seconds"].as_i64().unwrap()) })
             }
             other => panic!("{other}"),
         };
@@ -80,7 +80,7 @@ fn answer(stream: &UnixStream, busy: bool) {
             json!({ "parameters": parameters })
         };
         let reply = reply.to_string() + "\0";
-        // Who asks may have left.
+        // The client may have disconnected.
         let _ = (&mut &*stream).write_all(reply.as_bytes());
         call.clear();
     }
@@ -116,8 +116,8 @@ fn history(since: i64) -> Value {
 }
 
 #[test]
-fn a_trend_is_drawn_and_told_with_the_exit_code_of_the_plain_page() {
-    let output = Supervisor::new().asked("vm-health-check", &["-t", "--since", "1h"]);
+fn the_trend_has_the_exit_code_of_the_plain_page() {
+    let output = FakeDaemon::new().output("vm-health-check", &["-t", "--since", "1h"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let page = text(&output.stdout);
     assert!(page.starts_with("WARNING   claude-1234 is over its warn threshold"), "{page}");
@@ -127,18 +127,18 @@ fn a_trend_is_drawn_and_told_with_the_exit_code_of_the_plain_page() {
 }
 
 #[test]
-fn ascii_and_the_time_zone_are_the_environments() {
-    let supervisor = Supervisor::new();
+fn character_set_and_time_zone_are_those_of_the_environment() {
+    let daemon = FakeDaemon::new();
     let zone = "CET-1CEST,M3.5.0,M10.5.0/3";
     let output =
-        supervisor.called("vm-health-check", &["-t"]).env("LC_ALL", "C").env("TZ", zone).output().unwrap();
+        daemon.called("vm-health-check", &["-t"]).env("LC_ALL", "C").env("TZ", zone).output().unwrap();
     let page = text(&output.stdout);
     assert!(page.is_ascii() && page.contains("at 17:06, between 16:36 and 17:36"), "{page}");
 }
 
 #[test]
-fn programs_get_the_points() {
-    let output = Supervisor::new().asked("vm-health-check", &["--trend", "--json", "--since", "2h"]);
+fn json_has_the_points() {
+    let output = FakeDaemon::new().output("vm-health-check", &["--trend", "--json", "--since", "2h"]);
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((told["version"].as_i64(), told["now"].as_i64()), (Some(1), Some(NOW)));
     assert_eq!(told["since"].as_i64(), Some(NOW - 7200));
@@ -150,7 +150,7 @@ fn programs_get_the_points() {
 }
 
 #[test]
-fn without_a_supervisor_it_shows_what_proc_tells() {
+fn without_a_daemon_proc_is_shown() {
     let nowhere = ["--socket", "/nowhere/socket"];
     let page = run("vm-health-check", &[&["--trend"], &nowhere[..]].concat());
     assert_eq!(page.status.code(), Some(3));
@@ -169,7 +169,7 @@ fn without_a_supervisor_it_shows_what_proc_tells() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_a_usage_error() {
+fn an_invalid_span_is_a_usage_error() {
     for wrong in [
         ["--trend", "--oneline"].as_slice(),
         &["--since", "1h"],
@@ -188,63 +188,65 @@ fn what_cannot_be_asked_is_a_usage_error() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
-    let supervisor = Supervisor::new();
+fn a_closed_pipe_is_no_error() {
+    let daemon = FakeDaemon::new();
     for (name, arguments, code) in [
         ("vm-health-check", ["--trend"].as_slice(), 1),
         ("claude-watchdog", &["replay", "--from-history", "--json", "--samples"], 0),
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let status = supervisor.called(name, arguments).stdout(Stdio::from(writer)).status().unwrap();
+        let status = daemon.called(name, arguments).stdout(Stdio::from(writer)).status().unwrap();
         assert_eq!(status.code(), Some(code), "{name}");
     }
 }
 
 #[test]
-fn a_record_is_replayed_against_the_lines_that_count_or_are_said() {
-    let supervisor = Supervisor::new();
+fn a_history_is_replayed_with_effective_or_given_thresholds() {
+    let daemon = FakeDaemon::new();
     let replayed = |arguments: &[&str]| {
-        let output =
-            supervisor.asked("claude-watchdog", &[&["replay", "--from-history"], arguments].concat());
+        let output = daemon.output("claude-watchdog", &[&["replay", "--from-history"], arguments].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout).to_owned()
     };
     let own = replayed(&["--since", "2h"]);
-    assert_eq!(own, "guest: nothing\n13:36 claude-1234 would have been warned of at 8G\n");
-    let said = replayed(&["--warn", "7500M", "--kill", "9000M"]);
-    assert!(said.contains("claude-1234 would have been acted upon at 8.8G"), "{said}");
+    assert_eq!(
+        own,
+        "machine: no action\n13:36 claude-1234 would have been reported at 8G: over its warn threshold\n"
+    );
+    let output = replayed(&["--warn", "7500M", "--kill", "9000M"]);
+    assert!(output.contains("claude-1234 would have been killed at 8.8G"), "{output}");
     let lines = replayed(&["--json"]);
     let line: Value = serde_json::from_str(lines.trim()).unwrap();
     assert_eq!((&line["series"], &line["action"]), (&json!("claude-1234"), &json!("warn")));
-    let crossed = supervisor.asked("claude-watchdog", &["replay", "--from-history", "--warn", "14G"]);
+    let crossed = daemon.output("claude-watchdog", &["replay", "--from-history", "--warn", "14G"]);
     assert_eq!(crossed.status.code(), Some(2), "its kill threshold is 13G");
     let absent = run("claude-watchdog", &["replay", "--from-history", "--socket", "/nowhere/socket"]);
     assert_eq!(absent.status.code(), Some(3), "{}", text(&absent.stderr));
 }
 
 #[test]
-fn what_does_not_fit_into_an_answer_is_told() {
-    let supervisor = Supervisor::new();
-    let sentence = "3 more series were recorded than fit into one answer: ask for a shorter --since.";
-    let said = supervisor.asked("vm-health-check", &["--trend"]);
-    assert!(text(&said.stdout).contains(sentence), "{}", text(&said.stdout));
-    let said = supervisor.asked("claude-watchdog", &["replay", "--from-history"]);
-    assert!(text(&said.stderr).contains(sentence), "{}", text(&said.stderr));
-    let said = supervisor.asked("vm-health-check", &["--trend", "--json"]);
-    assert_eq!(serde_json::from_slice::<Value>(&said.stdout).unwrap()["left_out"], 3);
+fn series_that_do_not_fit_are_reported() {
+    let daemon = FakeDaemon::new();
+    let sentence = "3 more series do not fit into one reply; use a shorter --since";
+    let output = daemon.output("vm-health-check", &["--trend"]);
+    assert!(text(&output.stdout).contains(sentence), "{}", text(&output.stdout));
+    let output = daemon.output("claude-watchdog", &["replay", "--from-history"]);
+    assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));
+    let output = daemon.output("vm-health-check", &["--trend", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["left_out"], 3);
 }
 
 #[test]
-fn a_supervisor_that_cannot_look_up_the_past_is_one_all_the_same() {
-    let supervisor = Supervisor::that_is_busy(true);
-    let output = supervisor.asked("vm-health-check", &["--trend"]);
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "its verdict: {said}");
-    assert!(said.contains("claude-1234") && said.contains("insufficient_data"), "{said}");
-    assert!(said.contains("what was recorded cannot be shown: "), "{said}");
-    let output = supervisor.asked("vm-health-check", &["--trend", "--json"]);
+fn a_daemon_that_cannot_read_its_history_still_has_a_verdict() {
+    let daemon = FakeDaemon::with_history_busy(true);
+    let output = daemon.output("vm-health-check", &["--trend"]);
+    let page = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "its verdict: {page}");
+    assert!(page.contains("claude-1234") && page.contains("insufficient_data"), "{page}");
+    assert!(page.contains("cannot show the recorded history: "), "{page}");
+    let output = daemon.output("vm-health-check", &["--trend", "--json"]);
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &told["left_out"]), (Some(1), &json!(0)));
-    assert!(told["notes"][0].as_str().unwrap().contains("cannot be shown"), "{told}");
+    assert!(told["notes"][0].as_str().unwrap().contains("cannot show"), "{told}");
 }

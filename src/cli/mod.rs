@@ -1,8 +1,9 @@
-//! The command line: one file a command.
+//! The command line: one file or folder per command.
 
 mod args;
 pub mod check_config;
 mod daemon;
+mod error;
 pub mod events;
 mod exit;
 pub mod explain;
@@ -20,19 +21,19 @@ use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
 
-/// The command line as it is defined: help, manual pages and completions come from it.
+/// The definition of the command line, from which help, manual pages and completions are generated.
 #[must_use]
 pub fn definition() -> clap::Command {
     Arguments::command()
 }
 
-/// The same for each further name that the program is installed by: the command that it stands for, under that name.
+/// The definitions of the aliases: each command under the name of its alias.
 #[must_use]
 pub fn aliases() -> Vec<clap::Command> {
     args::aliases(&definition())
 }
 
-/// Runs the command that the arguments ask for.
+/// Runs the command that the arguments select.
 #[must_use]
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let words = args::expand_alias(arguments);
@@ -44,15 +45,20 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => return exit::from_clap(&error),
     };
     let socket = arguments.socket.as_deref();
-    match arguments.command {
+    let result = match arguments.command {
         Command::Daemon(options) => daemon::run(options, socket),
-        Command::Health(options) => health::run(&options, socket),
+        Command::Health(options) => {
+            // 1 and 2 are verdicts: any error is 3, unknown.
+            let result = health::run(&options, socket);
+            return result.unwrap_or_else(|error| exit::fail(&error, exit::NO_DAEMON));
+        }
         Command::CheckConfig(options) => check_config::run(&options),
         Command::Explain(options) => explain::run(&options, socket),
         Command::Events(options) => events::run(&options, socket),
         Command::Stop(options) => stop::run(&options, socket),
         Command::Replay(options) => replay::run(&options, socket),
-        Command::Run(options) => run::run(&options, socket),
+        Command::Run(options) => return run::run(&options, socket),
         Command::Reload => reload::run(socket),
-    }
+    };
+    result.unwrap_or_else(|error| exit::report(&error))
 }

@@ -1,4 +1,4 @@
-//! What is found: the shape of `check-config --json`.
+//! The result of the check: the JSON of `check-config --json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,54 +7,54 @@ use crate::config::{Config, ConfigError, EffectiveThresholds, Ineffective, Origi
 use crate::daemon::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
-/// A configuration, right or wrong.
+/// The result of the check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// Version of this shape; grows when a field changes its meaning.
+pub struct CheckReport {
+    /// Version of this format; increased when a field changes its meaning.
     pub version: u32,
-    /// Whether the supervisor would start with it.
+    /// Whether the daemon would start with it.
     pub ok: bool,
-    /// The file; null where there is no place for one.
+    /// The configuration file; null without a home directory.
     pub file: Option<String>,
-    /// Whether there is such a file: it need not be there, the defaults then apply.
+    /// Whether the file exists; without it, the defaults apply.
     pub found: bool,
-    /// What is wrong; null where nothing is.
-    pub error: Option<Mistake>,
-    /// All settings and where they come from; empty where something is wrong.
-    pub settings: Vec<Setting>,
-    /// The thresholds that count in this guest; null where something is wrong.
+    /// The error; null if the configuration is valid.
+    pub error: Option<ConfigMistake>,
+    /// All settings and their origins; empty if the configuration is invalid.
+    pub settings: Vec<SettingInfo>,
+    /// The effective thresholds on this machine; null if the configuration is invalid.
     pub thresholds: Option<ThresholdsInfo>,
-    /// The rules, in the order in which they are tried; empty where something is wrong.
+    /// The enabled rules in the order of matching; empty if the configuration is invalid.
     pub rules: Vec<RuleReport>,
-    /// What is right but may not be meant, a sentence each.
+    /// Warnings, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// What is wrong, and where.
+/// An error and its position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Mistake {
-    /// The whole message, with what would be right.
+pub struct ConfigMistake {
+    /// The message, with the expected value.
     pub message: String,
-    /// The file; null where it is about no file.
+    /// The file, if the error is in a file.
     pub file: Option<String>,
-    /// The line, from 1; null where it is about no line.
+    /// The line, from 1, if known.
     pub line: Option<usize>,
-    /// In characters, from 1.
+    /// The column in characters, from 1, if known.
     pub column: Option<usize>,
-    /// The key; null where it is about none.
+    /// The key, if known.
     pub key: Option<String>,
 }
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Setting {
+pub struct SettingInfo {
     /// Its name.
     pub key: String,
-    /// As it counts.
+    /// The effective value.
     pub value: String,
-    /// Where it comes from.
+    /// The origin of the value.
     pub origin: String,
-    /// Where it was set as well, to no effect: the nearest first.
+    /// Other places that set it without effect, the closest first.
     #[serde(default)]
     pub overruled: Vec<String>,
 }
@@ -66,13 +66,13 @@ pub struct RuleReport {
     pub name: String,
     /// Where it comes from: `built in`, or the file and line that set or changed it.
     pub origin: String,
-    /// The running processes that it matches; null where they could not be looked at.
-    pub matches: Option<Vec<Matched>>,
+    /// The running processes that it matches; null if they could not be read in time.
+    pub matches: Option<Vec<MatchedProcess>>,
 }
 
 /// A running process that a rule matches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Matched {
+pub struct MatchedProcess {
     /// The process.
     pub pid: Pid,
     /// Its owner.
@@ -81,23 +81,23 @@ pub struct Matched {
     pub name: String,
 }
 
-/// A rule as the configuration has it.
+/// A rule and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RuleOrigin {
     pub(super) name: String,
     pub(super) origin: Origin,
     pub(super) enabled: bool,
-    /// Those that match all that it could, before it.
+    /// Earlier rules that match everything this one would.
     pub(super) shadowed_by: Vec<String>,
 }
 
-impl Report {
-    /// Version of this shape.
+impl CheckReport {
+    /// Version of this format.
     pub const VERSION: u32 = 1;
 
-    pub(super) fn wrong(file: Option<String>, found: bool, error: &ConfigError) -> Self {
+    pub(super) fn invalid(file: Option<String>, found: bool, error: &ConfigError) -> Self {
         let position = error.position();
-        let error = Mistake {
+        let error = ConfigMistake {
             message: error.to_string(),
             file: error.path().map(|path| path.to_string_lossy().into_owned()),
             line: error.line(),
@@ -107,7 +107,7 @@ impl Report {
         Self { ok: false, error: Some(error), ..Self::empty(file, found) }
     }
 
-    pub(super) fn right(
+    pub(super) fn valid(
         file: Option<String>,
         found: bool,
         config: &Config,
@@ -119,25 +119,25 @@ impl Report {
         if config.act.dry_run {
             let origin = config.origins.get(key::DRY_RUN);
             warnings.push(format!(
-                "dry run ({origin}): agents over their kill threshold are reported, not ended"
+                "dry run ({origin}): agents over their kill threshold are reported, not killed"
             ));
         }
         if running.is_none() {
-            warnings.push("the running processes could not be looked at in time".to_owned());
+            warnings.push("the running processes could not be read in time".to_owned());
         }
         let reports: Vec<_> =
             rules.iter().filter(|rule| rule.enabled).map(|rule| report(rule, running)).collect();
         let effective = EffectiveThresholds::resolve(config, total);
         warnings.extend(effective.clamped.iter().cloned());
         warnings.extend(config.ineffective.iter().map(ToString::to_string));
-        // One that is described and switched off has its warning already.
-        let told = |rule: &&RuleOrigin| {
+        // A rule that is both changed and disabled has its warning already.
+        let has_warning = |rule: &&RuleOrigin| {
             config
                 .ineffective
                 .iter()
                 .any(|inert| matches!(inert, Ineffective::OffWithKeys { rule: off, .. } if *off == rule.name))
         };
-        for rule in rules.iter().filter(|rule| !told(rule)) {
+        for rule in rules.iter().filter(|rule| !has_warning(rule)) {
             warnings.extend(warning(rule, running));
         }
         Self {
@@ -167,7 +167,7 @@ impl Report {
 fn report(rule: &RuleOrigin, running: Option<&[RunningMatch]>) -> RuleReport {
     let of_it = |running: &[RunningMatch]| {
         let its = running.iter().filter(|found| found.rule == rule.name);
-        its.map(|found| Matched { pid: found.pid, uid: found.uid, name: found.name.clone() }).collect()
+        its.map(|found| MatchedProcess { pid: found.pid, uid: found.uid, name: found.name.clone() }).collect()
     };
     RuleReport { name: rule.name.clone(), origin: rule.origin.to_string(), matches: running.map(of_it) }
 }
@@ -175,21 +175,21 @@ fn report(rule: &RuleOrigin, running: Option<&[RunningMatch]>) -> RuleReport {
 fn warning(rule: &RuleOrigin, running: Option<&[RunningMatch]>) -> Option<String> {
     let RuleOrigin { name, origin, enabled, shadowed_by } = rule;
     if !enabled {
-        return Some(format!("the rule {name} is switched off ({origin})"));
+        return Some(format!("the rule {name} is disabled ({origin})"));
     }
     if !shadowed_by.is_empty() {
         let by = shadowed_by.join(", ");
         return Some(format!(
-            "the rule {name} ({origin}) recognises nothing: {by} comes first and matches all of it"
+            "the rule {name} ({origin}) never applies: {by} comes first and matches the same"
         ));
     }
     let matches_nothing = running.is_some_and(|running| running.iter().all(|found| found.rule != *name));
-    let mine = *origin != Origin::BuiltIn;
-    (mine && matches_nothing).then(|| format!("the rule {name} ({origin}) matches no running process"))
+    let is_custom = *origin != Origin::BuiltIn;
+    (is_custom && matches_nothing).then(|| format!("the rule {name} ({origin}) matches no running process"))
 }
 
-fn settings(config: &Config) -> Vec<Setting> {
-    let setting = |key: &str, value: String| Setting {
+fn settings(config: &Config) -> Vec<SettingInfo> {
+    let setting = |key: &str, value: String| SettingInfo {
         key: key.to_owned(),
         value,
         origin: config.origins.get(key).to_string(),

@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::report::RuleOrigin;
-use super::{Report, render_plain};
+use super::{CheckReport, render_plain};
 use crate::cli::terminal::{Style, WIDTH, escape_for_terminal, width};
 use crate::config::{Config, ConfigPath, Origin, Overrides, Sources, load};
 use crate::daemon::RunningMatch;
@@ -17,12 +17,17 @@ fn running(rule: &str, pid: i32, name: &str) -> RunningMatch {
     RunningMatch { rule: rule.into(), pid: Pid::new(pid).unwrap(), uid: Uid::new(1000), name: name.into() }
 }
 
-fn right(config: &Config, total: Bytes, rules: &[RuleOrigin], running: Option<&[RunningMatch]>) -> Report {
+fn valid(
+    config: &Config,
+    total: Bytes,
+    rules: &[RuleOrigin],
+    running: Option<&[RunningMatch]>,
+) -> CheckReport {
     let file = Some("/etc/claude-watchdog/config.toml".to_owned());
-    Report::right(file, true, config, total, rules, running)
+    CheckReport::valid(file, true, config, total, rules, running)
 }
 
-fn plain(report: &Report) -> String {
+fn plain(report: &CheckReport) -> String {
     let page = render_plain(report, &Style::plain());
     for line in page.lines() {
         assert!(
@@ -34,16 +39,16 @@ fn plain(report: &Report) -> String {
 }
 
 #[test]
-fn defaults_in_a_small_guest() {
+fn defaults_on_a_small_machine() {
     let rules = [rule("claude", None), rule("codex", None)];
     let found = [running("claude", 1234, "claude")];
-    let mut report = right(&Config::default(), Bytes::mib(7987), &rules, Some(&found));
+    let mut report = valid(&Config::default(), Bytes::mib(7987), &rules, Some(&found));
     report.found = false;
     assert_snapshot!(plain(&report));
 }
 
 #[test]
-fn a_users_settings_with_all_that_may_not_be_meant() {
+fn custom_settings_with_every_warning() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.toml");
     std::fs::write(&path, "[thresholds]\nkill = \"95%\"\n[act]\ndry_run = true\n").unwrap();
@@ -57,21 +62,21 @@ fn a_users_settings_with_all_that_may_not_be_meant() {
         RuleOrigin { enabled: false, ..rule("codex", Some(20)) },
     ];
     let found: Vec<_> = (100..112).map(|pid| running("claude", pid, "cla\x1b[2Jude")).collect();
-    let report = right(&config, Bytes::gib(12), &rules, Some(&found));
+    let report = valid(&config, Bytes::gib(12), &rules, Some(&found));
     let directory = directory.path().to_string_lossy().into_owned();
     let text = serde_json::to_string(&report).unwrap().replace(&directory, "/etc");
-    let report: Report = serde_json::from_str(&text).unwrap();
+    let report: CheckReport = serde_json::from_str(&text).unwrap();
     assert_snapshot!(plain(&report));
 }
 
 #[test]
-fn processes_that_could_not_be_looked_at() {
-    let report = right(&Config::default(), Bytes::gib(24), &[rule("mine", Some(7))], None);
+fn processes_that_could_not_be_read() {
+    let report = valid(&Config::default(), Bytes::gib(24), &[rule("mine", Some(7))], None);
     assert_snapshot!(plain(&report));
 }
 
 #[test]
-fn a_mistake_has_its_place() {
+fn a_mistake_has_line_column_and_key() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.toml");
     let error = |text: &str| {
@@ -79,16 +84,16 @@ fn a_mistake_has_its_place() {
         let path = ConfigPath::Named(path.clone());
         load(&Sources { path, environment: &|_| None, overrides: Overrides::default() }).unwrap_err()
     };
-    let told = |text: &str| {
-        let error = Report::wrong(None, true, &error(text)).error.unwrap();
+    let mistake = |text: &str| {
+        let error = CheckReport::invalid(None, true, &error(text)).error.unwrap();
         (error.line, error.column, error.key)
     };
-    assert_eq!(told("[thresholds]\nwran = 1"), (Some(2), Some(1), Some("thresholds.wran".into())));
-    assert_eq!(told("[thresholds]\n\nwarn = 1"), (Some(3), Some(8), Some("thresholds.warn".into())));
-    assert_eq!(told("x ="), (Some(1), Some(4), None));
+    assert_eq!(mistake("[thresholds]\nwran = 1"), (Some(2), Some(1), Some("thresholds.wran".into())));
+    assert_eq!(mistake("[thresholds]\n\nwarn = 1"), (Some(3), Some(8), Some("thresholds.warn".into())));
+    assert_eq!(mistake("x ="), (Some(1), Some(4), None));
     std::fs::remove_file(&path).unwrap();
     let named = ConfigPath::Named(path.clone());
     let missing = load(&Sources { path: named, environment: &|_| None, overrides: Overrides::default() });
-    let told = Report::wrong(None, false, &missing.unwrap_err()).error.unwrap();
-    assert_eq!((told.file.as_deref(), told.line), (path.to_str(), None));
+    let mistake = CheckReport::invalid(None, false, &missing.unwrap_err()).error.unwrap();
+    assert_eq!((mistake.file.as_deref(), mistake.line), (path.to_str(), None));
 }

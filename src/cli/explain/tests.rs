@@ -1,4 +1,4 @@
-//! What the page looks like, and what it never does.
+//! The layout of the page, and that it escapes hostile text.
 
 use insta::assert_snapshot;
 
@@ -163,7 +163,7 @@ fn child() -> Explanation {
         "once claude-1234 is over its kill threshold of 13G, if it is in the smallest part of it that \
                             frees enough, or with the whole agent"
             .into();
-    told.notes = vec!["dry run: agents over their kill threshold are reported, not ended".into()];
+    told.notes = vec!["dry run: agents over their kill threshold are reported, not killed".into()];
     told
 }
 
@@ -210,7 +210,7 @@ fn an_orphan_found_through_its_environment() {
 }
 
 #[test]
-fn a_stranger_to_every_agent() {
+fn a_process_of_no_agent() {
     assert_snapshot!(plain(&stranger()));
 }
 
@@ -235,7 +235,7 @@ fn another_users_process() {
 }
 
 #[test]
-fn who_may_see_what() {
+fn another_user_sees_only_totals() {
     let full = child();
     assert_eq!(full.clone().seen_by(Uid::ROOT), full);
     assert_eq!(full.clone().seen_by(Uid::new(1000)), full);
@@ -254,7 +254,7 @@ fn who_may_see_what() {
 }
 
 #[test]
-fn nobody_watches() {
+fn without_the_daemon() {
     let mut told = root();
     told.watched = false;
     told.notes = vec![

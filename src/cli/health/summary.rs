@@ -1,10 +1,10 @@
-//! The verdict in one sentence.
+//! The reason of the verdict in one sentence.
 
 use crate::api::forecast::Forecast;
 use crate::api::status::{AgentInfo, AgentLevel, StatusInfo, Verdict};
 
-/// Why the verdict is what it is.
-pub(super) fn of(status: &StatusInfo) -> String {
+/// The reason of the verdict.
+pub(super) fn summary(status: &StatusInfo) -> String {
     match status.verdict {
         Verdict::Ok => match status.agents.len() {
             0 => "no agent is running".to_owned(),
@@ -13,30 +13,30 @@ pub(super) fn of(status: &StatusInfo) -> String {
         },
         Verdict::Warning => warning(status),
         Verdict::Critical => critical(&status.agents),
-        Verdict::Unknown => "no word from a supervisor; here is what /proc tells".to_owned(),
+        Verdict::Unknown => "the claude-watchdog daemon is not running; showing /proc data only".to_owned(),
     }
 }
 
 fn warning(status: &StatusInfo) -> String {
     let warned: Vec<_> = status.agents.iter().filter(|agent| agent.level != AgentLevel::Ok).collect();
     match warned.as_slice() {
-        [] => match foretold(status).as_slice() {
-            [] => "the guest is short of memory".to_owned(),
-            [one] => format!("{one} is foretold to run out of memory"),
-            many => format!("{} are foretold to run out of memory", many.join(", ")),
+        [] => match predicted(status).as_slice() {
+            [] => "the machine is low on memory".to_owned(),
+            [one] => format!("{one} is predicted to run out of memory"),
+            many => format!("{} are predicted to run out of memory", many.join(", ")),
         },
         [one] if one.charge >= one.warn_threshold => {
             format!("{} is over its warn threshold: {} of {}", one.id, one.charge, one.warn_threshold)
         }
-        [one] => format!("{} was over its warn threshold and is not clearly back", one.id),
+        [one] => format!("{} was over its warn threshold and is still close to it", one.id),
         many => format!("{} agents are over their warn thresholds", many.len()),
     }
 }
 
-/// Whose forecast is pressing, three of them at the most.
-fn foretold(status: &StatusInfo) -> Vec<String> {
+/// The first three with a pressing forecast.
+fn predicted(status: &StatusInfo) -> Vec<String> {
     let pressing = |forecast: &Option<Forecast>| forecast.as_ref().is_some_and(Forecast::is_pressing);
-    let guest = pressing(&status.guest.forecast).then(|| "the guest".to_owned());
+    let guest = pressing(&status.guest.forecast).then(|| "the machine".to_owned());
     let agents = status.agents.iter().filter(|agent| pressing(&agent.forecast)).map(|agent| agent.id.clone());
     guest.into_iter().chain(agents).take(3).collect()
 }
@@ -45,12 +45,12 @@ fn critical(agents: &[AgentInfo]) -> String {
     let acting: Vec<_> = agents.iter().filter(|agent| agent.level == AgentLevel::Acting).collect();
     let over: Vec<_> = agents.iter().filter(|agent| agent.charge >= agent.kill_threshold).collect();
     match (acting.as_slice(), over.as_slice()) {
-        ([one], _) => format!("{} is being acted upon", one.id),
+        ([one], _) => format!("{} is being stopped", one.id),
         ([], [one]) => {
             format!("{} is over its kill threshold: {} of {}", one.id, one.charge, one.kill_threshold)
         }
-        ([], []) => "the guest runs out of memory".to_owned(),
+        ([], []) => "the machine is running out of memory".to_owned(),
         ([], many) => format!("{} agents are over their kill thresholds", many.len()),
-        (many, _) => format!("{} agents are being acted upon", many.len()),
+        (many, _) => format!("{} agents are being stopped", many.len()),
     }
 }

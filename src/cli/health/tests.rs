@@ -1,4 +1,4 @@
-//! What the page looks like, and what it never does.
+//! The layout of page and line, and that they escape hostile text.
 
 pub(super) mod arbitrary;
 
@@ -94,7 +94,7 @@ fn action() -> ActionInfo {
         culprit: culprits.into_iter().next(),
         signals: vec!["TERM".into(), "KILL".into()],
         dry_run: false,
-        outcome: "it ended within 3.2 s, 9.8G came back, and claude-1234 goes on without it".into(),
+        outcome: "child stopped after 3.2s, 9.8G freed; claude-1234 keeps running".into(),
         resume: None,
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn clock() -> Clock {
     Clock::new(UnixSeconds(1_795_615_560), berlin)
 }
 
-/// That the kill threshold is reached after so many minutes, by an interval of a half to the double.
+/// A forecast of the kill threshold in `minutes`, with an interval from half to double.
 pub(in crate::cli) fn forecast(level: ForecastLevel, minutes: f64) -> Forecast {
     Forecast {
         level,
@@ -125,8 +125,8 @@ pub(in crate::cli) fn forecast(level: ForecastLevel, minutes: f64) -> Forecast {
     }
 }
 
-/// None to be seen, with why.
-pub(super) fn silent(level: ForecastLevel, trend: &str, reason: &str) -> Forecast {
+/// A forecast without an estimated time, with its reason.
+pub(super) fn no_estimate(level: ForecastLevel, trend: &str, reason: &str) -> Forecast {
     Forecast {
         trend: trend.into(),
         bytes_per_hour: Some(-(3 << 20)),
@@ -139,7 +139,7 @@ pub(super) fn silent(level: ForecastLevel, trend: &str, reason: &str) -> Forecas
 }
 
 #[test]
-fn what_is_foretold_has_a_line() {
+fn a_forecast_is_one_line() {
     let mut status = calm();
     let whole = Forecast {
         ceiling: Ceiling::Guest,
@@ -149,27 +149,23 @@ fn what_is_foretold_has_a_line() {
     status.guest.forecast = Some(whole);
     status.agents[0].forecast = Some(forecast(ForecastLevel::Warn, 34.0));
     status.agents[1].forecast =
-        Some(silent(ForecastLevel::Warn, "growing", "it grew before, and has stopped"));
-    let quiet = silent(ForecastLevel::None, "stable", "no lasting growth");
+        Some(no_estimate(ForecastLevel::Warn, "growing", "it grew before, and has stopped"));
+    let quiet = no_estimate(ForecastLevel::None, "stable", "no lasting growth");
     status.agents.push(AgentInfo { forecast: Some(quiet), ..agent("amp", 9, Bytes::gib(1)) });
-    // The supervisor's word is repeated, and what it rests on named.
+    // The verdict of the daemon is shown, with its reason.
     status.verdict = Verdict::Warning;
     assert_snapshot!(plain(&status));
     status.agents.retain(|agent| agent.forecast.as_ref().is_none_or(|f| f.level < ForecastLevel::Warn));
-    assert!(plain(&status).contains("the guest is short of memory"), "{}", plain(&status));
+    assert!(plain(&status).contains("the machine is low on memory"), "{}", plain(&status));
 }
 
 #[test]
-fn what_is_no_time_is_not_told_as_one() {
+fn an_invalid_time_is_not_shown() {
     for seconds in [None, Some(f64::NAN), Some(f64::INFINITY)] {
         let mut status = calm();
-        let foretold = Forecast { eta_high_seconds: seconds, ..forecast(ForecastLevel::Warn, 34.0) };
-        status.agents[0].forecast = Some(foretold);
-        assert!(
-            plain(&status).contains("foretold: no time can be given: its floor rose"),
-            "{}",
-            plain(&status)
-        );
+        let forecast = Forecast { eta_high_seconds: seconds, ..forecast(ForecastLevel::Warn, 34.0) };
+        status.agents[0].forecast = Some(forecast);
+        assert!(plain(&status).contains("forecast: no estimated time: its floor rose"), "{}", plain(&status));
     }
 }
 
@@ -187,10 +183,10 @@ fn no_agents() {
 }
 
 #[test]
-fn a_supervisor_that_was_late_says_so() {
+fn late_samples_are_reported() {
     let on_time = SupervisorInfo { glances: 8100, looks: 1620, ..SupervisorInfo::default() };
     let status = StatusInfo { supervisor: Some(on_time), ..calm() };
-    assert_eq!(plain(&status), plain(&calm()), "all is well");
+    assert_eq!(plain(&status), plain(&calm()), "no late samples");
     let late = SupervisorInfo { missed: 3, worst_late_usec: 240_999, ..on_time };
     assert_snapshot!(plain(&StatusInfo { supervisor: Some(late), ..calm() }));
 }
@@ -203,10 +199,7 @@ fn warned() {
     status.agents[0].total_charge += child;
     status.agents[1].scope = Some("agent-codex-1.scope".into());
     status.agents[1].limit = Some(Bytes::gib(4));
-    status.notes = vec![
-        "The kill threshold of 16G is more than 85 % of this guest; it is taken as 13.2G, or it would never be reached."
-            .into(),
-    ];
+    status.notes = vec!["kill threshold: 13.2G (85% of 15.6G RAM; the configured 16G does not apply)".into()];
     assert_snapshot!(plain(&status));
 }
 
@@ -226,7 +219,7 @@ fn after_an_action() {
     let whole = ActionInfo {
         culprit: None,
         signals: vec!["TERM".into()],
-        outcome: "it ended within 0.8 s and 13.1G came back".into(),
+        outcome: "agent stopped after 0.8s, 13.1G freed".into(),
         resume: Some(resume),
         ..action()
     };
@@ -270,7 +263,7 @@ fn hostile_text_and_wide_text() {
 }
 
 #[test]
-fn colour_adds_nothing_but_colour() {
+fn colour_does_not_change_the_text() {
     let mut status = grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical);
     status.actions = vec![action()];
     let coloured = render_plain(&status, &clock(), &Style::coloured());
@@ -281,7 +274,7 @@ fn colour_adds_nothing_but_colour() {
 }
 
 #[test]
-fn scripts_get_one_line_of_json_and_an_exit_code() {
+fn json_is_one_line_and_each_verdict_has_a_code() {
     let text = render_json(&calm()).unwrap();
     assert!(text.ends_with("}\n") && text.lines().count() == 1);
     assert_eq!(serde_json::from_str::<StatusInfo>(&text).unwrap(), calm());
@@ -294,28 +287,29 @@ fn a_line_for_a_prompt() {
     let line = |status: &StatusInfo| render_line(status, &clock(), &Style::plain());
     let mut unknown = calm();
     unknown.verdict = Verdict::Unknown;
-    unknown.notes = vec!["the supervisor did not answer within 50ms".into()];
+    unknown.notes = vec!["the daemon did not reply within 50ms".into()];
     let mut named = grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning);
     named.agents[0].id = "a-rule-with-a-rather-long-name\u{1b}[2J\n-and-more-of-it-1234567".into();
-    let nobody = StatusInfo { agents: vec![], ..calm() };
-    let mut foretold = calm();
-    foretold.guest.forecast = Some(forecast(ForecastLevel::Watch, 2.0));
-    foretold.agents[0].forecast = Some(forecast(ForecastLevel::Warn, 34.0));
-    foretold.agents[1].forecast = Some(forecast(ForecastLevel::Runaway, 8.0));
+    let no_agents = StatusInfo { agents: vec![], ..calm() };
+    let mut predicted = calm();
+    predicted.guest.forecast = Some(forecast(ForecastLevel::Watch, 2.0));
+    predicted.agents[0].forecast = Some(forecast(ForecastLevel::Warn, 34.0));
+    predicted.agents[1].forecast = Some(forecast(ForecastLevel::Runaway, 8.0));
     let third =
         AgentInfo { forecast: Some(forecast(ForecastLevel::Warn, 20.0)), ..agent("amp", 9, Bytes::gib(1)) };
-    foretold.agents.push(third);
-    let mut silenced = named.clone();
-    silenced.agents[0].forecast = Some(silent(ForecastLevel::Warn, "stable", "no lasting growth"));
+    predicted.agents.push(third);
+    let mut without_estimate = named.clone();
+    without_estimate.agents[0].forecast =
+        Some(no_estimate(ForecastLevel::Warn, "stable", "no lasting growth"));
     let all = [
         calm(),
-        nobody,
+        no_agents,
         grown(Bytes::mib(8400), AgentLevel::Warned, Verdict::Warning),
         named,
         grown(Bytes::mib(13_400), AgentLevel::Acting, Verdict::Critical),
         unknown,
-        foretold,
-        silenced,
+        predicted,
+        without_estimate,
     ];
     assert_snapshot!(all.iter().map(line).collect::<String>());
     let coloured = render_line(&all[4], &clock(), &Style::coloured());
@@ -324,7 +318,7 @@ fn a_line_for_a_prompt() {
 
 proptest! {
     #[test]
-    fn no_line_is_wider_than_a_terminal_or_more_than_one(status in arbitrary::status()) {
+    fn the_line_fits_80_columns_without_control_characters(status in arbitrary::status()) {
         let line = render_line(&status, &clock(), &Style::plain());
         let text = line.strip_suffix('\n').unwrap();
         prop_assert!(width(text) <= WIDTH, "{text:?}");
@@ -332,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn no_page_is_wider_than_a_terminal_or_commands_it(status in arbitrary::status()) {
+    fn the_page_fits_80_columns_without_control_characters(status in arbitrary::status()) {
         let page = plain(&status);
         for line in page.lines() {
             prop_assert!(width(line) <= WIDTH, "{line:?}");

@@ -1,4 +1,4 @@
-//! A recorded trace: `seconds,bytes` a line, in order of time. It is read line by line, however long it is.
+//! A recorded trace: one `seconds,bytes` per line, in order of time. Read line by line, since a trace may be long.
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::model::{Boottime, Bytes};
 
-/// A line longer than this is none of a trace.
-const LONGEST_LINE: u64 = 4096;
+/// Maximum bytes of a line.
+const MAX_LINE_BYTES: u64 = 4096;
 
-/// A hundred years: what is further is no time of a trace.
-const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
+/// Maximum time of a sample: a hundred years.
+const MAX_SECONDS: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
 
-/// More than any machine has: 1 EiB.
-const MOST: f64 = 1_152_921_504_606_846_976.0;
+/// Maximum amount of a sample: 1 EiB, more than any machine has.
+const MAX_BYTES: f64 = 1_152_921_504_606_846_976.0;
 
-/// Why a trace cannot be replayed. Every message has the place.
+/// Why a trace cannot be replayed. Every message names the file, and the line if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// It cannot be opened or read.
@@ -26,18 +26,18 @@ pub enum TraceError {
         /// Why.
         source: io::Error,
     },
-    /// A line that is none of a trace.
+    /// An invalid line.
     #[error("{}:{line}: {problem}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// What is wrong, and what would be right.
+        /// The problem, and the expected format.
         problem: String,
     },
-    /// There is no sample in it.
-    #[error("{}: there is no sample in it; a trace has the line `seconds,bytes` and then one line a sample, like `10,1048576`", path.display())]
+    /// A trace without samples.
+    #[error("{}: no data rows; expected the header `seconds,bytes` and one sample per line, such as `10,1048576`", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -47,30 +47,30 @@ pub enum TraceError {
 /// A sample of a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// As it was written, for what is printed.
+    /// The time as it was written, for the output.
     pub seconds: f64,
-    /// The same.
+    /// The time for the policy.
     pub at: Boottime,
-    /// The figure.
+    /// The amount.
     pub bytes: Bytes,
 }
 
-/// Reads samples, one after the other.
+/// Reads samples one by one.
 pub struct Trace<R> {
     path: PathBuf,
     reader: R,
     line: usize,
-    /// The heading was there.
-    headed: bool,
-    /// The last one's time, and where it stood.
+    /// The header was read.
+    has_header: bool,
+    /// Time and line of the last sample.
     last: Option<(f64, usize)>,
     buffer: Vec<u8>,
 }
 
 impl<R: BufRead> Trace<R> {
-    /// A trace that is called `path` in messages.
+    /// Messages name the trace `path`.
     pub fn new(path: PathBuf, reader: R) -> Self {
-        Self { path, reader, line: 0, headed: false, last: None, buffer: Vec::new() }
+        Self { path, reader, line: 0, has_header: false, last: None, buffer: Vec::new() }
     }
 
     /// The next sample; `None` at the end.
@@ -84,17 +84,17 @@ impl<R: BufRead> Trace<R> {
                 return self.last.map(|_| None).ok_or(TraceError::Empty { path });
             };
             let text = text.trim();
-            // An empty line is nobody's mistake; a heading is one line, and the first.
+            // Empty lines are ignored; a header is accepted on the first line only.
             if text.is_empty() {
                 continue;
             }
-            if self.last.is_none() && !self.headed && is_heading(text) {
-                self.headed = true;
+            if self.last.is_none() && !self.has_header && is_header(text) {
+                self.has_header = true;
                 continue;
             }
-            let sample = sample(text).map_err(|problem| self.wrong(problem))?;
+            let sample = sample(text).map_err(|problem| self.invalid(problem))?;
             if let Some((before, line)) = self.last.filter(|(before, _)| sample.seconds < *before) {
-                return Err(self.wrong(format!(
+                return Err(self.invalid(format!(
                     "{} s comes after {before} s of line {line}; sort the trace by time",
                     sample.seconds
                 )));
@@ -106,7 +106,7 @@ impl<R: BufRead> Trace<R> {
 
     fn next_line(&mut self) -> Result<Option<String>, TraceError> {
         self.buffer.clear();
-        let mut limited = io::Read::take(&mut self.reader, LONGEST_LINE);
+        let mut limited = io::Read::take(&mut self.reader, MAX_LINE_BYTES);
         let count = limited
             .read_until(b'\n', &mut self.buffer)
             .map_err(|source| TraceError::Read { path: self.path.clone(), source })?;
@@ -114,22 +114,22 @@ impl<R: BufRead> Trace<R> {
             return Ok(None);
         }
         self.line += 1;
-        if count as u64 == LONGEST_LINE && self.buffer.last() != Some(&b'\n') {
-            return Err(self.wrong(format!("the line is longer than {LONGEST_LINE} bytes")));
+        if count as u64 == MAX_LINE_BYTES && self.buffer.last() != Some(&b'\n') {
+            return Err(self.invalid(format!("the line is longer than {MAX_LINE_BYTES} bytes")));
         }
         let text =
             self.buffer.strip_prefix(b"\xef\xbb\xbf").filter(|_| self.line == 1).unwrap_or(&self.buffer);
         let text = std::str::from_utf8(text).map(str::to_owned);
-        text.map(Some).map_err(|_| self.wrong("the line is no UTF-8 text".to_owned()))
+        text.map(Some).map_err(|_| self.invalid("the line is not UTF-8".to_owned()))
     }
 
-    fn wrong(&self, problem: String) -> TraceError {
+    fn invalid(&self, problem: String) -> TraceError {
         TraceError::Line { path: self.path.clone(), line: self.line, problem }
     }
 }
 
-/// The heading that a trace should have, or any other one: no cell of it is a number.
-fn is_heading(text: &str) -> bool {
+/// Whether a line is a header: none of its cells is a number.
+fn is_header(text: &str) -> bool {
     text.split(',').all(|cell| {
         let cell = cell.trim();
         !cell.is_empty()
@@ -141,22 +141,18 @@ fn is_heading(text: &str) -> bool {
 fn sample(text: &str) -> Result<Sample, String> {
     let quoted = || format!("{:?}", text.chars().take(60).collect::<String>());
     let Some((seconds, bytes)) = text.split_once(',').filter(|(_, bytes)| !bytes.contains(',')) else {
-        return Err(format!("{} is no sample; it takes seconds and bytes, like `10,1048576`", quoted()));
+        return Err(format!("invalid sample {}; expected seconds and bytes, such as `10,1048576`", quoted()));
     };
-    let number = |cell: &str, what: &str, most: f64| {
+    let number = |cell: &str, unit: &str, max: f64, max_text: &str| {
         let cell = cell.trim();
-        let wrong = || format!("{cell:?} is no number of {what} from 0 to {most:e}");
-        let number: f64 = cell.parse().map_err(|_| wrong())?;
+        let invalid = || format!("invalid number of {unit} {cell:?}; expected 0 to {max_text}");
+        let number: f64 = cell.parse().map_err(|_| invalid())?;
         // Neither NaN nor negative.
-        if (0.0..=most).contains(&number) { Ok(number) } else { Err(wrong()) }
+        if (0.0..=max).contains(&number) { Ok(number) } else { Err(invalid()) }
     };
-    let seconds = number(seconds, "seconds", LONGEST)?;
-    let bytes = number(bytes, "bytes", MOST)?;
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "within bounds, as was just seen"
-    )]
+    let seconds = number(seconds, "seconds", MAX_SECONDS, "100 years")?;
+    let bytes = number(bytes, "bytes", MAX_BYTES, "1 EiB")?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
     let bytes = Bytes::new(bytes.round() as u64);
     Ok(Sample { seconds, at: Boottime::new(Duration::from_secs_f64(seconds)), bytes })
 }
@@ -178,21 +174,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_is_read() {
+    fn common_variants_are_read() {
         let plain = Ok(vec![(0.0, 1), (10.5, 2)]);
         assert_eq!(read(b"seconds,bytes\n0,1\n10.5,2\n"), plain);
         assert_eq!(
             read(b"\xef\xbb\xbfseconds,bytes\r\n0,1\r\n\r\n10.5,2"),
             plain,
-            "CRLF, a mark, no last newline"
+            "CRLF, a byte order mark, no last newline"
         );
-        assert_eq!(read(b"0,1\n10.5,2\n"), plain, "no heading");
+        assert_eq!(read(b"0,1\n10.5,2\n"), plain, "no header");
         assert_eq!(read(b"time, rss\n 0 , 1.4 \n1.05e1,2\n"), plain);
-        assert_eq!(read(b"5,1\n5,2\n"), Ok(vec![(5.0, 1), (5.0, 2)]), "twice the same time");
+        assert_eq!(read(b"5,1\n5,2\n"), Ok(vec![(5.0, 1), (5.0, 2)]), "equal times");
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn an_invalid_line_is_reported_with_its_number() {
         let long = [b"0,1\n".as_slice(), &b"7".repeat(10_000)].concat();
         let cases: [&[u8]; 14] = [
             b"",
@@ -210,16 +206,16 @@ mod tests {
             b"0,1\n\xff\xfe,1\n",
             &long,
         ];
-        let told: Vec<String> = cases
+        let results: Vec<String> = cases
             .iter()
             .map(|case| read(case).map_or_else(|e| e, |samples| format!("read: {samples:?}")))
             .collect();
-        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_snapshot!(results.join("\n"));
     }
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>, lines in "([0-9.,e+-]{0,20}\r?\n){0,5}") {
+        fn garbage_does_not_panic(text: Vec<u8>, lines in "([0-9.,e+-]{0,20}\r?\n){0,5}") {
             let _ = (read(&text), read(lines.as_bytes()));
         }
     }

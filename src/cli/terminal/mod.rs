@@ -1,4 +1,4 @@
-//! What every page for people has in common: its width, its colours, and that no terminal obeys what it quotes.
+//! Text output: width, colours, escaping of control characters, time zone.
 
 mod clock;
 mod output;
@@ -9,7 +9,7 @@ mod text;
 
 pub use clock::Clock;
 pub(in crate::cli) use clock::{day, hour};
-pub use output::{Printed, print, print_line, to_json};
+pub use output::{ReaderState, print, print_line, to_json};
 pub(in crate::cli) use page::{Page, WIDTH};
 pub use screen::Screen;
 pub(in crate::cli) use style::Paint;

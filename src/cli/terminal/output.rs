@@ -4,39 +4,39 @@ use std::io::{self, ErrorKind, Write, stdout};
 
 use serde::Serialize;
 
-/// Prints `text`. A reader that has seen enough (`| head -1`) is no error.
+/// Prints `text`. A reader that closed its end (`| head -1`) is no error.
 ///
 /// # Errors
-/// Any other failure to write, a full disk for one.
+/// Any other write error, such as a full disk.
 pub fn print(text: &str) -> io::Result<()> {
     write(&mut stdout().lock(), text)
 }
 
-/// Whether somebody still reads.
+/// Whether standard output is still read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Printed {
-    /// All of it was taken.
-    Whole,
-    /// The reader has seen enough.
-    Unwanted,
+pub enum ReaderState {
+    /// The line was written.
+    Open,
+    /// The reader closed its end.
+    Closed,
 }
 
-/// Prints one line of several, at once, and tells whether more is wanted.
+/// Prints one line of several and flushes it.
 ///
 /// # Errors
-/// Any other failure to write than a reader that left.
-pub fn print_line(line: &str) -> io::Result<Printed> {
+/// Any write error other than a reader that closed its end.
+pub fn print_line(line: &str) -> io::Result<ReaderState> {
     let mut out = stdout().lock();
     match out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Printed::Unwanted),
-        result => result.map(|()| Printed::Whole),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ReaderState::Closed),
+        result => result.map(|()| ReaderState::Open),
     }
 }
 
-/// One JSON object on one line, with its fields in their order.
+/// Serializes `value` as JSON on one line, with its fields in their order.
 ///
 /// # Errors
-/// When a value cannot be put into JSON; none is known that could not.
+/// If serialization fails; no such value is known.
 pub fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(value).map(|mut text| {
         text.push('\n');
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_that_left_is_no_error_and_a_full_disk_is() {
+    fn a_closed_pipe_is_no_error_and_a_full_disk_is() {
         let (reader, mut writer) = io::pipe().unwrap();
         drop(reader);
         assert!(write(&mut writer, "text").is_ok());

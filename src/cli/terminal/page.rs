@@ -1,13 +1,13 @@
-//! The page: the one place through which text reaches the terminal, so that none does unescaped or too wide.
+//! The page: all text passes through it, so that none is unescaped or too wide.
 
 use super::style::{Paint, Style};
 use super::text::{escape_for_terminal, truncate, width, wrap};
 
-/// Columns of a page.
+/// Maximum columns of a page.
 pub(in crate::cli) const WIDTH: usize = 80;
 
-/// With fewer columns than this a page is not written; who has fewer sees its lines broken.
-pub(in crate::cli) const NARROWEST: usize = 40;
+/// Minimum columns of a page; a narrower terminal wraps its lines.
+pub(in crate::cli) const MIN_WIDTH: usize = 40;
 
 /// A page that is being written, line by line.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(in crate::cli) struct Page {
     /// Columns of a line.
     width: usize,
     text: String,
-    /// Columns of the current line that are used.
+    /// Used columns of the current line.
     column: usize,
-    /// Spaces that come before the next text; a line does not end in them.
+    /// Spaces before the next text; a line does not end with them.
     spaces: usize,
 }
 
@@ -27,9 +27,9 @@ impl Page {
         Self::within(style, WIDTH)
     }
 
-    /// A page for a terminal of so many columns, if those are fewer than others have.
+    /// A page for a terminal with `columns`, at most [`WIDTH`].
     pub(in crate::cli) fn within(style: Style, columns: usize) -> Self {
-        Self { style, width: columns.clamp(NARROWEST, WIDTH), text: String::new(), column: 0, spaces: 0 }
+        Self { style, width: columns.clamp(MIN_WIDTH, WIDTH), text: String::new(), column: 0, spaces: 0 }
     }
 
     /// Columns of a line.
@@ -42,29 +42,29 @@ impl Page {
         self.width.saturating_sub(self.column + self.spaces)
     }
 
-    /// The next text begins at `column`, or one space on where that is passed.
+    /// Starts the next text at `column`, or after one space if that is passed.
     pub(in crate::cli) fn to(&mut self, column: usize) -> &mut Self {
         let least = usize::from(self.column > 0);
         self.spaces = column.saturating_sub(self.column).max(least);
         self
     }
 
-    /// `text` in plain.
+    /// Writes `text` without colour.
     pub(in crate::cli) fn put(&mut self, text: &str) -> &mut Self {
         self.write(None, text)
     }
 
-    /// `text` in colour.
+    /// Writes `text` in colour.
     pub(in crate::cli) fn paint(&mut self, paint: Paint, text: &str) -> &mut Self {
         self.write(Some(paint), text)
     }
 
-    /// `text` so that it ends before column `end`.
+    /// Writes `text` so that it ends before column `end`.
     pub(in crate::cli) fn right(&mut self, end: usize, text: &str) -> &mut Self {
         self.to(end.saturating_sub(width(&escape_for_terminal(text)))).put(text)
     }
 
-    /// A sentence from here on, its further lines indented, and the line ended.
+    /// Writes a sentence, wrapped with `indent`, and ends the line.
     pub(in crate::cli) fn wrapped(&mut self, indent: usize, text: &str) -> &mut Self {
         for line in wrap(&escape_for_terminal(text), self.room().min(self.width.saturating_sub(indent))) {
             self.to(indent).put(&line).end();

@@ -1,4 +1,4 @@
-//! What a terminal can show.
+//! Size and character set of the terminal.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,21 +8,21 @@ use rustix::termios::tcgetwinsize;
 
 use super::page::WIDTH;
 
-/// Its columns and its characters.
+/// Size and character set of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Screen {
-    /// Columns; a page takes no more than it needs.
+    /// Width. A page may use less.
     pub columns: usize,
-    /// Whether it shows more than ASCII.
+    /// Whether it shows Unicode characters.
     pub unicode: bool,
 }
 
 impl Screen {
-    /// What standard output goes to. A file or a pipe is as wide as a page.
+    /// The terminal of standard output. A file or a pipe counts as one with the width of a page.
     #[must_use]
     pub fn of_stdout() -> Self {
         let columns = tcgetwinsize(stdout()).map_or(0, |size| usize::from(size.ws_col));
-        // Zero is what a terminal says that does not know.
+        // A terminal reports zero if it does not know its size.
         Self {
             columns: if columns == 0 { WIDTH } else { columns },
             unicode: is_utf8(|name| env::var_os(name)),
@@ -30,10 +30,11 @@ impl Screen {
     }
 }
 
-/// The locale's character set by the variables that decide it; the first that is not empty counts (locale(7)).
+/// The character set of the locale. The first of these variables that is not empty decides (locale(7)).
 fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
-    set.is_some_and(|locale| {
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
+    locale.is_some_and(|locale| {
         let locale = locale.to_string_lossy().to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     })
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_variable_that_is_set_counts() {
+    fn the_first_set_variable_decides() {
         let of = |all: &str, ctype: &str, lang: &str| {
             is_utf8(|name| match name {
                 "LC_ALL" => Some(all.into()),

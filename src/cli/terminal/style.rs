@@ -1,44 +1,44 @@
-//! Colour, where it is wanted.
+//! Colours.
 
 use std::env;
 use std::io::{IsTerminal, stdout};
 
-/// How the page is dressed.
+/// Whether output is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     colour: bool,
 }
 
-/// What a piece of text is.
+/// The role of a text, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Paint {
-    /// A section's name.
+    /// The title of a section.
     Heading,
-    /// Less important than the rest.
+    /// Secondary text.
     Aside,
-    /// All is well.
+    /// A good state.
     Good,
-    /// Worth a look.
+    /// A warning.
     Warning,
-    /// Needs a look.
+    /// Needs attention.
     Alarm,
 }
 
 impl Style {
-    /// No colour at all.
+    /// No colour.
     #[must_use]
     pub const fn plain() -> Self {
         Self { colour: false }
     }
 
-    /// Colour, whoever reads.
+    /// Colour, even if standard output is no terminal.
     #[must_use]
     pub const fn coloured() -> Self {
         Self { colour: true }
     }
 
-    /// Colour if standard output is a terminal that can show it and nobody declined: neither `--no-color`
-    /// (`declined`) nor a non-empty `NO_COLOR` (no-color.org).
+    /// Colour if standard output is a terminal that supports it, without `--no-color` (`declined`) and without a
+    /// non-empty `NO_COLOR` (no-color.org).
     #[must_use]
     pub fn for_stdout(declined: bool) -> Self {
         let unwanted = declined || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -46,7 +46,7 @@ impl Style {
         Self { colour: !unwanted && !dumb && stdout().is_terminal() }
     }
 
-    /// `text`, painted where colour is wanted.
+    /// `text` in the colour of `paint`, if colour is enabled.
     pub(in crate::cli) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             Paint::Heading => "1",

@@ -1,9 +1,8 @@
-//! Text from elsewhere, made fit for a terminal.
+//! Escaping, measuring, truncating and wrapping of text.
 
 use unicode_width::UnicodeWidthChar;
 
-/// `text` with everything escaped that a terminal would obey or that would hide what stands there: control
-/// characters, escape sequences, bidirectional overrides, invisible characters.
+/// Escapes control characters, escape sequences, bidirectional overrides and invisible characters.
 #[must_use]
 pub fn escape_for_terminal(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -34,7 +33,7 @@ fn columns(c: char) -> usize {
     }
 }
 
-/// The beginning of `text` where it is wider than `room`, with an ellipsis.
+/// Truncates `text` to `room` columns, with an ellipsis at its end.
 pub(in crate::cli) fn truncate(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -44,7 +43,7 @@ pub(in crate::cli) fn truncate(text: &str, room: usize) -> String {
     format!("{head}…")
 }
 
-/// The end of `text` where it is wider than `room`, after an ellipsis: of a path the end says the most.
+/// Truncates `text` to `room` columns, with an ellipsis at its start: the end of a path says the most.
 pub(in crate::cli) fn truncate_start(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -54,14 +53,14 @@ pub(in crate::cli) fn truncate_start(text: &str, room: usize) -> String {
     if room == 0 { String::new() } else { format!("…{tail}") }
 }
 
-/// As much of `text` as fits into `room`, and the rest.
+/// Splits `text` after at most `room` columns.
 fn split(text: &str, room: usize) -> (&str, &str) {
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
     let end = ends.take_while(|end| width(&text[..*end]) <= room).last().unwrap_or(0);
     text.split_at(end)
 }
 
-/// `text` in lines of at most `room`, broken at spaces, within a word only where it is wider than a line.
+/// Wraps `text` at spaces to `room` columns; breaks a word only if it is wider than a line.
 pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     // U+17D8 takes three columns, more than any other character.
     let room = room.max(3);
@@ -87,8 +86,8 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// A shell command in lines of at most `room` that can be pasted as they stand: broken between its `pieces`, each line
-/// but the last ended by a backslash. `None` if one piece alone is too wide.
+/// Wraps a shell command to `room` columns so that it can be pasted: between its `pieces`, with a backslash at the end of
+/// each line but the last. `None` if one piece is too wide.
 pub(in crate::cli) fn wrap_command(command: &str, pieces: &[String], room: usize) -> Option<Vec<String>> {
     if width(command) <= room {
         return Some(vec![command.to_owned()]);
@@ -117,14 +116,14 @@ mod tests {
     use crate::api::resume::Resume;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn control_and_invisible_characters_are_escaped() {
         assert_eq!(escape_for_terminal("a\x1b[31mb\nc\u{202e}d\u{9b}"), r"a\u{1b}[31mb\nc\u{202e}d\u{9b}");
         assert_eq!(escape_for_terminal(r"C:\new 'süß' 日本"), r"C:\new 'süß' 日本");
         assert_eq!(escape_for_terminal(&escape_for_terminal("\x07")), escape_for_terminal("\x07"));
     }
 
     #[test]
-    fn what_is_too_wide_is_cut() {
+    fn text_that_is_too_wide_is_truncated() {
         assert_eq!(truncate("abcdef", 6), "abcdef");
         assert_eq!(truncate("abcdef", 5), "abcd…");
         assert_eq!(truncate("日本語", 4), "日…");
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_break_at_spaces() {
+    fn sentences_wrap_at_spaces() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a abcdefghij", 4), ["a", "abcd", "efgh", "ij"]);
         assert_eq!(wrap("", 4), Vec::<String>::new());

@@ -1,9 +1,8 @@
-//! The same for programs.
+//! The trend as JSON.
 
 use serde::Serialize;
 
-use super::entry::{NO_WORD, guest_points};
-use super::{ended, running};
+use super::data::{NO_TREND, exited, guest_points, running};
 use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::StatusInfo;
@@ -11,32 +10,32 @@ use crate::cli::terminal::to_json;
 use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
 
-/// Version of this shape; grows when a field changes its meaning.
-const VERSION: u32 = 1;
+/// Version of this format; increased when a field changes its meaning.
+const FORMAT_VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Trends<'a> {
+struct TrendReport<'a> {
     version: u32,
     now: UnixSeconds,
     since: UnixSeconds,
-    guest: Guest<'a>,
-    agents: Vec<Agent<'a>>,
-    ended: Vec<Ended<'a>>,
+    guest: GuestTrend<'a>,
+    agents: Vec<AgentTrend<'a>>,
+    ended: Vec<ExitedAgentTrend<'a>>,
     breaks: &'a [BreakInfo],
-    /// So many series were recorded that are not here: they are too much for one answer.
+    /// Number of series that do not fit into one reply.
     left_out: usize,
     notes: &'a [String],
 }
 
 #[derive(Serialize)]
-struct Guest<'a> {
+struct GuestTrend<'a> {
     trend: &'a str,
     forecast: Option<&'a Forecast>,
     points: &'a [PointInfo],
 }
 
 #[derive(Serialize)]
-struct Agent<'a> {
+struct AgentTrend<'a> {
     id: &'a str,
     rule: &'a str,
     pid: Pid,
@@ -45,55 +44,55 @@ struct Agent<'a> {
     trend: &'a str,
     forecast: Option<&'a Forecast>,
     points: &'a [PointInfo],
-    parts: Vec<Part<'a>>,
+    parts: Vec<PartTrend<'a>>,
 }
 
-/// An agent that does not run any more.
+/// An agent that is not running any more.
 #[derive(Serialize)]
-struct Ended<'a> {
+struct ExitedAgentTrend<'a> {
     id: &'a str,
     pid: Option<Pid>,
     uid: Uid,
     points: &'a [PointInfo],
-    parts: Vec<Part<'a>>,
+    parts: Vec<PartTrend<'a>>,
 }
 
 #[derive(Serialize)]
-struct Part<'a> {
+struct PartTrend<'a> {
     name: Option<&'a str>,
     pid: Option<Pid>,
     points: &'a [PointInfo],
 }
 
-/// One JSON object on one line.
+/// JSON on one line.
 ///
 /// # Errors
-/// When a value cannot be put into JSON; none is known that could not.
+/// If serialization fails; no such value is known.
 pub fn render_json(status: &StatusInfo, history: &HistoryInfo) -> serde_json::Result<String> {
     let forecast = status.guest.forecast.as_ref();
-    let agents = running(status, history).into_iter().map(|(agent, series)| Agent {
+    let agents = running(status, history).into_iter().map(|(agent, series)| AgentTrend {
         id: &agent.id,
         rule: &agent.rule,
         pid: agent.pid,
         uid: agent.uid,
         charge: agent.charge,
-        trend: word(agent.forecast.as_ref()),
+        trend: trend(agent.forecast.as_ref()),
         forecast: agent.forecast.as_ref(),
         points: series.map_or(&[], |series| &series.points),
         parts: series.map_or_else(Vec::new, |series| parts(series, history)),
     });
-    let ended = ended(status, history).map(|series| Ended {
+    let ended = exited(status, history).map(|series| ExitedAgentTrend {
         id: &series.id,
         pid: series.pid,
         uid: series.uid,
         points: &series.points,
         parts: parts(series, history),
     });
-    to_json(&Trends {
-        version: VERSION,
+    to_json(&TrendReport {
+        version: FORMAT_VERSION,
         now: history.now,
         since: history.since,
-        guest: Guest { trend: word(forecast), forecast, points: guest_points(history) },
+        guest: GuestTrend { trend: trend(forecast), forecast, points: guest_points(history) },
         agents: agents.collect(),
         ended: ended.collect(),
         breaks: &history.breaks,
@@ -102,14 +101,14 @@ pub fn render_json(status: &StatusInfo, history: &HistoryInfo) -> serde_json::Re
     })
 }
 
-fn word(forecast: Option<&Forecast>) -> &str {
-    forecast.map_or(NO_WORD, |forecast| &forecast.trend)
+fn trend(forecast: Option<&Forecast>) -> &str {
+    forecast.map_or(NO_TREND, |forecast| &forecast.trend)
 }
 
-fn parts<'a>(agent: &SeriesInfo, history: &'a HistoryInfo) -> Vec<Part<'a>> {
+fn parts<'a>(agent: &SeriesInfo, history: &'a HistoryInfo) -> Vec<PartTrend<'a>> {
     let of = |series: &&SeriesInfo| {
         series.kind == SeriesKind::Part && series.id == agent.id && series.this_boot == agent.this_boot
     };
     let parts = history.series.iter().filter(of);
-    parts.map(|part| Part { name: part.name.as_deref(), pid: part.pid, points: &part.points }).collect()
+    parts.map(|part| PartTrend { name: part.name.as_deref(), pid: part.pid, points: &part.points }).collect()
 }

@@ -1,4 +1,4 @@
-//! What the page of trends looks like, and what it never does.
+//! The layout of the trend page, and that it escapes hostile text.
 
 mod arbitrary;
 
@@ -9,7 +9,7 @@ use super::{render_json, render_plain};
 use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, AgentLevel, StatusInfo};
-use crate::cli::health::tests::{agent, calm, clock, forecast, silent};
+use crate::cli::health::tests::{agent, calm, clock, forecast, no_estimate};
 use crate::cli::terminal::{Screen, Style, WIDTH, escape_for_terminal, width};
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::time::UnixSeconds;
@@ -18,21 +18,21 @@ use crate::model::{Bytes, Pid, Uid};
 const UNICODE: Screen = Screen { columns: 80, unicode: true };
 const ASCII: Screen = Screen { columns: 80, unicode: false };
 
-/// A point a minute of so many minutes until now, in MiB at so many minutes.
+/// A point per minute until now, in MiB as a function of the minute.
 fn points(minutes: u32, mib: impl Fn(f64) -> f64) -> Vec<PointInfo> {
     let bytes = |at: f64| {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Bytes::mib(mib(at).max(0.0) as u64)
     };
     let point = |minute: u32| {
-        let looks = [0.0, 0.25, 0.5, 0.75].map(|part| bytes(f64::from(minute) + part));
-        let mean = looks.iter().copied().sum::<Bytes>().share(1, 4);
+        let samples = [0.0, 0.25, 0.5, 0.75].map(|part| bytes(f64::from(minute) + part));
+        let mean = samples.iter().copied().sum::<Bytes>().share(1, 4);
         PointInfo {
             time: UnixSeconds(clock().now().0 - i64::from(minutes - minute) * 60),
             seconds: 60,
-            min: looks.into_iter().min().unwrap(),
+            min: samples.into_iter().min().unwrap(),
             mean,
-            max: looks.into_iter().max().unwrap(),
+            max: samples.into_iter().max().unwrap(),
         }
     };
     (0..minutes).map(point).collect()
@@ -48,12 +48,12 @@ fn history(hours: i64, series: Vec<SeriesInfo>) -> HistoryInfo {
     HistoryInfo { now, since: UnixSeconds(now.0 - hours * 3600), series, ..HistoryInfo::default() }
 }
 
-/// One agent and the guest, and how both went.
+/// One agent and the machine, with the history of both.
 fn one(mib: impl Fn(f64) -> f64 + Copy, charge: Bytes, forecast: Forecast) -> (StatusInfo, HistoryInfo) {
     let whole = Forecast {
         ceiling: Ceiling::Guest,
         ceiling_bytes: Bytes::mib(18_022),
-        ..silent(ForecastLevel::None, "stable", "no lasting growth")
+        ..no_estimate(ForecastLevel::None, "stable", "no lasting growth")
     };
     let mut status = calm();
     status.guest.forecast = Some(whole);
@@ -71,9 +71,9 @@ fn leak() -> (StatusInfo, HistoryInfo) {
     one(|at| 3000.0 + 35.0 * at, Bytes::mib(9950), forecast(ForecastLevel::Warn, 34.0))
 }
 
-/// A garbage collector, half an hour a cycle.
+/// A garbage collector with a cycle of half an hour.
 fn sawtooth() -> (StatusInfo, HistoryInfo) {
-    let quiet = silent(ForecastLevel::None, "stable", "it grows, but was as high before and came back");
+    let quiet = no_estimate(ForecastLevel::None, "stable", "it grows, but was as high before and came back");
     one(|at| 1200.0 + 60.0 * (at % 30.0), Bytes::mib(2400), quiet)
 }
 
@@ -88,14 +88,14 @@ fn a_sawtooth() {
 }
 
 #[test]
-fn a_collector_that_is_faster_than_a_column_is_a_range() {
-    let quiet = silent(ForecastLevel::None, "stable", "no lasting growth");
+fn fast_cycles_are_shown_as_a_range() {
+    let quiet = no_estimate(ForecastLevel::None, "stable", "no lasting growth");
     assert_snapshot!(page(&one(|at| 2200.0 + 4000.0 * (at % 1.0), Bytes::mib(3100), quiet)));
 }
 
 #[test]
 fn a_plateau() {
-    let quiet = silent(ForecastLevel::Watch, "growing", "it grew, and less and less: levelling off");
+    let quiet = no_estimate(ForecastLevel::Watch, "growing", "it grew, and less and less: levelling off");
     assert_snapshot!(page(&one(|at| 5200.0 * (1.0 - (-at / 40.0).exp()), Bytes::mib(5160), quiet)));
 }
 
@@ -104,8 +104,8 @@ fn gaps_and_breaks() {
     let mut both = leak();
     let now = clock().now().0;
     for series in &mut both.1.series {
-        let silent = now - 90 * 60..now - 50 * 60;
-        series.points.retain(|point| !silent.contains(&point.time.0));
+        let gap = now - 90 * 60..now - 50 * 60;
+        series.points.retain(|point| !gap.contains(&point.time.0));
     }
     let broken =
         |minutes: i64, kind, seconds| BreakInfo { time: UnixSeconds(now - minutes * 60), kind, seconds };
@@ -117,7 +117,7 @@ fn gaps_and_breaks() {
     ];
     let text = page(&both);
     assert_snapshot!(text);
-    // What fell into a blank column stands beside it, so nothing of a peak is lost.
+    // Points in a blank column are shown next to it, so no peak is lost.
     let column = |row: &str, place: usize| row.chars().nth(place);
     let lowest = text.lines().find(|line| line.contains("2G")).unwrap();
     let blank = (8..80).filter(|place| column(lowest, *place).is_none_or(|c| c == ' ')).count();
@@ -125,7 +125,7 @@ fn gaps_and_breaks() {
 }
 
 #[test]
-fn no_history_yet_or_a_young_one() {
+fn an_empty_and_a_short_history() {
     let (status, mut history) = leak();
     history.series.clear();
     assert_snapshot!("none", page(&(status.clone(), history.clone())));
@@ -160,12 +160,12 @@ fn a_narrow_terminal_and_a_wide_one() {
     let narrow = of(40);
     assert!(narrow.lines().all(|line| width(line) <= 40), "{narrow}");
     assert_snapshot!(narrow);
-    assert_eq!(of(200), of(80), "a page is no wider than a page");
+    assert_eq!(of(200), of(80), "80 columns at most");
     assert_eq!(of(3), of(40));
 }
 
 #[test]
-fn days_of_it_have_dates() {
+fn a_span_of_days_has_dates() {
     let (mut status, _) = leak();
     status.agents[0].forecast = Some(forecast(ForecastLevel::Watch, 1300.0));
     let mut guest = forecast(ForecastLevel::None, 4000.0);
@@ -189,7 +189,7 @@ fn days_of_it_have_dates() {
 }
 
 #[test]
-fn many_agents_and_those_that_ended_and_hostile_names() {
+fn several_agents_exited_agents_and_hostile_names() {
     let (mut status, mut history) = leak();
     let hostile =
         "evil\u{1b}[2J\nOK all is well \u{202e}-and-a-long-name-that-does-not-end-where-it-should-77";
@@ -200,7 +200,7 @@ fn many_agents_and_those_that_ended_and_hostile_names() {
     let gone = points(100, |at| 31.0 * at).into_iter().take(60).collect();
     history.series.push(series(SeriesKind::Agent, hostile, points(30, |_| 230.0)));
     history.series.push(series(SeriesKind::Agent, "claude-99", gone));
-    // The same name before the guest was started is another agent.
+    // The same name before the last boot is another agent.
     let before =
         SeriesInfo { this_boot: false, ..series(SeriesKind::Agent, "claude-1234", points(190, |_| 900.0)) };
     history.series.push(before);
@@ -212,19 +212,19 @@ fn many_agents_and_those_that_ended_and_hostile_names() {
 }
 
 #[test]
-fn colour_adds_nothing_but_colour() {
+fn colour_does_not_change_the_text() {
     let quiet = forecast(ForecastLevel::Runaway, 5.0);
     let (status, history) = one(|at| 2200.0 + 4000.0 * (at % 1.0), Bytes::mib(3100), quiet);
     let coloured = render_plain(&status, &history, &clock(), UNICODE, &Style::coloured());
     assert!(coloured.contains("\u{1b}[1;31mrunaway\u{1b}[0m"), "{coloured}");
-    assert!(coloured.contains("\u{1b}[2m▒▒"), "up to the mean it is lighter");
+    assert!(coloured.contains("\u{1b}[2m▒▒"), "lighter up to the mean");
     let codes = ["1", "2", "32", "33", "1;31", "0"].map(|code| format!("\x1b[{code}m"));
     let stripped = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
     assert_eq!(stripped, page(&(status, history)));
 }
 
 #[test]
-fn programs_get_one_object() {
+fn json_is_one_object() {
     let (mut status, mut history) = leak();
     let point = points(1, |_| 240.0);
     let part =
@@ -245,7 +245,7 @@ fn programs_get_one_object() {
 
 proptest! {
     #[test]
-    fn no_history_breaks_the_page(
+    fn any_history_fits_the_page(
         (status, history) in crate::cli::health::tests::arbitrary::status().prop_flat_map(|status| {
             let names = status.agents.iter().map(|agent| agent.id.clone()).collect();
             (Just(status), arbitrary::history(names))

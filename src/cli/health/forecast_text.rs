@@ -1,4 +1,4 @@
-//! A forecast in words: what is reached, when, and between which times.
+//! A forecast as text: which ceiling is reached, when, and the interval of that time.
 
 use crate::api::forecast::Forecast;
 use crate::api::status::StatusInfo;
@@ -7,32 +7,34 @@ use crate::model::Bytes;
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::time::UnixSeconds;
 
-const DAY: f64 = 24.0 * 3600.0;
+const DAY_SECONDS: f64 = 24.0 * 3600.0;
 
-/// The forecaster says no more than a year.
-const YEAR: f64 = 365.0 * DAY;
+/// The forecaster estimates no more than a year.
+const YEAR_SECONDS: f64 = 365.0 * DAY_SECONDS;
 
-/// A name wider than this is cut where a line has to hold more than it.
-const LONGEST_NAME: usize = 16;
+/// Maximum columns of a name in a line with other text.
+const MAX_NAME_WIDTH: usize = 16;
 
-/// Seconds until then: the estimate and its interval, where all three are numbers.
-struct Times {
+/// Seconds until the ceiling is reached: the estimate and its interval.
+struct EstimatedTimes {
     at: f64,
     low: f64,
     high: f64,
 }
 
-impl Times {
+impl EstimatedTimes {
+    /// `None` unless all three are numbers.
     fn of(forecast: &Forecast) -> Option<Self> {
-        let number = |seconds: Option<f64>| seconds.filter(|s| s.is_finite()).map(|s| s.clamp(0.0, YEAR));
+        let number =
+            |seconds: Option<f64>| seconds.filter(|s| s.is_finite()).map(|s| s.clamp(0.0, YEAR_SECONDS));
         let (low, high) = (number(forecast.eta_low_seconds)?, number(forecast.eta_high_seconds)?);
         Some(Self { at: number(forecast.eta_seconds)?, low, high })
     }
 }
 
-/// `reaches the kill threshold of 13G at 15:40, between 15:10 and 16:30`; `None` where no time can be given.
+/// `reaches the kill threshold of 13G at 15:40, between 15:10 and 16:30`; `None` without an estimated time.
 pub(super) fn sentence(forecast: &Forecast, clock: &Clock) -> Option<String> {
-    let Times { at, low, high } = Times::of(forecast)?;
+    let EstimatedTimes { at, low, high } = EstimatedTimes::of(forecast)?;
     let ceiling = ceiling(forecast);
     if high <= 0.0 {
         return Some(format!("is at {ceiling}"));
@@ -47,13 +49,13 @@ pub(super) fn sentence(forecast: &Forecast, clock: &Clock) -> Option<String> {
     Some(format!("reaches {ceiling} {}, {between}", when(at, clock)))
 }
 
-/// `the kill threshold of 13G at 15:40 (15:10 to 16:30)` where that is worth an eye; without a time, why not.
-pub(super) fn aside(forecast: &Forecast, clock: &Clock) -> Option<String> {
+/// `the kill threshold of 13G at 15:40 (15:10 to 16:30)`, or why there is no time; `None` for the level none.
+pub(super) fn short_sentence(forecast: &Forecast, clock: &Clock) -> Option<String> {
     if forecast.level == ForecastLevel::None {
         return None;
     }
-    let Some(Times { at, low, high }) = Times::of(forecast) else {
-        return Some(format!("no time can be given: {}", forecast.reason));
+    let Some(EstimatedTimes { at, low, high }) = EstimatedTimes::of(forecast) else {
+        return Some(format!("no estimated time: {}", forecast.reason));
     };
     let ceiling = ceiling(forecast);
     if high <= 0.0 {
@@ -63,34 +65,35 @@ pub(super) fn aside(forecast: &Forecast, clock: &Clock) -> Option<String> {
     Some(format!("{ceiling} {} ({} to {})", when(at, clock), bound(low), bound(high)))
 }
 
-/// `+120M an hour`.
+/// `+120M per hour`.
 pub(in crate::cli) fn per_hour(rate: i64) -> String {
     let sign = match rate {
         0 => "",
         rate if rate > 0 => "+",
         _ => "-",
     };
-    format!("{sign}{} an hour", Bytes::new(rate.unsigned_abs()))
+    format!("{sign}{} per hour", Bytes::new(rate.unsigned_abs()))
 }
 
-/// `claude-1234: kill threshold at 15:40`: what comes first of all that there is to be warned of.
+/// `claude-1234: kill threshold at 15:40`: the earliest of all pressing forecasts.
 pub(super) fn nearest(status: &StatusInfo, clock: &Clock) -> Option<String> {
     let agents = status.agents.iter().map(|agent| (agent.id.as_str(), agent.forecast.as_ref()));
-    let all = std::iter::once(("guest", status.guest.forecast.as_ref())).chain(agents);
+    let all = std::iter::once(("machine", status.guest.forecast.as_ref())).chain(agents);
     let pressing = all.filter_map(|(name, forecast)| Some((name, forecast?)));
     let pressing = pressing.filter(|(_, forecast)| forecast.is_pressing());
-    let time_left = |forecast: &Forecast| Times::of(forecast).map_or(f64::INFINITY, |times| times.at);
+    let time_left =
+        |forecast: &Forecast| EstimatedTimes::of(forecast).map_or(f64::INFINITY, |times| times.at);
     let (name, first) =
         pressing.min_by(|(_, one), (_, other)| time_left(one).total_cmp(&time_left(other)))?;
-    let name = truncate_start(&escape_for_terminal(name), LONGEST_NAME);
-    Some(match Times::of(first) {
-        Some(times) => format!("{name}: {} {}", short(first.ceiling), when(times.at, clock)),
-        None => format!("{name}: forecast {}", word(first.level)),
+    let name = truncate_start(&escape_for_terminal(name), MAX_NAME_WIDTH);
+    Some(match EstimatedTimes::of(first) {
+        Some(times) => format!("{name}: {} {}", ceiling_name(first.ceiling), when(times.at, clock)),
+        None => format!("{name}: forecast {}", level_word(first.level)),
     })
 }
 
-/// The level's word, as it stands in JSON.
-pub(super) fn word(level: ForecastLevel) -> &'static str {
+/// The level as in JSON.
+pub(super) fn level_word(level: ForecastLevel) -> &'static str {
     match level {
         ForecastLevel::None => "none",
         ForecastLevel::Watch => "watch",
@@ -99,8 +102,8 @@ pub(super) fn word(level: ForecastLevel) -> &'static str {
     }
 }
 
-/// The level's colour.
-pub(super) fn paint(level: ForecastLevel) -> Paint {
+/// The colour of the level.
+pub(super) fn level_paint(level: ForecastLevel) -> Paint {
     match level {
         ForecastLevel::None => Paint::Good,
         ForecastLevel::Watch | ForecastLevel::Warn => Paint::Warning,
@@ -108,12 +111,12 @@ pub(super) fn paint(level: ForecastLevel) -> Paint {
     }
 }
 
-/// The ceiling's name, where there is room for a name only.
-pub(super) fn short(ceiling: Ceiling) -> &'static str {
+/// The name of the ceiling.
+pub(super) fn ceiling_name(ceiling: Ceiling) -> &'static str {
     match ceiling {
         Ceiling::KillThreshold => "kill threshold",
         Ceiling::Cgroup => "cgroup",
-        Ceiling::Guest => "guest",
+        Ceiling::Guest => "machine",
         Ceiling::Heap => "heap",
     }
 }
@@ -123,9 +126,9 @@ pub(in crate::cli) fn ceiling(forecast: &Forecast) -> String {
     let bytes = forecast.ceiling_bytes;
     match forecast.ceiling {
         Ceiling::KillThreshold => format!("the kill threshold of {bytes}"),
-        Ceiling::Cgroup => format!("its cgroup's limit of {bytes}"),
-        Ceiling::Guest => format!("the guest's {bytes}"),
-        Ceiling::Heap => format!("its heap's limit of {bytes}"),
+        Ceiling::Cgroup => format!("its cgroup limit of {bytes}"),
+        Ceiling::Guest => format!("the machine's {bytes}"),
+        Ceiling::Heap => format!("its heap limit of {bytes}"),
     }
 }
 
@@ -135,14 +138,14 @@ pub(in crate::cli) fn when(seconds: f64, clock: &Clock) -> String {
 }
 
 fn time(seconds: f64, clock: &Clock) -> String {
-    #[allow(clippy::cast_possible_truncation, reason = "a year at the most")]
-    let seconds = seconds.clamp(0.0, YEAR).round() as i64;
-    clock.told(UnixSeconds(clock.now().0.saturating_add(seconds)))
+    #[allow(clippy::cast_possible_truncation, reason = "at most a year")]
+    let seconds = seconds.clamp(0.0, YEAR_SECONDS).round() as i64;
+    clock.in_sentence(UnixSeconds(clock.now().0.saturating_add(seconds)))
 }
 
-/// What is further away than a day is in days: nobody plans by the minute then.
+/// Days, for a time more than a day away.
 fn days(seconds: f64) -> Option<String> {
-    let days = seconds / DAY;
+    let days = seconds / DAY_SECONDS;
     match (days * 10.0).round() / 10.0 {
         days if days <= 1.0 => None,
         days if days >= 10.0 || days.fract() == 0.0 => Some(format!("{days:.0} days")),
