@@ -165,7 +165,7 @@ fn a_crossed_threshold_sets_the_exit_code() {
     assert!(text(&output.stdout).contains("WARNING"), "{}", text(&output.stdout));
     let world = World::new().claude(2_000_000_001, 14 * 1024);
     let mut daemon = world.daemon(&["--dry-run"]);
-    let stderr = daemon.logs_until("dry run: ");
+    let stderr = daemon.logs_until("dry run: would");
     assert!(stderr.iter().any(|l| l.contains("over its warn threshold")), "{stderr:?}");
     let output = daemon.health(&[]);
     assert_eq!(output.status.code(), Some(2));
