@@ -182,7 +182,7 @@ fn a_signal_is_sent_without_an_allocation() {
 }
 
 #[test]
-fn a_look_at_the_guest_allocates_nothing() {
+fn a_poll_of_guest_memory_allocates_nothing() {
     let (meminfo, vmstat) = (Meminfo::of(Path::new("/proc")), Vmstat::of(Path::new("/proc")));
     let (guest, counted) = allocations(|| (meminfo.read().unwrap(), vmstat.swapped_in()).0);
     assert!(guest.mem_total > Bytes::ZERO);
@@ -198,15 +198,15 @@ fn a_look_at_the_guest_allocates_nothing() {
     .unwrap();
     let mut room = SwapRoom::of(tree.path(), tree.path());
     let mut guest = SystemMemory { swap_total: Bytes::kib(4000), swap_free: Bytes::kib(3000), ..guest };
-    room.weigh(at(100), &mut guest);
+    room.measure(at(100), &mut guest);
     assert_eq!(guest.swap_headroom, Bytes::kib(2000));
     guest.swap_free = Bytes::kib(1500);
-    let ((), counted) = allocations(|| room.weigh(at(105), &mut guest));
+    let ((), counted) = allocations(|| room.measure(at(105), &mut guest));
     assert_eq!((guest.swap_headroom, counted), (Bytes::kib(1000), 0), "while the list is not old");
 }
 
 #[test]
-fn a_wave_of_term_is_sent_without_an_allocation() {
+fn a_batch_of_term_is_sent_without_an_allocation() {
     let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
     let (kind, counted) = agent.step(100, |_| {});
     assert_eq!((counts(&kind), counted), ((3, 0, 0), 0));
@@ -216,7 +216,7 @@ fn a_wave_of_term_is_sent_without_an_allocation() {
 
 /// Whoever ignores TERM is sent KILL when the grace is over; what is then asked of others costs nothing either.
 #[test]
-fn a_wave_of_kill_is_sent_without_an_allocation() {
+fn a_batch_of_kill_is_sent_without_an_allocation() {
     let deaf: &[&str] = &["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
     let mut agent = Agent::of(&[deaf, deaf]);
     // Until both have set their trap: bit 14 is TERM.
@@ -239,7 +239,7 @@ fn a_wave_of_kill_is_sent_without_an_allocation() {
 }
 
 #[test]
-fn a_stopped_process_gets_to_see_its_term() {
+fn a_stopped_process_receives_its_term() {
     let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
     let stopped = agent.keys[1];
     assert_eq!(Signaller::open().unwrap().send(stopped, Signal::STOP), Sent::Delivered);
@@ -254,7 +254,7 @@ fn a_stopped_process_gets_to_see_its_term() {
 
 /// The ladder asks a tick after it has held: whether the STOP was taken by then, no state tells.
 #[test]
-fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
+fn a_paused_process_receives_term_and_a_resumed_one_continues() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);
     let set_cgroups = agent.keys[1];
     assert_eq!(Signaller::open().unwrap().send(set_cgroups, Signal::STOP), Sent::Delivered);
@@ -275,7 +275,7 @@ fn whoever_is_held_sees_its_term_and_whoever_is_let_go_goes_on() {
 }
 
 #[test]
-fn a_stale_key_hits_nobody_and_costs_nothing() {
+fn a_stale_key_hits_no_process_and_allocates_nothing() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);
     let (kind, counted) = agent.step(100, |wave| {
         let stale = wave.targets.iter().map(|key| ProcessKey { start_ticks: key.start_ticks - 1, ..*key });
@@ -342,7 +342,7 @@ fn the_throttle_is_removed_before_the_signals_without_allocating() {
 }
 
 #[test]
-fn a_cgroup_costs_nothing_whether_it_can_be_used_or_not() {
+fn a_cgroup_kill_allocates_nothing_whether_it_succeeds_or_not() {
     let tree = tempfile::tempdir().unwrap();
     let scope = tree.path().join("agents.slice/a.scope");
     fs::create_dir_all(scope.join("below")).unwrap();

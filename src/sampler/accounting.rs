@@ -1,200 +1,188 @@
-//! What agents cost.
+//! Per-agent memory accounting.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::process_table::ProcessTable;
-use super::scan_depth::ScanDepth;
-use super::scope_escapes::ScopeEscapes;
+use super::sampling_policy::{CGROUP_CHECK_INTERVAL, ScanDepth};
+use super::scopes::ScopeEscapes;
 use crate::attribution::membership::{Tree, TreeMember};
 use crate::attribution::shared_memory::{MemberMemory, ShareReading, Sharing};
 use crate::limit;
 use crate::linux::cgroup::Cgroups;
-use crate::linux::procfs::background::{Found, Question, SlowReader, Weight};
-use crate::linux::procfs::stat::Traces;
+use crate::linux::procfs::background::{BackgroundReader, Found, Question, SmapsReading};
+use crate::linux::procfs::stat::MemoryCounters;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::snapshot::Slice;
 use crate::model::{
-    AgentRef, AgentSample, Boottime, Bytes, CgroupMemory, Charge, Member, Pid, ProcessKey, SystemMemory, Uid,
+    AgentSample, Boottime, Bytes, CgroupMemory, Charge, Member, Pid, ProcessKey, SystemMemory, Uid,
 };
 use crate::rules::protected::is_protected;
 
-/// How often it is looked whether an agent has its cgroup for itself.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
-
-/// Weighs agents. Remembers what a look at their members' mappings has found.
+/// Measures agents. Caches the memory of processes whose counters stand still, and the readings of shared memory.
 #[derive(Debug)]
-pub(crate) struct MemoryAccounting {
-    slow: SlowReader,
+pub(super) struct MemoryAccounting {
+    reader: BackgroundReader,
     sharing: HashMap<ProcessKey, Sharing>,
     cgroups: Option<Cgroups>,
     homes: HashMap<ProcessKey, Home>,
-    weighed: HashMap<ProcessKey, CachedUsage>,
-    pub(crate) leavers: ScopeEscapes,
-    own: Option<Pid>,
-    /// Whoever costs more is verified to be alone in its cgroup in each look.
-    verify: Bytes,
+    cache: HashMap<ProcessKey, CachedUsage>,
+    pub(super) escapes: ScopeEscapes,
+    own_pid: Option<Pid>,
+    /// An agent with a higher charge is verified to be alone in its cgroup in each sample.
+    verify_above: Bytes,
 }
 
-/// What one process cost.
+/// What all steps of one measurement need.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    pub(super) proc: &'a Proc,
+    pub(super) table: &'a ProcessTable,
+    pub(super) at: Boottime,
+    pub(super) depth: ScanDepth,
+    pub(super) guest: &'a SystemMemory,
+}
+
+/// Memory of one process.
 #[derive(Debug)]
 struct CachedUsage {
     at: Boottime,
-    /// Read before the charge, so that what came between shows the next time.
-    traces: Traces,
+    /// Read before the charge, so that a change in between shows in the next sample.
+    counters: MemoryCounters,
     charge: Charge,
 }
 
-/// Where an agent lives.
+/// The cgroup of an agent's root.
 #[derive(Debug)]
 struct Home {
-    looked: Boottime,
-    /// Its cgroup.
-    place: Option<PathBuf>,
-    /// The same, where it shares that with nobody.
-    path: Option<PathBuf>,
+    checked_at: Boottime,
+    cgroup: Option<PathBuf>,
+    /// The same, if no other process is in it.
+    exclusive: Option<PathBuf>,
+}
+
+/// An agent's processes and their memory, before its cgroup is considered.
+struct AgentProcesses<'a> {
+    tree: &'a Tree,
+    members: Vec<Member>,
+    charge: Charge,
+    /// The part of it that is not only an estimate.
+    verified: Bytes,
 }
 
 impl MemoryAccounting {
-    pub(crate) fn new(proc: &Path, cgroup: &Path) -> Result<Self, ReadError> {
+    pub(super) fn new(proc: &Path, cgroup: &Path) -> Result<Self, ReadError> {
         Ok(Self {
-            slow: SlowReader::open(proc, &[])?,
+            reader: BackgroundReader::open(proc, &[])?,
             sharing: HashMap::new(),
             cgroups: Cgroups::open(cgroup),
             homes: HashMap::new(),
-            weighed: HashMap::new(),
-            leavers: ScopeEscapes::default(),
-            own: i32::try_from(std::process::id()).ok().and_then(Pid::new),
-            verify: Bytes::ZERO,
+            cache: HashMap::new(),
+            escapes: ScopeEscapes::default(),
+            own_pid: i32::try_from(std::process::id()).ok().and_then(Pid::new),
+            verify_above: Bytes::ZERO,
         })
     }
 
-    pub(crate) fn verify_above(&mut self, charge: Bytes) {
-        self.verify = charge;
+    pub(super) fn verify_cgroups_above(&mut self, charge: Bytes) {
+        self.verify_above = charge;
     }
 
-    pub(crate) fn weigh(
-        &mut self,
-        proc: &Proc,
-        roster: &ProcessTable,
-        at: Boottime,
-        care: ScanDepth,
-        guest: &SystemMemory,
-        trees: &[Tree],
-    ) -> Vec<AgentSample> {
-        self.await_answers(at, Duration::ZERO);
-        let lives = |root: &ProcessKey| trees.iter().any(|tree| tree.agent.root == *root);
-        self.sharing.retain(|root, _| lives(root));
-        self.homes.retain(|root, _| lives(root));
-        self.weighed.retain(|&key, _| roster.get(key).is_some());
-        self.leavers.retain(lives);
-        let mut agents: Vec<AgentSample> =
-            trees.iter().map(|tree| self.weigh_one(proc, roster, at, care, guest, tree)).collect();
-        for agent in &mut agents {
-            if let Some(cgroup) = &mut agent.cgroup {
-                cgroup.alone &= !self.is_visited(&agent.agent.root, &cgroup.path);
-            }
-        }
-        agents
+    /// Measures all agents. The cgroups come after all processes, and the samples after all cgroups: whether an agent is
+    /// alone in its cgroup depends on the cgroups of the others.
+    pub(super) fn measure(&mut self, pass: Pass<'_>, trees: &[Tree]) -> Vec<AgentSample> {
+        self.collect_answers(pass.at, Duration::ZERO);
+        let is_alive = |root: &ProcessKey| trees.iter().any(|tree| tree.agent.root == *root);
+        self.sharing.retain(|root, _| is_alive(root));
+        self.homes.retain(|root, _| is_alive(root));
+        self.cache.retain(|&key, _| pass.table.get(key).is_some());
+        self.escapes.retain(is_alive);
+        let agents: Vec<_> = trees.iter().map(|tree| self.processes(pass, tree)).collect();
+        let cgroups: Vec<_> = agents.iter().map(|agent| self.cgroup(pass, agent)).collect();
+        agents.into_iter().zip(cgroups).map(|(agent, cgroup)| self.sample(pass, agent, cgroup)).collect()
     }
 
-    /// Whether another agent is in the cgroup of this one: it may have come since that was looked at.
-    fn is_visited(&self, root: &ProcessKey, path: &Path) -> bool {
-        let mut others = self.homes.iter().filter(|(other, _)| *other != root);
-        others.any(|(_, home)| home.place.as_ref().is_some_and(|place| place.starts_with(path)))
-    }
-
-    /// The slice of limited agents, where one of these is in it. Without a cap of its own nothing is to be watched.
-    pub(crate) fn slice(&self, agents: &[AgentSample]) -> Option<Slice> {
-        let place = |a: &AgentSample| a.cgroup.as_ref().map(|c| c.path.clone()).or_else(|| a.scope.clone());
-        let scope = agents.iter().filter_map(place).find_map(|path| limit::any_scope_of(&path))?;
+    /// The slice of limited agents, if one of these is in it. Without a limit of its own it need not be watched.
+    pub(super) fn slice(&self, agents: &[AgentSample]) -> Option<Slice> {
+        let cgroup = |a: &AgentSample| a.cgroup.as_ref().map(|c| c.path.clone()).or_else(|| a.scope.clone());
+        let scope = agents.iter().filter_map(cgroup).find_map(|path| limit::any_scope_of(&path))?;
         let memory = self.cgroups.as_ref()?.memory(scope.parent()?)?;
         let used = memory.current.saturating_sub(memory.cache);
         memory.max.map(|max| Slice { path: memory.path, max, used })
     }
 
     #[cfg(test)]
-    pub(crate) fn forget_homes(&mut self) {
+    pub(super) fn forget_homes(&mut self) {
         self.homes.clear();
-        self.leavers.look_again();
+        self.escapes.check_again();
     }
 
-    /// Takes in the looks that were asked for, as far as they come in time.
-    pub(crate) fn await_answers(&mut self, at: Boottime, patience: Duration) {
-        for answer in self.slow.answers(patience) {
-            let Found::Weight(weight, took) = answer.found else { continue };
-            let look = weight.map(|Weight { rollup, charge, held }| ShareReading {
+    /// Takes the requested readings of shared memory that arrive within `timeout`.
+    pub(super) fn collect_answers(&mut self, at: Boottime, timeout: Duration) {
+        for answer in self.reader.collect(timeout) {
+            let Found::Smaps(reading, took) = answer.found else { continue };
+            let reading = reading.map(|SmapsReading { rollup, charge, totals }| ShareReading {
                 seen: charge,
-                totals: held,
+                totals,
                 share: rollup.share,
                 shmem_swap: rollup.shmem_swap,
             });
             if let Some(sharing) = self.sharing.values_mut().find(|s| s.is_pending(answer.key)) {
-                sharing.record(at, answer.key, look, took);
+                sharing.record(at, answer.key, reading, took);
             }
         }
     }
 
-    fn weigh_one(
-        &mut self,
-        proc: &Proc,
-        roster: &ProcessTable,
-        at: Boottime,
-        care: ScanDepth,
-        guest: &SystemMemory,
-        tree: &Tree,
-    ) -> AgentSample {
-        let figures: Vec<MemberMemory> =
-            tree.members.iter().map(|m| self.figures(proc, roster, at, care, m.key)).collect();
-        let estimate = self.sharing.entry(tree.agent.root).or_default().estimate(at, guest, &figures);
+    fn processes<'a>(&mut self, pass: Pass<'_>, tree: &'a Tree) -> AgentProcesses<'a> {
+        let memory: Vec<MemberMemory> =
+            tree.members.iter().map(|member| self.member_memory(pass, member.key)).collect();
+        let sharing = self.sharing.entry(tree.agent.root).or_default();
+        let estimate = sharing.estimate(pass.at, pass.guest, &memory);
         for &key in &estimate.to_read {
-            if !self.slow.ask(key, 0, Question::Weight)
-                && let Some(sharing) = self.sharing.get_mut(&tree.agent.root)
-            {
-                sharing.record(at, key, None, Duration::ZERO);
+            if !self.reader.ask(key, 0, Question::Smaps) {
+                sharing.record(pass.at, key, None, Duration::ZERO);
             }
         }
-        let members: Vec<Member> = tree
-            .members
-            .iter()
-            .zip(&estimate.charges)
-            .map(|(member, charge)| self.member(roster, member, *charge, guest.mem_total))
-            .collect();
-        let processes = estimate.total.at_most(guest.process_totals);
-        let cgroup = self.cgroup(proc, at, care, &tree.agent, &members, processes.total());
-        let proven = processes.total().min(estimate.total.total().saturating_sub(estimate.unverified));
-        // Charges do not move with a process, and nobody maps a file in a tmpfs: neither sum holds all of the other.
-        let charge = match &cgroup {
-            Some(cgroup) if cgroup.charge.total() > processes.total() => cgroup.charge,
-            _ => processes,
-        };
-        let proven = cgroup.as_ref().map_or(proven, |cgroup| cgroup.charge.total().max(proven));
-        AgentSample {
-            agent: tree.agent.clone(),
-            parent: tree.parent.clone(),
-            started_by: tree.started_by,
-            spawner: tree.spawner.filter(|&spawner| !is_manager(roster, spawner)),
-            root_alive: tree.root_alive,
-            members,
-            unverified: charge.total().saturating_sub(proven),
-            charge,
-            cgroup,
-            scope: self.leavers.scope(&tree.agent.root).map(Path::to_path_buf),
-        }
+        let charges = tree.members.iter().zip(&estimate.charges);
+        let members = charges.map(|(member, charge)| self.member(pass, member, *charge)).collect();
+        let charge = estimate.total.at_most(pass.guest.process_totals);
+        let verified = charge.total().min(estimate.total.total().saturating_sub(estimate.unverified));
+        AgentProcesses { tree, members, charge, verified }
     }
 
-    fn member(&self, roster: &ProcessTable, member: &TreeMember, charge: Charge, memory: Bytes) -> Member {
-        let known = roster.get(member.key);
-        let name = known.map(|known| known.name.clone()).unwrap_or_default();
+    fn member_memory(&mut self, pass: Pass<'_>, key: ProcessKey) -> MemberMemory {
+        let entry = pass.table.get(key);
+        let exec_id = entry.map_or(0, |entry| entry.exec_id);
+        if entry.is_some_and(|entry| entry.main_thread_exited) {
+            let status = pass.proc.status_of_threads(key.pid);
+            let charge = status.and_then(|status| status.charge).unwrap_or_default();
+            return MemberMemory { key, exec_id, charge };
+        }
+        let counters = entry.map(|entry| entry.counters).unwrap_or_default();
+        let is_current = |cached: &&CachedUsage| {
+            cached.counters == counters && pass.at.since(cached.at) < pass.depth.charge_max_age()
+        };
+        if let Some(CachedUsage { charge, .. }) = self.cache.get(&key).filter(is_current) {
+            return MemberMemory { key, exec_id, charge: *charge };
+        }
+        let status = pass.proc.status(key.pid).ok().flatten();
+        let charge = status.and_then(|status| status.charge).unwrap_or_default();
+        self.cache.insert(key, CachedUsage { at: pass.at, counters, charge });
+        MemberMemory { key, exec_id, charge }
+    }
+
+    fn member(&self, pass: Pass<'_>, member: &TreeMember, charge: Charge) -> Member {
+        let entry = pass.table.get(member.key);
+        let name = entry.map(|entry| entry.name.clone()).unwrap_or_default();
         Member {
-            // Of whom it is not known whose it is may only be root's to end.
-            uid: known.map_or(Uid::ROOT, |known| known.uid),
-            protected: is_protected(&name, known.and_then(|known| known.exe.as_deref()))
-                || self.own == Some(member.key.pid),
+            // A process of an unknown owner may only be killed by root.
+            uid: entry.map_or(Uid::ROOT, |entry| entry.uid),
+            protected: is_protected(&name, entry.and_then(|entry| entry.exe.as_deref()))
+                || self.own_pid == Some(member.key.pid),
             key: member.key,
             lineage: member.lineage.clone(),
-            heap_limit: known.and_then(|known| known.heap_limit(memory)),
+            heap_limit: entry.and_then(|entry| entry.heap_limit(pass.guest.mem_total)),
             is_ancestor_of_agent: member.is_ancestor_of_agent,
             joined: member.joined,
             charge,
@@ -202,80 +190,81 @@ impl MemoryAccounting {
         }
     }
 
-    /// What the agent's cgroup costs, where nobody else is in it.
-    fn cgroup(
-        &mut self,
-        proc: &Proc,
-        at: Boottime,
-        care: ScanDepth,
-        agent: &AgentRef,
-        members: &[Member],
-        processes: Bytes,
-    ) -> Option<CgroupMemory> {
-        let shares = self.homes.get(&agent.root).is_some_and(|home| home.path.is_none());
-        let age = if shares { care.shared() } else { LOOK_AGAIN };
-        let path = self.home(proc, at, agent, members, age)?;
+    /// The cgroup that the agent has for itself, with its memory. `alone` does not consider the other agents yet.
+    fn cgroup(&mut self, pass: Pass<'_>, agent: &AgentProcesses<'_>) -> Option<CgroupMemory> {
+        let home = self.homes.get(&agent.tree.agent.root);
+        let is_shared = home.is_some_and(|home| home.exclusive.is_none());
+        let max_age = if is_shared { pass.depth.shared_cgroup_max_age() } else { CGROUP_CHECK_INTERVAL };
+        let path = self.exclusive_cgroup(pass, agent, max_age)?;
         let mut memory = self.cgroups.as_ref()?.memory(&path)?;
-        if memory.charge.total().max(processes) < self.verify {
-            // Nobody but root moves a process into a scope of ours.
+        if memory.charge.total().max(agent.charge.total()) < self.verify_above {
+            // Only root can move a process into a scope of ours.
             memory.alone = limit::any_scope_of(&path).is_some()
-                || (care == ScanDepth::Full && self.cgroups.as_ref()?.holds_only(&path, &pids(members)));
+                || (pass.depth == ScanDepth::Full
+                    && self.cgroups.as_ref()?.holds_only(&path, &pids(&agent.members)));
             return Some(memory);
         }
-        // All in it may be killed at once, and what was so a while ago is not enough for that.
-        let now = self.home(proc, at, agent, members, Duration::ZERO)?;
-        if now != path {
-            memory = self.cgroups.as_ref()?.memory(&now)?;
+        // All processes in it may be killed at once, for which an old finding is not enough.
+        let verified = self.exclusive_cgroup(pass, agent, Duration::ZERO)?;
+        if verified != path {
+            memory = self.cgroups.as_ref()?.memory(&verified)?;
         }
         Some(CgroupMemory { alone: true, ..memory })
     }
 
-    /// The cgroup that the agent has for itself, as it was `age` ago at the longest.
-    fn home(
+    /// The path of the cgroup that the agent has for itself, by a finding that is at most `max_age` old.
+    fn exclusive_cgroup(
         &mut self,
-        proc: &Proc,
-        at: Boottime,
-        agent: &AgentRef,
-        members: &[Member],
-        age: Duration,
+        pass: Pass<'_>,
+        agent: &AgentProcesses<'_>,
+        max_age: Duration,
     ) -> Option<PathBuf> {
-        let root = agent.root;
+        let AgentProcesses { tree, members, .. } = agent;
+        let (id, root) = (&tree.agent.id, tree.agent.root);
         let cgroups = self.cgroups.as_ref()?;
-        let known = self.homes.get(&root).filter(|h| h.looked == at || at.since(h.looked) < age);
-        if let Some(home) = known {
-            return home.path.clone();
+        let is_current =
+            |home: &&Home| home.checked_at == pass.at || pass.at.since(home.checked_at) < max_age;
+        if let Some(home) = self.homes.get(&root).filter(is_current) {
+            return home.exclusive.clone();
         }
-        let place = proc.cgroup(members.first()?.key.pid);
-        self.leavers.look((proc, cgroups), at, (&agent.id, root), members, place.as_deref());
-        let path = place.clone().filter(|path| cgroups.holds_only(path, &pids(members)));
-        self.homes.insert(root, Home { looked: at, place, path: path.clone() });
-        path
+        let cgroup = pass.proc.cgroup(members.first()?.key.pid);
+        self.escapes.check((pass.proc, cgroups, pass.at), (id, root), members, cgroup.as_deref());
+        let exclusive = cgroup.clone().filter(|path| cgroups.holds_only(path, &pids(members)));
+        self.homes.insert(root, Home { checked_at: pass.at, cgroup, exclusive: exclusive.clone() });
+        exclusive
     }
 
-    fn figures(
-        &mut self,
-        proc: &Proc,
-        roster: &ProcessTable,
-        at: Boottime,
-        care: ScanDepth,
-        key: ProcessKey,
-    ) -> MemberMemory {
-        let known = roster.get(key);
-        let exec_id = known.map_or(0, |known| known.image);
-        if known.is_some_and(|known| known.headless) {
-            let status = proc.status_of_threads(key.pid);
-            let charge = status.and_then(|status| status.charge).unwrap_or_default();
-            return MemberMemory { key, exec_id, charge };
+    fn sample(&self, pass: Pass<'_>, agent: AgentProcesses<'_>, cgroup: Option<CgroupMemory>) -> AgentSample {
+        let AgentProcesses { tree, members, charge: processes, verified } = agent;
+        let root = &tree.agent.root;
+        let cgroup = cgroup.map(|memory| CgroupMemory {
+            alone: memory.alone && !self.is_entered_by_another(root, &memory.path),
+            ..memory
+        });
+        // Charges do not move with a process, and a file in a tmpfs need not be mapped: neither sum includes the other.
+        let charge = match &cgroup {
+            Some(cgroup) if cgroup.charge.total() > processes.total() => cgroup.charge,
+            _ => processes,
+        };
+        let verified = cgroup.as_ref().map_or(verified, |cgroup| cgroup.charge.total().max(verified));
+        AgentSample {
+            agent: tree.agent.clone(),
+            parent: tree.parent.clone(),
+            started_by: tree.started_by,
+            spawner: tree.spawner.filter(|&spawner| !is_manager(pass.table, spawner)),
+            root_alive: tree.root_alive,
+            members,
+            unverified: charge.total().saturating_sub(verified),
+            charge,
+            cgroup,
+            scope: self.escapes.scope(root).map(Path::to_path_buf),
         }
-        let traces = known.map(|known| known.traces).unwrap_or_default();
-        let still = |w: &&CachedUsage| w.traces == traces && at.since(w.at) < care.charge();
-        if let Some(CachedUsage { charge, .. }) = self.weighed.get(&key).filter(still) {
-            return MemberMemory { key, exec_id, charge: *charge };
-        }
-        let status = proc.status(key.pid).ok().flatten();
-        let charge = status.and_then(|status| status.charge).unwrap_or_default();
-        self.weighed.insert(key, CachedUsage { at, traces, charge });
-        MemberMemory { key, exec_id, charge }
+    }
+
+    /// Whether another agent is in the cgroup of this one: it may have entered since the last check.
+    fn is_entered_by_another(&self, root: &ProcessKey, path: &Path) -> bool {
+        let mut others = self.homes.iter().filter(|(other, _)| *other != root);
+        others.any(|(_, home)| home.cgroup.as_ref().is_some_and(|cgroup| cgroup.starts_with(path)))
     }
 }
 
@@ -283,7 +272,7 @@ fn pids(members: &[Member]) -> HashSet<Pid> {
     members.iter().map(|member| member.key.pid).collect()
 }
 
-/// A service manager starts whoever has a unit, and takes in whose parent has ended.
-fn is_manager(roster: &ProcessTable, spawner: ProcessKey) -> bool {
-    spawner.pid == Pid::INIT || roster.get(spawner).is_some_and(|known| known.name == "systemd")
+/// A service manager starts every process that has a unit, and becomes the parent of orphans.
+fn is_manager(table: &ProcessTable, spawner: ProcessKey) -> bool {
+    spawner.pid == Pid::INIT || table.get(spawner).is_some_and(|entry| entry.name == "systemd")
 }

@@ -1,11 +1,11 @@
-//! From `/proc` to a snapshot.
+//! From `/proc` to a snapshot: the process table, the agents among the processes, and their memory.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use scan_depth::ScanDepth;
+pub(crate) use sampling_policy::ScanDepth;
 
 use crate::attribution::membership::{MembershipTracker, Tree};
 use crate::linux::clock;
@@ -15,24 +15,22 @@ use crate::linux::procfs::zoneinfo::Zoneinfo;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Boottime, Bytes, ProcessKey, Snapshot, SystemMemory, Uid};
 use crate::rules::Rules;
-use accounting::MemoryAccounting;
-use process_table::{ProcessTable, Whom};
+use accounting::{MemoryAccounting, Pass};
+use process_table::{ProcessTable, ScanTargets};
+use sampling_policy::OOM_KILLS_INTERVAL;
 
-/// Where zram tells what it saves.
+/// For the statistics of zram.
 const SYS: &str = "/sys";
 
-/// With more of memory available than this share nothing needs to be read back from swap to go on. The policy asks
-/// below the reserve, which is 10 % at the most, and wants to have seen some time before.
+/// With a larger share of memory available no process has to wait for swap. The policy needs the figure below the reserve,
+/// which is at most 10 %, and some time before.
 const THRASHING_PERCENT: u64 = 10;
 
-/// With more left than this share what processors keep makes no difference: the reserve is 10 % at the most where the
-/// guest does not fill faster than anybody could look.
-const FEW_PERCENT: u64 = 15;
+/// With a larger share of memory left the free pages of each processor make no difference: the reserve is at most 10 %
+/// unless the guest fills faster than it can be polled.
+const PER_CPU_PERCENT: u64 = 15;
 
-/// What the kernel ended is looked up so often where nothing seems to be missing.
-const COUNT_KILLS: Duration = Duration::from_secs(10);
-
-/// Takes snapshots. Remembers what each process is, and to which agent it belongs.
+/// Takes snapshots. Remembers each process, and the agent that it belongs to.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     proc: Proc,
@@ -40,19 +38,18 @@ pub(crate) struct Sampler {
     vmstat: Vmstat,
     zones: Zoneinfo,
     membership: MembershipTracker,
-    /// What the census said last; it is asked again when something has changed.
+    /// The last result of `membership`, which is updated after a change.
     trees: Vec<Tree>,
     /// Roots of former agents, as long as they run.
     unmatched_roots: Vec<ProcessKey>,
     changed: bool,
-    /// When the kernel's kills were counted last.
-    counted: Option<Boottime>,
-    roster: ProcessTable,
-    scales: MemoryAccounting,
+    oom_kills_read_at: Option<Boottime>,
+    table: ProcessTable,
+    accounting: MemoryAccounting,
 }
 
 impl Sampler {
-    /// Reads processes at `proc` and cgroups at `cgroup`; of agents only those of `only`, where that is given.
+    /// Reads processes at `proc` and cgroups at `cgroup`. With `only`, agents of other users are left out.
     pub(crate) fn new(
         proc: &Path,
         cgroup: &Path,
@@ -68,147 +65,150 @@ impl Sampler {
             trees: Vec::new(),
             unmatched_roots: Vec::new(),
             changed: false,
-            counted: None,
-            roster: ProcessTable::new(proc, cgroup, rules, only)?,
-            scales: MemoryAccounting::new(proc, cgroup)?,
+            oom_kills_read_at: None,
+            table: ProcessTable::new(proc, cgroup, rules, only)?,
+            accounting: MemoryAccounting::new(proc, cgroup)?,
         })
     }
 
-    /// The guest's memory as it is now, and nothing else.
+    /// Reads the memory of the guest, and nothing else.
     pub(crate) fn poll_memory(&mut self, at: Boottime) -> Result<SystemMemory, ReadError> {
         let mut guest = self.proc.guest()?;
-        self.swap.weigh(at, &mut guest);
-        if guest.remaining() < guest.mem_total.share(FEW_PERCENT, 100) {
+        self.swap.measure(at, &mut guest);
+        if guest.remaining() < guest.mem_total.share(PER_CPU_PERCENT, 100) {
             guest.per_cpu = self.zones.per_cpu();
         }
         Ok(guest)
     }
 
-    /// Sees the guest as it is now.
+    /// Reads the memory of the guest and takes a full sample.
     pub(crate) fn sample_now(&mut self) -> Result<Snapshot, ReadError> {
         let at = clock::now();
         let guest = self.poll_memory(at)?;
         self.sample(at, guest, ScanDepth::Full)
     }
 
-    /// Sees everything, the guest's memory having been read before.
+    /// Takes a sample. The memory of the guest was read before.
     pub(crate) fn sample(
         &mut self,
         at: Boottime,
         guest: SystemMemory,
-        care: ScanDepth,
+        depth: ScanDepth,
     ) -> Result<Snapshot, ReadError> {
         let pressure = self.proc.pressure();
-        let changed = self.roster.look(&self.proc, at, care, Whom::Members)?;
-        let before = self.count(changed);
+        let changed = self.table.scan(&self.proc, at, depth, ScanTargets::NewAndMembers)?;
+        let before = self.update_trees(changed);
         let oom_kills = self.oom_kills(at, &guest, before.as_deref());
-        self.roster.watch(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
-        let agents = self.scales.weigh(&self.proc, &self.roster, at, care, &guest, &self.trees);
+        self.table.set_members(self.trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)));
+        let pass = Pass { proc: &self.proc, table: &self.table, at, depth, guest: &guest };
+        let agents = self.accounting.measure(pass, &self.trees);
         let swapped_in = thrashing_is_possible(&guest).then(|| self.vmstat.swapped_in()).flatten();
-        let slice = self.scales.slice(&agents);
+        let slice = self.accounting.slice(&agents);
         let unmatched_roots = self.unmatched_roots.clone();
         Ok(Snapshot { at, guest, pressure, swapped_in, oom_kills, slice, agents, unmatched_roots })
     }
 
-    /// How many the kernel has ended, where somebody may be among them whom we know, and now and then.
+    /// The kernel's count of OOM kills, if a member may be among them, and once in `OOM_KILLS_INTERVAL`.
     fn oom_kills(&mut self, at: Boottime, guest: &SystemMemory, before: Option<&[Tree]>) -> Option<u64> {
         let keys = |trees: &[Tree]| {
             trees.iter().flat_map(|tree| tree.members.iter().map(|m| m.key)).collect::<HashSet<_>>()
         };
-        let due = self.counted.is_none_or(|counted| at.since(counted) >= COUNT_KILLS);
+        let next_check = self
+            .oom_kills_read_at
+            .is_none_or(|oom_kills_read_at| at.since(oom_kills_read_at) >= OOM_KILLS_INTERVAL);
         let low = || guest.mem_available < guest.mem_total.share(THRASHING_PERCENT, 100);
         let lost = || before.is_some_and(|before| !keys(before).is_subset(&keys(&self.trees)));
-        if !(due || low() || lost()) {
+        if !(next_check || low() || lost()) {
             return None;
         }
-        self.counted = Some(at);
+        self.oom_kills_read_at = Some(at);
         self.vmstat.oom_kills()
     }
 
-    /// Sees who has started, and who may yet become something else; whether that concerns an agent, so that a look is
-    /// to follow. Most that starts is nobody's, and ends soon.
+    /// Reads new processes, and young ones that may have exec'd. Returns whether the membership of an agent has changed, so
+    /// that a sample must follow. Most new processes belong to no agent, and exit soon.
     pub(crate) fn scan_new_processes(&mut self, at: Boottime) -> Result<bool, ReadError> {
-        let changed = self.roster.look(&self.proc, at, ScanDepth::Incremental, Whom::Newcomers)?;
-        let before = self.count(changed);
-        Ok(before.is_some_and(|before| !belong_alike(&before, &self.trees)))
+        let changed = self.table.scan(&self.proc, at, ScanDepth::Incremental, ScanTargets::New)?;
+        let before = self.update_trees(changed);
+        Ok(before.is_some_and(|before| !same_membership(&before, &self.trees)))
     }
 
-    /// Asks the census where there is reason to; what it said before, where it was asked.
-    fn count(&mut self, changed: bool) -> Option<Vec<Tree>> {
-        // What the census learns of one process may tell of another in its next round.
+    /// Updates the trees after a change. Returns the trees before, if they were updated.
+    fn update_trees(&mut self, changed: bool) -> Option<Vec<Tree>> {
+        // What one update finds out about a process may concern another one in the next.
         let again = std::mem::replace(&mut self.changed, changed) || changed;
         let before = again.then(|| {
-            let trees = self.membership.update(&self.roster.seen());
+            let trees = self.membership.update(&self.table.observed());
             std::mem::replace(&mut self.trees, trees)
         });
         self.unmatched_roots.extend(before.iter().flatten().map(|tree| tree.agent.root));
-        let (trees, roster) = (&self.trees, &self.roster);
+        let (trees, table) = (&self.trees, &self.table);
         self.unmatched_roots
-            .retain(|root| roster.get(*root).is_some() && trees.iter().all(|tree| tree.agent.root != *root));
+            .retain(|root| table.get(*root).is_some() && trees.iter().all(|tree| tree.agent.root != *root));
         before
     }
 
-    /// Whether processes have started since the last look, or are so young that they may yet become something else.
+    /// Whether processes have started since the last sample, or young ones are due for a check.
     pub(crate) fn has_new_pids(&self, at: Boottime) -> bool {
-        self.roster.is_stirring(at)
+        self.table.has_new_pids(at)
     }
 
-    /// Whether there is a young process that may yet become something else.
+    /// Whether there are young processes, which may still exec.
     pub(crate) fn has_young_processes(&self) -> bool {
-        self.roster.has_young()
+        self.table.has_young_processes()
     }
 
-    /// An agent that costs more than this is looked up in its own cgroup in each look, to be alone there for sure.
+    /// An agent with a higher charge is verified to be alone in its cgroup in each sample.
     pub(crate) fn verify_cgroups_above(&mut self, charge: Bytes) {
-        self.scales.verify_above(charge);
+        self.accounting.verify_cgroups_above(charge);
     }
 
-    /// What is to be said, once, of processes that have left the scope which limits their agent.
+    /// Warnings that have not been logged yet, about processes that have left the scope of their agent.
     pub(crate) fn drain_new_warnings(&mut self) -> Vec<String> {
-        self.scales.leavers.news()
+        self.accounting.escapes.drain_new()
     }
 
-    /// The same as it is now, a sentence for each agent.
+    /// All of these warnings, one for each agent.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
-        self.scales.leavers.notes()
+        self.accounting.escapes.warnings()
     }
 
-    /// Goes by other rules from the next look on.
+    /// Applies other rules from the next sample on.
     pub(crate) fn reconfigure(&mut self, rules: Arc<Rules>) {
-        self.roster.reconfigure(rules);
+        self.table.reconfigure(rules);
     }
 
-    /// Agents of whose root this is true stay what they are though no rule knows them any more, until they are let go.
-    pub(crate) fn pin_rules_of(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
-        self.membership.pin(is_held);
+    /// Pins agents whose root `is_pinned`: they stay agents although no rule matches them any more.
+    pub(crate) fn pin_rules_of(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
+        self.membership.pin(is_pinned);
     }
 
-    /// Lets go those of which it is true no longer.
-    pub(crate) fn unpin_rules_except(&mut self, is_held: impl Fn(ProcessKey) -> bool) {
-        self.changed |= self.membership.unpin(is_held);
+    /// Unpins the agents whose root no longer `is_pinned`.
+    pub(crate) fn unpin_rules_except(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
+        self.changed |= self.membership.unpin(is_pinned);
     }
 
-    /// A sample for those who take but one: it waits for what is read slowly, at most `patience` each time.
-    pub(crate) fn sample_with_timeout(&mut self, patience: Duration) -> Result<Snapshot, ReadError> {
+    /// A sample for a command that takes only one. Waits for background reads, at most `timeout` for each kind.
+    pub(crate) fn sample_with_timeout(&mut self, timeout: Duration) -> Result<Snapshot, ReadError> {
         self.sample_now()?;
-        self.roster.await_answers(&self.proc, patience);
-        self.scales.await_answers(clock::now(), patience);
+        self.table.collect_answers(&self.proc, timeout);
+        self.accounting.collect_answers(clock::now(), timeout);
         self.sample_now()
     }
 
-    /// The command line of a process that was seen; empty where it has none.
+    /// The command line of a process in the table; empty if it has none.
     pub(crate) fn command(&self, key: ProcessKey) -> &str {
-        self.roster.get(key).map_or("", |known| &known.command)
+        self.table.get(key).map_or("", |entry| &entry.command)
     }
 
-    /// The working directory of a process that was seen.
+    /// The working directory of a process in the table.
     pub(crate) fn cwd(&self, key: ProcessKey) -> Option<PathBuf> {
-        self.roster.get(key).and_then(|_| self.proc.cwd(key.pid))
+        self.table.get(key).and_then(|_| self.proc.cwd(key.pid))
     }
 }
 
 /// Whether the same processes belong to the same agents.
-fn belong_alike(before: &[Tree], now: &[Tree]) -> bool {
+fn same_membership(before: &[Tree], now: &[Tree]) -> bool {
     let alike = |a: &Tree, b: &Tree| {
         a.agent.root == b.agent.root
             && a.root_alive == b.root_alive
@@ -217,16 +217,15 @@ fn belong_alike(before: &[Tree], now: &[Tree]) -> bool {
     before.len() == now.len() && before.iter().zip(now).all(|(a, b)| alike(a, b))
 }
 
-/// What swap gives back matters only then; the file takes the kernel as long as all others of a look together.
+/// Swap-ins matter only then, and `vmstat` takes the kernel as long as all other files of a sample together.
 fn thrashing_is_possible(guest: &SystemMemory) -> bool {
     guest.swap_free < guest.swap_total && guest.mem_available < guest.mem_total.share(THRASHING_PERCENT, 100)
 }
 
 mod accounting;
-mod limited_scopes;
 mod process_entry;
 mod process_table;
-mod scan_depth;
-mod scope_escapes;
+mod sampling_policy;
+mod scopes;
 #[cfg(test)]
 mod tests;

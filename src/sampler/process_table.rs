@@ -1,65 +1,66 @@
-//! Every process of the guest, without asking every one of them in every tick.
+//! All processes of the guest, without reading each of them in every tick.
 //!
-//! Members of agents are looked at in each look, newcomers as soon as the last pid given out shows that there are
-//! some, and then while they are young; all in a sweep now and then: a process that execs in place keeps its pid.
+//! Members of agents are read in each sample, new processes as soon as the last pid shows that there are some, and then
+//! while they are young. All processes are scanned now and then: a process that execs keeps its pid.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limited_scopes::Limited;
 use super::process_entry::{Environment, ProcessEntry, Program};
-use super::scan_depth::ScanDepth;
+use super::sampling_policy::ScanDepth;
+use super::scopes::LimitedScopes;
 use crate::attribution::membership::ObservedProcess;
-use crate::linux::procfs::background::{Found, Question, SlowReader};
+use crate::linux::procfs::background::{BackgroundReader, Found, Question};
 use crate::linux::procfs::last_pid::{LastPid, Window};
 use crate::linux::procfs::stat::Stat;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Boottime, Pid, ProcessIdentity, ProcessKey, Recognised, Uid};
 use crate::rules::{self, Rules};
 
-/// So long a tick waits for the arguments of newcomers; they come in microseconds, unless their process blocks.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// Wait for the arguments of new processes. They arrive in microseconds, unless their process blocks.
+const ARGUMENTS_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// And the first look, which has all of them to ask: a first status that lacks agents would mislead.
-const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+/// The same in the first scan, which reads the arguments of all: a first status without some agents would mislead.
+const FIRST_ARGUMENTS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// At whom to look.
+/// The processes to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whom {
-    /// Those who have started, and who are young.
-    Newcomers,
+pub(crate) enum ScanTargets {
+    /// New and young processes.
+    New,
     /// Members of agents as well.
-    Members,
+    NewAndMembers,
 }
 
-/// The processes that there are.
+/// All processes, as they were read last.
 #[derive(Debug)]
 pub(crate) struct ProcessTable {
-    known: HashMap<Pid, ProcessEntry>,
-    /// Kernel threads: nothing to see in them until the next sweep.
-    kernel: HashSet<Pid>,
+    entries: HashMap<Pid, ProcessEntry>,
+    /// Kernel threads, which are not read again before the next full scan.
+    kernel_threads: HashSet<Pid>,
     members: HashSet<Pid>,
     rules: Arc<Rules>,
-    slow: SlowReader,
-    limited: Limited,
-    newest: Option<LastPid>,
-    /// The last pid of the look before the last, and of the last.
-    last: [Option<Pid>; 2],
-    swept: Option<Boottime>,
-    /// When all were looked at by their `stat`.
-    combed: Option<Boottime>,
-    /// The moment of the last look.
-    looked: Option<Boottime>,
-    /// When a young process that no rule knows is to be looked at again; `None`: there is none.
-    stirs: Option<Boottime>,
-    /// This is the first look.
-    first: bool,
-    /// Something of what the census goes by has changed in this look.
+    reader: BackgroundReader,
+    limited: LimitedScopes,
+    last_pid: Option<LastPid>,
+    /// The last pid at the scan before the last, and at the last.
+    last_pids: [Option<Pid>; 2],
+    /// The last scan of all executables.
+    exe_scan_at: Option<Boottime>,
+    /// The last scan of every `stat`.
+    full_scan_at: Option<Boottime>,
+    /// The moment of the last scan.
+    scanned_at: Option<Boottime>,
+    /// When a young process without a rule is due for a check; `None` if there is none.
+    young_check_due: Option<Boottime>,
+    /// This is the first scan.
+    is_first_scan: bool,
+    /// Something that membership depends on has changed in this scan.
     changed: bool,
     pids: Vec<Pid>,
-    /// Only this user's agents are supervised; `None`: everybody's.
+    /// Only this user's agents are supervised; `None`: those of all users.
     only: Option<Uid>,
 }
 
@@ -71,19 +72,19 @@ impl ProcessTable {
         only: Option<Uid>,
     ) -> Result<Self, ReadError> {
         Ok(Self {
-            known: HashMap::new(),
-            kernel: HashSet::new(),
+            entries: HashMap::new(),
+            kernel_threads: HashSet::new(),
             members: HashSet::new(),
             rules,
-            slow: SlowReader::open(proc, rules::VARIABLES)?,
-            limited: Limited::new(&Proc::open(proc)?, cgroup),
-            newest: LastPid::open(proc),
-            last: [None, None],
-            swept: None,
-            combed: None,
-            looked: None,
-            stirs: None,
-            first: true,
+            reader: BackgroundReader::open(proc, rules::VARIABLES)?,
+            limited: LimitedScopes::new(&Proc::open(proc)?, cgroup),
+            last_pid: LastPid::open(proc),
+            last_pids: [None, None],
+            exe_scan_at: None,
+            full_scan_at: None,
+            scanned_at: None,
+            young_check_due: None,
+            is_first_scan: true,
             changed: false,
             pids: Vec::new(),
             only,
@@ -91,21 +92,21 @@ impl ProcessTable {
     }
 
     pub(crate) fn get(&self, key: ProcessKey) -> Option<&ProcessEntry> {
-        self.known.get(&key.pid).filter(|known| known.key == key)
+        self.entries.get(&key.pid).filter(|entry| entry.key == key)
     }
 
     #[cfg(test)]
-    pub(crate) fn put_off_sweep(&mut self) {
-        self.swept = Some(crate::linux::clock::now());
-        self.combed = self.swept;
+    pub(crate) fn postpone_scans(&mut self) {
+        self.exe_scan_at = Some(crate::linux::clock::now());
+        self.full_scan_at = self.exe_scan_at;
     }
 
-    /// Who is asked in a calm sweep.
+    /// The processes that an incremental scan reads.
     #[cfg(test)]
-    pub(crate) fn skimmed(&mut self, proc: &Proc) -> Vec<Pid> {
-        let (mut pids, nobody) = (Vec::new(), Pid::new(i32::MAX).map(|pid| Window { after: pid, to: pid }));
-        if let Some(window) = nobody {
-            self.skim(proc, Boottime::default(), window, &mut pids).unwrap();
+    pub(crate) fn scan_exe_links_for_test(&mut self, proc: &Proc) -> Vec<Pid> {
+        let (mut pids, empty) = (Vec::new(), Pid::new(i32::MAX).map(|pid| Window { after: pid, to: pid }));
+        if let Some(window) = empty {
+            self.scan_exe_links(proc, Boottime::default(), window, &mut pids).unwrap();
         }
         pids.sort_unstable();
         pids
@@ -113,207 +114,214 @@ impl ProcessTable {
 
     #[cfg(test)]
     pub(crate) fn knows(&self, pid: Pid) -> bool {
-        self.known.contains_key(&pid)
+        self.entries.contains_key(&pid)
     }
 
-    /// Whom to look at in each tick from now on. What their environments say tells whose strays are that say the same.
-    pub(crate) fn watch(&mut self, members: impl Iterator<Item = ProcessKey>) {
+    /// Sets the processes to read in each sample. Their environments are read too: orphans with the same one belong to them.
+    pub(crate) fn set_members(&mut self, members: impl Iterator<Item = ProcessKey>) {
         self.members.clear();
         for key in members {
             self.members.insert(key.pid);
-            if let Some(known) = self.known.get_mut(&key.pid).filter(|known| known.key == key) {
-                ask_environment(&mut self.slow, known);
+            if let Some(entry) = self.entries.get_mut(&key.pid).filter(|entry| entry.key == key) {
+                ask_environment(&mut self.reader, entry);
             }
         }
     }
 
-    /// Whether there may be newcomers, or young processes become something else. Reads one small file.
-    pub(crate) fn is_stirring(&self, at: Boottime) -> bool {
-        let Some(newest) = &self.newest else { return true };
-        let now = newest.pid();
-        // Each window of pids is looked at twice.
-        self.last.contains(&None) || self.last != [now, now] || self.stirs.is_some_and(|due| at >= due)
+    /// Whether there may be new processes, or a young one is due for a check. Reads one small file.
+    pub(crate) fn has_new_pids(&self, at: Boottime) -> bool {
+        let Some(last_pid) = &self.last_pid else { return true };
+        let now = last_pid.pid();
+        // Each window of pids is scanned twice.
+        self.last_pids.contains(&None)
+            || self.last_pids != [now, now]
+            || self.young_check_due.is_some_and(|next_check| at >= next_check)
     }
 
-    /// Whether there is a young process that may yet become something else.
-    pub(crate) fn has_young(&self) -> bool {
-        self.stirs.is_some()
+    /// Whether there is a young process without a rule.
+    pub(crate) fn has_young_processes(&self) -> bool {
+        self.young_check_due.is_some()
     }
 
-    /// Looks at those who may have changed; at all where that was not done lately. Whether anything of what the census
-    /// goes by did.
-    pub(crate) fn look(
+    /// Reads the processes that may have changed, and all of them if the last full scan is too old. Returns whether anything
+    /// that membership depends on has changed.
+    pub(crate) fn scan(
         &mut self,
         proc: &Proc,
         at: Boottime,
-        care: ScanDepth,
-        whom: Whom,
+        depth: ScanDepth,
+        targets: ScanTargets,
     ) -> Result<bool, ReadError> {
         let mut pids = std::mem::take(&mut self.pids);
-        self.first = self.swept.is_none();
+        self.is_first_scan = self.exe_scan_at.is_none();
         self.changed = false;
-        self.choose(proc, at, care, &mut pids)?;
-        if whom == Whom::Members {
+        self.select(proc, at, depth, &mut pids)?;
+        if targets == ScanTargets::NewAndMembers {
             pids.extend(&self.members);
         }
-        pids.extend(self.known.values().filter(|known| known.is_young(at)).map(|known| known.key.pid));
+        pids.extend(self.entries.values().filter(|entry| entry.is_young(at)).map(|entry| entry.key.pid));
         pids.sort_unstable();
         pids.dedup();
         for &pid in &pids {
-            // What vanishes, or cannot be read, while we look is not there; that ends no supervision.
+            // A process that exits meanwhile, or cannot be read, is left out; the supervision goes on.
             if self.read(proc, pid, at).is_none() {
-                self.changed |= self.known.remove(&pid).is_some();
+                self.changed |= self.entries.remove(&pid).is_some();
             }
         }
         self.pids = pids;
-        self.await_answers(proc, if self.first { FIRST_PATIENCE } else { PATIENCE });
-        if self.changed || self.swept == Some(at) {
-            self.changed |= self.limited.look();
+        self.collect_answers(
+            proc,
+            if self.is_first_scan { FIRST_ARGUMENTS_TIMEOUT } else { ARGUMENTS_TIMEOUT },
+        );
+        if self.changed || self.exe_scan_at == Some(at) {
+            self.changed |= self.limited.update();
         }
-        if self.changed || self.stirs.is_some_and(|due| at >= due) {
-            self.stirs = self.known.values().filter_map(ProcessEntry::due).min();
+        if self.changed || self.young_check_due.is_some_and(|next_check| at >= next_check) {
+            self.young_check_due = self.entries.values().filter_map(ProcessEntry::next_check).min();
         }
         Ok(self.changed)
     }
 
-    /// Goes by other rules from now on: every process is asked anew what it runs, in the next look.
+    /// Applies other rules from now on: every process is matched again in the next scan.
     pub(crate) fn reconfigure(&mut self, rules: Arc<Rules>) {
-        for known in self.known.values_mut() {
-            known.doubt(|said| rules.still(&self.rules, said));
+        for entry in self.entries.values_mut() {
+            entry.mark_outdated(|rule| rules.still(&self.rules, rule));
         }
         self.rules = rules;
-        self.swept = self.swept.map(|_| Boottime::default());
-        self.combed = self.swept;
+        self.exe_scan_at = self.exe_scan_at.map(|_| Boottime::default());
+        self.full_scan_at = self.exe_scan_at;
     }
 
-    /// Every process as the census is to know it.
-    pub(crate) fn seen(&self) -> Vec<ObservedProcess> {
-        self.known.values().map(|known| self.seen_one(known)).collect()
+    /// All processes, for the membership.
+    pub(crate) fn observed(&self) -> Vec<ObservedProcess> {
+        self.entries.values().map(|entry| self.observed_process(entry)).collect()
     }
 
-    /// Takes in what was asked of processes, as far as it comes in time.
-    pub(crate) fn await_answers(&mut self, proc: &Proc, patience: Duration) {
-        for answer in self.slow.answers(patience) {
-            let asked_of = |k: &&mut ProcessEntry| k.key == answer.key && k.image == answer.image;
-            let Some(known) = self.known.get_mut(&answer.key.pid).filter(asked_of) else { continue };
+    /// Takes the answers that arrive within `timeout`.
+    pub(crate) fn collect_answers(&mut self, proc: &Proc, timeout: Duration) {
+        for answer in self.reader.collect(timeout) {
+            let is_asked = |k: &&mut ProcessEntry| k.key == answer.key && k.exec_id == answer.exec_id;
+            let Some(entry) = self.entries.get_mut(&answer.key.pid).filter(is_asked) else { continue };
             self.changed = true;
             match answer.found {
                 Found::Arguments(argv) => {
-                    known.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
+                    entry.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
                 }
                 Found::Variables(values) => {
-                    known.variables(values.as_deref());
+                    entry.variables(values.as_deref());
                 }
-                Found::Weight(..) => {}
+                Found::Smaps(..) => {}
             }
         }
     }
 
-    /// Puts into `pids` who may have come, and in a sweep who may have changed.
-    fn choose(
+    /// Puts into `pids` the new processes, and in a scan of all those that may have changed.
+    fn select(
         &mut self,
         proc: &Proc,
         at: Boottime,
-        care: ScanDepth,
+        depth: ScanDepth,
         pids: &mut Vec<Pid>,
     ) -> Result<(), ReadError> {
         pids.clear();
-        // A look that follows on newcomers is of the same moment: the second look at a window comes later.
-        if self.looked.replace(at) == Some(at) {
+        // A sample that follows a scan of new processes is of the same moment: the window is scanned again later.
+        if self.scanned_at.replace(at) == Some(at) {
             return Ok(());
         }
-        // Before the list: what starts in between is looked at once more.
-        let now = self.newest.as_ref().and_then(LastPid::pid);
-        let [before, last] = self.last;
-        self.last = [last, now];
-        // A pid is given out before its process can be found, so each window is looked at twice.
+        // Before the list: a process that starts in between is scanned once more.
+        let now = self.last_pid.as_ref().and_then(LastPid::pid);
+        let [before, last] = self.last_pids;
+        self.last_pids = [last, now];
+        // A pid is given out before its process can be found, so each window is scanned twice.
         let window = before.zip(last).zip(now).map(|((after, _), to)| Window { after, to });
-        let within = |last: Option<Boottime>, age| last.is_some_and(|last| at.since(last) < age);
-        match window.filter(|_| within(self.combed, care.comb())) {
-            Some(window) if !within(self.swept, care.sweep()) => self.skim(proc, at, window, pids),
-            Some(window) => self.newcomers(proc, window, pids),
+        let is_newer = |last: Option<Boottime>, age| last.is_some_and(|last| at.since(last) < age);
+        match window.filter(|_| is_newer(self.full_scan_at, depth.full_scan_max_age())) {
+            Some(window) if !is_newer(self.exe_scan_at, depth.exe_scan_max_age()) => {
+                self.scan_exe_links(proc, at, window, pids)
+            }
+            Some(window) => self.select_new(proc, window, pids),
             None => {
-                self.sweep(proc, at, pids)?;
-                self.kernel.clear();
-                self.combed = Some(at);
+                self.list_all(proc, at, pids)?;
+                self.kernel_threads.clear();
+                self.full_scan_at = Some(at);
                 Ok(())
             }
         }
     }
 
-    /// Those in `window`.
-    fn newcomers(&self, proc: &Proc, window: Window, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+    /// Selects the processes in `window`.
+    fn select_new(&self, proc: &Proc, window: Window, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
         if let Some(new) = window.pids_to_probe() {
             pids.extend(new);
             return Ok(());
         }
         proc.pids(pids)?;
-        let new = |pid: Pid| !self.known.contains_key(&pid) && !self.kernel.contains(&pid);
+        let new = |pid: Pid| !self.entries.contains_key(&pid) && !self.kernel_threads.contains(&pid);
         pids.retain(|&pid| window.contains(pid) || new(pid));
         Ok(())
     }
 
-    /// All that there are. Forgets who has gone.
-    fn sweep(&mut self, proc: &Proc, at: Boottime, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
+    /// Lists all processes. Forgets those that have exited.
+    fn list_all(&mut self, proc: &Proc, at: Boottime, pids: &mut Vec<Pid>) -> Result<(), ReadError> {
         proc.pids(pids)?;
         let there: HashSet<Pid> = pids.iter().copied().collect();
-        let count = self.known.len();
-        self.known.retain(|pid, _| there.contains(pid));
-        self.kernel.retain(|pid| there.contains(pid));
-        self.changed |= self.known.len() < count;
-        self.swept = Some(at);
+        let update_trees = self.entries.len();
+        self.entries.retain(|pid, _| there.contains(pid));
+        self.kernel_threads.retain(|pid| there.contains(pid));
+        self.changed |= self.entries.len() < update_trees;
+        self.exe_scan_at = Some(at);
         Ok(())
     }
 
-    /// Those in `window`, and those who run another program than they did. Who is the kernel's own stays so until its
+    /// Selects the processes in `window`, and those with another executable than before. A kernel thread stays one until its
     /// pid is given out again.
-    fn skim(
+    fn scan_exe_links(
         &mut self,
         proc: &Proc,
         at: Boottime,
         window: Window,
         pids: &mut Vec<Pid>,
     ) -> Result<(), ReadError> {
-        self.sweep(proc, at, pids)?;
-        let exe = |pid: &Pid| self.known.get(pid).and_then(|known| known.exe.as_deref());
+        self.list_all(proc, at, pids)?;
+        let exe = |pid: &Pid| self.entries.get(pid).and_then(|entry| entry.exe.as_deref());
         pids.retain(|pid| {
             let runs_the_same = || exe(pid).is_some_and(|exe| proc.runs(*pid, exe));
-            window.contains(*pid) || !(self.kernel.contains(pid) || runs_the_same())
+            window.contains(*pid) || !(self.kernel_threads.contains(pid) || runs_the_same())
         });
         Ok(())
     }
 
-    /// Looks at one process; `None`: it is not there.
+    /// Reads one process; `None` if it has exited or is a kernel thread.
     fn read(&mut self, proc: &Proc, pid: Pid, at: Boottime) -> Option<()> {
         let stat = proc.stat(pid).ok()??;
         if stat.is_kernel_thread() {
-            self.kernel.insert(pid);
+            self.kernel_threads.insert(pid);
             return None;
         }
-        // A pid is given out again.
-        self.kernel.remove(&pid);
+        // The pid may have been given out again.
+        self.kernel_threads.remove(&pid);
         if stat.is_dead() {
             return None;
         }
-        let mut before = self.known.remove(&pid).filter(|known| known.key == stat.key);
-        let moved = before.as_ref().is_some_and(|known| known.parent != stat.parent);
-        let resettled = before.as_ref().is_some_and(|known| known.session != stat.session);
-        let unchanged = before.as_mut().is_some_and(|known| known.update(at, &stat));
-        self.changed |= moved || resettled || !unchanged;
-        let mut known = match before {
-            Some(known) if unchanged => known,
+        let mut before = self.entries.remove(&pid).filter(|entry| entry.key == stat.key);
+        let reparented = before.as_ref().is_some_and(|entry| entry.parent != stat.parent);
+        let session_changed = before.as_ref().is_some_and(|entry| entry.session != stat.session);
+        let unchanged = before.as_mut().is_some_and(|entry| entry.update(at, &stat));
+        self.changed |= reparented || session_changed || !unchanged;
+        let mut entry = match before {
+            Some(entry) if unchanged => entry,
             before => {
-                let mut known = self.identify(proc, at, &stat, before)?;
-                if !self.slow.ask(stat.key, known.image, Question::Arguments) {
-                    known.looked = None;
+                let mut entry = self.identify(proc, at, &stat, before)?;
+                if !self.reader.ask(stat.key, entry.exec_id, Question::Arguments) {
+                    entry.checked_at = None;
                 }
-                known
+                entry
             }
         };
-        if (moved || !unchanged) && self.may_be_astray(&known) {
-            ask_environment(&mut self.slow, &mut known);
+        if (reparented || !unchanged) && self.may_be_orphan(&entry) {
+            ask_environment(&mut self.reader, &mut entry);
         }
-        self.known.insert(pid, known);
+        self.entries.insert(pid, entry);
         Some(())
     }
 
@@ -331,53 +339,52 @@ impl ProcessTable {
             return None;
         }
         let exe = proc.exe(pid).ok()?;
-        // As it is now: what is known of it may be older than its last exec, or not be there yet.
+        // Read now: the entry of the parent may be older than its last exec, or not exist yet.
         let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
         let parent = parent.filter(|p| ProcessIdentity::is_copy(stat.start_stack, p.start_stack));
-        // Where the kernel does not choose at random (setarch -R), two programs may have the same stack.
+        // Without address space randomization (setarch -R) two programs may have the same start of the stack.
         let is_copy = parent.is_some_and(|p| proc.exe(p.key.pid).is_ok_and(|parents| parents == exe));
         Some(ProcessEntry::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
     }
 
-    /// Whether its parent may be another than the one that started it: whoever takes in orphans has a session of its
-    /// own.
-    fn may_be_astray(&self, known: &ProcessEntry) -> bool {
-        // In the first look all are asked: sessions are to be known before the first stray is judged.
-        let parent = known.parent.and_then(|pid| self.known.get(&pid));
-        self.supervises(known.uid)
-            && (self.first || parent.is_some_and(|parent| parent.session != known.session))
+    /// Whether its parent may not be the process that started it: a subreaper has a session of its own.
+    fn may_be_orphan(&self, entry: &ProcessEntry) -> bool {
+        // In the first scan all are candidates: sessions must be known before the first orphan is assigned.
+        let parent = entry.parent.and_then(|pid| self.entries.get(&pid));
+        self.supervises(entry.uid)
+            && (self.is_first_scan || parent.is_some_and(|parent| parent.session != entry.session))
     }
 
-    /// What a rule makes of it, else that it was started under a limit.
-    fn rule(&self, known: &ProcessEntry) -> Option<Arc<Recognised>> {
-        known.rule.clone().or_else(|| self.limited.rule(known.key.pid, &known.name))
+    /// Its rule; for a process that was started under a limit, the rule for those.
+    fn rule(&self, entry: &ProcessEntry) -> Option<Arc<Recognised>> {
+        entry.rule.clone().or_else(|| self.limited.rule(entry.key.pid, &entry.name))
     }
 
     fn supervises(&self, uid: Uid) -> bool {
         self.only.is_none_or(|only| only == uid)
     }
 
-    fn seen_one(&self, known: &ProcessEntry) -> ObservedProcess {
+    fn observed_process(&self, entry: &ProcessEntry) -> ObservedProcess {
         ObservedProcess {
-            key: known.key,
-            parent: known.parent,
-            session: Pid::new(known.session),
-            uid: known.uid,
-            rule: self.rule(known).filter(|_| self.supervises(known.uid)),
-            origin: match &known.environment {
-                Environment::Told(origin) => origin.clone(),
+            key: entry.key,
+            parent: entry.parent,
+            session: Pid::new(entry.session),
+            uid: entry.uid,
+            rule: self.rule(entry).filter(|_| self.supervises(entry.uid)),
+            origin: match &entry.environment {
+                Environment::Read(origin) => origin.clone(),
                 _ => None,
             },
-            environment_read: matches!(known.environment, Environment::Told(_)),
-            scope: self.limited.root_of(known.key.pid),
+            environment_read: matches!(entry.environment, Environment::Read(_)),
+            scope: self.limited.root_of(entry.key.pid),
         }
     }
 }
 
-fn ask_environment(slow: &mut SlowReader, known: &mut ProcessEntry) {
-    if matches!(known.environment, Environment::Unasked)
-        && slow.ask(known.key, known.image, Question::Variables)
+fn ask_environment(reader: &mut BackgroundReader, entry: &mut ProcessEntry) {
+    if matches!(entry.environment, Environment::NotRead)
+        && reader.ask(entry.key, entry.exec_id, Question::Variables)
     {
-        known.environment = Environment::Asked;
+        entry.environment = Environment::Requested;
     }
 }

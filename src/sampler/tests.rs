@@ -74,7 +74,7 @@ impl World {
 }
 
 /// `claude-100 300M: claude.exe bash node` for each agent.
-fn seen(sampler: &mut Sampler) -> Vec<String> {
+fn observed(sampler: &mut Sampler) -> Vec<String> {
     let describe = |a: &AgentSample| {
         let names: Vec<&str> = a.members.iter().map(|m| m.name.as_str()).collect();
         format!("{} {}: {}", a.agent.id, a.charge.total(), names.join(" "))
@@ -90,7 +90,7 @@ fn an_agent_is_seen_with_its_tree_and_its_charge() {
         .process(101, 100, "bash", "/usr/bin/bash", &["bash", "-c", "source .claude/shell-snapshots/x"], 4)
         .process(102, 101, "node", "/usr/bin/node", &["node", "leak.js"], 96)
         .process(60, 1, "node", "/usr/bin/node", &["node", "/home/u/claude-x/server.js"], 900);
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 300M: claude.exe bash node"]);
+    assert_eq!(observed(&mut world.sampler()), ["claude-100 300M: claude.exe bash node"]);
 }
 
 #[test]
@@ -99,38 +99,42 @@ fn hostile_names_are_names() {
         .named(100, 1, b"foo) Z 1", CLAUDE, &["x"], 10)
         .named(101, 100, b"new\nline", "/usr/bin/x", &["y"], 10)
         .named(102, 101, b"\xff\xfe(", "/usr/bin/z", &["z"], 10);
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 30M: claude.exe x z"]);
+    assert_eq!(observed(&mut world.sampler()), ["claude-100 30M: claude.exe x z"]);
 }
 
 #[test]
-fn a_process_that_vanishes_while_we_look_is_no_error() {
+fn a_process_that_vanishes_during_a_scan_is_no_error() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 200);
     let world = world.process(101, 100, "a", "/bin/a", &["a"], 1).process(102, 100, "b", "/bin/b", &["b"], 1);
     for name in ["stat", "status", "exe"] {
         let path = world.file(101, name);
         let aside = path.with_extension("aside");
         fs::rename(&path, &aside).unwrap();
-        assert_eq!(seen(&mut world.sampler()), ["claude-100 201M: claude.exe b"], "without {name}");
+        assert_eq!(observed(&mut world.sampler()), ["claude-100 201M: claude.exe b"], "without {name}");
         fs::rename(&aside, &path).unwrap();
     }
     fs::remove_file(world.file(101, "cmdline")).unwrap();
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 202M: claude.exe a b"], "arguments are not needed");
+    assert_eq!(
+        observed(&mut world.sampler()),
+        ["claude-100 202M: claude.exe a b"],
+        "arguments are not needed"
+    );
     fs::write(world.file(101, "stat"), "garbage").unwrap();
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 201M: claude.exe b"]);
+    assert_eq!(observed(&mut world.sampler()), ["claude-100 201M: claude.exe b"]);
 }
 
 #[test]
 fn an_exec_is_noticed_by_name_or_by_code() {
     let world = World::new().process(100, 1, "bash", "/usr/bin/bash", &["bash"], 5);
     let mut sampler = world.sampler();
-    assert!(seen(&mut sampler).is_empty());
+    assert!(observed(&mut sampler).is_empty());
     let become_claude = |stat: &str| {
         fs::remove_file(world.file(100, "exe")).unwrap();
         symlink(CLAUDE, world.file(100, "exe")).unwrap();
         fs::write(world.file(100, "stat"), stat).unwrap();
     };
     become_claude("100 (bash) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 77777\n");
-    assert_eq!(seen(&mut sampler), ["claude-100 5M: claude.exe"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 5M: claude.exe"]);
 }
 
 /// Between its fork and its exec a child looks like its parent in everything.
@@ -149,17 +153,17 @@ fn a_forked_copy_is_a_member_until_it_execs() {
     );
     fs::write(world.file(101, "stat"), stat(100)).unwrap();
     let mut sampler = world.sampler();
-    assert_eq!(seen(&mut sampler), ["claude-100 201M: claude.exe claude.exe"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 201M: claude.exe claude.exe"]);
     fs::write(world.file(101, "stat"), stat(101)).unwrap();
     assert_eq!(
-        seen(&mut sampler),
+        observed(&mut sampler),
         ["claude-100 200M: claude.exe", "claude-101 1M: claude.exe"],
         "it has exec'd"
     );
 }
 
 #[test]
-fn the_child_of_a_script_agent_is_what_its_own_script_is() {
+fn a_child_of_a_script_agent_is_matched_by_its_own_script() {
     let world = World::new().process(100, 1, "claude", "/usr/bin/node", &["claude"], 200).process(
         101,
         100,
@@ -171,10 +175,10 @@ fn the_child_of_a_script_agent_is_what_its_own_script_is() {
     let stat =
         |stack: u64| format!("101 (node) S 100 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 {stack}\n");
     let mut sampler = world.sampler();
-    assert_eq!(seen(&mut sampler).len(), 2);
+    assert_eq!(observed(&mut sampler).len(), 2);
     fs::write(world.file(101, "cmdline"), "node\0mcp-server.js\0").unwrap();
     fs::write(world.file(101, "stat"), stat(102)).unwrap();
-    assert_eq!(seen(&mut sampler), ["claude-100 201M: node node"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 201M: node node"]);
 }
 
 #[test]
@@ -188,18 +192,18 @@ fn a_new_title_changes_nothing() {
         5,
     );
     let mut sampler = world.sampler();
-    assert_eq!(seen(&mut sampler), ["claude-100 5M: node"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 5M: node"]);
     fs::write(world.file(100, "cmdline"), "my project: thinking").unwrap();
     fs::write(
         world.file(100, "stat"),
         "100 (my project) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 100\n",
     )
     .unwrap();
-    assert_eq!(seen(&mut sampler), ["claude-100 5M: node"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 5M: node"]);
 }
 
 #[test]
-fn zombies_and_kernel_threads_are_not_there() {
+fn zombies_and_kernel_threads_are_left_out() {
     let world = World::new()
         .process(100, 1, "claude", CLAUDE, &["claude"], 5)
         .process(101, 100, "dead", "/bin/dead", &["dead"], 0)
@@ -211,11 +215,11 @@ fn zombies_and_kernel_threads_are_not_there() {
         "102 (kworker/0:1) S 100 1 1 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 102 0 0 0 1\n",
     )
     .unwrap();
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 5M: claude.exe"]);
+    assert_eq!(observed(&mut world.sampler()), ["claude-100 5M: claude.exe"]);
 }
 
 #[test]
-fn shared_memory_is_not_counted_beyond_what_the_guest_has() {
+fn shared_memory_is_bounded_by_the_guests_total() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
         101,
         100,
@@ -235,7 +239,7 @@ fn shared_memory_is_not_counted_beyond_what_the_guest_has() {
 
 /// Until one side writes, a fork costs nothing; the guest knows, the processes do not.
 #[test]
-fn a_fork_is_not_counted_beyond_what_the_guest_has() {
+fn a_fork_is_bounded_by_the_guests_total() {
     let world = World::new()
         .process(100, 1, "claude", CLAUDE, &["claude"], 200)
         .process(101, 100, "node", "/usr/bin/node", &["node", "x"], 1700)
@@ -245,11 +249,11 @@ fn a_fork_is_not_counted_beyond_what_the_guest_has() {
 }
 
 #[test]
-fn only_the_users_own_agents_are_supervised_where_that_is_all_we_may() {
+fn a_user_supervises_only_their_own_agents() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
     let of = |uid| sampler(world.dir.path(), Path::new("/nowhere"), Some(Uid::new(uid)));
-    assert_eq!(seen(&mut of(1000)).len(), 1);
-    assert!(seen(&mut of(1001)).is_empty());
+    assert_eq!(observed(&mut of(1000)).len(), 1);
+    assert!(observed(&mut of(1001)).is_empty());
 }
 
 #[test]
@@ -265,7 +269,7 @@ fn long_command_lines_are_cut_at_a_character() {
 
 /// The main thread has called `pthread_exit`: the kernel shows a zombie without memory, and the threads have it all.
 #[test]
-fn a_thread_that_outlives_its_main_thread_is_weighed() {
+fn a_thread_that_outlives_its_main_thread_is_measured() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5).process(
         101,
         100,
@@ -275,7 +279,7 @@ fn a_thread_that_outlives_its_main_thread_is_weighed() {
         300,
     );
     let mut sampler = world.sampler();
-    assert_eq!(seen(&mut sampler), ["claude-100 305M: claude.exe node"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 305M: claude.exe node"]);
     let become_headless = || {
         let thread = world.file(101, "task/150");
         fs::create_dir_all(&thread).unwrap();
@@ -289,8 +293,12 @@ fn a_thread_that_outlives_its_main_thread_is_weighed() {
         fs::write(world.file(101, "stat"), stat).unwrap();
     };
     become_headless();
-    assert_eq!(seen(&mut sampler), ["claude-100 305M: claude.exe node"]);
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 305M: claude.exe node"], "seen so from the start");
+    assert_eq!(observed(&mut sampler), ["claude-100 305M: claude.exe node"]);
+    assert_eq!(
+        observed(&mut world.sampler()),
+        ["claude-100 305M: claude.exe node"],
+        "seen so from the start"
+    );
 }
 
 impl World {
@@ -330,7 +338,7 @@ fn a_fork_counts_once() {
 }
 
 #[test]
-fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
+fn an_exclusive_cgroup_counts_with_all_its_memory() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let cgroups = TempDir::new().unwrap();
     let scope = cgroups.path().join("agents.slice/a.scope");
@@ -362,7 +370,7 @@ fn a_cgroup_of_its_own_counts_with_all_that_is_in_it() {
 
 /// All that is in a cgroup may be killed at once: whoever is near to its line is seen to be alone in there in each look.
 #[test]
-fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
+fn another_process_in_the_cgroup_is_noticed_at_once_near_the_threshold() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let cgroups = TempDir::new().unwrap();
     let scope = cgroups.path().join("a.scope");
@@ -391,12 +399,12 @@ fn a_stranger_in_its_cgroup_is_noticed_at_once_near_the_line() {
 
 /// Which counts for what it costs for some seconds, and not for what may be ended.
 #[test]
-fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
+fn an_agent_is_verified_to_be_alone_before_its_cgroup_is_killed() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let world = world.process(110, 1, "claude", CLAUDE, &["claude"], 10);
     let cgroups = TempDir::new().unwrap();
     fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
-    let alone = |cgroup: &str, care: ScanDepth| {
+    let alone = |cgroup: &str, depth: ScanDepth| {
         let place = cgroups.path().join(cgroup);
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join("memory.stat"), "anon 4096\n").unwrap();
@@ -407,13 +415,13 @@ fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
         sampler.verify_cgroups_above(Bytes::gib(1));
         let at = clock::now();
         let guest = sampler.poll_memory(at).unwrap();
-        let mut look = |millis: u64| {
+        let mut scan = |millis: u64| {
             let at = at + Duration::from_millis(millis);
-            sampler.sample(at, guest, care).unwrap().agents[0].cgroup.as_ref().unwrap().alone
+            sampler.sample(at, guest, depth).unwrap().agents[0].cgroup.as_ref().unwrap().alone
         };
-        let before = look(0);
+        let before = scan(0);
         fs::write(place.join("cgroup.procs"), "1\n100\n").unwrap();
-        (before, look(100))
+        (before, scan(100))
     };
     assert_eq!(alone("docker-1.scope", ScanDepth::Full), (true, false), "somebody was let in");
     assert_eq!(alone("docker-1.scope", ScanDepth::Incremental), (false, false), "not looked at");
@@ -425,7 +433,7 @@ fn who_may_be_killed_with_its_cgroup_is_known_to_be_alone_there_now() {
 }
 
 #[test]
-fn an_agent_that_another_one_joins_is_not_alone_in_its_scope() {
+fn an_agent_is_not_alone_after_another_enters_its_scope() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let cgroups = TempDir::new().unwrap();
     let scope = cgroups.path().join("agents.slice/agent-claude-100.scope");
@@ -450,29 +458,29 @@ fn an_agent_that_another_one_joins_is_not_alone_in_its_scope() {
 
 /// What the census learns of one process is not lost when nothing moves afterwards.
 #[test]
-fn looks_in_which_nothing_changes_say_the_same() {
+fn samples_without_a_change_are_equal() {
     let world = World::new()
         .process(100, 1, "claude", CLAUDE, &["claude"], 200)
         .process(101, 100, "bash", "/usr/bin/bash", &["bash"], 4)
         .process(102, 101, "claude", CLAUDE, &["claude"], 50);
     let mut sampler = world.sampler();
-    let first = seen(&mut sampler);
+    let first = observed(&mut sampler);
     assert_eq!(first, ["claude-100 204M: claude.exe bash", "claude-102 50M: claude.exe"]);
     for _ in 0..3 {
-        assert_eq!(seen(&mut sampler), first);
+        assert_eq!(observed(&mut sampler), first);
         assert!(!sampler.changed, "nothing is asked again");
     }
     let stat = "101 (bash) S 100 1 101 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 101\n";
     fs::write(world.file(101, "stat"), stat).unwrap();
-    assert_eq!(seen(&mut sampler), first);
+    assert_eq!(observed(&mut sampler), first);
     assert!(sampler.changed, "it has begun a session");
     fs::remove_dir_all(world.dir.path().join("102")).unwrap();
-    assert_eq!(seen(&mut sampler), ["claude-100 204M: claude.exe bash"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 204M: claude.exe bash"]);
 }
 
 /// Between two sweeps only members are looked at, and those that the last pid tells of.
 #[test]
-fn newcomers_are_seen_between_sweeps() {
+fn new_processes_are_found_between_full_scans() {
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
     sampler.sample_now().unwrap();
     let mut missed = 0;
@@ -480,7 +488,7 @@ fn newcomers_are_seen_between_sweeps() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
         let sample = sampler.sample_now();
-        missed += usize::from(!sampler.roster.knows(pid));
+        missed += usize::from(!sampler.table.knows(pid));
         child.kill().unwrap();
         child.wait().unwrap();
         sample.unwrap();
@@ -490,7 +498,7 @@ fn newcomers_are_seen_between_sweeps() {
 
 /// `/proc` has a folder for each thread, and lists processes only.
 #[test]
-fn a_thread_that_starts_is_no_process() {
+fn a_new_thread_is_no_process() {
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
     // Windows of pids are known from the second look on.
     (0..2).for_each(|_| drop(sampler.sample_now().unwrap()));
@@ -501,22 +509,22 @@ fn a_thread_that_starts_is_no_process() {
         let _ = stopped.recv();
     });
     let id = Pid::new(told.recv().unwrap()).unwrap();
-    sampler.roster.put_off_sweep();
+    sampler.table.postpone_scans();
     sampler.sample_now().unwrap();
-    assert!(!sampler.roster.knows(id) && id.get() != i32::try_from(std::process::id()).unwrap());
+    assert!(!sampler.table.knows(id) && id.get() != i32::try_from(std::process::id()).unwrap());
     drop(stop);
     thread.join().unwrap();
 }
 
 /// `stat` comes first and tells whether the rest is worth reading.
 #[test]
-fn a_calm_look_reads_again_what_shows_a_change() {
+fn an_incremental_sample_reads_members_with_changed_counters() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let mut sampler = world.sampler();
     let (at, guest) = (clock::now(), sampler.poll_memory(clock::now()).unwrap());
-    let mut charge = |seconds: u64, care: ScanDepth| {
+    let mut charge = |seconds: u64, depth: ScanDepth| {
         let at = at + Duration::from_secs(seconds);
-        sampler.sample(at, guest, care).unwrap().agents[0].charge.total().get() >> 20
+        sampler.sample(at, guest, depth).unwrap().agents[0].charge.total().get() >> 20
     };
     let grow = |mib: u64| {
         let status = format!("Uid:\t1000\t1000\t1000\t1000\nRssAnon:\t{} kB\n", mib << 10);
@@ -541,7 +549,7 @@ fn a_calm_look_reads_again_what_shows_a_change() {
 }
 
 #[test]
-fn a_calm_sweep_asks_those_who_run_another_program() {
+fn an_incremental_scan_reads_processes_with_another_executable() {
     let world = World::new()
         .process(100, 1, "sh", "/bin/sh", &["sh"], 1)
         .process(101, 1, "sh", "/bin/sh", &["sh"], 1)
@@ -553,14 +561,14 @@ fn a_calm_sweep_asks_those_who_run_another_program() {
     symlink(CLAUDE, &exe).unwrap();
     fs::remove_dir_all(world.dir.path().join("102")).unwrap();
     let world = world.process(103, 1, "sh", "/bin/sh", &["sh"], 1);
-    let asked = sampler.roster.skimmed(&mut sampler.proc);
+    let asked = sampler.table.scan_exe_links_for_test(&sampler.proc);
     assert_eq!(asked.iter().map(|pid| pid.get()).collect::<Vec<_>>(), [101, 103]);
-    assert!(!sampler.roster.knows(Pid::new(102).unwrap()), "it is gone");
+    assert!(!sampler.table.knows(Pid::new(102).unwrap()), "it is gone");
     drop(world);
 }
 
 #[test]
-fn only_newcomers_of_an_agent_ask_for_a_look() {
+fn only_new_members_of_an_agent_trigger_a_sample() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let mut sampler = world.sampler();
     let at = clock::now();
@@ -581,7 +589,7 @@ fn only_newcomers_of_an_agent_ask_for_a_look() {
 
 /// A shell forks, and its child becomes an agent a little later.
 #[test]
-fn an_exec_of_a_young_process_is_seen_between_sweeps() {
+fn an_exec_of_a_young_process_is_found_between_full_scans() {
     let folder = TempDir::new().unwrap();
     let program = folder.path().join("@anthropic-ai/claude-code/bin");
     fs::create_dir_all(&program).unwrap();
@@ -595,17 +603,17 @@ fn an_exec_of_a_young_process_is_seen_between_sweeps() {
         .spawn()
         .unwrap();
     let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
-    let mut seen = || {
+    let mut observed = || {
         // As if the last sweep had just been: it is not the sweep that finds it.
-        sampler.roster.put_off_sweep();
+        sampler.table.postpone_scans();
         sampler.sample_now().unwrap().agents.iter().any(|agent| agent.agent.root.pid == pid)
     };
-    let before = (0..3).any(|_| seen());
+    let before = (0..3).any(|_| observed());
     drop(child.stdin.take().map(|mut stdin| std::io::Write::write_all(&mut stdin, b"go\n")));
     let deadline = std::time::Instant::now() + Duration::from_secs(8);
     let mut after = false;
     while !after && std::time::Instant::now() < deadline {
-        after = seen();
+        after = observed();
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -614,7 +622,7 @@ fn an_exec_of_a_young_process_is_seen_between_sweeps() {
 
 /// A tool whose parent has died hangs below another session's process 1; only its environment tells whose it was.
 #[test]
-fn a_stray_is_found_by_its_environment_in_the_first_look() {
+fn an_orphan_is_assigned_by_its_environment_in_the_first_scan() {
     let world = World::new()
         .process(90, 1, "claude", CLAUDE, &["claude"], 5)
         .process(100, 1, "claude", CLAUDE, &["claude"], 5)
@@ -627,7 +635,7 @@ fn a_stray_is_found_by_its_environment_in_the_first_look() {
     fs::write(world.file(201, "environ"), "NOT_CLAUDECODE=1\0").unwrap();
     let mut sampler = world.sampler();
     let expected = ["claude-90 5M: claude.exe", "claude-100 107M: claude.exe bash sleep hog"];
-    assert_eq!(seen(&mut sampler), expected);
+    assert_eq!(observed(&mut sampler), expected);
     let sample = sampler.sample_now().unwrap();
     assert_eq!(sample.agents[1].agent.resume_session.as_deref(), Some("claude --resume abc"));
 }
@@ -645,11 +653,11 @@ fn another_program_on_the_same_stack_is_no_copy() {
     );
     let stat = "100 (claude) S 50 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 1 1 50\n";
     fs::write(world.file(100, "stat"), stat).unwrap();
-    assert_eq!(seen(&mut world.sampler()), ["claude-100 200M: claude.exe"]);
+    assert_eq!(observed(&mut world.sampler()), ["claude-100 200M: claude.exe"]);
 }
 
 #[test]
-fn what_a_fork_may_have_written_is_unproven() {
+fn memory_that_a_fork_may_have_written_is_unverified() {
     let node = &["node"];
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 5);
     let world = world.process(101, 100, "node", "/usr/bin/node", node, 300);
@@ -664,7 +672,7 @@ fn what_a_fork_may_have_written_is_unproven() {
 }
 
 #[test]
-fn an_agents_total_holds_those_that_it_started() {
+fn an_agents_total_includes_the_agents_it_started() {
     let world = World::new()
         .process(100, 1, "claude", CLAUDE, &["claude"], 5)
         .process(101, 100, "bash", "/usr/bin/bash", &["bash"], 1)
@@ -678,7 +686,7 @@ fn an_agents_total_holds_those_that_it_started() {
 
 /// Other rules count for processes that are known already, by what they run now; what is not touched by them stays.
 #[test]
-fn other_rules_count_at_once_and_lose_nobody() {
+fn new_rules_apply_at_once_and_lose_no_agent() {
     let rules = |text: &str| {
         let patches: std::collections::BTreeMap<String, crate::rules::rule::RulePatch> =
             toml::from_str(text).unwrap();
@@ -690,17 +698,21 @@ fn other_rules_count_at_once_and_lose_nobody() {
         .process(101, 100, "node", "/usr/bin/node", &["node", "mine.js"], 50)
         .process(200, 1, "tool", "/opt/tool", &["tool"], 30);
     let mut sampler = world.sampler();
-    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 250M: node node"]);
     // It gave itself a title meanwhile, by which no rule would know it.
     fs::write(world.file(100, "cmdline"), "some title\0").unwrap();
     sampler.reconfigure(rules("[mine]\nexe = [\"/opt/tool\"]\n"));
-    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node", "mine-200 30M: tool"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 250M: node node", "mine-200 30M: tool"]);
     sampler.reconfigure(rules("[mine]\nexe = [\"/opt/other\"]\n"));
-    assert_eq!(seen(&mut sampler), ["claude-100 250M: node node"], "the rule of the other matches no more");
+    assert_eq!(
+        observed(&mut sampler),
+        ["claude-100 250M: node node"],
+        "the rule of the other matches no more"
+    );
     sampler.reconfigure(rules("[claude]\nenabled = false\n"));
-    assert_eq!(seen(&mut sampler), [""; 0]);
+    assert_eq!(observed(&mut sampler), [""; 0]);
     sampler.reconfigure(Arc::new(Rules::built_in()));
-    assert_eq!(seen(&mut sampler), [""; 0], "by its title it is none");
+    assert_eq!(observed(&mut sampler), [""; 0], "by its title it is none");
     let unmatched: Vec<i32> =
         sampler.sample_now().unwrap().unmatched_roots.iter().map(|root| root.pid.get()).collect();
     assert_eq!(unmatched, [200, 100], "both run on");
@@ -709,7 +721,7 @@ fn other_rules_count_at_once_and_lose_nobody() {
 }
 
 #[test]
-fn what_was_started_under_a_limit_is_an_agent_unless_a_rule_knows_it() {
+fn a_limited_command_is_an_agent_unless_a_rule_matches_it() {
     let world = World::new()
         .process(100, 1, "build", "/usr/bin/build", &["build"], 10)
         .process(101, 100, "cc", "/usr/bin/cc", &["cc"], 10)
@@ -731,11 +743,11 @@ fn what_was_started_under_a_limit_is_an_agent_unless_a_rule_knows_it() {
         fs::write(scope.join("cgroup.procs"), pids).unwrap();
     }
     let mut sampler = sampler(world.dir.path(), tree.path(), None);
-    assert_eq!(seen(&mut sampler), ["limited-100 20M: build cc", "claude-102 200M: claude.exe"]);
+    assert_eq!(observed(&mut sampler), ["limited-100 20M: build cc", "claude-102 200M: claude.exe"]);
 }
 
 #[test]
-fn who_leaves_its_scope_is_told_once_and_counts_on() {
+fn an_escape_from_a_scope_is_logged_once_and_still_counts() {
     let world = World::new()
         .process(100, 1, "claude", CLAUDE, &["claude"], 200)
         .process(101, 100, "node", "/usr/bin/node", &["node"], 50)
@@ -758,9 +770,9 @@ fn who_leaves_its_scope_is_told_once_and_counts_on() {
 
     fs::write(folder.join("cgroup.procs"), "100\n").unwrap();
     put(101, "/user.slice/run-7.scope");
-    sampler.scales.forget_homes();
+    sampler.accounting.forget_homes();
     assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for those who are in it");
-    let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 \
+    let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer applies there; the thresholds of claude-100 \
                 still do";
     assert_eq!(sampler.drain_new_warnings(), [said]);
     assert_eq!(
@@ -768,11 +780,11 @@ fn who_leaves_its_scope_is_told_once_and_counts_on() {
         (0, 1),
         "said once, known on"
     );
-    assert_eq!(seen(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
+    assert_eq!(observed(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
 }
 
 #[test]
-fn who_is_in_the_scope_of_a_limited_command_belongs_to_it() {
+fn processes_in_a_limited_scope_belong_to_its_command() {
     // tmux's server has left its parent behind before anybody looked.
     let world = World::new()
         .process(100, 1, "sh", "/usr/bin/dash", &["sh"], 10)
@@ -794,7 +806,7 @@ fn who_is_in_the_scope_of_a_limited_command_belongs_to_it() {
     }
     let mut sampler = sampler(world.dir.path(), tree.path(), None);
     sampler.sample_with_timeout(std::time::Duration::from_secs(5)).unwrap();
-    assert_eq!(seen(&mut sampler), ["limited-100 65M: dash tmux node"]);
-    sampler.scales.forget_homes();
+    assert_eq!(observed(&mut sampler), ["limited-100 65M: dash tmux node"]);
+    sampler.accounting.forget_homes();
     assert_eq!(sampler.sample_now().unwrap().agents[0].limit(), Some(Bytes::mib(300)));
 }

@@ -1,6 +1,5 @@
-//! Reads that may block: `cmdline`, `environ` and `smaps_rollup` take the process's mmap lock, and a process that
-//! faults from a slow disk or thrashes may hold it for long. They are asked for and answered later, by threads of
-//! their own, so that no tick waits for them.
+//! Reads that may block: `cmdline`, `environ` and `smaps_rollup` take the process's mmap lock, and a process that faults from
+//! a slow disk or thrashes may hold it for seconds. Worker threads read them, so that no tick waits.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -16,94 +15,92 @@ use super::smaps_rollup::Rollup;
 use crate::linux::process::capability;
 use crate::model::{Charge, ProcessKey};
 
-/// A question that is older waits behind a process that blocks: another thread takes on those behind it.
-const BLOCKED: Duration = Duration::from_millis(100);
+/// A question that is older waits behind a process that blocks: another worker takes the questions behind it.
+const STALLED_AFTER: Duration = Duration::from_millis(100);
 
-/// So many processes may block at once; what is asked of others then goes unanswered until one of them gives way.
-/// Each is a thread, and the unit has 32.
-const THREADS: usize = 4;
+/// Processes that may block at once. If more do, all other questions wait until one of them unblocks. Each worker is a thread,
+/// and the unit may have 32.
+const MAX_WORKERS: usize = 4;
 
-/// Questions that wait; those beyond are refused, and asked again later.
-const WAITING: usize = 4096;
+/// Further questions are refused, and asked again later.
+const MAX_PENDING_QUESTIONS: usize = 4096;
 
-/// Answers that wait to be taken; a thread with one more waits with it. One may have 16 KiB of arguments, cut into
-/// words.
-const ANSWERS: usize = 32;
+/// A worker with a further answer waits. One answer may have 16 KiB of arguments, cut into words.
+const MAX_UNREAD_ANSWERS: usize = 32;
 
-/// A command line is told up to so many words: a program's options and its script stand at the start, and a word costs
-/// more than its letters.
-const WORDS: usize = 256;
+/// Further arguments are dropped: a program's options and its script are at the start, and each word has an overhead.
+const MAX_ARGUMENTS: usize = 256;
 
-/// What may be asked of a process.
+/// A question about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
     /// Its arguments.
     Arguments,
-    /// Those of its environment's variables that the reader was made for.
+    /// The environment variables that the reader was created for.
     Variables,
-    /// Its `smaps_rollup`, and what `status` and `meminfo` say at the same moment.
-    Weight,
+    /// Its `smaps_rollup`, with `status` and `meminfo` of the same moment.
+    Smaps,
 }
 
-/// What was found.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Its arguments; empty where it has none or hides them.
+    /// Its arguments; empty if it has none or hides them.
     Arguments(Vec<OsString>),
-    /// The values of the variables, in the order of their names; `None` where it has none of them or hides them.
+    /// The values of the variables, in the order of their names; `None` if it has none of them or hides them.
     Variables(Option<Vec<Option<OsString>>>),
-    /// Its memory, and how long it took to read; `None` where it cannot be had.
-    Weight(Option<Weight>, Duration),
+    /// Its memory, `None` if it cannot be read; and how long the read took.
+    Smaps(Option<SmapsReading>, Duration),
 }
 
-/// What a process holds and what it seems to, at one moment: a process that allocates meanwhile would else have its
-/// newest pages in one figure and not in the other.
+/// Shared and total memory of a process at one moment: otherwise the newest pages of a process that allocates would be in one
+/// figure and not in the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weight {
-    /// What it shares.
+pub struct SmapsReading {
+    /// Its share, from `smaps_rollup`.
     pub rollup: Rollup,
-    /// What it maps.
+    /// Its memory, from `status`.
     pub charge: Charge,
-    /// What the guest holds.
-    pub held: Charge,
+    /// Memory of all processes, from `meminfo`.
+    pub totals: Charge,
 }
 
 /// The answer to one question.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Of whom.
+    /// The process.
     pub key: ProcessKey,
-    /// What it ran when it was asked about; an answer may speak of a program that is gone by an exec.
-    pub image: u64,
-    /// What.
+    /// The program that it ran at the question: an exec may have replaced it since.
+    pub exec_id: u64,
+    /// The content.
     pub found: Found,
 }
 
-/// Of whom, running what, and what.
+/// The process, its program, and the question.
 type Asked = (ProcessKey, u64, Question);
 
-/// Asks and collects answers.
+/// Passes questions to workers and collects their answers.
 #[derive(Debug)]
-pub struct SlowReader {
+pub struct BackgroundReader {
     proc: Arc<Proc>,
     variables: &'static [&'static str],
     ask: Sender<Asked>,
     asked: Arc<Mutex<Receiver<Asked>>>,
     answer: SyncSender<Answer>,
     answered: Receiver<Answer>,
-    /// What is asked and not answered, with when.
+    /// Unanswered questions, and when they were asked.
     open: HashMap<Asked, Instant>,
-    threads: usize,
+    workers: usize,
 }
 
-impl SlowReader {
-    /// A reader of the tree at `root`; of environments it returns nothing but `variables`.
+impl BackgroundReader {
+    /// A reader of the tree at `root`. Of environments it returns only `variables`.
     ///
     /// # Errors
-    /// Where `root` is no directory that we may read.
+    /// If `root` is not a readable directory.
     pub fn open(root: &Path, variables: &'static [&'static str]) -> Result<Self, ReadError> {
         let (ask, asked) = channel();
-        let (answer, answered) = sync_channel(ANSWERS);
+        let (answer, answered) = sync_channel(MAX_UNREAD_ANSWERS);
         Ok(Self {
             proc: Arc::new(Proc::open(root)?),
             variables,
@@ -112,59 +109,61 @@ impl SlowReader {
             answer,
             answered,
             open: HashMap::new(),
-            threads: 0,
+            workers: 0,
         })
     }
 
-    /// Asks, unless the same was asked and not answered. `image` tells one program from the next that the process runs
-    /// by exec; it comes back with the answer. `false`: nobody can answer now.
-    pub fn ask(&mut self, key: ProcessKey, image: u64, question: Question) -> bool {
-        if self.open.len() >= WAITING || (self.threads == 0 && !self.hire()) {
+    /// Asks, unless the same question is unanswered. `exec_id` identifies the program that the process runs; it comes back with
+    /// the answer. Returns `false` if the question is refused.
+    pub fn ask(&mut self, key: ProcessKey, exec_id: u64, question: Question) -> bool {
+        if self.open.len() >= MAX_PENDING_QUESTIONS || (self.workers == 0 && !self.spawn_worker()) {
             return false;
         }
-        self.open.entry((key, image, question)).or_insert_with(|| {
-            // The receiver is ours and lives as long as we do.
-            let _ = self.ask.send((key, image, question));
+        self.open.entry((key, exec_id, question)).or_insert_with(|| {
+            // The receiver lives as long as this.
+            let _ = self.ask.send((key, exec_id, question));
             Instant::now()
         });
         true
     }
 
-    /// Whether a question to that process is not answered yet.
+    /// Whether a question about that process is unanswered.
     #[must_use]
     pub fn waits_for(&self, key: ProcessKey) -> bool {
         self.open.keys().any(|(asked, ..)| *asked == key)
     }
 
-    /// The answers that are there, and those to questions that are not older than `patience`: a process that blocks
-    /// is waited for once, not in every tick.
-    pub fn answers(&mut self, patience: Duration) -> Vec<Answer> {
+    /// Takes all answers. Waits for those whose question is not older than `timeout`: a process that blocks is waited for
+    /// once, not in every tick.
+    pub fn collect(&mut self, timeout: Duration) -> Vec<Answer> {
         let mut answers = Vec::new();
         while let Some(newest) = self.open.values().max() {
-            let left = patience.saturating_sub(newest.elapsed());
-            match self.answered.recv_timeout(left.min(BLOCKED)) {
+            let left = timeout.saturating_sub(newest.elapsed());
+            match self.answered.recv_timeout(left.min(STALLED_AFTER)) {
                 Ok(answer) => {
-                    self.open.remove(&(answer.key, answer.image, answer.found.question()));
+                    self.open.remove(&(answer.key, answer.exec_id, answer.found.question()));
                     answers.push(answer);
                 }
-                Err(RecvTimeoutError::Timeout) if left > Duration::ZERO => self.relieve(),
+                Err(RecvTimeoutError::Timeout) if left > Duration::ZERO => self.add_worker_if_stalled(),
                 Err(_) => break,
             }
         }
-        self.relieve();
+        self.add_worker_if_stalled();
         answers
     }
 
-    /// Another thread, where those there are seem to be blocked.
-    fn relieve(&mut self) {
+    /// Starts another worker if all seem to be blocked.
+    fn add_worker_if_stalled(&mut self) {
         let oldest = self.open.values().min();
-        if oldest.is_some_and(|asked| asked.elapsed() > BLOCKED * u32::try_from(self.threads).unwrap_or(1)) {
-            self.hire();
+        if oldest
+            .is_some_and(|asked| asked.elapsed() > STALLED_AFTER * u32::try_from(self.workers).unwrap_or(1))
+        {
+            self.spawn_worker();
         }
     }
 
-    fn hire(&mut self) -> bool {
-        if self.threads >= THREADS {
+    fn spawn_worker(&mut self) -> bool {
+        if self.workers >= MAX_WORKERS {
             return false;
         }
         let (proc, variables) = (Arc::clone(&self.proc), self.variables);
@@ -172,16 +171,16 @@ impl SlowReader {
         let work = move || {
             loop {
                 let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok((key, image, question)) = next else { return };
+                let Ok((key, exec_id, question)) = next else { return };
                 let found = read(&proc, key, question, variables);
-                if answer.send(Answer { key, image, found }).is_err() {
+                if answer.send(Answer { key, exec_id, found }).is_err() {
                     return;
                 }
             }
         };
-        let hired = thread::Builder::new().name("slow-reader".to_owned()).spawn(work).is_ok();
-        self.threads += usize::from(hired);
-        hired
+        let spawned = thread::Builder::new().name("slow-reader".to_owned()).spawn(work).is_ok();
+        self.workers += usize::from(spawned);
+        spawned
     }
 }
 
@@ -190,7 +189,7 @@ impl Found {
         match self {
             Self::Arguments(_) => Question::Arguments,
             Self::Variables(_) => Question::Variables,
-            Self::Weight(..) => Question::Weight,
+            Self::Smaps(..) => Question::Smaps,
         }
     }
 }
@@ -199,26 +198,26 @@ fn read(proc: &Proc, key: ProcessKey, question: Question, variables: &[&str]) ->
     match question {
         Question::Arguments => {
             let mut argv = proc.arguments(key.pid).unwrap_or_default();
-            argv.truncate(WORDS);
+            argv.truncate(MAX_ARGUMENTS);
             argv.shrink_to_fit();
             Found::Arguments(argv)
         }
         Question::Variables => Found::Variables(
             capability::reading_any_file(|| proc.variables(key.pid, variables)).ok().flatten(),
         ),
-        Question::Weight => {
+        Question::Smaps => {
             let begun = Instant::now();
-            Found::Weight(weigh(proc, key), begun.elapsed())
+            Found::Smaps(read_smaps(proc, key), begun.elapsed())
         }
     }
 }
 
-fn weigh(proc: &Proc, key: ProcessKey) -> Option<Weight> {
+fn read_smaps(proc: &Proc, key: ProcessKey) -> Option<SmapsReading> {
     let rollup = proc.whole_file(key.pid, "smaps_rollup").ok()?;
     // At once after it: the walk takes milliseconds, these do not.
     let charge = proc.status(key.pid).ok()??.charge?;
-    let held = proc.guest().ok()?.process_totals;
-    Some(Weight { rollup: Rollup::parse(&rollup, charge.swap)?, charge, held })
+    let totals = proc.guest().ok()?.process_totals;
+    Some(SmapsReading { rollup: Rollup::parse(&rollup, charge.swap)?, charge, totals })
 }
 
 #[cfg(test)]
@@ -226,7 +225,7 @@ mod tests {
     use super::*;
     use crate::model::{Bytes, Pid};
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn ourselves() -> ProcessKey {
         let pid = Pid::new(i32::try_from(std::process::id()).unwrap()).unwrap();
@@ -234,13 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn all_is_answered_once() {
-        let mut reader = SlowReader::open(Path::new("/proc"), &["PATH", "NO_SUCH_VARIABLE"]).unwrap();
-        for question in [Question::Arguments, Question::Variables, Question::Weight, Question::Arguments] {
+    fn each_question_is_answered_once() {
+        let mut reader = BackgroundReader::open(Path::new("/proc"), &["PATH", "NO_SUCH_VARIABLE"]).unwrap();
+        for question in [Question::Arguments, Question::Variables, Question::Smaps, Question::Arguments] {
             assert!(reader.ask(ourselves(), 7, question));
         }
         assert!(reader.waits_for(ourselves()));
-        let answers = reader.answers(PATIENCE);
+        let answers = reader.collect(TIMEOUT);
         assert_eq!(answers.len(), 3);
         for answer in answers {
             match answer.found {
@@ -248,9 +247,9 @@ mod tests {
                 Found::Variables(values) => {
                     assert_eq!(values, Some(vec![std::env::var_os("PATH"), None]));
                 }
-                Found::Weight(weight, _) => {
-                    let Weight { rollup, charge, held } = weight.unwrap();
-                    assert!(rollup.share.anon > Bytes::ZERO && charge.anon <= held.anon);
+                Found::Smaps(reading, _) => {
+                    let SmapsReading { rollup, charge, totals } = reading.unwrap();
+                    assert!(rollup.share.anon > Bytes::ZERO && charge.anon <= totals.anon);
                 }
             }
         }
@@ -258,17 +257,17 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_gone_is_answered_too() {
-        let mut reader = SlowReader::open(Path::new("/proc"), &[]).unwrap();
+    fn an_exited_process_is_answered_too() {
+        let mut reader = BackgroundReader::open(Path::new("/proc"), &[]).unwrap();
         let gone = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-        reader.ask(gone, 0, Question::Weight);
+        reader.ask(gone, 0, Question::Smaps);
         reader.ask(gone, 0, Question::Arguments);
-        assert_eq!(reader.answers(PATIENCE).len(), 2);
+        assert_eq!(reader.collect(TIMEOUT).len(), 2);
     }
 
-    /// A fifo blocks whoever opens it, as a process in a page fault blocks whoever reads its arguments.
+    /// Opening a fifo blocks, as reading the arguments of a process in a page fault does.
     #[test]
-    fn a_process_that_blocks_holds_up_nobody_else() {
+    fn a_blocked_process_delays_no_other() {
         let root = tempfile::tempdir().unwrap();
         for pid in [1, 2, 3] {
             std::fs::create_dir(root.path().join(pid.to_string())).unwrap();
@@ -279,41 +278,41 @@ mod tests {
         assert!(made.success());
         std::fs::write(root.path().join("2/cmdline"), "two\0").unwrap();
         std::fs::write(root.path().join("3/cmdline"), "three\0").unwrap();
-        let mut reader = SlowReader::open(root.path(), &[]).unwrap();
+        let mut reader = BackgroundReader::open(root.path(), &[]).unwrap();
         for pid in [1, 2, 3] {
             assert!(reader.ask(key(pid), 0, Question::Arguments));
         }
         let mut answered = Vec::new();
         while answered.len() < 2 {
-            answered.extend(reader.answers(BLOCKED).into_iter().map(|a| a.key.pid.get()));
+            answered.extend(reader.collect(STALLED_AFTER).into_iter().map(|a| a.key.pid.get()));
         }
         answered.sort_unstable();
         assert_eq!(answered, [2, 3]);
         assert!(reader.waits_for(key(1)));
-        // It gives way: nothing was lost.
+        // It unblocks: nothing was lost.
         std::fs::write(&fifo, "one\0").unwrap();
-        assert_eq!(reader.answers(PATIENCE).len(), 1);
+        assert_eq!(reader.collect(TIMEOUT).len(), 1);
     }
 
-    /// The answer that is under way speaks of the program before the exec.
+    /// The pending answer is about the program before the exec.
     #[test]
     fn after_an_exec_the_same_is_asked_again() {
-        let mut reader = SlowReader::open(Path::new("/proc"), &[]).unwrap();
+        let mut reader = BackgroundReader::open(Path::new("/proc"), &[]).unwrap();
         assert!(reader.ask(ourselves(), 1, Question::Arguments));
         assert!(reader.ask(ourselves(), 2, Question::Arguments));
-        let mut images: Vec<u64> = reader.answers(PATIENCE).into_iter().map(|a| a.image).collect();
-        images.sort_unstable();
-        assert_eq!(images, [1, 2]);
+        let mut exec_ids: Vec<u64> = reader.collect(TIMEOUT).into_iter().map(|a| a.exec_id).collect();
+        exec_ids.sort_unstable();
+        assert_eq!(exec_ids, [1, 2]);
     }
 
     #[test]
     fn a_long_command_line_is_cut() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("5")).unwrap();
-        std::fs::write(root.path().join("5/cmdline"), "x\0".repeat(4 * WORDS)).unwrap();
-        let mut reader = SlowReader::open(root.path(), &[]).unwrap();
+        std::fs::write(root.path().join("5/cmdline"), "x\0".repeat(4 * MAX_ARGUMENTS)).unwrap();
+        let mut reader = BackgroundReader::open(root.path(), &[]).unwrap();
         reader.ask(ProcessKey { pid: Pid::new(5).unwrap(), start_ticks: 0 }, 0, Question::Arguments);
-        let answer = reader.answers(PATIENCE).remove(0);
-        assert!(matches!(answer.found, Found::Arguments(argv) if argv.len() == WORDS));
+        let answer = reader.collect(TIMEOUT).remove(0);
+        assert!(matches!(answer.found, Found::Arguments(argv) if argv.len() == MAX_ARGUMENTS));
     }
 }

@@ -1,7 +1,7 @@
-//! `/proc/PID/smaps_rollup`: what a process holds, pages that several share divided among them.
+//! `/proc/PID/smaps_rollup`: memory of a process, shared pages divided among the processes that map them.
 //!
-//! The kernel walks the page tables for it under the process's mmap lock: 50 ms at 8 GiB, and longer where that lock
-//! is held. So it is never read in the loop: see [`super::background`] and [`super::details`].
+//! The kernel walks the page tables for it under the process's mmap lock: 50 ms at 8 GiB, and longer while that lock is held.
+//! So the loop never reads it: see [`super::background`].
 
 use super::colon_pairs;
 use crate::model::{Bytes, Charge};
@@ -16,12 +16,12 @@ pub struct Rollup {
     pub shmem_swap: Bytes,
     /// Its share of file pages (`Pss_File`): page cache, never charged.
     pub file: Bytes,
-    /// What nobody else maps: `Private_Clean` + `Private_Dirty`.
+    /// Pages that no other process maps: `Private_Clean` + `Private_Dirty`.
     pub private: Bytes,
 }
 
 impl Rollup {
-    /// Reads the text of a `smaps_rollup` file; `None` where it is not one or is too old to tell the kinds apart.
+    /// Parses the text of a `smaps_rollup` file; `None` if it is not one, or the kernel is too old to separate the kinds.
     /// `swap` is the process's `VmSwap`.
     #[must_use]
     pub fn parse(text: &[u8], swap: Bytes) -> Option<Self> {
@@ -55,7 +55,7 @@ mod tests {
         Private_Dirty: 1000 kB\nShared_Hugetlb: 0 kB\nPrivate_Hugetlb: 64 kB\nSwap: 700 kB\nSwapPss: 250 kB\n";
 
     #[test]
-    fn the_share_is_what_is_charged() {
+    fn the_share_is_the_charge() {
         let rollup = Rollup::parse(TEXT.as_bytes(), Bytes::kib(500)).unwrap();
         let share = Charge { anon: Bytes::kib(1264), shmem: Bytes::kib(400), swap: Bytes::kib(250) };
         assert_eq!(
@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn an_old_or_broken_one_is_none() {
+    fn an_old_or_malformed_text_is_none() {
         assert_eq!(Rollup::parse(b"", Bytes::ZERO), None);
         assert_eq!(Rollup::parse(b"Rss: 5 kB\nPss: 5 kB\n", Bytes::ZERO), None);
     }
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = Rollup::parse(&text, Bytes::ZERO);
         }
     }

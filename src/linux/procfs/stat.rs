@@ -1,11 +1,11 @@
 //! `/proc/PID/stat`, parsed from bytes without allocating.
 //!
-//! The kill path checks a start time with it, so it may not allocate; and a command name is bytes that its
-//! process chose (`foo) Z 1`, newlines, no UTF-8), so it cannot be a `&str`.
+//! The kill path checks a start time with it, so it must not allocate. A command name is any bytes that the process chose
+//! (`foo) Z 1`, newlines, no UTF-8), so it cannot be a `&str`.
 
 use crate::model::{Pid, ProcessKey};
 
-/// Kernel limit on a command name, its NUL included (`TASK_COMM_LEN`). Kernel threads may show more.
+/// Kernel limit of a command name, its NUL included (`TASK_COMM_LEN`). Kernel threads may show more.
 const COMM_LEN: usize = 16;
 
 /// `PF_KTHREAD` of `include/linux/sched.h`.
@@ -22,24 +22,24 @@ pub struct Stat {
     pub state: u8,
     /// Field 4; `None` for the topmost processes.
     pub parent: Option<Pid>,
-    /// Field 6: the id of its session, that of the process that began it.
+    /// Field 6: its session, named by the pid of the session leader.
     pub session: i32,
     /// Field 9.
     pub flags: u32,
-    /// Field 20: a zombie that still counts threads is a main thread that left before the others.
+    /// Field 20: a zombie that still counts threads is a main thread that exited before the others.
     pub threads: u32,
     /// Fields 10, 12, 23 and 24.
-    pub traces: Traces,
-    /// Field 28: where the stack starts. The kernel chooses it anew at each exec and a fork keeps it, while the start
-    /// of the code (field 26) is the same for every run of a program that is not position-independent, as node and
-    /// claude are. 0 where we may not see it.
+    pub counters: MemoryCounters,
+    /// Field 28: the start of the stack, used as an identifier of an exec: the kernel randomizes it at each exec and a fork
+    /// keeps it. The start of the code (field 26) would not do: it is the same for every run of a program that is not
+    /// position-independent, as node and claude are. 0 without the permission to see it.
     pub start_stack: u64,
 }
 
-/// What moves when a process takes or gives back memory: no page of its own comes without a fault or without `rss`
-/// showing it, and none leaves for swap without `rss`.
+/// Counters that change when a process allocates or frees memory: each new page shows as a fault or in `rss`, and each page
+/// swapped out in `rss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Traces {
+pub struct MemoryCounters {
     faults: [u64; 2],
     vsize: u64,
     rss: u64,
@@ -70,7 +70,7 @@ impl Comm {
 }
 
 impl Stat {
-    /// Reads the text of a `stat` file; `None` where it is not one.
+    /// Parses the text of a `stat` file; `None` if it is not one.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The name may itself hold `) `: the last parenthesis closes it.
@@ -98,24 +98,24 @@ impl Stat {
             session,
             flags,
             threads,
-            traces: Traces { faults, vsize, rss },
+            counters: MemoryCounters { faults, vsize, rss },
             start_stack,
         })
     }
 
-    /// Whether nothing of it runs any more: it waits to be reaped and has given its memory back.
+    /// Whether all its threads have exited: it waits to be reaped and has given its memory back.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.state, b'X' | b'x') || (self.state == b'Z' && self.threads <= 1)
     }
 
-    /// Whether it is stopped, by a signal or by who traces it.
+    /// Whether it is stopped, by a signal or by its tracer.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, b'T' | b't')
     }
 
-    /// Whether it is the kernel's own.
+    /// Whether it is a kernel thread.
     #[must_use]
     pub fn is_kernel_thread(&self) -> bool {
         self.flags & PF_KTHREAD != 0
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(stat.comm.as_bytes(), b"claude");
         assert_eq!((stat.state, stat.parent, stat.threads), (b'S', Pid::new(77), 9));
         assert_eq!((stat.session, stat.flags, stat.start_stack), (1234, 4_194_304, 140_000_000));
-        assert_eq!(stat.traces, Traces { faults: [100, 0], vsize: 75_000_000_000, rss: 5000 });
+        assert_eq!(stat.counters, MemoryCounters { faults: [100, 0], vsize: 75_000_000_000, rss: 5000 });
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_main_thread_that_left_first_is_not_dead() {
+    fn an_exited_main_thread_is_no_dead_process() {
         let mut stat = Stat::parse(&line("x")).unwrap();
         stat.state = b'Z';
         assert!(!stat.is_dead());
@@ -172,7 +172,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = Stat::parse(&text);
         }
 

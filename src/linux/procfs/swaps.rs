@@ -50,7 +50,7 @@ impl SwapRoom {
 
     /// Sets what swap can take off memory (`swap_headroom`) of a guest that was looked at just now, and what it takes of it
     /// (`zram`). Does nothing where there is no swap; asks nothing of zram as long as swap is empty.
-    pub fn weigh(&mut self, at: Boottime, guest: &mut SystemMemory) {
+    pub fn measure(&mut self, at: Boottime, guest: &mut SystemMemory) {
         if guest.swap_total == Bytes::ZERO {
             self.seen = None;
             return;
@@ -115,11 +115,11 @@ impl Seen {
         let in_use = guest.swap_free < guest.swap_total;
         let listed: Bytes = self.areas.iter().map(|area| area.free).sum();
         // What was taken since the list was read was taken from all alike.
-        let weigh = |area: &mut Area| {
+        let measure = |area: &mut Area| {
             let free = area.free.share(guest.swap_free.get(), listed.get());
-            area.zram.as_mut().map_or((free, Bytes::ZERO), |zram| zram.weigh(free, in_use))
+            area.zram.as_mut().map_or((free, Bytes::ZERO), |zram| zram.measure(free, in_use))
         };
-        let all = self.areas.iter_mut().map(weigh);
+        let all = self.areas.iter_mut().map(measure);
         let (room, zram) = all.fold((Bytes::ZERO, Bytes::ZERO), |all, one| (all.0 + one.0, all.1 + one.1));
         (room.min(guest.swap_free), zram)
     }

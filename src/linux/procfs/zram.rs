@@ -70,7 +70,7 @@ impl Zram {
 
     /// How much less memory is in use when `free`, what it has left, is full; and what it takes now, nothing where it
     /// does not say.
-    pub(crate) fn weigh(&mut self, free: Bytes, in_use: bool) -> (Bytes, Bytes) {
+    pub(crate) fn measure(&mut self, free: Bytes, in_use: bool) -> (Bytes, Bytes) {
         // While nothing is swapped, whatever is stored there is another's.
         let stat = in_use.then(|| self.mm_stat()).flatten();
         self.lately.take(stat);

@@ -4,7 +4,7 @@ use super::*;
 
 /// A device that no machine has, so nothing is known of what it saves but what is assumed: half.
 #[test]
-fn swap_in_compressed_memory_is_room_by_what_it_saves() {
+fn zram_counts_as_room_by_its_savings() {
     let world = World::new();
     let swaps = "Filename Type Size Used Priority\n/dev/zram98765 partition 100 40 100\n";
     fs::write(world.dir.path().join("swaps"), swaps).unwrap();
@@ -16,7 +16,7 @@ fn swap_in_compressed_memory_is_room_by_what_it_saves() {
 
 /// The list costs more to read than all of `meminfo`.
 #[test]
-fn what_processors_keep_is_asked_for_where_little_is_left() {
+fn per_cpu_pages_are_read_when_memory_is_low() {
     let world = World::new();
     let zoneinfo = "Node 0, zone   Normal\n  pagesets\n    cpu: 0\n              count:    25600\n";
     fs::write(world.dir.path().join("zoneinfo"), zoneinfo).unwrap();

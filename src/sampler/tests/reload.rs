@@ -15,7 +15,7 @@ fn resumes(sampler: &mut Sampler) -> Vec<Option<String>> {
 }
 
 #[test]
-fn what_a_rule_says_of_agents_that_run_is_what_it_says_now() {
+fn a_changed_rule_applies_to_running_agents() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 200).process(
         200,
         1,

@@ -139,6 +139,7 @@ fn notes(reading: &Reading, agent: Option<&AgentSample>, settings: &Settings) ->
 fn left(reading: &Reading, agent: &AgentSample) -> Option<String> {
     let (scope, place) = (agent.scope.as_ref()?, reading.cgroup.as_ref()?);
     let (name, id) = (scope.file_name()?.to_string_lossy(), &agent.agent.id);
-    (!place.path.starts_with(scope))
-        .then(|| format!("it has left {name}, whose limit no longer holds there; the lines of {id} still do"))
+    (!place.path.starts_with(scope)).then(|| {
+        format!("it has left {name}, whose limit no longer applies there; the thresholds of {id} still do")
+    })
 }

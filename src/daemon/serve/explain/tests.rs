@@ -299,6 +299,6 @@ fn who_has_left_its_scope_is_told_so() {
     }
     let notes = |pid| world.explained(pid, 1000).unwrap().notes;
     assert_eq!((notes(100), notes(101), notes(60)), (vec![], vec![], vec![]));
-    let said = "it has left agent-claude-100.scope, whose limit no longer holds there; the lines of claude-100 still do";
+    let said = "it has left agent-claude-100.scope, whose limit no longer applies there; the thresholds of claude-100 still do";
     assert_eq!(notes(103), [said]);
 }

@@ -37,10 +37,10 @@ impl World {
 
     /// Room in MiB, a second after the last look.
     fn room(&mut self, total: u64, free: u64) -> u64 {
-        self.weighed(total, free).swap_headroom.get() >> 20
+        self.measured(total, free).swap_headroom.get() >> 20
     }
 
-    fn weighed(&mut self, total: u64, free: u64) -> SystemMemory {
+    fn measured(&mut self, total: u64, free: u64) -> SystemMemory {
         self.now += 1;
         let at = Boottime::new(Duration::from_secs(self.now));
         let mut guest = SystemMemory {
@@ -49,7 +49,7 @@ impl World {
             swap_headroom: Bytes::mib(free),
             ..SystemMemory::default()
         };
-        self.room.weigh(at, &mut guest);
+        self.room.measure(at, &mut guest);
         guest
     }
 }
@@ -58,10 +58,10 @@ impl World {
 fn what_zram_takes_is_known_once_something_is_there() {
     let mut world =
         World::new().areas(&[("/dev/zram0", 1000, 400), ("/dev/sda2", 1000, 0)]).zram("zram0", 400, 100);
-    assert_eq!(world.weighed(2000, 2000).zram, Bytes::ZERO, "what is there is not ours");
-    assert_eq!(world.weighed(2000, 1600).zram, Bytes::mib(100));
-    assert_eq!(world.weighed(2000, 1950).zram, Bytes::mib(50), "never more than was swapped out");
-    assert_eq!(World::new().weighed(2000, 1600).zram, Bytes::ZERO, "a disk");
+    assert_eq!(world.measured(2000, 2000).zram, Bytes::ZERO, "what is there is not ours");
+    assert_eq!(world.measured(2000, 1600).zram, Bytes::mib(100));
+    assert_eq!(world.measured(2000, 1950).zram, Bytes::mib(50), "never more than was swapped out");
+    assert_eq!(World::new().measured(2000, 1600).zram, Bytes::ZERO, "a disk");
 }
 
 #[test]
