@@ -24,18 +24,18 @@ use connection::{Connection, Deadline};
 
 pub use error::ClientError;
 
-/// How long connecting, writing a call and reading its reply may take, each.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of connecting, of writing a call and of reading its reply, each.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a limit may take: many may be asked for at once, and the service manager does one after the other.
-const LIMIT_PATIENCE: Duration = Duration::from_mins(1);
+/// Timeout of a `Limit` call: there may be many concurrent ones, and the service manager does one after the other.
+const LIMIT_REPLY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What happened of late.
+/// Recent events.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Events {
     /// Oldest first.
     pub events: Vec<EventInfo>,
-    /// How many came and went before they were read.
+    /// Number of events that were dropped before they could be read.
     pub missed: u64,
 }
 
@@ -60,22 +60,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the first of `candidates` where somebody listens; see [`candidates`](super::paths::candidates).
+    /// Connects to the first of `candidates` with a listener; see [`candidates`](super::paths::candidates).
     ///
     /// # Errors
-    /// [`ClientError::Absent`] where nobody listens at all, [`ClientError::Untrusted`] where a stranger does.
+    /// [`ClientError::Absent`] if none has a listener, [`ClientError::Untrusted`] if another user listens there.
     pub fn connect(candidates: &[PathBuf]) -> Result<Self, ClientError> {
-        let patience = Deadline { whole: PATIENCE, until: None };
-        Connection::open(candidates, patience).map(|connection| Self { connection })
+        let deadline = Deadline { timeout: REPLY_TIMEOUT, until: None };
+        Connection::open(candidates, deadline).map(|connection| Self { connection })
     }
 
-    /// The same, and all that is asked of it, within this time.
+    /// [`connect`](Self::connect), with one timeout for the connection and all calls together.
     ///
     /// # Errors
     /// As [`Client::connect`].
     pub fn connect_within(candidates: &[PathBuf], time: Duration) -> Result<Self, ClientError> {
-        let patience = Deadline { whole: time, until: Some(Instant::now() + time) };
-        Connection::open(candidates, patience).map(|connection| Self { connection })
+        let deadline = Deadline { timeout: time, until: Some(Instant::now() + time) };
+        Connection::open(candidates, deadline).map(|connection| Self { connection })
     }
 
     /// The socket that answered.
@@ -84,7 +84,7 @@ impl Client {
         self.connection.path()
     }
 
-    /// How things stand.
+    /// Requests the status.
     ///
     /// # Errors
     /// [`ClientError`], with the path.
@@ -92,7 +92,7 @@ impl Client {
         self.connection.call::<Status>(&Call::of(method("Status"))).map(|answer| answer.status)
     }
 
-    /// The same, where the supervisor may take no longer than `wait` for newer figures.
+    /// Requests the status; the supervisor may wait at most `wait` for newer figures.
     ///
     /// # Errors
     /// [`ClientError`], with the path.
@@ -106,7 +106,7 @@ impl Client {
         self.connection.call::<Status>(&call).map(|answer| answer.status)
     }
 
-    /// What was recorded of so much time until now.
+    /// Requests the history recorded in the last `since`.
     ///
     /// # Errors
     /// [`ClientError`], with the path.
@@ -125,10 +125,10 @@ impl Client {
         self.connection.call::<Answer>(&call).map(|answer| answer.history)
     }
 
-    /// What the supervisor makes of one process.
+    /// Requests an explanation of one process.
     ///
     /// # Errors
-    /// [`ClientError`], with the path; [`MethodError::NoSuchProcess`] in it where there is none.
+    /// [`ClientError`], with the path; [`MethodError::NoSuchProcess`] in it if there is none.
     pub fn explain(&mut self, pid: Pid) -> Result<Explanation, ClientError> {
         #[derive(Serialize)]
         struct Question {
@@ -142,7 +142,7 @@ impl Client {
         self.connection.call::<Answer>(&call).map(|answer| answer.explanation)
     }
 
-    /// The newest events that the caller may know, the last so many of them.
+    /// Requests the newest events visible to the caller, at most `last`.
     ///
     /// # Errors
     /// [`ClientError`], with the path.
@@ -151,10 +151,10 @@ impl Client {
         self.connection.call(&call)
     }
 
-    /// The same, and then each as it happens, without end. `take` says whether to go on.
+    /// Requests the newest events and then each further one. Ends when `take` returns `false`.
     ///
     /// # Errors
-    /// [`ClientError`], with the path; [`ClientError::Closed`] where the supervisor stops.
+    /// [`ClientError`], with the path; [`ClientError::Closed`] when the supervisor shuts down.
     pub fn follow_events(
         &mut self,
         last: Option<usize>,
@@ -162,21 +162,21 @@ impl Client {
     ) -> Result<(), ClientError> {
         let call = self.connection.with(Call { more: true, ..Call::of(method("Events")) }, &Last { last })?;
         self.connection.write(&call)?;
-        let mut patience = Some(self.connection.left());
+        let mut timeout = Some(self.connection.left());
         loop {
-            let (events, continues) = self.connection.reply(patience)?;
+            let (events, continues) = self.connection.reply(timeout)?;
             if !take(events) {
                 return Ok(());
             }
             if !continues {
                 return Err(ClientError::Closed { path: self.path().to_owned() });
             }
-            // The first answer is owed at once, the next ones when something happens.
-            patience = None;
+            // The first reply comes at once, the next ones with further events.
+            timeout = None;
         }
     }
 
-    /// Ends an agent; what became of it. Waits for as long as that takes.
+    /// Stops an agent and returns the result. Waits without a timeout.
     ///
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::NoSuchAgent`], [`MethodError::PermissionDenied`], [`MethodError::NotStopped`] in it.
@@ -194,7 +194,7 @@ impl Client {
         self.connection.reply::<Answer>(None).map(|(answer, _)| answer.action)
     }
 
-    /// Has the configuration read anew; what should be known about it.
+    /// Reloads the configuration and returns its warnings.
     ///
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::InvalidConfiguration`] and [`MethodError::PermissionDenied`] in it.
@@ -206,7 +206,7 @@ impl Client {
         self.connection.call::<Answer>(&Call::of(method("Reload"))).map(|answer| answer.notes)
     }
 
-    /// Has this process, or another one of the caller's, limited.
+    /// Limits this process, or another one of the caller's.
     ///
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::NotLimited`], [`MethodError::PermissionDenied`] and [`MethodError::Busy`] in it.
@@ -217,7 +217,7 @@ impl Client {
         }
         let call = self.connection.with(Call::of(method("Limit")), request)?;
         self.connection.write(&call)?;
-        self.connection.reply::<Answer>(Some(LIMIT_PATIENCE)).map(|(answer, _)| answer.limited)
+        self.connection.reply::<Answer>(Some(LIMIT_REPLY_TIMEOUT)).map(|(answer, _)| answer.limited)
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_answer_or_not_even_accept_is_given_up_in_time() {
+    fn a_silent_supervisor_times_out() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
@@ -237,7 +237,7 @@ mod tests {
         loop {
             match Client::connect_within(std::slice::from_ref(&path), time) {
                 Ok(mut client) if waiting.is_empty() => {
-                    let error = client.status().expect_err("nobody answers").to_string();
+                    let error = client.status().expect_err("no reply").to_string();
                     assert!(error.contains("no answer within 50ms"), "{error}");
                     waiting.push(client);
                 }
@@ -247,14 +247,14 @@ mod tests {
                     break;
                 }
             }
-            assert!(waiting.len() < 10_000, "its queue has an end");
+            assert!(waiting.len() < 10_000, "the queue of a listener is bounded");
         }
-        // Both waits together, with room for a busy machine, and not the five seconds of everybody else.
-        assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+        // Both waits together, with room for a busy machine, and less than the default timeout.
+        assert!(begun.elapsed() < REPLY_TIMEOUT / 2, "{:?}", begun.elapsed());
     }
 
     #[test]
-    fn what_was_recorded_is_asked_for_in_seconds() {
+    fn history_is_requested_in_seconds() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("socket");
         let listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_cut_off_by_a_restart_waits_for_the_socket_to_come_back() {
+    fn a_client_reconnects_after_a_restart_of_the_supervisor() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("socket");
         let listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
@@ -297,9 +297,8 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_supervisor_is_told_with_where_it_was_sought_and_what_to_do() {
-        let error =
-            Client::connect(&["/nowhere/a".into(), "/nowhere/b".into()]).expect_err("nobody is there");
+    fn an_absent_supervisor_is_reported_with_paths_and_remedy() {
+        let error = Client::connect(&["/nowhere/a".into(), "/nowhere/b".into()]).expect_err("no listener");
         let text = error.to_string();
         assert!(text.contains("/nowhere/a or /nowhere/b") && text.contains("systemctl start"), "{text}");
     }

@@ -3,21 +3,21 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// What a client asks for.
+/// A call from a client.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Call {
     /// The interface and the method: `io.moltdown.Watchdog.Status`.
     pub method: String,
-    /// Parameters by name, unread so far: which types they must have depends on the method.
+    /// Parameters by name, not parsed yet: their types depend on the method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Box<RawValue>>,
     /// No reply is wanted, not even an error.
     #[serde(default, skip_serializing_if = "is_false")]
     pub oneway: bool,
-    /// More than one reply is welcome.
+    /// The client accepts more than one reply.
     #[serde(default, skip_serializing_if = "is_false")]
     pub more: bool,
-    /// The connection is to speak another protocol afterwards; nothing here does.
+    /// The connection is to switch to another protocol afterwards, which is not supported.
     #[serde(default, skip_serializing_if = "is_false")]
     pub upgrade: bool,
 }
@@ -32,26 +32,26 @@ impl Call {
     /// The same call with these parameters.
     ///
     /// # Errors
-    /// When they cannot be put into JSON.
+    /// If they cannot be serialised.
     pub fn with(self, parameters: &impl Serialize) -> serde_json::Result<Self> {
         Ok(Self { parameters: Some(serde_json::value::to_raw_value(parameters)?), ..self })
     }
 }
 
-/// A good answer. Serialised as a type, so that fields keep the order in which they are declared.
+/// A successful reply. Serialised as a type, so that fields keep the order of their declaration.
 #[derive(Debug, Serialize)]
 pub struct Reply<P> {
-    /// What the method returns.
+    /// The method's result.
     pub parameters: P,
     /// Another reply follows.
     #[serde(skip_serializing_if = "is_false")]
     pub continues: bool,
 }
 
-/// An answer as a client finds it, good or bad.
+/// A reply as received, successful or not.
 #[derive(Debug, Deserialize)]
 pub struct RawReply {
-    /// What was returned; the details where it is an error.
+    /// The result, or the details of the error.
     #[serde(default)]
     pub parameters: Option<Box<RawValue>>,
     /// The error's name.
@@ -68,65 +68,65 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The message as it goes over the socket.
+/// Encodes a message for the socket.
 ///
 /// # Errors
-/// When the value cannot be put into JSON.
+/// If the value cannot be serialised.
 pub fn encode(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec(message)?;
     bytes.push(0);
     Ok(bytes)
 }
 
-/// Bytes as they come in, cut into messages.
+/// Splits received bytes into messages.
 #[derive(Debug)]
 pub struct Frames {
     buffer: Vec<u8>,
-    /// So many bytes are known to hold no NUL: a message that drips in is not searched again from its start.
+    /// Length of the prefix without a NUL, so that a message in many pieces is not searched from its start each time.
     searched: usize,
-    cap: usize,
+    max_len: usize,
 }
 
-/// A message is longer than it may be.
+/// A message exceeds the maximum length.
 #[derive(Debug, thiserror::Error)]
-#[error("a message is longer than {cap} bytes")]
+#[error("a message is longer than {max_len} bytes")]
 pub struct TooLong {
-    cap: usize,
+    max_len: usize,
 }
 
 impl Frames {
-    /// Nothing yet; no message longer than `cap` bytes will be taken.
+    /// An empty buffer for messages of at most `max_len` bytes.
     #[must_use]
-    pub fn new(cap: usize) -> Self {
-        Self { buffer: Vec::new(), searched: 0, cap }
+    pub fn new(max_len: usize) -> Self {
+        Self { buffer: Vec::new(), searched: 0, max_len }
     }
 
-    /// Where to append what was read.
+    /// The buffer to append received bytes to.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    /// Whether nothing has come in that was not taken.
+    /// Whether all received bytes were taken as messages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
-    /// Whether more is waiting than the longest message has.
+    /// Whether more bytes are buffered than the longest message has.
     #[must_use]
-    pub fn is_over_cap(&self) -> bool {
-        self.buffer.len() > self.cap
+    pub fn is_overfull(&self) -> bool {
+        self.buffer.len() > self.max_len
     }
 
-    /// The next whole message without its NUL; `None` where its end has not come in yet.
+    /// The next complete message without its NUL; `None` if its end has not been received.
     ///
     /// # Errors
-    /// [`TooLong`] once the message is over the cap, whole or not.
+    /// [`TooLong`] once the message exceeds the maximum, complete or not.
     pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
         let fresh = self.buffer.get(self.searched..).unwrap_or_default();
         let end = fresh.iter().position(|byte| *byte == 0).map(|at| at + self.searched);
-        if end.unwrap_or(self.buffer.len()) > self.cap {
-            return Err(TooLong { cap: self.cap });
+        if end.unwrap_or(self.buffer.len()) > self.max_len {
+            return Err(TooLong { max_len: self.max_len });
         }
         let Some(end) = end else {
             self.searched = self.buffer.len();
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_come_whole_however_their_bytes_came() {
+    fn messages_are_complete_however_their_bytes_arrive() {
         let mut frames = Frames::new(64);
         frames.buffer().extend(b"{\"a\"");
         assert!(frames.next_message().unwrap().is_none());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_at_the_cap_passes_and_one_over_it_does_not() {
+    fn messages_over_the_maximum_length_are_refused() {
         let mut frames = Frames::new(4);
         frames.buffer().extend(b"1234\0");
         assert_eq!(frames.next_message().unwrap().unwrap(), b"1234");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_takes_null_for_no_parameters_and_escaped_names() {
+    fn a_call_accepts_null_parameters_and_escaped_names() {
         let call: Call =
             serde_json::from_str(r#"{"\u006dethod":"a.B","parameters":null,"more":true}"#).unwrap();
         assert_eq!((call.method.as_str(), call.parameters.is_none(), call.more), ("a.B", true, true));

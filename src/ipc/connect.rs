@@ -1,4 +1,4 @@
-//! Connecting without waiting for ever.
+//! Connecting with a timeout.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -9,7 +9,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 /// Connects to the socket at `path`. A listener that does not accept and whose queue is full makes a plain
-/// `connect` wait without end (unix(7)); with a send timeout it fails with EAGAIN when that is over.
+/// `connect` block without end (unix(7)); with a send timeout it fails with EAGAIN.
 pub(crate) fn connect_with_timeout(path: &Path, timeout: Duration) -> Result<UnixStream, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

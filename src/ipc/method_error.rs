@@ -1,32 +1,32 @@
-//! The errors that go over the socket.
+//! Errors of the interface, as sent over the socket.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Pid;
 
-/// A call that was not answered, under the name that Varlink gives to the reason.
+/// The error reply to a call, serialised under its Varlink name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", content = "parameters")]
 pub enum MethodError {
-    /// Nothing here knows the interface.
-    #[error("the interface `{interface}` is not known to it")]
+    /// The interface is unknown.
+    #[error("unknown interface `{interface}`")]
     #[serde(rename = "org.varlink.service.InterfaceNotFound")]
     InterfaceNotFound {
-        /// The interface asked for.
+        /// The interface of the call.
         interface: String,
     },
     /// The interface has no such method.
-    #[error("the method `{method}` is not known to it")]
+    #[error("unknown method `{method}`")]
     #[serde(rename = "org.varlink.service.MethodNotFound")]
     MethodNotFound {
-        /// The method in full, as it was called.
+        /// The full name of the method.
         method: String,
     },
-    /// The method is not to be had in the way it was called.
+    /// The method does not support the flags of the call.
     #[error("the method `{method}` cannot be called in this way")]
     #[serde(rename = "org.varlink.service.MethodNotImplemented")]
     MethodNotImplemented {
-        /// The method in full, as it was called.
+        /// The full name of the method.
         method: String,
     },
     /// A parameter is missing, unknown or of the wrong type.
@@ -36,54 +36,54 @@ pub enum MethodError {
         /// Its name.
         parameter: String,
     },
-    /// Too many connections, or too many processes looked at, in all or of this user.
-    #[error("it has too much to do; close some connections or try again in a moment")]
+    /// A quota of connections or requests is used up, of this user or of all.
+    #[error("too many connections or requests; close some connections or try again in a moment")]
     #[serde(rename = "io.moltdown.Watchdog.Busy")]
     Busy {},
-    /// There is no such process, or it ended while it was looked at.
+    /// There is no such process, or it exited while it was read.
     #[error("there is no process {pid}")]
     #[serde(rename = "io.moltdown.Watchdog.NoSuchProcess")]
     NoSuchProcess {
-        /// Which.
+        /// Its pid.
         pid: Pid,
     },
-    /// No agent is called so, or it ended meanwhile.
+    /// There is no such agent, or it has exited.
     #[error("there is no agent {agent:?}; `vm-health-check` lists them")]
     #[serde(rename = "io.moltdown.Watchdog.NoSuchAgent")]
     NoSuchAgent {
-        /// Which.
+        /// Its id.
         agent: String,
     },
     /// The caller is neither the owner nor root.
     #[error("only its owner and root may do that")]
     #[serde(rename = "org.varlink.service.PermissionDenied")]
     PermissionDenied {},
-    /// The agent was to end, and did not.
+    /// The agent could not be stopped.
     #[error("{reason}")]
     #[serde(rename = "io.moltdown.Watchdog.NotStopped")]
     NotStopped {
-        /// Which.
+        /// Its id.
         agent: String,
-        /// Why not, in one sentence.
+        /// The reason, in one sentence.
         reason: String,
     },
-    /// The limit does not hold, and what asked for it is not to be run.
+    /// The limit is not in force, so the command must not be run.
     #[error("{reason}")]
     #[serde(rename = "io.moltdown.Watchdog.NotLimited")]
     NotLimited {
-        /// Why not, in one sentence.
+        /// The reason, in one sentence.
         reason: String,
     },
-    /// The configuration is wrong, and the one before stays in force.
+    /// The configuration is invalid, and the previous one stays in force.
     #[error("{problem}")]
     #[serde(rename = "io.moltdown.Watchdog.InvalidConfiguration")]
     InvalidConfiguration {
-        /// Where, what is wrong, and what would be right.
+        /// The place, the error and the expected value.
         problem: String,
     },
-    /// There is nobody to answer: a configuration that is wrong keeps the supervisor from starting.
+    /// The supervisor cannot start because its configuration is invalid.
     #[error(
-        "it does not run, since its configuration is wrong: `claude-watchdog check-config` says where; then \
+        "it cannot start, because its configuration is invalid: run `claude-watchdog check-config`, then \
          `systemctl start claude-watchdog`"
     )]
     #[serde(rename = "io.moltdown.Watchdog.Unconfigured")]
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_a_varlink_error_reply() {
+    fn an_error_serialises_as_a_varlink_error_reply() {
         let error = MethodError::MethodNotFound { method: "a.B".to_owned() };
         let text = serde_json::to_string(&error).unwrap();
         assert_eq!(text, r#"{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"a.B"}}"#);

@@ -1,4 +1,4 @@
-//! The parameters of a call, read one by one so that a refusal can name the one it is about.
+//! The parameters of a call, parsed one by one so that an error can name the parameter.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 
 use super::MethodError;
 
-/// What is left of a call's parameters. A method takes those it knows and then calls [`finish`](Self::finish).
+/// The parameters of a call that are not parsed yet. A method takes those it knows and then calls [`finish`](Self::finish).
 #[derive(Debug, Default)]
 pub struct Parameters(BTreeMap<String, Box<RawValue>>);
 
 impl Parameters {
-    /// The parameters of a call; none at all is the same as an empty object.
+    /// The parameters of a call; no parameters are the same as an empty object.
     ///
     /// # Errors
-    /// [`MethodError::InvalidParameter`] where they are no object.
+    /// [`MethodError::InvalidParameter`] if they are no object.
     pub fn of(raw: Option<&RawValue>) -> Result<Self, MethodError> {
         match raw {
             None => Ok(Self::default()),
@@ -23,28 +23,28 @@ impl Parameters {
         }
     }
 
-    /// The parameter `name`, which must be there.
+    /// Takes the required parameter `name`.
     ///
     /// # Errors
-    /// [`MethodError::InvalidParameter`] with its name where it is missing or of another type.
+    /// [`MethodError::InvalidParameter`] with its name if it is missing or of another type.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, MethodError> {
         let raw = self.0.remove(name).ok_or_else(|| invalid(name))?;
         serde_json::from_str(raw.get()).map_err(|_| invalid(name))
     }
 
-    /// The parameter `name`; null is the same as none.
+    /// Takes the optional parameter `name`; null is the same as none.
     ///
     /// # Errors
-    /// [`MethodError::InvalidParameter`] with its name where it is of another type.
+    /// [`MethodError::InvalidParameter`] with its name if it is of another type.
     pub fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, MethodError> {
         let Some(raw) = self.0.remove(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map_err(|_| invalid(name))
     }
 
-    /// Refuses what nobody took: a misspelt parameter must not pass for a missing one.
+    /// Refuses unknown parameters: a misspelt one must not pass for a missing one.
     ///
     /// # Errors
-    /// [`MethodError::InvalidParameter`] with the name of one that is left.
+    /// [`MethodError::InvalidParameter`] with the name of an unknown one.
     pub fn finish(self) -> Result<(), MethodError> {
         self.0.into_keys().next().map_or(Ok(()), |name| Err(invalid(&name)))
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_parameter() {
+    fn an_error_names_the_parameter() {
         assert_eq!(parameters("[1]").unwrap_err(), invalid("parameters"));
         assert_eq!(parameters("{}").unwrap().take::<i32>("pid"), Err(invalid("pid")));
         assert_eq!(parameters(r#"{"pid":"7"}"#).unwrap().take::<i32>("pid"), Err(invalid("pid")));

@@ -1,4 +1,4 @@
-//! Where the socket may be.
+//! Paths of the socket.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 /// The system's socket.
 pub const SYSTEM_SOCKET: &str = "/run/claude-watchdog/io.moltdown.Watchdog";
 
-/// The variable that names another one.
+/// The environment variable that overrides the path.
 pub const SOCKET_VARIABLE: &str = "CLAUDE_WATCHDOG_SOCKET";
 
-/// The socket of a supervisor that a user runs for themselves; `None` without `$XDG_RUNTIME_DIR`.
+/// The socket of a user's own supervisor; `None` without `$XDG_RUNTIME_DIR`.
 #[must_use]
 pub fn user_socket() -> Option<PathBuf> {
     below_runtime(env::var_os("XDG_RUNTIME_DIR"))
 }
 
-/// The sockets that a client tries, in this order: only `explicit` where it is given, else only
-/// `$CLAUDE_WATCHDOG_SOCKET` where it is set, else the system's and then the user's.
+/// The sockets that a client tries, in order: only `explicit` if given, else only `$CLAUDE_WATCHDOG_SOCKET` if set, else the
+/// system's and then the user's.
 #[must_use]
 pub fn candidates(explicit: Option<&Path>) -> Vec<PathBuf> {
     choose(explicit, env::var_os(SOCKET_VARIABLE), env::var_os("XDG_RUNTIME_DIR"))
@@ -33,7 +33,7 @@ fn choose(explicit: Option<&Path>, variable: Option<OsString>, runtime: Option<O
     [PathBuf::from(SYSTEM_SOCKET)].into_iter().chain(below_runtime(runtime)).collect()
 }
 
-/// The XDG base directory specification takes a relative path for no path.
+/// Relative paths are ignored, as the XDG base directory specification requires.
 fn below_runtime(runtime: Option<OsString>) -> Option<PathBuf> {
     let runtime = PathBuf::from(runtime?);
     runtime.is_absolute().then(|| runtime.join("claude-watchdog").join(super::INTERFACE))
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_explicitly_goes_before_what_is_usual() {
+    fn explicit_paths_precede_the_defaults() {
         let some = |text: &str| Some(OsString::from(text));
         let usual =
             ["/run/claude-watchdog/io.moltdown.Watchdog", "/run/user/7/claude-watchdog/io.moltdown.Watchdog"];

@@ -1,4 +1,4 @@
-//! The socket as a file: who creates it, who takes it over, who removes it.
+//! The socket as a file: creating, taking over and removing it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -12,47 +12,47 @@ use rustix::io::Errno;
 
 use super::connect::connect_with_timeout;
 
-/// Everybody may ask; what they may see and do is decided by who they are.
-const MODE: u32 = 0o666;
+/// All users may connect; the peer's user decides what it may see and do.
+const SOCKET_MODE: u32 = 0o666;
 
-/// How long a listener whose queue is full is given before it counts as one that lives but does not answer.
-const PROBE: Duration = Duration::from_millis(200);
+/// Timeout for connecting to an existing socket; a listener with a full queue then counts as alive.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Why there is no socket to listen on.
+/// Why the socket cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another supervisor listens there.
+    /// Another supervisor listens at this path.
     #[error("{}: another supervisor answers here; stop it first, or give this one another --socket", path.display())]
     Alive {
         /// The socket.
         path: PathBuf,
     },
-    /// Something else has that name.
-    #[error("{}: this is no socket, and it is not replaced; give another --socket", path.display())]
+    /// The path exists and is not a socket.
+    #[error("{}: exists and is not a socket; give another --socket", path.display())]
     NoSocket {
-        /// What is there.
+        /// The path.
         path: PathBuf,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error("{}: cannot listen here: {source}", path.display())]
     System {
         /// The socket.
         path: PathBuf,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
 }
 
-/// A socket's file. Dropping it removes the file if it is still the one we made.
+/// A socket's file. Dropping it removes the file if it is still the one that was created.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// Device and inode: by then another supervisor may have put its own in the same place.
+    /// Device and inode: another supervisor may have replaced the file by the time of the drop.
     identity: (u64, u64),
 }
 
 impl SocketFile {
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -61,18 +61,18 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Under the lock nobody replaces the file between the look and the removal.
+        // The lock prevents a replacement between the check and the removal.
         let _lock = lock(&self.path);
         let ours =
             fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
         if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(path = %self.path.display(), %error, "the socket stays behind");
+            tracing::debug!(path = %self.path.display(), %error, "cannot remove the socket");
         }
     }
 }
 
-/// Listens at `path` with a socket that everybody may connect to. It makes the directory where that is missing,
-/// takes over what a dead supervisor left behind and refuses where a living one answers. The listener does not block.
+/// Listens at `path` with a socket open to all users. Creates a missing directory, replaces the socket of a dead supervisor and
+/// refuses if a live one answers. The listener is non-blocking.
 ///
 /// # Errors
 /// [`BindError`], with the path.
@@ -81,7 +81,7 @@ pub fn bind(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
     make_directory(path).map_err(system)?;
     let _lock = lock(path).map_err(system)?;
     refuse_to_displace(path)?;
-    // Under its own name the socket appears with its final mode or not at all.
+    // Renaming makes the socket appear with its final mode, or not at all.
     let fresh = beside(path, "new");
     let listener = listen(&fresh).map_err(system)?;
     let made = fs::symlink_metadata(&fresh).map_err(system)?;
@@ -95,7 +95,7 @@ fn listen(fresh: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(fresh)?;
-    fs::set_permissions(fresh, Permissions::from_mode(MODE))?;
+    fs::set_permissions(fresh, Permissions::from_mode(SOCKET_MODE))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -105,7 +105,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
         return Ok(());
     };
     match DirBuilder::new().mode(0o755).create(directory) {
-        // The umask has had its say; others must be able to reach the socket.
+        // Undo the umask: other users must be able to reach the socket.
         Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o755)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -122,15 +122,15 @@ fn refuse_to_displace(path: &Path) -> Result<(), BindError> {
         }
         Ok(_) => {}
     }
-    match connect_with_timeout(path, PROBE) {
+    match connect_with_timeout(path, PROBE_TIMEOUT) {
         Ok(_) | Err(Errno::AGAIN) => Err(BindError::Alive { path: path.to_owned() }),
         Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(()),
         Err(error) => Err(system(error.into())),
     }
 }
 
-/// One supervisor at a time looks at what is there and replaces it. The lock is a file that only we may open: a
-/// lock on the directory could be held by everybody who can read it.
+/// Serialises supervisors that check and replace the socket. The lock is a file that only its owner may open: a lock on the
+/// directory could be held by any user that can read it.
 fn lock(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .write(true)

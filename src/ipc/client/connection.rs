@@ -1,4 +1,4 @@
-//! A connection to a supervisor: connected, written to, read from.
+//! A connection to a supervisor.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,14 +17,14 @@ use crate::ipc::codec::{Call, Frames, RawReply, encode};
 use crate::ipc::connect::connect_with_timeout;
 use crate::model::Uid;
 
-/// The longest reply taken. A status of a hundred agents with long command lines has well under 1 MiB.
+/// The longest reply accepted. A status of a hundred agents with long command lines has well under 1 MiB.
 const MAX_REPLY_LEN: usize = 8 << 20;
 
-/// A supervisor that was there a moment ago is waited for so long: a restart takes its socket away for some ten
-/// milliseconds, and who stops it for good makes those wait who were asking, once.
+/// How long to wait for a supervisor that was connected a moment ago: a restart removes its socket for some ten
+/// milliseconds. If it was stopped for good, clients in the middle of a call wait this long once.
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 1 });
 
-/// Between two tries to find it again.
+/// Interval between two attempts to reconnect.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A connection to a supervisor that may be trusted.
@@ -33,34 +33,34 @@ pub(super) struct Connection {
     path: PathBuf,
     stream: UnixStream,
     frames: Frames,
-    patience: Deadline,
+    deadline: Deadline,
 }
 
-/// How long is waited.
+/// The time for the steps of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
-    /// As it was asked for.
-    pub(super) whole: Duration,
-    /// When all of it must be over; `None`: it is for each step.
+    /// The timeout as requested.
+    pub(super) timeout: Duration,
+    /// The end of it for all steps together; `None`: each step has the whole timeout.
     pub(super) until: Option<Instant>,
 }
 
 impl Deadline {
     pub(super) fn left(self) -> Duration {
-        self.until.map_or(self.whole, |until| until.saturating_duration_since(Instant::now()))
+        self.until.map_or(self.timeout, |until| until.saturating_duration_since(Instant::now()))
     }
 }
 
 impl Connection {
-    /// To the first of `candidates` where somebody listens.
-    pub(super) fn open(candidates: &[PathBuf], patience: Deadline) -> Result<Self, ClientError> {
+    /// Connects to the first of `candidates` with a listener.
+    pub(super) fn open(candidates: &[PathBuf], deadline: Deadline) -> Result<Self, ClientError> {
         for path in candidates {
-            // No time at all would be no limit (socket(7)).
-            match connect_with_timeout(path, patience.left().max(Duration::from_millis(1))) {
-                Ok(stream) => return Self::trusting(path, stream, patience),
+            // Zero would mean no timeout (socket(7)).
+            match connect_with_timeout(path, deadline.left().max(Duration::from_millis(1))) {
+                Ok(stream) => return Self::trusting(path, stream, deadline),
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED) => {}
                 Err(Errno::AGAIN) => {
-                    return Err(ClientError::Silent { path: path.clone(), after: patience.whole });
+                    return Err(ClientError::Silent { path: path.clone(), after: deadline.timeout });
                 }
                 Err(error) => return Err(ClientError::Connect { path: path.clone(), source: error.into() }),
             }
@@ -68,15 +68,15 @@ impl Connection {
         Err(ClientError::Absent { tried: candidates.to_vec() })
     }
 
-    fn trusting(path: &Path, stream: UnixStream, patience: Deadline) -> Result<Self, ClientError> {
-        // Not rustix's: a peer of another pid namespace has the pid 0, which that takes for an error.
+    fn trusting(path: &Path, stream: UnixStream, deadline: Deadline) -> Result<Self, ClientError> {
+        // Not rustix's, which fails for a peer of another pid namespace: that has the pid 0.
         let peer = getsockopt(&stream, PeerCredentials)
             .map_err(|error| ClientError::Connect { path: path.to_owned(), source: error.into() })?;
         let owner = Uid::new(peer.uid());
         if !is_trusted(owner, Uid::new(rustix::process::geteuid().as_raw())) {
             return Err(ClientError::Untrusted { path: path.to_owned(), owner });
         }
-        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(MAX_REPLY_LEN), patience })
+        Ok(Self { path: path.to_owned(), stream, frames: Frames::new(MAX_REPLY_LEN), deadline })
     }
 
     /// The socket that answered.
@@ -84,17 +84,17 @@ impl Connection {
         &self.path
     }
 
-    /// What is left of the time that there is.
+    /// The remaining time.
     pub(super) fn left(&self) -> Duration {
-        self.patience.left()
+        self.deadline.left()
     }
 
     pub(super) fn with(&self, call: Call, parameters: &impl Serialize) -> Result<Call, ClientError> {
         call.with(parameters).map_err(|error| self.unreadable(&error))
     }
 
-    /// Calls that only ask are made once more where the supervisor was restarted as we came. Its socket may be gone for a
-    /// moment then.
+    /// Makes a call without side effects. It is repeated once if the supervisor was restarted meanwhile; its socket may be gone for
+    /// a moment then.
     pub(super) fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         match self.exchange(call) {
             Err(ClientError::Closed { path }) if self.frames.is_empty() => {
@@ -109,7 +109,7 @@ impl Connection {
         let candidates = [path];
         let until = Instant::now() + self.left().min(RECONNECT_TIMEOUT);
         loop {
-            match Self::open(&candidates, self.patience) {
+            match Self::open(&candidates, self.deadline) {
                 Err(ClientError::Absent { .. }) if Instant::now() < until => {
                     thread::sleep(RECONNECT_INTERVAL)
                 }
@@ -120,24 +120,24 @@ impl Connection {
 
     fn exchange<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         self.write(call)?;
-        self.reply(Some(self.patience.left())).map(|(answer, _)| answer)
+        self.reply(Some(self.deadline.left())).map(|(answer, _)| answer)
     }
 
     pub(super) fn write(&mut self, call: &Call) -> Result<(), ClientError> {
         let bytes = encode(call).map_err(|error| self.unreadable(&error))?;
         match self.stream.write_all(&bytes) {
-            // A supervisor with too many connections says so and closes: what it said is still to be read.
+            // A supervisor with too many connections replies and closes: the reply can still be read.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(self.failed(error)),
             _ => Ok(()),
         }
     }
 
-    /// The next reply, and whether another one follows it.
+    /// The next reply, and whether further ones follow.
     pub(super) fn reply<T: DeserializeOwned>(
         &mut self,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<(T, bool), ClientError> {
-        let message = self.receive(patience)?;
+        let message = self.receive(timeout)?;
         let reply: RawReply = serde_json::from_slice(&message).map_err(|error| self.unreadable(&error))?;
         if let Some(error) = reply.error {
             return Err(match serde_json::from_slice(&message) {
@@ -150,10 +150,10 @@ impl Connection {
         Ok((answer, reply.continues))
     }
 
-    /// The next message. The time is for all of it: a peer that drips is not waited for without end. `None` where it is
-    /// not known when it comes.
-    fn receive(&mut self, patience: Option<Duration>) -> Result<Vec<u8>, ClientError> {
-        let until = patience.map(|patience| Instant::now() + patience);
+    /// The next message. The timeout is for the whole message, so that a peer that sends single bytes cannot delay it without end;
+    /// `None`: no timeout.
+    fn receive(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>, ClientError> {
+        let until = timeout.map(|timeout| Instant::now() + timeout);
         let mut chunk = vec![0; 64 << 10];
         loop {
             let next = self.frames.next_message().map_err(|error| self.unreadable(&error))?;
@@ -184,7 +184,7 @@ impl Connection {
     }
 
     fn silent(&self) -> ClientError {
-        ClientError::Silent { path: self.path.clone(), after: self.patience.whole }
+        ClientError::Silent { path: self.path.clone(), after: self.deadline.timeout }
     }
 
     fn unreadable(&self, reason: &impl ToString) -> ClientError {
@@ -192,7 +192,7 @@ impl Connection {
     }
 }
 
-/// Whether what `owner` listens with may tell things to `caller`: a stranger's socket could show a calm that is not.
+/// Whether `caller` trusts a socket of `owner`: another user's could report a healthy status falsely.
 fn is_trusted(owner: Uid, caller: Uid) -> bool {
     owner == Uid::ROOT || owner == caller
 }

@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! Errors of the client.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,54 +7,54 @@ use std::time::Duration;
 use crate::ipc::MethodError;
 use crate::model::Uid;
 
-/// Why there is no answer. Every message names the socket and says what to do.
+/// Why a call has no result. Every message names the socket and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No supervisor listens anywhere.
+    /// No socket has a listener.
     #[error(
         "no supervisor answers at {}; start it with `systemctl start claude-watchdog`, or without root with `claude-watchdog daemon`; `systemctl status claude-watchdog` says why it does not run",
-        list(tried)
+        join(tried)
     )]
     Absent {
         /// The sockets that were tried.
         tried: Vec<PathBuf>,
     },
-    /// There is a socket, but no way to it.
+    /// The socket cannot be connected to.
     #[error("{}: cannot connect: {source}; check the rights of the socket and its directory", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Neither root nor the caller listens there, so nothing that it says is believed.
-    #[error("{}: user {owner} listens here, and only root and yourself are trusted; see who put the socket there, or name another one with --socket", path.display())]
+    /// Neither root nor the caller owns the listener, so its replies are not trusted.
+    #[error("{}: this socket belongs to user {owner}, and only root's and your own are trusted; find out how it came there, or name another one with --socket", path.display())]
     Untrusted {
         /// The socket.
         path: PathBuf,
-        /// Who listens.
+        /// The owner of the listener.
         owner: Uid,
     },
-    /// The supervisor is there but says nothing.
+    /// The supervisor accepts connections but does not reply.
     #[error("{}: no answer within {}; see `systemctl status claude-watchdog`", path.display(), humantime::format_duration(*after))]
     Silent {
         /// The socket.
         path: PathBuf,
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// The supervisor went away in the middle.
+    /// The connection was closed before the reply.
     #[error("{}: the supervisor closed the connection; try again, or see `journalctl -u claude-watchdog`", path.display())]
     Closed {
         /// The socket.
         path: PathBuf,
     },
-    /// What came back is no reply that this program can read.
-    #[error("{}: the answer cannot be read ({reason}); are the supervisor and this command of the same version?", path.display())]
+    /// The reply cannot be parsed.
+    #[error("{}: the reply cannot be read ({reason}); check that the supervisor and this command have the same version", path.display())]
     Unreadable {
         /// The socket.
         path: PathBuf,
-        /// Why not.
+        /// The parse error.
         reason: String,
     },
     /// The supervisor refused the call.
@@ -62,12 +62,12 @@ pub enum ClientError {
     Refused {
         /// The socket.
         path: PathBuf,
-        /// Why.
+        /// The error it returned.
         error: MethodError,
     },
 }
 
-fn list(paths: &[PathBuf]) -> String {
+fn join(paths: &[PathBuf]) -> String {
     let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     shown.join(" or ")
 }

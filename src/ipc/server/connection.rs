@@ -212,7 +212,7 @@ impl Connection {
                 read = self.fill(), if !self.half_closed => {
                     read?;
                     // Calls may queue behind a slow one, but not without bound.
-                    if self.frames.is_over_cap() {
+                    if self.frames.is_overfull() {
                         return Err(ErrorKind::InvalidData.into());
                     }
                     if self.half_closed && self.is_gone().await {
