@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
     let passed = listener::passed();
     let loaded = LoadedConfig::first(options, uid).inspect_err(|_| {
         if let Ok(Some(listener)) = &passed {
-            listener::turn_away(listener);
+            listener::reply_unconfigured(listener);
         }
     })?;
     abort_on_panic();

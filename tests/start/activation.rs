@@ -72,7 +72,7 @@ fn a_passed_socket_goes_before_one_that_is_named() {
     let daemon = world.activated(listener.into(), "$$", path, &arguments);
     daemon.status();
     assert!(!exists(&named));
-    assert_eq!(count(&daemon.end(), "answering on the socket that systemd opened"), 1);
+    assert_eq!(count(&daemon.end(), "listening on the socket that systemd opened"), 1);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn an_orphan_found_through_its_environment() {
     let membership = told.membership.as_mut().unwrap();
     (membership.joined, membership.started_by) = (MembershipReason::Environment, None);
     membership.lineage = vec![];
-    told.because = "its environment names claude-1234: what started it had ended before it was seen".into();
+    told.because = "its environment names claude-1234: its parent had exited before it was first seen".into();
     let agent = told.agent.as_mut().unwrap();
     (agent.level, agent.root_alive) = (AgentLevel::Acting, false);
     assert_snapshot!(plain(&told));
@@ -220,7 +220,7 @@ fn a_process_without_memory_or_cgroup() {
     (told.memory, told.cgroup, told.recognition) = (None, None, None);
     (told.process.exe, told.process.command, told.process.cwd) = (None, None, None);
     told.process.name = Some("kworker/0:1".into());
-    told.because = "it is a part of the kernel".into();
+    told.because = "it is a kernel thread".into();
     assert_snapshot!(plain(&told));
 }
 

@@ -1,4 +1,4 @@
-//! The socket to answer on: the one that systemd opened for us, else our own.
+//! The listening socket: the one that systemd opened, else our own.
 
 use std::io::{self, Write};
 use std::os::fd::RawFd;
@@ -16,24 +16,24 @@ use crate::linux::process::inherited_fd;
 use crate::model::Uid;
 use crate::systemd::activation;
 
-/// A socket, and its file where that is ours to remove.
+/// A listener, and its file if that is ours to remove.
 pub(crate) type Listening = (tokio::net::UnixListener, Option<SocketFile>);
 
-/// Why the socket that was passed is of no use.
+/// Why the passed socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PassedError {
-    /// The service manager's variables say nonsense.
+    /// The environment variables of the service manager are malformed.
     #[error("the service manager's LISTEN_FDS: {0}")]
     Variables(#[from] io::Error),
-    /// It is not one.
+    /// The descriptor is not a listening socket.
     #[error("the service manager passed no socket that can be answered on: {0}")]
     NoSocket(#[from] inherited_fd::InheritedError),
-    /// There are several.
-    #[error("the service manager passed {0} sockets; one ListenStream= is all there is use for")]
+    /// Several sockets were passed.
+    #[error("the service manager passed {0} sockets, expected one ListenStream=")]
     TooMany(usize),
 }
 
-/// The socket that was passed, where one was.
+/// The passed socket, if any.
 pub(crate) fn passed() -> Result<Option<UnixListener>, PassedError> {
     match activation::passed_fds()?.as_slice() {
         [] => Ok(None),
@@ -42,42 +42,42 @@ pub(crate) fn passed() -> Result<Option<UnixListener>, PassedError> {
     }
 }
 
-/// Tells those who wait on `listener` that our configuration is wrong: as long as somebody waits we are started again.
-/// Where it is wrong is not for everybody.
-pub(crate) fn turn_away(listener: &UnixListener) {
+/// Replies to the clients in the queue of `listener` that the configuration is invalid: as long as any waits, systemd starts
+/// us again. The reply does not say where it is invalid, which is not for all users.
+pub(crate) fn reply_unconfigured(listener: &UnixListener) {
     let answer = encode(&MethodError::Unconfigured {}).unwrap_or_default();
     while let Ok((mut stream, _)) = listener.accept() {
-        // An empty socket takes it at once; whoever has left needs none.
+        // The buffer of a fresh socket has room for it; a client that disconnected needs none.
         let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&answer));
     }
 }
 
-/// What to answer on; `None`: nothing, and it is told why. What was passed goes before all else; where that is of no use
-/// the guest is not left alone for it.
+/// The socket to listen on: the passed one, else `path`, else the default. `None` if there is none, which is logged: the daemon
+/// then supervises without a socket.
 pub(crate) fn listen(
     passed: Result<Option<UnixListener>, PassedError>,
-    named: Option<&Path>,
+    path: Option<&Path>,
     uid: Uid,
     reporter: &Reporter,
 ) -> Result<Option<Listening>, DaemonError> {
     match passed {
         Ok(None) => {}
-        Ok(Some(listener)) => return Ok(Some(adopt(listener, named, reporter)?)),
+        Ok(Some(listener)) => return Ok(Some(adopt(listener, path, reporter)?)),
         Err(error) => {
             reporter.tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
             return Ok(None);
         }
     }
-    let usual = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
-    let Some(path) = named.map(Path::to_owned).or_else(usual) else {
-        let text = "XDG_RUNTIME_DIR is not set: nobody can ask us over a socket; name one with --socket";
+    let default_path = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
+    let Some(chosen) = path.map(Path::to_owned).or_else(default_path) else {
+        let text = "supervising without a socket: XDG_RUNTIME_DIR is not set; give one with --socket";
         reporter.tell(Report::Log(Level::WARN, text.to_owned()));
         return Ok(None);
     };
-    match ipc::bind(&path) {
+    match ipc::bind(&chosen) {
         Ok((listener, file)) => Ok(Some((tokio::net::UnixListener::from_std(listener)?, Some(file)))),
-        // A full or missing directory is no reason to leave the guest alone, unless that very socket was asked for.
-        Err(error @ ipc::BindError::System { .. }) if named.is_none() => {
+        // A full or missing directory must not prevent supervision, unless that very socket was requested.
+        Err(error @ ipc::BindError::System { .. }) if path.is_none() => {
             reporter.tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
             Ok(None)
         }
@@ -91,7 +91,7 @@ fn adopt(listener: UnixListener, named: Option<&Path>, reporter: &Reporter) -> i
     if let Some(named) = named.filter(|named| path != Some(*named)) {
         let path = path.map_or_else(|| "without a name".to_owned(), |path| path.display().to_string());
         let text = format!(
-            "answering on the socket that systemd opened ({path}), not on {}; change ListenStream= or stop the socket \
+            "listening on the socket that systemd opened ({path}), not on {}; change ListenStream= or stop the socket \
              unit",
             named.display()
         );

@@ -1,4 +1,4 @@
-//! Who is at the other end of a Unix socket.
+//! The process at the other end of a Unix socket.
 
 use std::ffi::c_int;
 use std::io;
@@ -7,11 +7,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// The process that connected, pinned: its pid cannot become another's while this is held. `None` where the kernel
-/// does not tell (`SO_PEERPIDFD`, Linux 6.5).
+/// A pidfd of the process that connected: its pid cannot be reused while this is held. `None` if the kernel has no
+/// `SO_PEERPIDFD` (Linux 6.5).
 ///
 /// # Errors
-/// Any other one: that process has ended and is forgotten.
+/// Any: that process has exited and was reaped.
 #[allow(unsafe_code, reason = "a socket option that no library reads")]
 pub fn pidfd(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     let mut fd: c_int = -1;
@@ -33,14 +33,14 @@ pub fn pidfd(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     if fd < 0 {
         return Err(io::ErrorKind::NotFound.into());
     }
-    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
-/// Whether the process that a pidfd pins still runs.
+/// Whether the process of a pidfd is still running.
 ///
 /// # Errors
-/// What `poll(2)` says; nothing is known to go wrong here.
+/// Errors of `poll(2)`; none is expected.
 pub fn is_running(pidfd: &OwnedFd) -> io::Result<bool> {
     let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
     Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0)
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_that_lives_runs_and_one_that_has_ended_does_not() {
+    fn a_peer_is_running_until_it_exits() {
         let (here, _there) = UnixStream::pair().unwrap();
         let Some(ourselves) = pidfd(here.as_fd()).unwrap() else {
             let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();

@@ -1,4 +1,4 @@
-//! From a reading and the last snapshot to what is told.
+//! Builds an explanation from a reading and the published snapshot.
 
 use super::reading::{Cgroup, Reading, runs_a_program};
 use super::{belonging, signals};
@@ -15,7 +15,7 @@ use crate::{
 /// Command lines are told up to here.
 const MAX_COMMAND_LEN: usize = 4096;
 
-/// All that there is to say. It is unfiltered: the reader's view is cut afterwards.
+/// The complete explanation. Unfiltered: the reader's view is cut afterwards.
 pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settings) -> Explanation {
     let key = reading.stat.key;
     let found = belonging::find(seen, key);
@@ -122,15 +122,15 @@ fn use_by(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupUse {
 fn notes(reading: &Reading, agent: Option<&AgentSample>, settings: &Settings) -> Vec<String> {
     let mut notes = Vec::new();
     let pid = reading.stat.key.pid;
-    if reading.asked != pid {
-        notes.push(format!("pid {} is a thread of process {pid}", reading.asked));
+    if reading.requested != pid {
+        notes.push(format!("pid {} is a thread of process {pid}", reading.requested));
     }
     if reading.identity.is_none() && runs_a_program(&reading.stat) {
         notes.push("its command line could not be read in time: its memory map is locked".to_owned());
     }
     notes.extend(agent.and_then(|agent| left(reading, agent)));
     if settings.config.act.dry_run && settings.supervisor.is_some() {
-        notes.push("dry run: agents over their kill threshold are reported, not ended".to_owned());
+        notes.push("dry run: agents over their kill threshold are reported, not killed".to_owned());
     }
     notes
 }

@@ -1,5 +1,4 @@
-//! A process read afresh, on a thread of its own: `cmdline` and `smaps_rollup` wait for the process's mmap lock, for as
-//! long as somebody holds it.
+//! Reads a process on a thread of its own: reading `cmdline` and `smaps_rollup` blocks while the process's mmap lock is held.
 
 use std::path::PathBuf;
 use std::thread;
@@ -20,23 +19,23 @@ use crate::model::snapshot::CgroupMemory;
 use crate::model::{Pid, ProcessIdentity, ProcessKey, Uid};
 use crate::quota::Permit;
 
-/// Enough for what is read, and a small part of what the service may use.
-const STACK: usize = 256 << 10;
+/// Stack of the thread: enough for the readers, and a small part of the unit's memory.
+const THREAD_STACK_SIZE: usize = 256 << 10;
 
-/// A chain of parents longer than this is a loop in a broken tree.
-const ANCESTORS: usize = 64;
+/// A longer chain of parents is a loop in a broken tree.
+const MAX_ANCESTORS: usize = 64;
 
 /// A process as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
-    /// What was asked for: the process, or one of its threads.
-    pub(crate) asked: Pid,
+    /// The requested pid: the process, or one of its threads.
+    pub(crate) requested: Pid,
     pub(crate) stat: Stat,
     pub(crate) status: Status,
     /// Its parents, nearest first.
     pub(crate) ancestors: Vec<Stat>,
-    /// The roots of agents that descend from it, by way of their parents as they are now.
-    pub(crate) carries: Vec<ProcessKey>,
+    /// The roots of agents below it, by their present parents.
+    pub(crate) agents_below: Vec<ProcessKey>,
     pub(crate) cgroup: Option<Cgroup>,
     /// `None`: not read in time.
     pub(crate) identity: Option<ProcessIdentity>,
@@ -51,11 +50,11 @@ pub(crate) struct Cgroup {
     pub(crate) path: PathBuf,
     /// `None`: no memory controller, or not read in time.
     pub(crate) memory: Option<CgroupMemory>,
-    /// Who is in it; `None` where that is not known.
+    /// Its processes; `None` if not known.
     pub(crate) pids: Option<Vec<Pid>>,
 }
 
-/// What becomes known, bit by bit, so that what hangs takes along nothing of what was read before.
+/// A part of the reading, sent as soon as it is read, so that a read that hangs loses no earlier part.
 #[derive(Debug)]
 enum Part {
     First(Box<Reading>),
@@ -65,7 +64,7 @@ enum Part {
     Gone,
 }
 
-/// Reads `pid`. What takes longer than it may is left out; what ended meanwhile is no process.
+/// Reads `pid`. Parts that are not read in time are left out. Fails if the process exits meanwhile.
 pub(crate) async fn read(
     settings: &Settings,
     pid: Pid,
@@ -81,10 +80,10 @@ pub(crate) async fn read(
         reader,
         roots,
     };
-    // Not tokio's pool: leaving would wait for a thread there that hangs.
+    // Not tokio's blocking pool: shutdown would wait for a thread there that hangs.
     thread::Builder::new()
         .name("explain".to_owned())
-        .stack_size(STACK)
+        .stack_size(THREAD_STACK_SIZE)
         .spawn(move || {
             source.read(pid, &parts);
             drop(permit);
@@ -111,12 +110,12 @@ pub(crate) async fn read(
     reading.ok_or(MethodError::Busy {})
 }
 
-/// Whether there is a program to ask about: what the kernel runs has none, and what has ended no longer.
+/// Whether the process runs a program: kernel threads and zombies do not.
 pub(crate) fn runs_a_program(stat: &Stat) -> bool {
     !stat.is_kernel_thread() && !stat.is_dead()
 }
 
-/// Where a process is read from, and for whom.
+/// The files to read from, and the reader's user.
 struct Source {
     proc: Proc,
     cgroups: Option<Cgroups>,
@@ -132,9 +131,9 @@ impl Source {
         }
     }
 
-    /// `None`: it is gone, or its pid is another's by now.
+    /// `None`: the process has exited, or its pid was reused.
     fn parts(&mut self, asked: Pid, parts: &UnboundedSender<Part>) -> Option<()> {
-        // Nobody may wait any more; then the rest is not read.
+        // The receiver is dropped after the timeout; then the rest is not read.
         let send = |part| parts.send(part).is_ok();
         let pid = self.proc.status(asked).ok()??.tgid.unwrap_or(asked);
         let (stat, status) = self.stat_and_status(pid)?;
@@ -142,11 +141,11 @@ impl Source {
         let visible =
             self.reader.may_see(status.uid) && (!status.is_privileged() || self.reader == Uid::ROOT);
         let first = Reading {
-            asked,
+            requested: asked,
             stat,
             status,
             ancestors: self.ancestors(stat.parent),
-            carries: self.carries(stat.key),
+            agents_below: self.agents_below(stat.key),
             cgroup: cgroup.clone().map(|path| Cgroup { path, memory: None, pids: None }),
             identity: None,
             cwd: None,
@@ -164,12 +163,12 @@ impl Source {
         }
         let identity = match self.proc.identity(pid) {
             Ok(identity) => identity?,
-            // It lives, and that is all we are told of it.
+            // It is alive, but its files are not readable.
             Err(_) => ProcessIdentity::default(),
         };
         let cwd = self.proc.cwd(pid);
-        // Between one file and the next the pid may have changed hands, or an exec the rights: what was read is then
-        // not to be told to whoever might see the one before.
+        // Between one file and the next the pid may have been reused, or an exec may have changed the privileges: then the
+        // reader may not see it.
         self.same(&stat, &status)?;
         if !send(Part::Identity(identity, cwd)) || !visible || status.charge.is_none() {
             return Some(());
@@ -191,7 +190,7 @@ impl Source {
         (stat_now.key == stat.key && rights(&status_now) == rights(status)).then_some(())
     }
 
-    fn carries(&mut self, key: ProcessKey) -> Vec<ProcessKey> {
+    fn agents_below(&mut self, key: ProcessKey) -> Vec<ProcessKey> {
         let mut roots = std::mem::take(&mut self.roots);
         roots.retain(|root| {
             let Ok(Some(stat)) = self.proc.stat(root.pid) else { return false };
@@ -203,7 +202,7 @@ impl Source {
     fn ancestors(&mut self, parent: Option<Pid>) -> Vec<Stat> {
         let mut ancestors = Vec::new();
         let mut current = parent;
-        while let Some(pid) = current.filter(|_| ancestors.len() < ANCESTORS) {
+        while let Some(pid) = current.filter(|_| ancestors.len() < MAX_ANCESTORS) {
             let Ok(Some(stat)) = self.proc.stat(pid) else { break };
             current = stat.parent;
             ancestors.push(stat);

@@ -1,10 +1,10 @@
-//! Whether a process may be signalled, and why not. As in `belonging`, no sentence names what runs.
+//! Whether a process may be signalled, and why not. As in `belonging`, the sentences name no program.
 
 use crate::api::explanation::SignalsInfo;
 use crate::daemon::control_loop::active_config::Settings;
 use crate::model::{AgentSample, Member};
 
-/// What the executor would make of a member, or of a process that is none.
+/// Whether the executor may signal a member of an agent, or another process.
 pub(crate) fn of(found: Option<(&AgentSample, &Member)>, settings: &Settings) -> SignalsInfo {
     let never = |because: &str| SignalsInfo { never: true, because: because.to_owned() };
     let Some((agent, member)) = found else {
@@ -15,8 +15,8 @@ pub(crate) fn of(found: Option<(&AgentSample, &Member)>, settings: &Settings) ->
     }
     if member.protected {
         return never(
-            "its program is one of those that are never signalled: with a terminal multiplexer, a way in or the \
-             desktop dies more than an agent",
+            "its program is never signalled: killing a terminal multiplexer, a remote login or the desktop would affect more \
+             than one agent",
         );
     }
     SignalsInfo { never: false, because: when(agent, member, settings) }
@@ -31,13 +31,13 @@ fn when(agent: &AgentSample, member: &Member, settings: &Settings) -> String {
     let protected = || agent.members.iter().filter(|other| other.protected);
     if let Some(above) = protected().find(|other| member.lineage.contains(&other.key)) {
         return format!(
-            "{over}, as part of what is to blame; spared where the whole agent is ended, because it runs below pid {}, \
+            "{over}, if it is in the responsible part; excluded when the whole agent is killed, because it runs below pid {}, \
              which is never signalled",
             above.key.pid
         );
     }
     if member.key == agent.agent.root {
-        return format!("{over}, with the whole agent, where ending no smaller part of it frees enough");
+        return format!("{over}, with the whole agent, if killing no smaller part frees enough");
     }
     if let Some(below) = protected().find(|other| other.lineage.contains(&member.key)) {
         return format!(
@@ -46,7 +46,7 @@ fn when(agent: &AgentSample, member: &Member, settings: &Settings) -> String {
         );
     }
     if member.is_ancestor_of_agent {
-        return format!("{over}, but not before parts from which no other agent descends");
+        return format!("{over}, but only after parts without other agents below them");
     }
     format!("{over}, if it is in the smallest part of it that frees enough, or with the whole agent")
 }

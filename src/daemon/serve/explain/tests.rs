@@ -47,7 +47,7 @@ impl World {
         self
     }
 
-    /// `claude-100: claude bash`, below a shell, and a stranger.
+    /// `claude-100: claude bash`, below a shell, and an unrelated process.
     fn family() -> Self {
         Self::new()
             .process(50, 1, 1000, "/usr/bin/bash", &["-bash"])
@@ -58,7 +58,7 @@ impl World {
             .process(103, 102, 1000, "/usr/bin/bash", &["-bash"])
     }
 
-    /// Sees the agents of all users; the view is cut for the reader.
+    /// An explainer of all users' agents.
     fn explainer(&self) -> Explainer {
         let (proc, cgroup) = (self.path("proc"), self.path("cgroup"));
         let rules = Arc::new(Rules::built_in());
@@ -91,7 +91,7 @@ fn run<T>(what: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_root_and_its_child_know_their_agent() {
+fn a_root_and_its_child_name_their_agent() {
     let world = World::family();
     let root = world.explained(100, 1000).unwrap();
     assert_eq!(root.because, "it is the root of claude-100: its rule matches");
@@ -113,7 +113,7 @@ fn a_root_and_its_child_know_their_agent() {
 }
 
 #[test]
-fn who_belongs_to_none_is_told_why() {
+fn a_process_of_no_agent_has_a_reason() {
     let world = World::family().process(200, 1, 1000, "/usr/bin/vi", &["vi"]).process(
         201,
         200,
@@ -123,12 +123,12 @@ fn who_belongs_to_none_is_told_why() {
     );
     assert_eq!(
         world.because(50),
-        "claude-100 descends from it, and what is above the root of an agent never belongs to it"
+        "claude-100 descends from it, and processes above the root of an agent never belong to it"
     );
     assert_eq!(world.because(60), "no rule matches it, and its parent, pid 1, belongs to no agent");
     assert_eq!(
         world.because(201),
-        "no rule matches it, and none of those that it descends from (pid 200, 1) belongs to an agent"
+        "no rule matches it, and none of its ancestors (pid 200, 1) belongs to an agent"
     );
     let script = world.explained(60, 0).unwrap();
     assert_eq!(script.recognition.unwrap().ended, "a script that no rule knows ends the search");
@@ -136,7 +136,7 @@ fn who_belongs_to_none_is_told_why() {
 }
 
 #[test]
-fn what_is_never_signalled_is_told_why() {
+fn a_protected_process_has_a_reason() {
     let world = World::family();
     let of = |pid| world.explained(pid, 0).unwrap().signals;
     assert!(of(102).never, "a terminal multiplexer");
@@ -165,7 +165,7 @@ fn another_user_gets_totals() {
 }
 
 #[test]
-fn what_is_gone_or_half_there_is_no_process() {
+fn an_exited_or_incomplete_process_is_no_process() {
     let world = World::family();
     let gone = |world: &World, pid| world.explained(pid, 0).unwrap_err();
     assert_eq!(gone(&world, 999), MethodError::NoSuchProcess { pid: Pid::new(999).unwrap() });
@@ -174,17 +174,17 @@ fn what_is_gone_or_half_there_is_no_process() {
 }
 
 #[test]
-fn what_runs_no_program_is_told_as_what_it_is() {
+fn kernel_threads_and_zombies_are_named_as_such() {
     let world = World::family();
     for (pid, stat, because) in [
-        (2, "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 2 0 0", "it is a part of the kernel"),
+        (2, "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 2 0 0", "it is a kernel thread"),
         (
             104,
             "104 (x) Z 101 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 104 0 0",
-            "it has ended and waits for its parent to take note of it",
+            "it has exited and waits for its parent to reap it (zombie)",
         ),
     ] {
-        // They have no executable, and no memory.
+        // Neither has an executable or memory.
         fs::create_dir(world.path(&format!("proc/{pid}"))).unwrap();
         fs::write(world.path(&format!("proc/{pid}/stat")), format!("{stat}\n")).unwrap();
         fs::write(world.path(&format!("proc/{pid}/status")), "Name:\tx\nUid:\t0\t0\t0\t0\n").unwrap();
@@ -195,7 +195,7 @@ fn what_runs_no_program_is_told_as_what_it_is() {
 }
 
 #[test]
-fn a_thread_is_told_as_its_process() {
+fn a_thread_is_explained_as_its_process() {
     let world = World::family().process(300, 1, 1000, "/x", &["x"]);
     let status = "Name:\tx\nTgid:\t101\nUid:\t1000\t1000\t1000\t1000\n";
     fs::write(world.path("proc/300/status"), status).unwrap();
@@ -205,7 +205,7 @@ fn a_thread_is_told_as_its_process() {
 }
 
 #[test]
-fn a_cgroup_is_the_agents_where_nobody_else_is_in_it() {
+fn a_cgroup_with_only_members_belongs_to_the_agent() {
     let world = World::family();
     fs::write(world.path("cgroup/a.slice/cgroup.procs"), "50\n100\n101\n102\n103\n").unwrap();
     fs::write(world.path("cgroup/a.slice/memory.stat"), "anon 1000\nfile 700\nshmem 300\nactive_file 400\n")
@@ -219,7 +219,7 @@ fn a_cgroup_is_the_agents_where_nobody_else_is_in_it() {
     assert_eq!((own.use_by, own.processes), (CgroupUse::Own, Some(4)));
 }
 
-/// A pipe without a writer keeps its reader waiting, as a locked memory map does.
+/// A pipe without a writer blocks its reader, as a locked memory map does.
 fn hang(world: &World, file: &str) {
     let path = world.path(file);
     fs::remove_file(&path).unwrap();
@@ -234,7 +234,7 @@ fn hang(world: &World, file: &str) {
 }
 
 #[test]
-fn what_hangs_is_left_out_and_said() {
+fn a_read_that_hangs_is_left_out() {
     let world = World::family();
     hang(&world, "proc/101/smaps_rollup");
     let told = world.explained(101, 1000).unwrap();
@@ -244,7 +244,7 @@ fn what_hangs_is_left_out_and_said() {
 }
 
 #[test]
-fn one_user_may_not_hold_all_places() {
+fn one_user_cannot_use_up_the_quota() {
     let world = World::family();
     hang(&world, "proc/101/smaps_rollup");
     let explainer = world.explainer();
@@ -252,7 +252,7 @@ fn one_user_may_not_hold_all_places() {
         let (alice, stuck) = (Uid::new(1000), Pid::new(101).unwrap());
         let (first, second) = tokio::join!(explainer.explain(stuck, alice), explainer.explain(stuck, alice));
         assert!(first.is_ok() && second.is_ok());
-        // Their threads still hang.
+        // The threads of both still hang.
         assert_eq!(explainer.explain(stuck, alice).await.unwrap_err(), MethodError::Busy {});
         let other = Pid::new(60).unwrap();
         assert!(explainer.explain(other, Uid::ROOT).await.is_ok());
@@ -260,7 +260,7 @@ fn one_user_may_not_hold_all_places() {
 }
 
 #[test]
-fn a_limited_command_is_an_agent_with_lines_of_its_own() {
+fn a_limited_command_is_an_agent_with_its_own_thresholds() {
     let world = World::new().process(100, 1, 1000, "/usr/bin/make", &["make"]);
     fs::write(world.path("proc/100/cgroup"), "0::/agents.slice/agent-make-100.scope\n").unwrap();
     let scope = world.path("cgroup/agents.slice/agent-make-100.scope");
@@ -273,7 +273,7 @@ fn a_limited_command_is_an_agent_with_lines_of_its_own() {
     let told = world.explained(100, 1000).unwrap();
     assert_eq!(
         told.because,
-        "it is the root of limited-100: it was started under a limit, and no rule knows it"
+        "it is the root of limited-100: it was started under a limit, and no rule matches it"
     );
     let agent = told.agent.unwrap();
     assert_eq!(agent.scope.as_deref(), Some("agent-make-100.scope"));
@@ -288,7 +288,7 @@ fn a_limited_command_is_an_agent_with_lines_of_its_own() {
 }
 
 #[test]
-fn who_has_left_its_scope_is_told_so() {
+fn a_process_outside_of_its_scope_has_a_note() {
     let world = World::family();
     let scope = "agents.slice/agent-claude-100.scope";
     fs::create_dir_all(world.path("cgroup").join(scope)).unwrap();
