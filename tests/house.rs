@@ -154,3 +154,12 @@ fn each_way_to_end_a_process_has_one_file() {
         }
     }
 }
+
+/// A loop that no longer completes ticks must not look alive to the service manager.
+#[test]
+fn only_a_tick_feeds_the_watchdog() {
+    for path in sources("daemon").iter().chain(&sources("cli")) {
+        let in_loop = path.parent().is_some_and(|folder| folder.ends_with("daemon/control_loop"));
+        assert!(in_loop || !code(path).contains("tick_done("), "{} feeds the watchdog", path.display());
+    }
+}
