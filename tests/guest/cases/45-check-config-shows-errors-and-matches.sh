@@ -36,7 +36,7 @@ wait_until 10 leaks
 expect_is 'a rule of my own' "$(check '.rules[] | select(.name == "mine") | .matches[].pid' /tmp/try/config.toml)" "$leak"
 expect_is 'doubtful settings' "$(check '.warnings | length' /tmp/try/config.toml)" 2
 expect_code 'are no error' 0 claude-watchdog check-config /tmp/try/config.toml
-expect 'but a warning' grep -qE 'goose.*(switched off|disabled)' "$CASE/command-output"
+expect 'but a warning' grep -q 'the rule goose is disabled' "$CASE/command-output"
 kill "$leak"
 expect_code 'no such file' 78 claude-watchdog check-config /tmp/try/none.toml
 rm -r /tmp/try
