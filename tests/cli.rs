@@ -176,8 +176,11 @@ fn a_crossed_threshold_sets_the_exit_code() {
 #[test]
 fn signals_are_sent_to_real_processes_only() {
     let world = World::new().claude(2_000_000_001, 14 * 1024);
-    let stderr = world.daemon(&[]).logs_until("sent TERM");
-    assert!(stderr.last().unwrap().contains("sent TERM to 0 processes, 1 had ended before"), "{stderr:?}");
+    let stderr = world.daemon(&[]).logs_until("sent SIGTERM");
+    assert!(
+        stderr.last().unwrap().contains("sent SIGTERM to 0 processes, 1 had already exited"),
+        "{stderr:?}"
+    );
 }
 
 #[test]

@@ -18,7 +18,12 @@ use claude_watchdog::model::match_trace::{MatchStep, MatchTrace, ProcessPart, Ru
 use claude_watchdog::model::system_memory::Stall;
 use claude_watchdog::model::time::UnixSeconds;
 use claude_watchdog::{
-    api::{event_log::EventInfo, explanation::Explanation, forecast::Forecast, limited::LimitInfo},
+    api::{
+        event_log::{EventInfo, EventLevel},
+        explanation::Explanation,
+        forecast::Forecast,
+        limited::LimitInfo,
+    },
     model::{Bytes, MembershipReason, Pid, Pressure, Uid},
 };
 use serde::Serialize;
@@ -335,7 +340,8 @@ fn events_and_actions_are_what_is_described() {
         number: 1,
         time: "2026-11-23T14:02:05Z".into(),
         kind: "act".into(),
-        level: "warning".into(),
+        message_id: "19c62cb129aa40019a7afa752ad4d7e3".into(),
+        level: EventLevel::Warning,
         agent: Some("claude-100".into()),
         rule: Some("claude".into()),
         pid: Some(pid),
@@ -346,6 +352,12 @@ fn events_and_actions_are_what_is_described() {
         culprit_charge: Some(Bytes::gib(1)),
         signal: Some("TERM".into()),
         cause: Some("threshold".into()),
+        by: Some(Uid::new(1000)),
+        left: Some(Bytes::gib(1)),
+        reserve: Some(Bytes::gib(1)),
+        eta_seconds: Some(3),
+        eta_low_seconds: Some(2),
+        eta_high_seconds: Some(4),
         action: Some(1),
         dry_run: Some(false),
         message: "ending it".into(),
@@ -362,6 +374,12 @@ fn events_and_actions_are_what_is_described() {
         culprit_charge: None,
         signal: None,
         cause: None,
+        by: None,
+        left: None,
+        reserve: None,
+        eta_seconds: None,
+        eta_low_seconds: None,
+        eta_high_seconds: None,
         action: None,
         dry_run: None,
         ..filled.clone()

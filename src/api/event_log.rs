@@ -18,8 +18,11 @@ pub struct EventInfo {
     pub time: String,
     /// What happened, by the journal's word for it (`ACTION`).
     pub kind: String,
-    /// `info`, `warning` or `error`.
-    pub level: String,
+    /// The journal's `MESSAGE_ID`, stable across versions.
+    #[serde(default)]
+    pub message_id: String,
+    /// How serious it is.
+    pub level: EventLevel,
     /// The agent, like `claude-1234`; null where it is of the guest.
     pub agent: Option<String>,
     /// The agent's rule.
@@ -38,14 +41,50 @@ pub struct EventInfo {
     pub culprit_charge: Option<Bytes>,
     /// The signal that was or is to be sent.
     pub signal: Option<String>,
-    /// What an action rests on: `threshold`, `guard`, `slice` or `request`.
+    /// Reason of an action: `threshold`, `guard`, `slice` or `request`.
     pub cause: Option<String>,
+    /// The user that requested the action.
+    pub by: Option<Uid>,
+    /// Memory and usable swap left, in bytes.
+    pub left: Option<Bytes>,
+    /// The reserve that should be left, in bytes.
+    pub reserve: Option<Bytes>,
+    /// Predicted seconds until the ceiling is reached.
+    pub eta_seconds: Option<u64>,
+    /// Lower end of the 80 % interval of `eta_seconds`.
+    pub eta_low_seconds: Option<u64>,
+    /// Upper end of the 80 % interval of `eta_seconds`.
+    pub eta_high_seconds: Option<u64>,
     /// Numbers the actions since the supervisor started.
     pub action: Option<u64>,
     /// Said but not done; null where nothing is to be done.
     pub dry_run: Option<bool>,
     /// The sentence for people.
     pub message: String,
+}
+
+/// How serious an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventLevel {
+    /// Something worth knowing.
+    Info,
+    /// An agent was or will be killed.
+    Warning,
+    /// Memory is short and nothing can be done, or an action failed.
+    Error,
+}
+
+impl EventLevel {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 impl EventInfo {
@@ -119,7 +158,8 @@ mod tests {
             number: 0,
             time: String::new(),
             kind: "found".to_owned(),
-            level: "info".to_owned(),
+            message_id: String::new(),
+            level: EventLevel::Info,
             agent: uid.map(|_| "claude-1".to_owned()),
             rule: None,
             pid: None,
@@ -130,6 +170,12 @@ mod tests {
             culprit_charge: None,
             signal: None,
             cause: None,
+            by: None,
+            left: None,
+            reserve: None,
+            eta_seconds: None,
+            eta_low_seconds: None,
+            eta_high_seconds: None,
             action: None,
             dry_run: None,
             message: String::new(),

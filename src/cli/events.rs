@@ -54,7 +54,7 @@ impl EventPrinter {
 /// One event as a line of text: time, kind, message. Control characters are escaped; the colours are those of `style`.
 #[must_use]
 pub fn render(event: &EventInfo, style: &Style) -> String {
-    let paint = match event.level.as_str() {
+    let paint = match event.level.name() {
         "error" => Some(Paint::Alarm),
         "warning" => Some(Paint::Warning),
         _ => None,

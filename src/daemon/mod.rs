@@ -1,14 +1,24 @@
-//! The supervisor: sampler, engine, executor, and who is told. Wiring only; decisions are made in `policy`.
+//! The daemon: joins the rooms, decides nothing. One folder for each stage of a tick, one for the socket.
+//!
+//! ```text
+//!   start ── assembles everything, starts the threads
+//!     ├── control_loop   the loop's thread: a tick from poll to report
+//!     │      ├── act     signals and throttles
+//!     │      └── report  status, events, forecasts; threads of the journal and of the history
+//!     └── serve          the socket's thread: clients, reload, explain, limit
+//!            └── control_loop::{commands, waker, active_config}, report
+//!   standalone ── what the commands use when no daemon answers
+//! ```
 
-mod act;
+pub(crate) mod act;
 mod config_load;
 mod control_loop;
 mod error;
 mod options;
-pub(crate) mod report;
+mod report;
 mod serve;
 mod shutdown_signals;
-mod standalone;
+pub mod standalone;
 mod start;
 
 pub use act::executor::Executor;
@@ -16,9 +26,5 @@ pub use act::throttle::{CgroupThrottles, release_throttles};
 pub use config_load::rules;
 pub use error::DaemonError;
 pub use options::Options;
-pub use report::status::one_look;
-pub use serve::limit::limit_alone;
 pub use serve::listener::PassedError;
-pub use standalone::explain::explain_alone;
-pub use standalone::matches::{RunningMatch, running_matches};
 pub use start::run;

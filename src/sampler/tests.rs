@@ -679,7 +679,7 @@ fn an_agents_total_includes_the_agents_it_started() {
         .process(102, 101, "claude", CLAUDE, &["claude"], 300);
     let rules = Arc::new(Rules::built_in());
     let (_, status) =
-        crate::daemon::report::status::look(world.dir.path(), Path::new("/nowhere"), rules, None).unwrap();
+        crate::daemon::standalone::sample(world.dir.path(), Path::new("/nowhere"), rules, None).unwrap();
     let totals: Vec<_> = status.agents.iter().map(|a| (a.charge, a.total_charge)).collect();
     assert_eq!(totals, [(Bytes::mib(6), Bytes::mib(306)), (Bytes::mib(300), Bytes::mib(300))]);
 }

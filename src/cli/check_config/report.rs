@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::explanation::ThresholdsInfo;
 use crate::config::{Config, ConfigError, EffectiveThresholds, Ineffective, Origin, key};
-use crate::daemon::RunningMatch;
+use crate::daemon::standalone::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
 /// The result of the check.

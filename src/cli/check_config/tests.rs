@@ -4,7 +4,7 @@ use super::report::RuleOrigin;
 use super::{CheckReport, render_plain};
 use crate::cli::terminal::{Style, WIDTH, escape_for_terminal, width};
 use crate::config::{Config, ConfigPath, Origin, Overrides, Sources, load};
-use crate::daemon::RunningMatch;
+use crate::daemon::standalone::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
 fn rule(name: &str, line: Option<usize>) -> RuleOrigin {

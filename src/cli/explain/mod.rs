@@ -13,7 +13,7 @@ use super::error::CommandError;
 use super::exit;
 use super::terminal::{Style, print, to_json};
 use crate::api::explanation::Explanation;
-use crate::daemon::explain_alone;
+use crate::daemon::standalone;
 use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::model::Uid;
 
@@ -41,7 +41,7 @@ pub(super) fn run(options: &Explain, socket: Option<&Path>) -> Result<ExitCode, 
 
 fn without_daemon(options: &Explain, error: &ClientError) -> Result<Explanation, CommandError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
-    let explanation = explain_alone(Path::new("/proc"), Path::new("/sys/fs/cgroup"), options.pid, uid)?;
+    let explanation = standalone::explain(Path::new("/proc"), Path::new("/sys/fs/cgroup"), options.pid, uid)?;
     let mut explanation = explanation.map_err(|error| CommandError::Failed(error.to_string()))?;
     explanation.notes.insert(0, error.to_string());
     Ok(explanation)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::api::status::{GuestInfo, StatusInfo, Verdict};
-use crate::daemon::one_look;
+use crate::daemon::standalone;
 use crate::ipc::ClientError;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::Uid;
@@ -11,7 +11,7 @@ use crate::model::Uid;
 /// The agents that `/proc` shows, with `error` as the first note.
 pub(super) fn status(error: &ClientError) -> Result<StatusInfo, ReadError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
-    let mut status = one_look(Path::new("/proc"), (uid != Uid::ROOT).then_some(uid))?;
+    let mut status = standalone::status(Path::new("/proc"), (uid != Uid::ROOT).then_some(uid))?;
     status.notes.insert(0, error.to_string());
     Ok(status)
 }

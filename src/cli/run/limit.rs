@@ -8,7 +8,7 @@ use super::messages::{fail, say};
 use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::cli::exit;
 use crate::cli::terminal::escape_for_terminal;
-use crate::daemon::limit_alone;
+use crate::daemon::standalone;
 use crate::ipc::paths::SYSTEM_SOCKET;
 use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::limit;
@@ -91,7 +91,7 @@ fn request_limit(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitI
     // Only the user's own manager can tighten a limit that it set; the daemon would have to move us out of it.
     if socket.is_none()
         && is_limited_by_user_manager()
-        && let Ok(limited) = limit_alone(request)
+        && let Ok(limited) = standalone::limit(request)
     {
         return Ok(limited);
     }
@@ -111,7 +111,7 @@ fn request_limit(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitI
             Err(
                 ClientError::Absent { .. } | ClientError::Refused { error: MethodError::Unconfigured {}, .. },
             ) if socket.is_none() => {
-                return limit_alone(request).map_err(|standalone| LimitError::NoDaemon { standalone });
+                return standalone::limit(request).map_err(|standalone| LimitError::NoDaemon { standalone });
             }
             Err(ClientError::Refused { error, .. }) => return Err(LimitError::Refused(error)),
             Err(error) => return Err(LimitError::Client(error)),

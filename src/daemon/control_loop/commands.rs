@@ -1,160 +1,187 @@
-//! What is asked of the loop over the socket: an agent's end, another configuration.
+//! Commands to the loop that arrive over the socket: stop an agent, load another configuration.
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::stops::Stops;
 use super::waker::Waker;
 use crate::api::status::ActionInfo;
 use crate::daemon::config_load::LoadedConfig;
-use crate::daemon::control_loop::stops::Ends;
-use crate::daemon::report::messages::Message;
+use crate::daemon::report::messages;
+use crate::daemon::report::publisher::Publisher;
 use crate::ipc::MethodError;
 use crate::model::event::{Cause, EventKind};
-use crate::model::{AgentRef, Event, ProcessKey, Uid};
+use crate::model::{AgentRef, Event, Uid};
 use crate::policy::Engine;
 
-/// So many may wait for the loop, which takes all of them with each look.
-const QUEUE: usize = 16;
+/// Commands that may wait for the loop. Each sample takes all of them.
+const QUEUE_CAPACITY: usize = 16;
 
-/// Something that the loop is to do.
+/// A command to the loop.
 #[derive(Debug)]
-pub(crate) enum Request {
-    /// An agent is to end.
+pub(crate) enum Command {
+    /// Stop an agent.
     Stop(Stop),
-    /// Another configuration is to count.
-    Reload(Box<LoadedConfig>, Reloaded),
+    /// Put another configuration into force.
+    Reload(Box<LoadedConfig>, ReloadReply),
 }
 
-/// Told when it counts, with what should be known about it.
-pub(crate) type Reloaded = oneshot::Sender<Vec<String>>;
+/// Replies with configuration warnings once the new configuration is active.
+pub(crate) type ReloadReply = oneshot::Sender<Vec<String>>;
 
-/// An agent that is to end. Whether `by` may ask for it was asked before.
+/// Stops an agent. The caller has checked that `by` may do so.
 #[derive(Debug)]
 pub(crate) struct Stop {
     pub(crate) agent: AgentRef,
     pub(crate) by: Uid,
-    /// Told when it has ended, or did not.
-    pub(crate) answer: oneshot::Sender<Result<ActionInfo, MethodError>>,
+    /// Receives the result when the agent has exited or could not be stopped.
+    pub(crate) reply: oneshot::Sender<Result<ActionInfo, MethodError>>,
 }
 
-/// The near end, for those who ask.
+/// The socket's end of the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandSender {
-    queue: mpsc::Sender<Request>,
-    calls: Arc<Waker>,
-    ending: watch::Receiver<Vec<AgentRef>>,
+    queue: mpsc::Sender<Command>,
+    waker: Arc<Waker>,
+    stopping: watch::Receiver<Vec<AgentRef>>,
 }
 
-/// The loop's end, with those who wait for an answer.
+/// The loop's end of the queue, with the clients that wait for a reply.
 #[derive(Debug)]
 pub(crate) struct CommandQueue {
-    queue: mpsc::Receiver<Request>,
-    waiting: Vec<Waiting>,
-    ends: Ends,
-    /// Who is ending, for those who ask: nothing of such an agent may be left to be seen.
-    ending: watch::Sender<Vec<AgentRef>>,
+    queue: mpsc::Receiver<Command>,
+    waiting: Vec<WaitingClient>,
+    /// Reloads that took effect in this iteration, with their warnings.
+    reloads: Vec<(ReloadReply, Vec<String>)>,
+    stops: Stops,
+    /// Agents that are being stopped. A second client may name one of which nothing is left to be seen.
+    stopping: watch::Sender<Vec<AgentRef>>,
 }
 
+/// A client that waits for an agent to exit.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingClient {
     agent: AgentRef,
     /// The action, once it has begun.
     action: Option<u64>,
-    answer: Option<oneshot::Sender<Result<ActionInfo, MethodError>>>,
+    reply: Option<oneshot::Sender<Result<ActionInfo, MethodError>>>,
 }
 
-/// Both ends. Whatever is asked rings the loop.
-pub(crate) fn requests(calls: Arc<Waker>) -> (CommandSender, CommandQueue) {
-    let (queue, received) = mpsc::channel(QUEUE);
-    let ending = watch::Sender::default();
-    let requests = CommandSender { queue, calls, ending: ending.subscribe() };
-    (requests, CommandQueue { queue: received, waiting: Vec::new(), ends: Ends::default(), ending })
+/// Creates both ends. Each command wakes the loop.
+pub(crate) fn command_queue(waker: Arc<Waker>) -> (CommandSender, CommandQueue) {
+    let (queue, received) = mpsc::channel(QUEUE_CAPACITY);
+    let stopping = watch::Sender::default();
+    let sender = CommandSender { queue, waker, stopping: stopping.subscribe() };
+    let queue = CommandQueue {
+        queue: received,
+        waiting: Vec::new(),
+        reloads: Vec::new(),
+        stops: Stops::default(),
+        stopping,
+    };
+    (sender, queue)
 }
 
 impl CommandSender {
-    /// Hands over a request; never waits.
+    /// Hands over a command; never blocks.
     ///
     /// # Errors
-    /// [`MethodError::Busy`] where too many wait already.
-    pub(crate) fn send(&self, request: Request) -> Result<(), MethodError> {
-        self.queue.try_send(request).map_err(|_| MethodError::Busy {})?;
-        self.calls.ask();
+    /// [`MethodError::Busy`] if the queue is full.
+    pub(crate) fn send(&self, command: Command) -> Result<(), MethodError> {
+        self.queue.try_send(command).map_err(|_| MethodError::Busy {})?;
+        self.waker.ask();
         Ok(())
     }
-}
 
-impl CommandSender {
-    /// A look is wanted soon.
-    pub(crate) fn ring(&self) {
-        self.calls.ask();
+    /// Requests a sample soon.
+    pub(crate) fn request_sample(&self) {
+        self.waker.ask();
     }
 
-    /// The agent of that name whose end has begun and is not told yet.
-    pub(crate) fn ending(&self, name: &str) -> Option<AgentRef> {
-        self.ending.borrow().iter().find(|agent| agent.is_called(name)).cloned()
+    /// The agent of that name whose stop has begun and is not reported yet.
+    pub(crate) fn stopping(&self, name: &str) -> Option<AgentRef> {
+        self.stopping.borrow().iter().find(|agent| agent.is_called(name)).cloned()
     }
 }
 
 impl CommandQueue {
-    /// The next request, where there is one.
-    pub(crate) fn next(&mut self) -> Option<Request> {
+    /// The next command, if there is one.
+    pub(crate) fn next(&mut self) -> Option<Command> {
         self.queue.try_recv().ok()
     }
 
-    /// Passes on that an agent is to end, and remembers who waits for it.
-    pub(crate) fn stop(&mut self, stop: Stop, engine: &mut Engine) {
-        let Stop { agent, by, answer } = stop;
+    /// Requests the stop from the policy and remembers the client.
+    pub(crate) fn request_stop(&mut self, stop: Stop, engine: &mut Engine) {
+        let Stop { agent, by, reply } = stop;
         let root = agent.root;
-        // Who asks a second time waits for what the first one has begun, whoever waits for that still.
-        let action = self.ends.asked_for(root);
+        // A second client waits for the action that the first one caused, even if the first one has left.
+        let action = self.stops.requested(root);
         if action.is_none() && !engine.request(root, by) {
-            let _ = answer.send(Err(MethodError::Busy {}));
+            let _ = reply.send(Err(MethodError::Busy {}));
             return;
         }
-        self.waiting.push(Waiting { agent, action, answer: Some(answer) });
+        self.waiting.push(WaitingClient { agent, action, reply: Some(reply) });
     }
 
-    /// Nobody waits any longer, and nothing more is taken.
+    /// Remembers a reload that took effect; see [`Self::confirm_reloads`].
+    pub(crate) fn confirm_later(&mut self, reply: ReloadReply, warnings: Vec<String>) {
+        self.reloads.push((reply, warnings));
+    }
+
+    /// Replies to the reloads, after the status that shows them was published.
+    pub(crate) fn confirm_reloads(&mut self) {
+        for (reply, warnings) in self.reloads.drain(..) {
+            // The client may have left.
+            let _ = reply.send(warnings);
+        }
+    }
+
+    /// Refuses further commands and drops the waiting clients.
     pub(crate) fn close(&mut self) {
         self.queue.close();
         while self.queue.try_recv().is_ok() {}
         self.waiting.clear();
     }
 
-    /// Answers those whose agents have come to an end, after a step and its events. `told` has what is known of an action.
-    pub(crate) fn answer(
+    /// Replies to the clients whose agents have exited or cannot be stopped, after a step and its events.
+    pub(crate) fn reply(&mut self, events: &[Event], publisher: &Publisher, engine: &Engine) {
+        let action_info = |action| publisher.action(action);
+        self.reply_with(events, action_info, |root| engine.is_requested(root));
+    }
+
+    fn reply_with(
         &mut self,
         events: &[Event],
-        told: impl Fn(u64) -> Option<ActionInfo>,
-        is_requested: impl Fn(ProcessKey) -> bool,
+        action_info: impl Fn(u64) -> Option<ActionInfo>,
+        is_requested: impl Fn(crate::model::ProcessKey) -> bool,
     ) {
-        let others = events.iter().fold(false, |others, event| self.ends.take_in(event) | others);
-        if others {
-            self.ending.send_replace(self.ends.under_way());
+        let has_changed = events.iter().fold(false, |changed, event| self.stops.observe(event) | changed);
+        if has_changed {
+            self.stopping.send_replace(self.stops.in_progress());
         }
-        for waiting in &mut self.waiting {
-            let root = waiting.agent.root;
-            let pending = is_requested(root);
+        for client in &mut self.waiting {
+            let root = client.agent.root;
+            let is_pending = is_requested(root);
             let own = events.iter().filter(|e| e.agent.as_ref().is_some_and(|agent| agent.root == root));
-            // In one step another action on it may have failed before this one was begun.
-            let begun = own.clone().any(|e| is_request(&e.kind));
+            // In one step another action on the agent may fail before this one begins.
+            let has_begun = own.clone().any(|e| is_request(&e.kind));
             for event in own {
-                waiting.take_in(event, pending || begun, &told);
+                client.observe(event, is_pending || has_begun, &action_info);
             }
-            if waiting.action.is_none() && !pending {
-                match self.ends.of(root) {
-                    // It was ending when they asked: that is the end that they wanted.
-                    Some(end) if end.is_over => waiting.finish(end.action, &told),
-                    Some(end) => waiting.action = Some(end.action),
+            if client.action.is_none() && !is_pending {
+                match self.stops.latest(root) {
+                    // The agent was already being stopped when the client asked: that stop counts.
+                    Some(stop) if stop.is_over => client.finish(stop.action, &action_info),
+                    Some(stop) => client.action = Some(stop.action),
                     None => {
-                        let agent = waiting.agent.id.to_string();
-                        waiting.tell(Err(MethodError::NoSuchAgent { agent }));
+                        let agent = client.agent.id.to_string();
+                        client.send(Err(MethodError::NoSuchAgent { agent }));
                     }
                 }
             }
         }
-        self.waiting.retain(|w| w.answer.as_ref().is_some_and(|answer| !answer.is_closed()));
+        self.waiting.retain(|client| client.reply.as_ref().is_some_and(|reply| !reply.is_closed()));
     }
 }
 
@@ -162,34 +189,36 @@ fn is_request(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Acted(decision) if matches!(decision.cause, Cause::Request { .. }))
 }
 
-impl Waiting {
-    fn take_in(&mut self, event: &Event, pending: bool, told: &impl Fn(u64) -> Option<ActionInfo>) {
+impl WaitingClient {
+    fn observe(&mut self, event: &Event, is_pending: bool, action_info: &impl Fn(u64) -> Option<ActionInfo>) {
         match &event.kind {
             EventKind::Acted(decision) if is_request(&event.kind) => {
                 self.action = Some(decision.action);
                 if decision.dry_run {
-                    self.finish(decision.action, told);
+                    self.finish(decision.action, action_info);
                 }
             }
-            EventKind::Ended { action, .. } if self.action == Some(*action) => self.finish(*action, told),
-            // Refused from the first, it has no action of its own; another one of the agent's is none of ours.
-            EventKind::Failed { action, .. } if self.action.map_or(!pending, |own| own == *action) => {
+            EventKind::Ended { action, .. } if self.action == Some(*action) => {
+                self.finish(*action, action_info)
+            }
+            // A request refused at once has no action of its own; the failure of another action of the agent does not count.
+            EventKind::Failed { action, .. } if self.action.map_or(!is_pending, |own| own == *action) => {
                 let agent = self.agent.id.to_string();
-                self.tell(Err(MethodError::NotStopped { agent, reason: Message::of(event).text }));
+                self.send(Err(MethodError::NotStopped { agent, reason: messages::text(event) }));
             }
             _ => {}
         }
     }
 
-    fn finish(&mut self, action: u64, told: &impl Fn(u64) -> Option<ActionInfo>) {
+    fn finish(&mut self, action: u64, action_info: &impl Fn(u64) -> Option<ActionInfo>) {
         let agent = self.agent.id.to_string();
-        self.tell(told(action).ok_or(MethodError::NoSuchAgent { agent }));
+        self.send(action_info(action).ok_or(MethodError::NoSuchAgent { agent }));
     }
 
-    fn tell(&mut self, answer: Result<ActionInfo, MethodError>) {
-        if let Some(waits) = self.answer.take() {
-            // Whoever asked may have left.
-            let _ = waits.send(answer);
+    fn send(&mut self, result: Result<ActionInfo, MethodError>) {
+        if let Some(reply) = self.reply.take() {
+            // The client may have left.
+            let _ = reply.send(result);
         }
     }
 }

@@ -1,359 +1,243 @@
-//! The loop: glance, look, decide, signal, publish, tell.
+//! The control loop. It runs on a thread of its own and waits in one `ppoll` only, for its clock and its waker.
+//!
+//! ```text
+//!  clock, PSI and cgroup alarms,          commands (stop, reload)
+//!  status readers, shutdown                        │
+//!          │                                       ▼
+//!        waker ──► poll memory ──► trigger? ──► sample ──► decide ──► signal ──► throttle
+//!          ▲           sampler     schedule     sampler    policy     act        act
+//!          │                          │ no                                         │
+//!          └──────── next delay ◄─────┴───────────── publish, reply ◄──────────────┘
+//!                                                       report
+//! ```
 
 pub(crate) mod active_config;
 pub(crate) mod commands;
 pub(crate) mod schedule;
-pub(crate) mod stops;
-mod tick;
-pub(crate) mod trigger;
+mod stops;
 pub(crate) mod waker;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tracing::Level;
 
 use super::act::executor::Executor;
-use super::act::throttle::{self, Throttle};
+use super::act::throttle::Throttle;
 use super::config_load::LoadedConfig;
-use super::control_loop::active_config::{Settings, Terms, said};
-use super::control_loop::commands::{CommandQueue, CommandSender, Reloaded, Request, requests};
-use super::error::DaemonError;
-use super::options::Options;
-use super::report::forecasts::ForecastTracker;
-use super::report::history::{self, Record};
-use super::report::journal::{Report, Reporter};
-use super::report::publisher::Publisher;
-use super::report::status::noted;
-use super::serve::handlers::{Handlers, Inputs};
-use super::serve::status_cache;
-use crate::api::history::HistoryInfo;
-use crate::api::status::SupervisorInfo;
+use super::report::Outputs;
+use super::report::status::StatusSource;
+use crate::linux::clock;
 use crate::linux::memory_alarm::Alarms;
-use crate::linux::platform::Platform;
-use crate::linux::process::memlock;
-use crate::linux::procfs::Proc;
-use crate::model::{Boottime, Bytes, MissingFeature, Pid, Snapshot, Thresholds, Uid};
-use crate::policy::Engine;
+use crate::linux::procfs::ReadError;
+use crate::model::{Boottime, Bytes, Snapshot};
+use crate::policy::{Engine, MemoryPoll};
 use crate::sampler::Sampler;
-use crate::systemd::notify::Notifier;
+use active_config::{ActiveConfig, ResolvedConfig};
+use commands::{Command, CommandQueue};
+use schedule::{Demand, SampleTrigger, Schedule};
 use waker::Waker;
 
-/// After a wake that failed: long enough not to spin, short enough not to miss much.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// Glances may be quicker than newcomers need to be noticed, and the last pid is a file of its own. Timers are not exact.
-const STIRRED: Duration = Duration::from_millis(900);
-
-/// What delays a look of ours delays the next one by no more than this.
-const LONGEST_REST: Duration = Duration::from_millis(250);
-
-/// Nor by more than this in a danger or an action: we wait for memory as others do, and are who is to end that.
-const LONGEST_REST_IN_HURRY: Duration = Duration::from_millis(20);
-
-pub(super) struct Supervisor {
-    sampler: Sampler,
-    engine: Engine,
-    executor: Executor,
-    throttle: Throttle,
-    publisher: Publisher,
-    foresight: ForecastTracker,
-    record: Record,
-    /// Where what was recorded before we came is to come.
-    past: Option<Receiver<HistoryInfo>>,
-    reporter: Reporter,
-    notifier: Notifier,
-    calls: Arc<Waker>,
-    /// `None` where its thread could not be started.
-    alarms: Option<Alarms>,
-    /// What explanations rest on besides what is seen.
-    settings: watch::Sender<Arc<Settings>>,
-    /// What there is not, for as long as we run.
-    lacks: Vec<MissingFeature>,
-    inbox: CommandQueue,
-    requests: CommandSender,
-    info: SupervisorInfo,
-    /// When the last look began.
-    looked: Instant,
-    /// No look begins before: at least as long idle as busy, so that a guest with thousands of processes keeps its
-    /// processor.
-    rested: Instant,
-    /// When it was last asked for newcomers.
-    stirred: Boottime,
-    failing: bool,
-    started: Instant,
+/// Supervises agents: samples them, decides, acts and reports.
+#[derive(Debug)]
+pub(super) struct ControlLoop {
+    pub(super) sampler: Sampler,
+    pub(super) engine: Engine,
+    pub(super) executor: Executor,
+    pub(super) throttle: Throttle,
+    pub(super) config: ActiveConfig,
+    pub(super) inputs: Inputs,
+    pub(super) outputs: Outputs,
+    pub(super) schedule: Schedule,
 }
 
-impl Supervisor {
-    pub(super) fn new(
-        options: &Options,
-        uid: Uid,
-        loaded: LoadedConfig,
-        reporter: Reporter,
-    ) -> Result<Self, DaemonError> {
-        let log = |level, text| reporter.tell(Report::Log(level, text));
-        if let Err(error) = memlock::lock_on_fault() {
-            log(Level::INFO, format!("our memory is not locked, under pressure we may be slow: {error}"));
-        }
-        // Before anything that may fail for want of it.
-        let lacks = Platform::of(&options.proc, &options.cgroup, uid).lacks();
-        for lack in &lacks {
-            log(if lack.is_shown_in_status() { Level::WARN } else { Level::INFO }, lack.to_string());
-        }
-        let total = Proc::open(&options.proc)?.guest()?.mem_total;
-        let LoadedConfig { config, rules } = loaded;
-        let Terms { effective, act, guard, brake, notes, inert } = Terms::of(&config, &rules, total);
-        let thresholds = effective.thresholds;
-        let only = (uid != Uid::ROOT).then_some(uid);
-        let whose = if only.is_some() { "your own agents" } else { "the agents of all users" };
-        log(Level::INFO, format!("supervising {whose}, in a guest of {total}: {}", said(thresholds, act)));
-        for note in notes.iter().chain(&inert) {
-            log(Level::WARN, note.clone());
-        }
-        let notes = [notes, noted(&lacks).collect()].concat();
-        let rules = Arc::new(rules);
-        let mut sampler = Sampler::new(&options.proc, &options.cgroup, Arc::clone(&rules), only)?;
-        sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
-        let engine = Engine::new(thresholds, act, guard);
-        let snapshot = sampler.sample_now()?;
-        let record = Record::start(options, uid, &reporter);
-        let publisher = Publisher::new(snapshot, &engine, &sampler, thresholds, notes);
-        let calls = Arc::new(Waker::new()?);
-        let (requests, inbox) = requests(Arc::clone(&calls));
-        let settings = Settings {
-            proc: options.proc.clone(),
-            cgroup: options.cgroup.clone(),
-            config,
-            rules,
-            thresholds: effective,
-            only,
-            supervisor: i32::try_from(std::process::id()).ok().and_then(Pid::new),
-        };
-        let now = Instant::now();
-        Ok(Self {
-            sampler,
-            engine,
-            executor: Executor::open(&options.cgroup)?
-                .with_throttles(throttle::start(options, uid, &reporter)),
-            throttle: Throttle::new(brake),
-            publisher,
-            foresight: ForecastTracker::new(),
-            past: record.before(),
-            record,
-            notifier: Notifier::start()?,
-            alarms: waker::alarms(options, &calls, &reporter, lacks.contains(&MissingFeature::Pressure)),
-            lacks,
-            calls,
-            reporter,
-            settings: watch::Sender::new(Arc::new(settings)),
-            inbox,
-            requests,
-            info: SupervisorInfo::default(),
-            looked: now,
-            rested: now,
-            stirred: Boottime::default(),
-            failing: false,
-            started: now,
-        })
-    }
+/// What wakes and commands the loop.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    pub(super) waker: Arc<Waker>,
+    /// `None` if the thread of the kernel's alarms could not be started.
+    pub(super) alarms: Option<Alarms>,
+    pub(super) commands: CommandQueue,
+}
 
-    /// The handlers of the socket's methods.
-    pub(super) fn handlers(&mut self, options: &Options, uid: Uid) -> Handlers {
-        Handlers::new(Inputs {
-            status: self.publisher.updates(),
-            events: self.publisher.events(),
-            published: self.publisher.seen(),
-            settings: self.settings.subscribe(),
-            waker: Arc::clone(&self.calls),
-            commands: self.requests.clone(),
-            history: self.record.clone(),
-            reporter: self.reporter.clone(),
-            options,
-            uid,
-        })
-    }
-
-    /// Where it is told of alarms, readers, and that it is to end.
-    pub(super) fn calls(&self) -> Arc<Waker> {
-        Arc::clone(&self.calls)
-    }
-
-    /// Supervises until it is called to end.
+impl ControlLoop {
+    /// Supervises until shutdown is requested.
     pub(super) fn run(&mut self) {
-        let mut ready = false;
-        while !self.calls.is_ending() {
-            let begun = Instant::now();
-            let next = self.wake(begun);
-            if !ready && !self.failing {
-                self.notifier.status(&self.publisher.line(), true);
-                self.notifier.ready();
-                ready = true;
+        let mut is_ready = false;
+        while !self.inputs.waker.is_shutting_down() {
+            let started = Instant::now();
+            let delay = self.iterate(started);
+            if !is_ready && !self.schedule.is_failing() {
+                self.outputs.ready();
+                is_ready = true;
             }
-            self.pause(begun + next);
+            self.sleep_until(started + delay);
         }
-        self.inbox.close();
-        if let Some(brakes) = self.executor.throttles() {
-            brakes.remove_all();
-        }
-        if let Some(wave) = self.engine.finish() {
-            let _ = self.executor.send(&wave);
-        }
-        self.notifier.stopping();
-        self.record.close();
-        self.reporter.tell(Report::Log(Level::INFO, "stopping".to_owned()));
+        self.shut_down();
     }
 
-    /// Until the next wake is due, or somebody calls.
-    fn pause(&mut self, planned: Instant) {
-        while !self.calls.is_ending() {
-            let due = planned.max(self.rested);
-            let called = if self.calls.is_alarmed() {
-                self.rested
-            } else if self.calls.is_asked() {
-                self.rested.max(self.spaced())
-            } else {
-                due
-            };
-            if !self.calls.wait_until(called.min(due)) {
-                break;
-            }
-        }
-        schedule::woke(&mut self.info, planned, Instant::now());
+    /// One iteration: poll, sample if triggered, decide, act, report. Returns the delay from `started` to the next one.
+    fn tick(&mut self, started: Instant) -> Result<Duration, ReadError> {
+        let now = clock::now();
+        let memory = self.sampler.poll_memory(now)?;
+        let poll = self.engine.poll_memory(now, &memory);
+        let Some(trigger) = self.trigger(started, now, poll)? else {
+            return Ok(self.schedule.without_sample(started, now, poll, self.is_sample_awaited()));
+        };
+
+        self.schedule.start_sample(started);
+        let is_status_wanted = self.inputs.waker.take_asked() | self.apply_commands(memory.mem_total);
+        let depth = trigger.scan_depth(self.engine.action_target().is_some());
+        let snapshot = self.sampler.sample(now, memory, depth)?;
+
+        let step = self.engine.step(&snapshot);
+        // Nothing may come between the decision and its signals: no allocation, no lock, no disk, no journal.
+        let outcome = step.signals.as_ref().map(|signals| self.executor.send(signals));
+        let warnings = self.update_throttle(&snapshot);
+
+        let delay = step.next_poll;
+        let mut events = step.into_events(outcome, &snapshot);
+        events.extend(self.outputs.forecast(&snapshot, self.config.thresholds(), &mut self.engine));
+        self.sampler.unpin_rules_except(|root| self.engine.is_action_in_progress(root));
+        self.watch_cgroups(&snapshot);
+
+        self.outputs.log_warnings(self.sampler.drain_new_warnings().into_iter().chain(warnings));
+        self.outputs.counters.memory_taken_back = self.executor.released().processes;
+        let source = StatusSource {
+            engine: &self.engine,
+            sampler: &self.sampler,
+            thresholds: self.config.thresholds(),
+            notes: self.config.notes(),
+        };
+        // A reader that has asked meanwhile need not wait for the next sample.
+        let is_status_wanted = is_status_wanted || self.inputs.waker.is_asked();
+        let events = self.outputs.publish(started, snapshot, events, source, is_status_wanted);
+        // After the status: a client that gets its reply may read the status at once.
+        self.inputs.commands.reply(&events, &self.outputs.publisher, &self.engine);
+        Ok(Schedule::after_sample(delay, self.is_sample_awaited()))
     }
 
-    /// When the next look may begin that a reader causes. One that was not made known was no reader's; one that failed may
-    /// have been.
-    fn spaced(&self) -> Instant {
-        let last = if self.failing { self.looked } else { self.publisher.shown() };
-        last + status_cache::SPACING
-    }
-
-    /// One wake; how long after its beginning the next one is due.
-    fn wake(&mut self, begun: Instant) -> Duration {
-        match self.glance(begun) {
-            Ok(next) => {
-                self.failing = false;
-                self.notifier.tick_done();
-                if let Some(brakes) = self.executor.throttles() {
-                    brakes.heartbeat();
+    /// A tick, and what follows it whether it succeeds or not.
+    fn iterate(&mut self, started: Instant) -> Duration {
+        let result = self.tick(started);
+        self.inputs.commands.confirm_reloads();
+        let is_urgent = self.engine.danger().is_some() || self.engine.action_target().is_some();
+        self.schedule.back_off(started, is_urgent);
+        match result {
+            Ok(delay) => {
+                self.schedule.succeed();
+                self.outputs.notifier.tick_done();
+                if let Some(throttles) = self.executor.throttles() {
+                    throttles.heartbeat();
                 }
-                next
+                delay
             }
             Err(error) => {
-                // Once for a row of failures. The unit's watchdog restarts us when they last.
-                if !std::mem::replace(&mut self.failing, true) {
-                    self.reporter
-                        .tell(Report::Log(Level::ERROR, format!("nothing seen in this tick: {error}")));
+                // Logged once for a row of failures. If they last, the unit's watchdog restarts the service.
+                if self.schedule.fail() {
+                    self.outputs.log(Level::ERROR, format!("sampling failed: {error}"));
                 }
-                AFTER_FAILURE
+                Schedule::retry_delay()
             }
         }
     }
 
-    /// Does what was asked for over the socket; what is to be answered when the look that follows is known.
-    fn take_up(&mut self, request: Request, total: Bytes) -> Option<(Reloaded, Vec<String>)> {
-        match request {
-            Request::Stop(stop) => {
-                self.inbox.stop(stop, &mut self.engine);
-                None
-            }
-            Request::Reload(loaded, answer) => Some((answer, self.reconfigure(*loaded, total))),
+    /// Why this iteration takes a sample; `None` if it takes none.
+    fn trigger(
+        &mut self,
+        started: Instant,
+        now: Boottime,
+        poll: MemoryPoll,
+    ) -> Result<Option<SampleTrigger>, ReadError> {
+        let demand = Demand {
+            wakeups: self.inputs.waker.take_alarms(),
+            is_asked: self.inputs.waker.is_asked(),
+            is_followed: self.outputs.publisher.is_followed(),
+            published_at: self.outputs.publisher.published_at(),
+        };
+        self.outputs.count_poll(demand.wakeups);
+        let has_new_pids = || self.sampler.has_new_pids(now);
+        let trigger = self.schedule.trigger(started, now, poll, demand, has_new_pids);
+        // A process that is no agent's is no reason for a sample.
+        if trigger == Some(SampleTrigger::NewProcesses) && !self.sampler.scan_new_processes(now)? {
+            return Ok(None);
         }
+        Ok(trigger)
     }
 
-    /// Takes up another configuration. What was seen, and what is under way, stays.
+    /// Whether a client that follows the status, or a process too young to be judged, awaits the next sample.
+    fn is_sample_awaited(&self) -> bool {
+        self.outputs.publisher.is_followed() || self.sampler.has_young_processes()
+    }
+
+    /// Carries out what was requested over the socket. Returns whether the configuration was reloaded.
+    fn apply_commands(&mut self, total: Bytes) -> bool {
+        let mut is_reloaded = false;
+        while let Some(command) = self.inputs.commands.next() {
+            match command {
+                Command::Stop(stop) => self.inputs.commands.request_stop(stop, &mut self.engine),
+                Command::Reload(loaded, reply) => {
+                    let warnings = self.reconfigure(*loaded, total);
+                    self.inputs.commands.confirm_later(reply, warnings);
+                    is_reloaded = true;
+                }
+            }
+        }
+        is_reloaded
+    }
+
+    /// Puts another configuration into force. Observations and actions in progress are kept. Returns the warnings.
     fn reconfigure(&mut self, loaded: LoadedConfig, total: Bytes) -> Vec<String> {
-        let LoadedConfig { config, rules } = loaded;
-        let Terms { effective, act, guard, brake, notes, inert } = Terms::of(&config, &rules, total);
-        let (thresholds, rules) = (effective.thresholds, Arc::new(rules));
-        self.engine.reconfigure(thresholds, act, guard);
-        self.throttle.set_enabled(brake);
-        self.sampler.reconfigure(Arc::clone(&rules));
-        // What has begun is brought to its end under the rule that it was begun with.
+        let resolved = ResolvedConfig::new(loaded, total);
+        let (thresholds, warnings) = (resolved.thresholds(), resolved.warnings());
+        self.engine.reconfigure(thresholds, resolved.act, resolved.guard);
+        self.throttle.set_enabled(resolved.is_throttle_enabled);
+        self.sampler.reconfigure(Arc::clone(&resolved.rules));
+        // An action in progress ends under the rule that it began with.
         self.sampler.pin_rules_of(|root| self.engine.is_action_in_progress(root));
         self.sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
-        self.publisher.reconfigure(thresholds, notes.iter().cloned().chain(noted(&self.lacks)).collect());
-        self.settings.send_modify(|settings| {
-            *settings =
-                Arc::new(Settings { config, rules, thresholds: effective, ..Settings::clone(settings) });
-        });
-        let log = |level, text| self.reporter.tell(Report::Log(level, text));
-        log(Level::INFO, format!("the configuration was read anew: {}", said(thresholds, act)));
-        let notes = [notes, inert].concat();
-        for note in &notes {
-            log(Level::WARN, note.clone());
-        }
-        notes
+        self.outputs.log(Level::INFO, format!("configuration reloaded: {}", resolved.summary()));
+        self.outputs.log_warnings(warnings.iter().cloned());
+        self.config.replace(resolved);
+        warnings
     }
 
-    /// Goes on from what was recorded before we came, once that is there; whether it is waited for no more.
-    fn recalls(&mut self, snapshot: &Snapshot, thresholds: Thresholds) -> bool {
-        let Some(past) = &self.past else { return true };
-        match past.try_recv() {
-            Ok(history) => self.foresight.recall(&history, snapshot, thresholds),
-            Err(TryRecvError::Empty) if self.started.elapsed() < history::RECALL => return false,
-            Err(_) => {}
-        }
-        self.past = None;
-        true
+    /// Sets and removes throttles after the signals. Returns the warnings.
+    fn update_throttle(&mut self, snapshot: &Snapshot) -> Vec<String> {
+        let Some(throttles) = self.executor.throttles() else { return Vec::new() };
+        self.throttle.update(snapshot, self.config.thresholds(), &self.engine, throttles)
     }
 
-    /// Holds limited agents back, or lets them go, as this look asks for; what is to be told of it.
-    fn hold(&mut self, snapshot: &Snapshot) -> Vec<String> {
-        let Some(brakes) = self.executor.throttles() else { return Vec::new() };
-        self.throttle.update(snapshot, self.publisher.thresholds(), &self.engine, brakes)
-    }
-
-    fn decide(&mut self, snapshot: Snapshot, told: bool) -> Duration {
-        let step = self.engine.step(&snapshot);
-        // Nothing stands between the decision and its signals.
-        let outcome = step.signals.as_ref().map(|signals| self.executor.send(signals));
-        let held = self.hold(&snapshot);
-        let next = step.next_poll;
-        let mut events = step.into_events(outcome, &snapshot);
-        let thresholds = self.publisher.thresholds();
-        let foretold =
-            self.recalls(&snapshot, thresholds).then(|| self.foresight.take(&snapshot, thresholds)).flatten();
-        if foretold.is_some() {
-            self.engine.set_forecast(self.foresight.outlook());
-            self.record.look(snapshot.at, &self.foresight);
-        }
-        events.extend(foretold.into_iter().flatten());
-        self.sampler.unpin_rules_except(|root| self.engine.is_action_in_progress(root));
-        for event in &events {
-            self.publisher.record(event, &self.sampler);
-        }
-        for news in self.sampler.drain_new_warnings().into_iter().chain(held) {
-            self.reporter.tell(Report::Log(Level::WARN, news));
-        }
-        if let Some(alarms) = &self.alarms {
+    /// Has the kernel wake the loop when an agent's own cgroup reaches its limit.
+    fn watch_cgroups(&self, snapshot: &Snapshot) {
+        if let Some(alarms) = &self.inputs.alarms {
             let own = snapshot.agents.iter().filter_map(|agent| agent.cgroup.as_ref());
             alarms.watch(own.map(|cgroup| cgroup.path.clone()).collect());
         }
-        // Who has asked meanwhile need not wait for the next look.
-        let told = told || self.calls.is_asked();
-        if told || !events.is_empty() || self.publisher.is_due() || self.reporter.has_screen() {
-            self.info.memory_taken_back = self.executor.released().processes;
-            let line = self.publisher.publish(
-                self.looked,
-                snapshot,
-                &self.engine,
-                &self.sampler,
-                &self.foresight,
-                self.info,
-            );
-            self.notifier.status(&line, !events.is_empty());
-            self.reporter.show(line);
+    }
+
+    /// Sleeps until the next iteration is due or the waker asks for an earlier one.
+    fn sleep_until(&mut self, planned: Instant) {
+        let waker = &self.inputs.waker;
+        while !waker.is_shutting_down() {
+            let published_at = self.outputs.publisher.published_at();
+            let at = self.schedule.wake_at(planned, waker.is_alarmed(), waker.is_asked(), published_at);
+            if !waker.wait_until(at) {
+                break;
+            }
         }
-        // Whoever is answered or told may ask for the status at once.
-        let (publisher, engine) = (&self.publisher, &self.engine);
-        publisher.announce(&events);
-        self.inbox.answer(&events, |action| publisher.action(action), |root| engine.is_requested(root));
-        for event in events {
-            self.reporter.tell(Report::Event(Box::new(event)));
+        schedule::record_wakeup_latency(&mut self.outputs.counters, planned, Instant::now());
+    }
+
+    /// Leaves no process stopped or throttled, and writes what is not written yet.
+    fn shut_down(&mut self) {
+        self.inputs.commands.close();
+        if let Some(throttles) = self.executor.throttles() {
+            throttles.remove_all();
         }
-        next
+        if let Some(signals) = self.engine.finish() {
+            let _ = self.executor.send(&signals);
+        }
+        self.outputs.close();
     }
 }

@@ -1,71 +1,73 @@
-//! Ends of whole agents: who asks for one that has begun, or is over for a moment, is told of that very one.
+//! Actions that stop whole agents. A client that requests a stop which has begun, or has just ended, waits for that action.
 
 use std::collections::VecDeque;
 
 use crate::model::event::{Cause, EventKind};
 use crate::model::{AgentRef, Event, ProcessKey};
 
-/// So many are remembered, like the actions that can be told of.
-const KEPT: usize = 16;
+/// As many as there are actions in the action log.
+const MAX_REMEMBERED_STOPS: usize = 16;
 
-/// The last ends that have begun, oldest first. What has failed is none.
+/// The latest stops that have begun, oldest first, without those that failed.
 #[derive(Debug, Default)]
-pub(crate) struct Ends(VecDeque<End>);
+pub(crate) struct Stops(VecDeque<StopAction>);
 
-/// One agent's.
+/// An action that stops a whole agent.
 #[derive(Debug)]
-pub(crate) struct End {
+pub(crate) struct StopAction {
     agent: AgentRef,
     pub(crate) action: u64,
-    /// Somebody asked for it.
+    /// Requested by a client.
     is_requested: bool,
     pub(crate) is_over: bool,
 }
 
-impl Ends {
-    /// Takes in what happened; whether others are ending now than before.
-    pub(crate) fn take_in(&mut self, event: &Event) -> bool {
-        let begun = |action| self.0.iter().position(|end| end.action == action && !end.is_over);
+impl Stops {
+    /// Records an event. Returns whether the set of agents being stopped has changed.
+    pub(crate) fn observe(&mut self, event: &Event) -> bool {
+        let position = |action| self.0.iter().position(|stop| stop.action == action && !stop.is_over);
         match (&event.kind, &event.agent) {
             (EventKind::Acted(decision), Some(agent)) if decision.whole && !decision.dry_run => {
                 let is_requested = matches!(decision.cause, Cause::Request { .. });
                 self.begin(agent, decision.action, is_requested);
                 true
             }
-            (EventKind::Escalated { action, whole: true, .. }, Some(agent)) if begun(*action).is_none() => {
+            (EventKind::Escalated { action, whole: true, .. }, Some(agent))
+                if position(*action).is_none() =>
+            {
                 self.begin(agent, *action, false);
                 true
             }
             (EventKind::Ended { action, .. }, _) => {
-                let end = begun(*action).and_then(|at| self.0.get_mut(at));
-                end.is_some_and(|end| !std::mem::replace(&mut end.is_over, true))
+                let stop = position(*action).and_then(|at| self.0.get_mut(at));
+                stop.is_some_and(|stop| !std::mem::replace(&mut stop.is_over, true))
             }
             (EventKind::Failed { action, .. }, _) => {
-                begun(*action).and_then(|at| self.0.remove(at)).is_some()
+                position(*action).and_then(|at| self.0.remove(at)).is_some()
             }
             _ => false,
         }
     }
 
     fn begin(&mut self, agent: &AgentRef, action: u64, is_requested: bool) {
-        self.0.push_back(End { agent: agent.clone(), action, is_requested, is_over: false });
-        if self.0.len() > KEPT {
+        self.0.push_back(StopAction { agent: agent.clone(), action, is_requested, is_over: false });
+        if self.0.len() > MAX_REMEMBERED_STOPS {
             self.0.pop_front();
         }
     }
 
-    /// The newest of the agent with that root.
-    pub(crate) fn of(&self, root: ProcessKey) -> Option<&End> {
-        self.0.iter().rev().find(|end| end.agent.root == root)
+    /// The latest stop of the agent with that root.
+    pub(crate) fn latest(&self, root: ProcessKey) -> Option<&StopAction> {
+        self.0.iter().rev().find(|stop| stop.agent.root == root)
     }
 
-    /// The action under way by which the agent ends with all that it started, as somebody has asked for.
-    pub(crate) fn asked_for(&self, root: ProcessKey) -> Option<u64> {
-        self.of(root).filter(|end| end.is_requested && !end.is_over).map(|end| end.action)
+    /// The action in progress that stops the agent with that root by request.
+    pub(crate) fn requested(&self, root: ProcessKey) -> Option<u64> {
+        self.latest(root).filter(|stop| stop.is_requested && !stop.is_over).map(|stop| stop.action)
     }
 
-    /// The agents that are ending.
-    pub(crate) fn under_way(&self) -> Vec<AgentRef> {
-        self.0.iter().filter(|end| !end.is_over).map(|end| end.agent.clone()).collect()
+    /// The agents that are being stopped.
+    pub(crate) fn in_progress(&self) -> Vec<AgentRef> {
+        self.0.iter().filter(|stop| !stop.is_over).map(|stop| stop.agent.clone()).collect()
     }
 }

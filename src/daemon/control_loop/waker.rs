@@ -1,4 +1,4 @@
-//! What makes the loop look before its time: readers who want newer figures, and alarms of the kernel.
+//! Wakes the control loop before its next iteration is due.
 
 use std::io;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::daemon::report::journal::{Report, Reporter};
 use crate::linux::eventfd::EventFd;
 use crate::linux::memory_alarm::{Alarm, Alarms};
 
-/// The bell at the loop's door. Whoever rings it, from whatever thread, neither waits nor allocates; however often
-/// it rings until the loop comes, it is one look.
+/// Wakes the control loop from any thread. Never blocks or allocates. Wakeups before the next iteration are coalesced into
+/// one sample.
 #[derive(Debug)]
 pub(crate) struct Waker {
-    bell: EventFd,
+    event: EventFd,
     asked: AtomicBool,
-    ending: AtomicBool,
+    shutting_down: AtomicBool,
     pressure: AtomicU64,
     cgroups: AtomicU64,
 }
 
-/// Rings that have not been answered yet.
+/// Alarms since the last poll.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PendingWakeups {
     pub(crate) pressure: u64,
@@ -33,62 +33,62 @@ pub(crate) struct PendingWakeups {
 impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
-            bell: EventFd::new()?,
+            event: EventFd::new()?,
             asked: AtomicBool::default(),
-            ending: AtomicBool::default(),
+            shutting_down: AtomicBool::default(),
             pressure: AtomicU64::default(),
             cgroups: AtomicU64::default(),
         })
     }
 
-    /// A look is wanted at once. May be called from any thread.
+    /// Requests a sample at once, for an alarm of the kernel.
     pub(crate) fn alarm(&self, alarm: Alarm) {
         let count = match alarm {
             Alarm::Pressure => &self.pressure,
             Alarm::Cgroup => &self.cgroups,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        self.bell.wake();
+        self.event.wake();
     }
 
-    /// A look is wanted soon, by a reader.
+    /// Requests a sample soon, for a reader of the status.
     pub(crate) fn ask(&self) {
         self.asked.store(true, Ordering::Relaxed);
-        self.bell.wake();
+        self.event.wake();
     }
 
-    /// The loop is to end.
-    pub(crate) fn end(&self) {
-        self.ending.store(true, Ordering::Relaxed);
-        self.bell.wake();
+    /// Requests shutdown.
+    pub(crate) fn shut_down(&self) {
+        self.shutting_down.store(true, Ordering::Relaxed);
+        self.event.wake();
     }
 
-    /// Waits until somebody calls, or until `at`; whether somebody may have called.
+    /// Waits for a wakeup, or until `at`. Returns whether there may have been a wakeup.
     pub(crate) fn wait_until(&self, at: Instant) -> bool {
-        self.bell.wait_until(at)
+        self.event.wait_until(at)
     }
 
-    /// Whether the loop is to end.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed)
+    /// Whether shutdown was requested.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.load(Ordering::Relaxed)
     }
 
-    /// Whether a reader waits for a look.
+    /// Whether a reader waits for a sample.
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Whether an alarm waits for a look.
+    /// Whether there was an alarm since the last poll.
     pub(crate) fn is_alarmed(&self) -> bool {
         self.pressure.load(Ordering::Relaxed) + self.cgroups.load(Ordering::Relaxed) > 0
     }
 
-    /// The readers are answered by the look that follows.
+    /// Resets the readers' request; the sample that follows serves them.
     pub(crate) fn take_asked(&self) -> bool {
         self.asked.swap(false, Ordering::Relaxed)
     }
 
-    /// The alarms are answered by the look that follows.
+    /// Resets the alarms; the sample that follows serves them.
     pub(crate) fn take_alarms(&self) -> PendingWakeups {
         PendingWakeups {
             pressure: self.pressure.swap(0, Ordering::Relaxed),
@@ -103,25 +103,25 @@ impl PendingWakeups {
     }
 }
 
-/// What wakes the loop from outside. Without it supervision goes on by the clock. `told`: that there are no pressure
-/// figures has been said.
-pub(crate) fn alarms(
+/// Starts the kernel's alarms. Without them the loop is woken by its clock alone. `is_missing_reported`: it was already logged
+/// that PSI is not available.
+pub(crate) fn start_alarms(
     options: &Options,
-    calls: &Arc<Waker>,
+    waker: &Arc<Waker>,
     reporter: &Reporter,
-    told: bool,
+    is_missing_reported: bool,
 ) -> Option<Alarms> {
-    let log = |text| reporter.tell(Report::Log(Level::INFO, text));
-    let bell = Arc::clone(calls);
-    match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| bell.alarm(alarm)) {
+    let log = |text| reporter.report(Report::Log(Level::INFO, text));
+    let waker = Arc::clone(waker);
+    match Alarms::start(&options.proc, Some(&options.cgroup), move |alarm| waker.alarm(alarm)) {
         Ok(alarms) => {
-            if let Some(error) = alarms.pressure_error().filter(|_| !told) {
-                log(format!("the kernel does not tell us of memory pressure, we go by the clock: {error}"));
+            if let Some(error) = alarms.pressure_error().filter(|_| !is_missing_reported) {
+                log(format!("cannot set a PSI trigger, memory pressure is polled instead: {error}"));
             }
             Some(alarms)
         }
         Err(error) => {
-            log(format!("nothing wakes us early, we go by the clock: {error}"));
+            log(format!("cannot start the alarm thread, memory pressure is polled instead: {error}"));
             None
         }
     }
@@ -135,21 +135,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_from_another_thread_wakes_whoever_waits() {
-        let calls = Arc::new(Waker::new().unwrap());
-        let kernel = Arc::clone(&calls);
-        let listener = thread::spawn(move || {
+    fn a_wakeup_from_another_thread_ends_the_wait() {
+        let waker = Arc::new(Waker::new().unwrap());
+        let kernel = Arc::clone(&waker);
+        let thread = thread::spawn(move || {
             kernel.alarm(Alarm::Cgroup);
             kernel.alarm(Alarm::Pressure);
             kernel.alarm(Alarm::Pressure);
         });
-        assert!(calls.wait_until(Instant::now() + Duration::from_mins(1)));
-        listener.join().unwrap();
-        assert!(calls.is_alarmed() && !calls.is_asked());
-        assert_eq!(calls.take_alarms(), PendingWakeups { pressure: 2, cgroups: 1 });
-        assert!(!calls.is_alarmed() && !calls.take_alarms().any(), "each is answered once");
-        assert!(!calls.is_ending());
-        calls.end();
-        assert!(calls.is_ending() && calls.wait_until(Instant::now() + Duration::from_mins(1)));
+        assert!(waker.wait_until(Instant::now() + Duration::from_mins(1)));
+        thread.join().unwrap();
+        assert!(waker.is_alarmed() && !waker.is_asked());
+        assert_eq!(waker.take_alarms(), PendingWakeups { pressure: 2, cgroups: 1 });
+        assert!(!waker.is_alarmed() && !waker.take_alarms().any(), "taken once");
+        assert!(!waker.is_shutting_down());
+        waker.shut_down();
+        assert!(waker.is_shutting_down() && waker.wait_until(Instant::now() + Duration::from_mins(1)));
     }
 }

@@ -1,27 +1,27 @@
-//! What was done of late, for those who ask.
+//! The latest actions, as clients see them.
 
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::messages::{Message, seconds};
+use super::messages::{seconds, text};
 use crate::api::resume::Resume;
 use crate::api::status::{ActionInfo, CulpritInfo};
 use crate::model::event::{Culprit, EventKind};
 use crate::model::{AgentRef, Bytes, Event, ProcessKey, Signal};
 
-/// How many actions are remembered.
-const KEPT: usize = 16;
+/// Actions that are remembered.
+const MAX_ACTIONS: usize = 16;
 
 /// The last actions, newest first.
 #[derive(Debug, Default)]
 pub(crate) struct ActionLog {
-    /// Ours with their number; the kernel's have none.
+    /// Each with its number; kills by the kernel have none.
     actions: VecDeque<(Option<u64>, ActionInfo)>,
 }
 
 impl ActionLog {
-    /// Takes in an event. `command` and `cwd` tell of the processes as they were last seen: they may be gone.
+    /// Records an event. `command` and `cwd` look up processes as last sampled: they may have exited.
     pub(crate) fn record(
         &mut self,
         event: &Event,
@@ -40,7 +40,7 @@ impl ActionLog {
                     dry_run: decision.dry_run,
                     cause: decision.cause.name().to_owned(),
                     resume,
-                    ..begun(event, agent, time)
+                    ..new_action(event, agent, time)
                 };
                 self.keep(Some(decision.action), info);
             }
@@ -61,12 +61,12 @@ impl ActionLog {
                     culprit,
                     cause: "kernel".to_owned(),
                     resume: whole.then(|| resume(agent, cwd)).flatten(),
-                    ..begun(event, agent, time)
+                    ..new_action(event, agent, time)
                 };
                 self.keep(None, info);
             }
             (EventKind::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
-                // Each once: who is left is killed again and again, and that says nothing new.
+                // Each signal once: SIGKILL is repeated for survivors.
                 if info.signals.last().is_none_or(|last| last != signal.name()) {
                     info.signals.push(signal.name().to_owned());
                 }
@@ -77,17 +77,17 @@ impl ActionLog {
             }),
             (EventKind::Ended { action, freed, after, .. }, _) => self.update(*action, |info| {
                 let how =
-                    if info.signals.iter().any(|s| s == Signal::Kill.name()) { "killed" } else { "ended" };
-                info.outcome = format!("{how}, {freed} freed {} after the decision", seconds(*after));
+                    if info.signals.iter().any(|s| s == Signal::Kill.name()) { "killed" } else { "exited" };
+                info.outcome = format!("{how} after {}, {freed} freed", seconds(*after));
             }),
             (EventKind::Failed { action, .. }, _) => {
-                self.update(*action, |info| info.outcome = Message::of(event).text);
+                self.update(*action, |info| info.outcome = text(event));
             }
             _ => {}
         }
     }
 
-    /// One of them, where it is still remembered.
+    /// An action, if it is still remembered.
     pub(crate) fn action(&self, number: u64) -> Option<ActionInfo> {
         self.actions.iter().find(|(own, _)| *own == Some(number)).map(|(_, info)| info.clone())
     }
@@ -99,7 +99,7 @@ impl ActionLog {
 
     fn keep(&mut self, number: Option<u64>, info: ActionInfo) {
         self.actions.push_front((number, info));
-        self.actions.truncate(KEPT);
+        self.actions.truncate(MAX_ACTIONS);
     }
 
     fn update(&mut self, action: u64, change: impl FnOnce(&mut ActionInfo)) {
@@ -109,8 +109,8 @@ impl ActionLog {
     }
 }
 
-/// An action as it is told of first.
-fn begun(event: &Event, agent: &AgentRef, time: Timestamp) -> ActionInfo {
+/// An action as it begins.
+fn new_action(event: &Event, agent: &AgentRef, time: Timestamp) -> ActionInfo {
     ActionInfo {
         id: String::new(),
         time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -125,7 +125,7 @@ fn begun(event: &Event, agent: &AgentRef, time: Timestamp) -> ActionInfo {
         signals: Vec::new(),
         dry_run: false,
         cause: String::new(),
-        outcome: Message::of(event).text,
+        outcome: text(event),
         resume: None,
     }
 }

@@ -1,4 +1,4 @@
-//! The record of memory, as the supervisor keeps and asks it.
+//! Records memory use, and reads what was recorded.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -19,78 +19,78 @@ use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Uid};
 
-/// How long a forecast waits for what was recorded before; the loop never does.
-pub(crate) const RECALL: Duration = Duration::from_secs(10);
+/// How long forecasts wait for the recorded history; the loop never does.
+pub(crate) const PAST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As far as a forecast looks back, and a little.
-const LOOKS_BACK: i64 = 9 * 3600;
+/// Seconds of history that a forecast can use, and some more.
+const PAST_SECONDS: i64 = 9 * 3600;
 
-/// How long an answer may take: the disk is asked for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit of a reply: it is read from disk.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the last commit may take when we leave.
-const LAST: Duration = Duration::from_secs(2);
+/// Time limit of the last commit at shutdown.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The record; `None` inside where its thread could not be started.
+/// The recorder; `None` inside if its thread could not be started.
 #[derive(Clone, Debug)]
-pub(crate) struct Record(Option<History>);
+pub(crate) struct HistoryRecorder(Option<History>);
 
-impl Record {
-    /// Starts it.
+impl HistoryRecorder {
+    /// Starts the thread.
     pub(crate) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Self {
         let root = Path::new("/");
         let origin = Origin { machine: machine_id::machine(root), boot: machine_id::boot(root) };
         let directory = state_dir::directory(options.state.clone(), uid);
-        let tell = {
+        let notify = {
             let reporter = reporter.clone();
             move |notice: Notice| {
                 let level = if notice.is_warning() { Level::WARN } else { Level::INFO };
-                reporter.tell(Report::Log(level, notice.to_string()));
+                reporter.report(Report::Log(level, notice.to_string()));
             }
         };
-        let history = History::start(directory, origin, history::CAP, tell).inspect_err(|error| {
-            reporter.tell(Report::Log(Level::WARN, format!("nothing is recorded: {error}")));
+        let history = History::start(directory, origin, history::CAP, notify).inspect_err(|error| {
+            reporter.report(Report::Log(Level::WARN, format!("cannot record history: {error}")));
         });
         Self(history.ok())
     }
 
-    /// Where what was recorded before we came will be.
-    pub(crate) fn before(&self) -> Option<Receiver<HistoryInfo>> {
-        let (sender, answer) = sync_channel(1);
+    /// Reads the history from before this process started. It arrives later; `None` without a thread.
+    pub(crate) fn read_past(&self) -> Option<Receiver<HistoryInfo>> {
+        let (sender, reply) = sync_channel(1);
         let now = clock::wall();
-        let since = UnixSeconds(now.0 - LOOKS_BACK);
-        // Whoever waits may have gone on.
-        let answered = move |told| drop(sender.try_send(told));
-        self.0.as_ref().filter(|history| history.read(since, now, answered))?;
-        Some(answer)
+        let since = UnixSeconds(now.0 - PAST_SECONDS);
+        // The receiver may have timed out.
+        let send = move |history| drop(sender.try_send(history));
+        self.0.as_ref().filter(|history| history.read(since, now, send))?;
+        Some(reply)
     }
 
-    /// Records a look. Waits for nobody.
-    pub(crate) fn look(&self, at: Boottime, foresight: &ForecastTracker) {
+    /// Records the figures of a sample; never blocks.
+    pub(crate) fn record(&self, at: Boottime, forecasts: &ForecastTracker) {
         if let Some(history) = &self.0 {
-            history.record(SeriesSample { at, time: clock::wall(), figures: foresight.figures() });
+            history.record(SeriesSample { at, time: clock::wall(), figures: forecasts.figures() });
         }
     }
 
-    /// What was recorded in so long a time until now.
+    /// Reads the history of the last `since`.
     pub(crate) async fn last(&self, since: Duration) -> Result<HistoryInfo, MethodError> {
-        let (sender, answer) = oneshot::channel();
+        let (sender, reply) = oneshot::channel();
         let now = clock::wall();
         let since = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         let since = UnixSeconds(now.0.saturating_sub(since));
-        let answered = move |told| drop(sender.send(told));
-        let asked = self.0.as_ref().is_some_and(|history| history.read(since, now, answered));
-        if !asked {
+        let send = move |history| drop(sender.send(history));
+        let is_queued = self.0.as_ref().is_some_and(|history| history.read(since, now, send));
+        if !is_queued {
             return Err(MethodError::Busy {});
         }
-        let answer = tokio::time::timeout(PATIENCE, answer).await;
-        answer.ok().and_then(Result::ok).ok_or(MethodError::Busy {})
+        let reply = tokio::time::timeout(READ_TIMEOUT, reply).await;
+        reply.ok().and_then(Result::ok).ok_or(MethodError::Busy {})
     }
 
     /// Writes what is not written yet.
     pub(crate) fn close(&self) {
         if let Some(history) = &self.0 {
-            history.close(LAST);
+            history.close(CLOSE_TIMEOUT);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tells the journal or the terminal, on a thread of its own: a journal that is stuck must not hold up a tick.
+//! Writes to the journal or the terminal, on a thread of its own: a blocked journal must not delay a tick.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::linux::fs::MetadataExt;
@@ -11,27 +11,27 @@ use tracing::{Level, Subscriber};
 use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::messages::Message;
-use crate::model::Event;
+use crate::api::event_log::{EventInfo, EventLevel};
+use crate::model::{Bytes, Pid, Uid};
 
-/// Reports that may wait. A full queue means that the journal has been stuck for seconds; what comes then is counted
-/// instead of kept, so memory stays bounded.
-const QUEUE: usize = 512;
+/// Reports that may wait. A full queue means that the journal has been blocked for seconds; further reports are dropped and
+/// counted, so memory stays bounded.
+const QUEUE_CAPACITY: usize = 512;
 
-/// Something to tell.
+/// Something to write.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// Of an agent.
-    Event(Box<Event>),
-    /// Of ourselves.
+    /// An event.
+    Event(Box<EventInfo>),
+    /// A line about the daemon itself.
     Log(Level, String),
-    /// What is to stand on the last line of a terminal.
+    /// The last line of the terminal.
     Screen(String),
-    /// Nothing more will come.
+    /// No further report will come.
     Close,
 }
 
-/// The near end of the reporter.
+/// Hands reports to the thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
     queue: SyncSender<Report>,
@@ -40,103 +40,102 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Starts the thread. When it is closed and everything is told, the receiver disconnects.
+    /// Starts the thread. The receiver disconnects when the reporter was closed and everything is written.
     pub(crate) fn start() -> io::Result<(Self, Receiver<()>)> {
-        let (queue, reports) = sync_channel(QUEUE);
+        let (queue, reports) = sync_channel(QUEUE_CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
-        let (done, told) = sync_channel(0);
+        let (done, finished) = sync_channel(0);
         thread::Builder::new().name("reporter".to_owned()).spawn(move || {
-            tracing::subscriber::with_default(subscriber(), || tell_all(&reports, &counted));
+            tracing::subscriber::with_default(subscriber(), || write_all(&reports, &counted));
             drop(done);
         })?;
-        Ok((Self { queue, dropped, has_screen: io::stderr().is_terminal() }, told))
+        Ok((Self { queue, dropped, has_screen: io::stderr().is_terminal() }, finished))
     }
 
-    /// Hands over something to tell; never waits.
-    pub(crate) fn tell(&self, report: Report) {
+    /// Hands over a report; never blocks.
+    pub(crate) fn report(&self, report: Report) {
         if self.queue.try_send(report).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether there is a terminal to show something on.
+    /// Whether standard error is a terminal.
     pub(crate) fn has_screen(&self) -> bool {
         self.has_screen
     }
 
-    /// Replaces the last line of the terminal, where there is one.
+    /// Replaces the last line of the terminal, if there is one.
     pub(crate) fn show(&self, line: String) {
         if self.has_screen {
-            self.tell(Report::Screen(line));
+            self.report(Report::Screen(line));
         }
     }
 
-    /// Lets the thread end. Gives a journal that is stuck no more time than the queue has room.
+    /// Ends the thread. Returns whether the queue had room for that; with a blocked journal it may not.
     pub(crate) fn close(&self) -> bool {
         self.queue.try_send(Report::Close).is_ok()
     }
 }
 
-fn tell_all(reports: &Receiver<Report>, dropped: &AtomicU64) {
+fn write_all(reports: &Receiver<Report>, dropped: &AtomicU64) {
     let mut screen = Screen::new();
     for report in reports {
         match report {
             Report::Close => break,
             Report::Screen(line) => screen.show(&line),
-            Report::Event(event) => screen.beside(|| tell_event(&event)),
-            Report::Log(level, text) => screen.beside(|| tell_log(level, &text)),
+            Report::Event(event) => screen.above(|| write_event(&event)),
+            Report::Log(level, text) => screen.above(|| write_log(level, &text)),
         }
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            screen.beside(|| {
-                tracing::error!("{lost} messages were dropped while the journal did not take them");
+            screen.above(|| {
+                tracing::error!("{lost} messages were dropped while the journal was blocked");
             });
         }
     }
     screen.clear();
 }
 
-/// A tracing event has one level where it stands, so there is one for each level.
-macro_rules! tell_at {
-    ($macro:ident, $event:expr, $message:expr) => {
+/// The level of a tracing event is fixed in its callsite, so there is one callsite for each level.
+macro_rules! write_at {
+    ($macro:ident, $info:expr) => {
         tracing::$macro!(
-            message_id = $message.id,
-            action = $message.action,
-            agent_id = $event.agent.as_ref().map(|agent| agent.id.as_str()),
-            agent_rule = $event.agent.as_ref().map(|agent| agent.rule.as_str()),
-            agent_pid = $event.agent.as_ref().map(|agent| agent.root.pid.get()),
-            agent_uid = $event.agent.as_ref().map(|agent| agent.uid.get()),
-            charge_bytes = $event.charge.get(),
-            threshold_bytes = $message.threshold,
-            culprit_pid = $message.culprit_pid,
-            culprit_charge_bytes = $message.culprit_charge,
-            signal = $message.signal,
-            cause = $message.cause,
-            by_uid = $message.by,
-            left_bytes = $message.left,
-            reserve_bytes = $message.reserve,
-            eta_seconds = $message.eta.map(|[_, eta, _]| eta),
-            eta_low_seconds = $message.eta.map(|[low, ..]| low),
-            eta_high_seconds = $message.eta.map(|[.., high]| high),
-            dry_run = $message.dry_run.map(u8::from),
-            action_id = $message.action_id,
+            message_id = $info.message_id,
+            action = $info.kind,
+            agent_id = $info.agent,
+            agent_rule = $info.rule,
+            agent_pid = $info.pid.map(Pid::get),
+            agent_uid = $info.uid.map(Uid::get),
+            charge_bytes = $info.charge.get(),
+            threshold_bytes = $info.threshold.map(Bytes::get),
+            culprit_pid = $info.culprit_pid,
+            culprit_charge_bytes = $info.culprit_charge.map(Bytes::get),
+            signal = $info.signal,
+            cause = $info.cause,
+            by_uid = $info.by.map(Uid::get),
+            left_bytes = $info.left.map(Bytes::get),
+            reserve_bytes = $info.reserve.map(Bytes::get),
+            eta_seconds = $info.eta_seconds,
+            eta_low_seconds = $info.eta_low_seconds,
+            eta_high_seconds = $info.eta_high_seconds,
+            dry_run = $info.dry_run.map(u8::from),
+            action_id = $info.action,
             "{}",
-            $message.text
+            $info.message
         )
     };
 }
 
-fn tell_event(event: &Event) {
-    let message = Message::of(event);
-    match message.level {
-        Level::ERROR => tell_at!(error, event, message),
-        Level::WARN => tell_at!(warn, event, message),
-        _ => tell_at!(info, event, message),
+fn write_event(info: &EventInfo) {
+    match info.level {
+        EventLevel::Error => write_at!(error, info),
+        EventLevel::Warning => write_at!(warn, info),
+        EventLevel::Info => write_at!(info, info),
     }
 }
 
-fn tell_log(level: Level, text: &str) {
+fn write_log(level: Level, text: &str) {
     match level {
         Level::ERROR => tracing::error!("{text}"),
         Level::WARN => tracing::warn!("{text}"),
@@ -144,7 +143,7 @@ fn tell_log(level: Level, text: &str) {
     }
 }
 
-/// To the journal with all fields where our standard error is the journal's, else the sentence to standard error.
+/// Writes to the journal with all fields if standard error is connected to it, else the sentence to standard error.
 fn subscriber() -> Box<dyn Subscriber + Send + Sync> {
     if is_journal()
         && let Ok(journal) = tracing_journald::layer()
@@ -166,14 +165,14 @@ fn subscriber() -> Box<dyn Subscriber + Send + Sync> {
     Box::new(tracing_subscriber::registry().with(plain))
 }
 
-/// Whether standard error goes to the journal (`JOURNAL_STREAM`, `systemd.exec(5)`).
+/// Whether standard error is connected to the journal (`JOURNAL_STREAM`, `systemd.exec(5)`).
 fn is_journal() -> bool {
     let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
     let Ok(file) = std::fs::metadata("/proc/self/fd/2") else { return false };
     stream == format!("{}:{}", file.st_dev(), file.st_ino())
 }
 
-/// The last line of a terminal, redrawn in place. Elsewhere it does nothing.
+/// The last line of a terminal, redrawn in place. Without a terminal it does nothing.
 struct Screen {
     on: bool,
     line: String,
@@ -191,8 +190,8 @@ impl Screen {
         }
     }
 
-    /// Lets something be written above the line.
-    fn beside(&self, write: impl FnOnce()) {
+    /// Writes something above the line.
+    fn above(&self, write: impl FnOnce()) {
         self.clear();
         write();
         self.draw(&self.line);
@@ -204,13 +203,13 @@ impl Screen {
 
     fn draw(&self, line: &str) {
         if self.on {
-            // A terminal that is gone is no reason to stop supervising.
+            // A closed terminal must not stop supervision.
             let shown: String = line.chars().take(Self::width()).collect();
             let _ = write!(io::stderr(), "\r\x1b[K{shown}");
         }
     }
 
-    /// A line that wraps could not be drawn over.
+    /// The width of the line: one that wraps could not be redrawn.
     fn width() -> usize {
         let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
         usize::from(if columns == 0 { 80 } else { columns }).saturating_sub(1)

@@ -1,4 +1,4 @@
-//! What the other rooms say through `tracing`, handed to the reporter: none of them may wait for the journal.
+//! Passes `tracing` events of other rooms to the reporter, so that none of them blocks on the journal.
 
 use std::fmt::{Debug, Write};
 
@@ -8,29 +8,29 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use super::journal::{Report, Reporter};
 
-/// Passes on everything from `INFO` upwards.
+/// Passes on events of level `INFO` and above.
 pub(crate) struct Relay(pub(crate) Reporter);
 
 impl<S: Subscriber> Layer<S> for Relay {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let level = *event.metadata().level();
         if level <= Level::INFO {
-            let mut sentence = Sentence::default();
-            event.record(&mut sentence);
-            self.0.tell(Report::Log(level, sentence.message + &sentence.rest));
+            let mut line = LogLine::default();
+            event.record(&mut line);
+            self.0.report(Report::Log(level, line.message + &line.rest));
         }
     }
 }
 
 #[derive(Default)]
-struct Sentence {
+struct LogLine {
     message: String,
     rest: String,
 }
 
-impl Visit for Sentence {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.rest, "; {name}: {value:?}"),

@@ -1,4 +1,4 @@
-//! What others may know: the newest status for readers, the newest snapshot for explanations, recent actions.
+//! Publishes the newest status and snapshot, and the events.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,17 +7,15 @@ use tokio::sync::watch;
 
 use super::action_log::ActionLog;
 use super::forecasts::ForecastTracker;
-use super::messages::event_info::told;
-use super::status;
-use crate::api::event_log::EventLog;
+use super::status::{self, StatusSource};
+use crate::api::event_log::{EventInfo, EventLog};
 use crate::api::status::{ActionInfo, StatusInfo, SupervisorInfo};
-use crate::model::{Event, ProcessKey, Snapshot, Thresholds};
-use crate::policy::Engine;
+use crate::model::{Event, ProcessKey, Snapshot};
 use crate::sampler::Sampler;
 
-/// Nobody may listen; the line that the service manager shows is still not older than this. Who asks over the socket
-/// causes a look.
-const EVERY: Duration = Duration::from_secs(15);
+/// Republish at least this often even without subscribers, so that `systemctl status` stays current. Socket requests
+/// trigger their own sample.
+const MAX_STATUS_AGE: Duration = Duration::from_secs(15);
 
 /// The snapshot and status published last.
 #[derive(Clone, Debug)]
@@ -35,134 +33,110 @@ impl Published {
     }
 }
 
-/// Holds what was made known last.
+/// Holds what clients read.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     updates: watch::Sender<Arc<StatusInfo>>,
-    /// The newest snapshot, for those who ask about single processes.
-    seen: watch::Sender<Published>,
-    /// Receivers of `updates` that wait in the service for somebody to listen.
-    idle: usize,
-    ledger: ActionLog,
+    latest: watch::Sender<Published>,
+    /// Receivers of `updates` that the socket's handlers keep without a client behind them.
+    idle_receivers: usize,
+    action_log: ActionLog,
     events: watch::Sender<Arc<EventLog>>,
-    thresholds: Thresholds,
-    notes: Vec<String>,
 }
 
 impl Publisher {
     /// Begins with `snapshot`.
-    pub(crate) fn new(
-        snapshot: Snapshot,
-        engine: &Engine,
-        sampler: &Sampler,
-        thresholds: Thresholds,
-        notes: Vec<String>,
-    ) -> Self {
-        let ledger = ActionLog::default();
-        let info = SupervisorInfo::default();
-        let status =
-            Arc::new(status::status(&snapshot, engine, sampler, &ledger, thresholds, &notes, Some(info)));
-        let seen =
+    pub(crate) fn new(snapshot: Snapshot, source: StatusSource<'_>) -> Self {
+        let action_log = ActionLog::default();
+        let status = status::status(&snapshot, source, &action_log, Some(SupervisorInfo::default()));
+        let status = Arc::new(status);
+        let latest =
             Published { at: Instant::now(), snapshot: Arc::new(snapshot), status: Arc::clone(&status) };
         Self {
             updates: watch::Sender::new(status),
-            seen: watch::Sender::new(seen),
-            idle: 0,
-            ledger,
+            latest: watch::Sender::new(latest),
+            idle_receivers: 0,
+            action_log,
             events: watch::Sender::default(),
-            thresholds,
-            notes,
         }
     }
 
-    /// Takes up other lines and notes; they are made known with the next snapshot.
-    pub(crate) fn reconfigure(&mut self, thresholds: Thresholds, notes: Vec<String>) {
-        self.thresholds = thresholds;
-        self.notes = notes;
-    }
-
-    /// The lines that count.
-    pub(crate) fn thresholds(&self) -> Thresholds {
-        self.thresholds
-    }
-
-    /// For those who want to know what happened.
+    /// The event log, for the socket's handlers.
     pub(crate) fn events(&self) -> watch::Receiver<Arc<EventLog>> {
         self.events.subscribe()
     }
 
     /// What is known of an action.
     pub(crate) fn action(&self, number: u64) -> Option<ActionInfo> {
-        self.ledger.action(number)
+        self.action_log.action(number)
     }
 
-    /// For the service: statuses to be handed on to whoever listens.
+    /// The statuses, for the socket's handlers, which clone the receiver for each client.
     pub(crate) fn updates(&mut self) -> watch::Receiver<Arc<StatusInfo>> {
-        self.idle += 1;
+        self.idle_receivers += 1;
         self.updates.subscribe()
     }
 
-    /// For those who ask about single processes.
-    pub(crate) fn seen(&self) -> watch::Receiver<Published> {
-        self.seen.subscribe()
+    /// The newest snapshot and status, for explanations.
+    pub(crate) fn latest(&self) -> watch::Receiver<Published> {
+        self.latest.subscribe()
     }
 
-    /// Whether somebody follows the status.
+    /// Whether a client follows the status.
     pub(crate) fn is_followed(&self) -> bool {
-        self.updates.receiver_count() > self.idle
+        self.updates.receiver_count() > self.idle_receivers
     }
 
-    /// When the look began that was made known last.
-    pub(crate) fn shown(&self) -> Instant {
-        self.seen.borrow().at
+    /// When the published sample began.
+    pub(crate) fn published_at(&self) -> Instant {
+        self.latest.borrow().at
     }
 
-    /// Whether what was made known last is old.
+    /// Whether the published status is too old.
     pub(crate) fn is_due(&self) -> bool {
-        self.shown().elapsed() >= EVERY
+        self.published_at().elapsed() >= MAX_STATUS_AGE
     }
 
-    /// Takes in an event, for the next status.
+    /// Records an event in the action log; the next status shows it.
     pub(crate) fn record(&mut self, event: &Event, sampler: &Sampler) {
         let last = self.updates.borrow();
         let root = event.agent.as_ref().map(|agent| agent.root.pid);
         let cwd = || last.agents.iter().find(|a| Some(a.pid) == root).and_then(|a| a.cwd.clone());
-        self.ledger.record(event, |key| sampler.command(key).to_owned(), cwd);
+        self.action_log.record(event, |key| sampler.command(key).to_owned(), cwd);
     }
 
-    /// Makes events known, to whoever waits for such. After the status that shows what they did: who hears of one may ask.
-    pub(crate) fn announce(&self, events: &[Event]) {
+    /// Publishes events. Called after the status that shows their effects: a client that reads one may ask for the status.
+    pub(crate) fn announce(&self, events: &[EventInfo]) {
         if !events.is_empty() {
-            let events = events.iter().map(told);
-            // Whoever reads an older one keeps that: no reader is waited for.
-            self.events.send_modify(|log| events.for_each(|event| Arc::make_mut(log).push(event)));
+            // A reader keeps the version that it reads: no reader is waited for.
+            self.events.send_modify(|log| {
+                let log = Arc::make_mut(log);
+                events.iter().for_each(|event| log.push(event.clone()));
+            });
         }
     }
 
-    /// What was made known last, in one line.
-    pub(crate) fn line(&self) -> String {
+    /// The line for `systemctl status`.
+    pub(crate) fn status_line(&self) -> String {
         status::line(&self.updates.borrow())
     }
 
-    /// Makes `snapshot` known. The line that says it all.
+    /// Publishes `snapshot`. Returns the line for `systemctl status`.
     pub(crate) fn publish(
         &self,
         at: Instant,
         snapshot: Snapshot,
-        engine: &Engine,
-        sampler: &Sampler,
-        foresight: &ForecastTracker,
-        info: SupervisorInfo,
+        source: StatusSource<'_>,
+        forecasts: &ForecastTracker,
+        counters: SupervisorInfo,
     ) -> String {
-        let Self { ledger, thresholds, notes, .. } = self;
-        let mut status = status::status(&snapshot, engine, sampler, ledger, *thresholds, notes, Some(info));
-        foresight.tell(&mut status);
+        let mut status = status::status(&snapshot, source, &self.action_log, Some(counters));
+        forecasts.fill_in(&mut status);
         let line = status::line(&status);
         let status = Arc::new(status);
-        // Who waits for a look then reads the status.
+        // First: a reader that waits for `latest` then reads `updates`.
         self.updates.send_replace(Arc::clone(&status));
-        // Handed on, not copied.
-        self.seen.send_replace(Published { at, snapshot: Arc::new(snapshot), status });
+        self.latest.send_replace(Published { at, snapshot: Arc::new(snapshot), status });
         line
     }
 }

@@ -1,4 +1,4 @@
-//! Where state is kept.
+//! The state directory.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,25 +6,25 @@ use std::path::PathBuf;
 
 use crate::model::Uid;
 
-/// The system's, as the unit's `StateDirectory=` makes it.
+/// The directory that `StateDirectory=` of the unit creates.
 const SYSTEM: &str = "/var/lib/claude-watchdog";
 
-/// What was said, else the system's for root, else the user's own; `None` where they have none.
-pub(crate) fn directory(said: Option<PathBuf>, uid: Uid) -> Option<PathBuf> {
-    choose(said, uid, env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))
+/// The directory given on the command line, else the system directory for root, else one in the user's home; `None` without a home.
+pub(crate) fn directory(given: Option<PathBuf>, uid: Uid) -> Option<PathBuf> {
+    choose(given, uid, env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))
 }
 
 fn choose(
-    said: Option<PathBuf>,
+    given: Option<PathBuf>,
     uid: Uid,
     state: Option<OsString>,
     home: Option<OsString>,
 ) -> Option<PathBuf> {
     let absolute = |path: Option<OsString>| path.map(PathBuf::from).filter(|path| path.is_absolute());
-    // The XDG base directory specification: a relative path is none, and this is what stands for it.
+    // The XDG base directory specification: relative paths are invalid, and this is the default.
     let own = || absolute(state).or_else(|| absolute(home).map(|home| home.join(".local/state")));
-    match said {
-        Some(said) => Some(said),
+    match given {
+        Some(given) => Some(given),
         None if uid == Uid::ROOT => Some(PathBuf::from(SYSTEM)),
         None => own().map(|state| state.join("claude-watchdog")),
     }
@@ -37,8 +37,8 @@ mod tests {
     #[test]
     fn each_has_a_place_of_their_own() {
         let some = |text: &str| Some(OsString::from(text));
-        let of = |said: Option<&str>, uid, state, home| {
-            choose(said.map(PathBuf::from), Uid::new(uid), state, home)
+        let of = |given: Option<&str>, uid, state, home| {
+            choose(given.map(PathBuf::from), Uid::new(uid), state, home)
                 .map(|path| path.to_string_lossy().into_owned())
         };
         let home = || some("/home/a");

@@ -1,49 +1,40 @@
-//! A snapshot as others see it.
-
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+//! A snapshot as clients see it.
 
 use super::action_log::ActionLog;
 use crate::api::status::{
     ActionInfo, AgentInfo, AgentLevel, CulpritInfo, GuestInfo, StatusInfo, SupervisorInfo, Verdict,
 };
-use crate::config::{Config, EffectiveThresholds};
-use crate::linux::platform::Platform;
-use crate::linux::procfs::ReadError;
-use crate::model::{
-    ActionSettings, AgentSample, Bytes, GuardSettings, MissingFeature, Snapshot, Thresholds, Uid,
-};
+use crate::model::{AgentSample, Bytes, Snapshot, Thresholds};
 use crate::policy::Engine;
 use crate::policy::victim::largest;
-use crate::rules::Rules;
 use crate::sampler::Sampler;
 
-/// Where cgroups are, when nobody says otherwise.
-const CGROUP: &str = "/sys/fs/cgroup";
+/// Subtrees of an agent that are shown.
+const MAX_CULPRITS: usize = 3;
 
-/// So long a single look waits for what is read slowly.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// What a status is made from, besides the snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatusSource<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) sampler: &'a Sampler,
+    /// The configured thresholds; limited agents have their own.
+    pub(crate) thresholds: Thresholds,
+    /// What a reader should know about the configuration and the platform, a sentence each.
+    pub(crate) notes: &'a [String],
+}
 
-/// How many subtrees of an agent are shown.
-const CULPRITS: usize = 3;
-
-/// Everything that there is to say.
+/// The status that clients see, without forecasts.
 pub(crate) fn status(
     snapshot: &Snapshot,
-    engine: &Engine,
-    sampler: &Sampler,
-    ledger: &ActionLog,
-    thresholds: Thresholds,
-    notes: &[String],
+    source: StatusSource<'_>,
+    action_log: &ActionLog,
     supervisor: Option<SupervisorInfo>,
 ) -> StatusInfo {
-    let agents: Vec<AgentInfo> =
-        snapshot.agents.iter().map(|a| agent(a, engine, sampler, thresholds)).collect();
-    let agents = rolled_up(agents);
+    let agents = roll_up(snapshot.agents.iter().map(|sample| agent(sample, source)).collect());
+    let has_warnings = source.sampler.warnings().next().is_some();
     StatusInfo {
         version: StatusInfo::VERSION,
-        verdict: verdict(snapshot, engine, &agents, sampler.warnings().next().is_some()),
+        verdict: verdict(snapshot, source.engine, &agents, has_warnings),
         guest: GuestInfo {
             mem_total: snapshot.guest.mem_total,
             mem_available: snapshot.guest.mem_available,
@@ -53,15 +44,16 @@ pub(crate) fn status(
             forecast: None,
         },
         agents,
-        actions: ledger.actions(),
-        notes: notes.iter().cloned().chain(sampler.warnings()).collect(),
+        actions: action_log.actions(),
+        notes: source.notes.iter().cloned().chain(source.sampler.warnings()).collect(),
         supervisor,
     }
 }
 
-fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, thresholds: Thresholds) -> AgentInfo {
+fn agent(sample: &AgentSample, source: StatusSource<'_>) -> AgentInfo {
+    let StatusSource { engine, sampler, thresholds, .. } = source;
     let (root, own) = (sample.agent.root, sample.thresholds(thresholds));
-    let culprits = largest(sample, CULPRITS).into_iter().map(|subtree| CulpritInfo {
+    let culprits = largest(sample, MAX_CULPRITS).into_iter().map(|subtree| CulpritInfo {
         pid: subtree.top.key.pid,
         charge: subtree.charge,
         command: Some(sampler.command(subtree.top.key).to_owned()),
@@ -93,9 +85,9 @@ fn agent(sample: &AgentSample, engine: &Engine, sampler: &Sampler, thresholds: T
     }
 }
 
-/// Adds what each costs to all above it. Agents are in order of their start, so a parent comes before its children,
-/// and a loop, which only a broken tree could have, ends.
-fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
+/// Adds the charge of each agent to the totals of all agents above it. Agents are ordered by their start, so a parent comes
+/// before its children, and a cycle, which only a broken tree could have, ends.
+fn roll_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
     for child in (0..agents.len()).rev() {
         let parent = agents[child].parent.clone();
         let at = parent.and_then(|id| agents[..child].iter().position(|a| a.id == id));
@@ -107,19 +99,19 @@ fn rolled_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
     agents
 }
 
-fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo], somebody_left: bool) -> Verdict {
+fn verdict(snapshot: &Snapshot, engine: &Engine, agents: &[AgentInfo], has_warnings: bool) -> Verdict {
     let critical = |a: &AgentInfo| a.level == AgentLevel::Acting || a.charge >= a.kill_threshold;
     if snapshot.guest.allocatable() == Bytes::ZERO || engine.danger().is_some() || agents.iter().any(critical)
     {
         Verdict::Critical
-    } else if somebody_left || agents.iter().any(|a| a.level == AgentLevel::Warned) {
+    } else if has_warnings || agents.iter().any(|a| a.level == AgentLevel::Warned) {
         Verdict::Warning
     } else {
         Verdict::Ok
     }
 }
 
-/// The line that `systemctl status` shows: how many agents, the largest and its lines, what the guest has left.
+/// The line that `systemctl status` shows: the number of agents, the largest with its thresholds, the available memory.
 pub(crate) fn line(status: &StatusInfo) -> String {
     let guest = format!("{} of {} available", status.guest.mem_available, status.guest.mem_total);
     let Some(largest) = status.agents.iter().max_by_key(|a| a.charge) else {
@@ -130,7 +122,7 @@ pub(crate) fn line(status: &StatusInfo) -> String {
         n => format!("{n} agents"),
     };
     let state = match largest.level {
-        AgentLevel::Acting => ", being acted on",
+        AgentLevel::Acting => ", action in progress",
         AgentLevel::Warned => ", warned",
         AgentLevel::Ok => "",
     };
@@ -146,43 +138,4 @@ fn last_action(action: &ActionInfo) -> String {
     let kind = part.map_or("whole".to_owned(), |c| format!("pid {}", c.pid));
     let dry = if action.dry_run { " (dry run)" } else { "" };
     format!("; last action {} on {}, {kind}{dry}", action.time, action.agent)
-}
-
-/// What `/proc` alone can tell, for when no supervisor answers: the verdict is unknown, since nobody watches.
-///
-/// # Errors
-/// Where `/proc` cannot be read.
-pub fn one_look(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    let cgroup = Path::new(CGROUP);
-    let (_, mut status) = look(proc, cgroup, Arc::new(Rules::built_in()), only)?;
-    let lacks = Platform::of(proc, cgroup, only.unwrap_or(Uid::ROOT)).lacks();
-    status.notes.extend(noted(&lacks));
-    Ok(status)
-}
-
-/// What readers of the status should know of what is missing.
-pub(crate) fn noted(lacks: &[MissingFeature]) -> impl Iterator<Item = String> {
-    lacks.iter().filter(|lack| lack.is_shown_in_status()).map(ToString::to_string)
-}
-
-/// The same with the snapshot that it rests on.
-pub(crate) fn look(
-    proc: &Path,
-    cgroup: &Path,
-    rules: Arc<Rules>,
-    only: Option<Uid>,
-) -> Result<(Snapshot, StatusInfo), ReadError> {
-    let mut sampler = Sampler::new(proc, cgroup, rules, only)?;
-    let snapshot = sampler.sample_with_timeout(PATIENCE)?;
-    let config = Config::default();
-    let EffectiveThresholds { thresholds, notes, .. } =
-        EffectiveThresholds::resolve(&config, snapshot.guest.mem_total);
-    let mut engine = Engine::new(
-        thresholds,
-        ActionSettings { dry_run: true, grace: config.act.grace, ..ActionSettings::default() },
-        GuardSettings::default(),
-    );
-    engine.step(&snapshot);
-    let status = status(&snapshot, &engine, &sampler, &ActionLog::default(), thresholds, &notes, None);
-    Ok((snapshot, StatusInfo { verdict: Verdict::Unknown, ..status }))
 }

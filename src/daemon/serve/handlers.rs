@@ -19,10 +19,10 @@ use crate::api::{
     limited::{LimitInfo, LimitRequest},
 };
 use crate::daemon::control_loop::active_config::Settings;
-use crate::daemon::control_loop::commands::{CommandSender, Request, Stop};
+use crate::daemon::control_loop::commands::{Command, CommandSender, Stop};
 use crate::daemon::control_loop::waker::Waker;
 use crate::daemon::options::Options;
-use crate::daemon::report::history::Record;
+use crate::daemon::report::history::HistoryRecorder;
 use crate::daemon::report::journal::{Report, Reporter};
 use crate::daemon::report::publisher::Published;
 use crate::ipc::{self, Caller, MethodError};
@@ -42,7 +42,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) settings: watch::Receiver<Arc<Settings>>,
     pub(crate) waker: Arc<Waker>,
     pub(crate) commands: CommandSender,
-    pub(crate) history: Record,
+    pub(crate) history: HistoryRecorder,
     pub(crate) reporter: Reporter,
     pub(crate) options: &'a Options,
     /// The user that the daemon runs as.
@@ -57,7 +57,7 @@ pub(crate) struct Handlers {
     explainer: Explainer,
     status_cache: StatusCache,
     commands: CommandSender,
-    history: Record,
+    history: HistoryRecorder,
     reloader: Reloader,
     limiter: Limiter,
     reporter: Reporter,
@@ -93,7 +93,7 @@ impl ipc::Service for Handlers {
 
     async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, MethodError> {
         // A request takes effect even if its client disconnects at once: a known agent is passed on before the first wait.
-        let target = match self.agent(&agent).or_else(|| self.commands.ending(&agent)) {
+        let target = match self.agent(&agent).or_else(|| self.commands.stopping(&agent)) {
             Some(known) => known,
             None => {
                 self.status_cache.refresh_if_older_than(status_cache::EXPLANATION_MAX_AGE, None).await;
@@ -109,7 +109,7 @@ impl ipc::Service for Handlers {
         }
         let id = target.id.to_string();
         let (answer, result) = oneshot::channel();
-        self.commands.send(Request::Stop(Stop { agent: target, by: by.uid, answer }))?;
+        self.commands.send(Command::Stop(Stop { agent: target, by: by.uid, reply: answer }))?;
         // The report of the action names the user; this adds the process.
         self.log(Level::INFO, format!("{} requested to stop {id}", process_of(by)));
         let shutting_down =
@@ -133,7 +133,7 @@ impl ipc::Service for Handlers {
             );
         })?;
         let (answer, warnings) = oneshot::channel();
-        self.commands.send(Request::Reload(Box::new(loaded), answer))?;
+        self.commands.send(Command::Reload(Box::new(loaded), answer))?;
         warnings.await.map_err(|_| MethodError::Busy {})
     }
 
@@ -150,7 +150,7 @@ impl ipc::Service for Handlers {
                 let commands = self.commands.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(SAMPLE_DELAY_AFTER_LIMIT).await;
-                    commands.ring();
+                    commands.request_sample();
                 });
             }
             Err(MethodError::PermissionDenied {}) => {
@@ -202,7 +202,7 @@ impl Handlers {
     }
 
     fn log(&self, level: Level, text: String) {
-        self.reporter.tell(Report::Log(level, text));
+        self.reporter.report(Report::Log(level, text));
     }
 }
 

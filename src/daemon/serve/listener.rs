@@ -64,21 +64,21 @@ pub(crate) fn listen(
         Ok(None) => {}
         Ok(Some(listener)) => return Ok(Some(adopt(listener, path, reporter)?)),
         Err(error) => {
-            reporter.tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
+            reporter.report(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
             return Ok(None);
         }
     }
     let default_path = || if uid == Uid::ROOT { Some(PathBuf::from(SYSTEM_SOCKET)) } else { user_socket() };
     let Some(chosen) = path.map(Path::to_owned).or_else(default_path) else {
         let text = "supervising without a socket: XDG_RUNTIME_DIR is not set; give one with --socket";
-        reporter.tell(Report::Log(Level::WARN, text.to_owned()));
+        reporter.report(Report::Log(Level::WARN, text.to_owned()));
         return Ok(None);
     };
     match ipc::bind(&chosen) {
         Ok((listener, file)) => Ok(Some((tokio::net::UnixListener::from_std(listener)?, Some(file)))),
         // A full or missing directory must not prevent supervision, unless that very socket was requested.
         Err(error @ ipc::BindError::System { .. }) if path.is_none() => {
-            reporter.tell(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
+            reporter.report(Report::Log(Level::ERROR, format!("supervising without a socket: {error}")));
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -95,7 +95,7 @@ fn adopt(listener: UnixListener, named: Option<&Path>, reporter: &Reporter) -> i
              unit",
             named.display()
         );
-        reporter.tell(Report::Log(Level::WARN, text));
+        reporter.report(Report::Log(Level::WARN, text));
     }
     Ok((tokio::net::UnixListener::from_std(listener)?, None))
 }

@@ -82,7 +82,7 @@ impl SocketServer {
         let _ = ready.send(Ok(()));
         let forward_signals = async {
             ending.requested().await;
-            self.waker.end();
+            self.waker.shut_down();
             // The other branch gives calls in progress their time.
             std::future::pending::<()>().await;
         };

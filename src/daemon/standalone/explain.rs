@@ -1,27 +1,26 @@
-//! The same without a supervisor: one look at `/proc`, with the built-in rules and lines.
+//! Explains a process without a daemon: one sample, with the built-in rules and thresholds.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::status::sample;
 use crate::api::explanation::Explanation;
 use crate::config::{Config, EffectiveThresholds};
 use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::error::DaemonError;
 use crate::daemon::report::publisher::Published;
-use crate::daemon::report::status;
 use crate::daemon::serve::explain::{build, reading};
 use crate::ipc::MethodError;
 use crate::model::{Pid, Uid};
 use crate::quota::{EXPLANATIONS, Quota};
 use crate::rules::Rules;
 
-/// What is made of `pid` as far as one look tells: what an agent started that has lost its parent since is not known
-/// to be its.
+/// Explains `pid` as far as one sample can: a process of an agent that has lost its parent is not recognised as a member.
 ///
 /// # Errors
-/// [`MethodError`] inside of `Ok` where there is no such process; `Err` where `/proc` cannot be read at all.
-pub fn explain_alone(
+/// [`MethodError`] inside of `Ok` if there is no such process; `Err` if `/proc` cannot be read.
+pub fn explain(
     proc: &Path,
     cgroup: &Path,
     pid: Pid,
@@ -29,7 +28,7 @@ pub fn explain_alone(
 ) -> Result<Result<Explanation, MethodError>, DaemonError> {
     let rules = Arc::new(Rules::built_in());
     let only = (reader != Uid::ROOT).then_some(reader);
-    let (snapshot, status) = status::look(proc, cgroup, Arc::clone(&rules), only)?;
+    let (snapshot, status) = sample(proc, cgroup, Arc::clone(&rules), only)?;
     let config = Config::default();
     let thresholds = EffectiveThresholds::resolve(&config, snapshot.guest.mem_total);
     let (proc, cgroup) = (proc.to_owned(), cgroup.to_owned());

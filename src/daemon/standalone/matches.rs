@@ -1,4 +1,4 @@
-//! Which running processes the rules match, for those who check a configuration.
+//! Running processes that the rules match, for `check-config`.
 
 use std::path::Path;
 
@@ -19,11 +19,11 @@ pub struct RunningMatch {
     pub name: String,
 }
 
-/// Those of `only`, or everybody's, by their pids. Command lines are read: it may wait for as long as somebody keeps a
-/// process's memory map locked.
+/// Finds the running processes that `rules` match, of `only` or of all users, by pid. Reads command lines, which blocks
+/// while a process's memory map is locked.
 ///
 /// # Errors
-/// Where `/proc` cannot be read.
+/// `/proc` cannot be read.
 pub fn running_matches(
     proc: &Path,
     rules: &Rules,
@@ -35,14 +35,14 @@ pub fn running_matches(
     pids.sort_unstable();
     let mut matches = Vec::new();
     for pid in pids {
-        // What vanishes while we look is not there.
+        // A process that vanishes meanwhile is not reported.
         let Ok(Some(stat)) = proc.stat(pid) else { continue };
         let Ok(Some(status)) = proc.status(pid) else { continue };
         if stat.is_dead() || stat.is_kernel_thread() || only.is_some_and(|uid| uid != status.uid) {
             continue;
         }
         let Ok(Some(identity)) = proc.identity(pid) else { continue };
-        // A copy that has run no program of its own yet is its parent's match.
+        // A forked copy that has not called exec yet is its parent's match.
         let parent = stat.parent.and_then(|pid| proc.stat(pid).ok().flatten());
         if parent.is_some_and(|parent| ProcessIdentity::is_copy(stat.start_stack, parent.start_stack)) {
             continue;

@@ -1,4 +1,12 @@
-//! What the CLI uses without a daemon.
+//! What the commands use when no daemon answers: one sample, the built-in configuration.
 
-pub(crate) mod explain;
-pub(crate) mod matches;
+mod explain;
+mod matches;
+mod status;
+
+pub use super::serve::limit::limit_alone as limit;
+pub use explain::explain;
+pub use matches::{RunningMatch, running_matches};
+#[cfg(test)]
+pub(crate) use status::sample;
+pub use status::status;

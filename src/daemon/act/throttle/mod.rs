@@ -161,7 +161,7 @@ pub(crate) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<
     if uid != Uid::ROOT || !notify::is_expected() {
         return None;
     }
-    let log = |level, text| reporter.tell(Report::Log(level, text));
+    let log = |level, text| reporter.report(Report::Log(level, text));
     match release_throttles(&options.cgroup) {
         Ok(0) => {}
         Ok(count) => log(Level::WARN, format!("released {count} cgroups throttled by a crashed daemon")),

@@ -39,76 +39,75 @@ fn info(action: u64) -> Option<ActionInfo> {
 }
 
 struct World {
-    inbox: CommandQueue,
-    requests: CommandSender,
+    queue: CommandQueue,
+    sender: CommandSender,
     engine: Engine,
 }
 
 impl World {
     fn new() -> Self {
         let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
-        let act =
-            ActionSettings { dry_run: false, grace: std::time::Duration::ZERO, ..ActionSettings::default() };
-        let (requests, inbox) = requests(Arc::new(Waker::new().unwrap()));
-        Self { inbox, requests, engine: Engine::new(thresholds, act, GuardSettings::default()) }
+        let act = ActionSettings { grace: std::time::Duration::ZERO, ..ActionSettings::default() };
+        let (sender, queue) = command_queue(Arc::new(Waker::new().unwrap()));
+        Self { queue, sender, engine: Engine::new(thresholds, act, GuardSettings::default()) }
     }
 
     fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, MethodError>> {
-        let (answer, answered) = oneshot::channel();
-        let stop = Stop { agent: agent(pid), by: Uid::ROOT, answer };
-        self.requests.send(Request::Stop(stop)).unwrap();
-        let Some(Request::Stop(stop)) = self.inbox.next() else { panic!("it was sent") };
-        self.inbox.stop(stop, &mut self.engine);
-        answered
+        let (reply, received) = oneshot::channel();
+        let stop = Stop { agent: agent(pid), by: Uid::ROOT, reply };
+        self.sender.send(Command::Stop(stop)).unwrap();
+        let Some(Command::Stop(stop)) = self.queue.next() else { panic!("the command was sent") };
+        self.queue.request_stop(stop, &mut self.engine);
+        received
     }
 
-    fn step(&mut self, pending: bool, events: &[Event]) {
-        self.inbox.answer(events, info, |_| pending);
+    fn step(&mut self, is_pending: bool, events: &[Event]) {
+        self.queue.reply_with(events, info, |_| is_pending);
     }
 }
 
 fn number(
-    answer: &mut oneshot::Receiver<Result<ActionInfo, MethodError>>,
+    reply: &mut oneshot::Receiver<Result<ActionInfo, MethodError>>,
 ) -> Option<Result<String, MethodError>> {
-    answer.try_recv().ok().map(|told| told.map(|info| info.id))
+    reply.try_recv().ok().map(|result| result.map(|info| info.id))
 }
 
-const ASKED: Cause = Cause::Request { by: Uid::ROOT };
+const REQUESTED: Cause = Cause::Request { by: Uid::ROOT };
 
 #[test]
-fn who_asks_is_answered_when_it_has_ended_and_not_for_another_action() {
+fn a_client_gets_its_reply_when_the_agent_has_exited() {
     let mut world = World::new();
-    let mut answer = world.ask(1);
+    let mut reply = world.ask(1);
     assert!(world.engine.is_requested(agent(1).root));
-    // Its child was over the line; what was asked for comes next.
+    // A child was over the threshold; the requested stop comes next.
     world.step(true, &[event(1, acted(1, Cause::Threshold, false)), event(1, ended(1))]);
     world.step(true, &[event(1, EventKind::Failed { action: 2, why: Failure::Survivors(1) })]);
-    assert_eq!(number(&mut answer), None);
-    world.step(false, &[event(2, acted(3, ASKED, false)), event(1, acted(4, ASKED, false))]);
+    assert_eq!(number(&mut reply), None);
+    world.step(false, &[event(2, acted(3, REQUESTED, false)), event(1, acted(4, REQUESTED, false))]);
     world.step(false, &[event(2, ended(3))]);
-    assert_eq!(number(&mut answer), None);
+    assert_eq!(number(&mut reply), None);
     let mut second = world.ask(1);
     world.step(false, &[event(1, ended(4))]);
-    assert_eq!(number(&mut answer), Some(Ok("4".to_owned())));
-    assert_eq!(number(&mut second), Some(Ok("4".to_owned())), "who asks again waits for the same end");
-    assert!(world.inbox.waiting.is_empty());
+    assert_eq!(number(&mut reply), Some(Ok("4".to_owned())));
+    assert_eq!(number(&mut second), Some(Ok("4".to_owned())), "a second client waits for the same stop");
+    assert!(world.queue.waiting.is_empty());
 }
 
 #[test]
-fn a_dry_run_is_answered_at_once() {
+fn a_dry_run_replies_at_once() {
     let mut world = World::new();
-    let mut answer = world.ask(1);
-    world.step(false, &[event(1, acted(1, ASKED, true))]);
-    assert_eq!(number(&mut answer), Some(Ok("1".to_owned())));
+    let mut reply = world.ask(1);
+    world.step(false, &[event(1, acted(1, REQUESTED, true))]);
+    assert_eq!(number(&mut reply), Some(Ok("1".to_owned())));
 }
 
 #[test]
-fn what_cannot_be_ended_or_has_ended_before_is_told_so() {
+fn a_protected_or_exited_agent_is_an_error() {
     let mut world = World::new();
     let (mut protected, mut gone) = (world.ask(1), world.ask(2));
     world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Protected })]);
     let Some(Err(MethodError::NotStopped { agent, reason })) = number(&mut protected) else {
-        panic!("it failed")
+        panic!("the stop failed")
     };
     assert_eq!(agent, "claude-1");
     assert!(reason.contains("protected"), "{reason}");
@@ -116,64 +115,64 @@ fn what_cannot_be_ended_or_has_ended_before_is_told_so() {
 }
 
 #[test]
-fn who_leaves_is_forgotten_and_too_many_are_turned_away() {
+fn clients_that_left_are_dropped_and_a_full_queue_is_busy() {
     let mut world = World::new();
     drop(world.ask(1));
     world.step(true, &[]);
-    assert!(world.inbox.waiting.is_empty());
+    assert!(world.queue.waiting.is_empty());
     let send = |world: &World| {
-        let (answer, _) = oneshot::channel();
-        world.requests.send(Request::Stop(Stop { agent: agent(1), by: Uid::ROOT, answer }))
+        let (reply, _) = oneshot::channel();
+        world.sender.send(Command::Stop(Stop { agent: agent(1), by: Uid::ROOT, reply }))
     };
-    let taken = (0..100).filter(|_| send(&world).is_ok()).count();
-    assert_eq!(taken, QUEUE);
+    let accepted = (0..100).filter(|_| send(&world).is_ok()).count();
+    assert_eq!(accepted, QUEUE_CAPACITY);
     assert_eq!(send(&world), Err(MethodError::Busy {}));
-    while world.inbox.next().is_some() {}
+    while world.queue.next().is_some() {}
     assert_eq!(send(&world), Ok(()));
 }
 
-/// One action on it fails and the one that was asked for begins, in one step.
+/// In one step an action on the agent fails and the requested one begins.
 #[test]
-fn a_failure_of_another_action_is_no_answer_to_who_asked() {
+fn a_failure_of_another_action_is_not_the_reply() {
     let mut world = World::new();
-    let mut answer = world.ask(1);
+    let mut reply = world.ask(1);
     let failed = event(1, EventKind::Failed { action: 1, why: Failure::Protected });
-    world.step(false, &[failed, event(1, acted(2, ASKED, false))]);
-    assert_eq!(number(&mut answer), None);
+    world.step(false, &[failed, event(1, acted(2, REQUESTED, false))]);
+    assert_eq!(number(&mut reply), None);
     world.step(false, &[event(1, ended(2))]);
-    assert_eq!(number(&mut answer), Some(Ok("2".to_owned())));
+    assert_eq!(number(&mut reply), Some(Ok("2".to_owned())));
 }
 
 #[test]
-fn when_the_supervisor_leaves_nobody_is_left_waiting() {
+fn shutdown_drops_waiting_clients() {
     let mut world = World::new();
-    let mut answer = world.ask(1);
-    world.inbox.close();
-    assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
-    let (answer, _answered) = oneshot::channel();
-    let late = world.requests.send(Request::Stop(Stop { agent: agent(1), by: Uid::ROOT, answer }));
+    let mut reply = world.ask(1);
+    world.queue.close();
+    assert!(matches!(reply.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+    let (reply, _received) = oneshot::channel();
+    let late = world.sender.send(Command::Stop(Stop { agent: agent(1), by: Uid::ROOT, reply }));
     assert_eq!(late, Err(MethodError::Busy {}));
 }
 
-/// The first one to ask has left, and with the agent there is nothing left to ask about.
+/// The first client has left, and the agent has no process left to be named by.
 #[test]
-fn who_asks_while_it_ends_is_answered_though_the_first_has_left() {
+fn a_second_client_gets_a_reply_after_the_first_has_left() {
     let mut world = World::new();
     drop(world.ask(1));
-    world.step(false, &[event(1, acted(1, ASKED, false))]);
-    assert!(world.inbox.waiting.is_empty());
+    world.step(false, &[event(1, acted(1, REQUESTED, false))]);
+    assert!(world.queue.waiting.is_empty());
     let mut second = world.ask(1);
     world.step(false, &[]);
-    assert_eq!(number(&mut second), None, "it is still ending");
+    assert_eq!(number(&mut second), None, "still being stopped");
     world.step(false, &[event(1, ended(1))]);
     assert_eq!(number(&mut second), Some(Ok("1".to_owned())));
 }
 
 #[test]
-fn who_is_heard_a_moment_after_its_end_is_told_of_that() {
+fn a_request_just_after_the_stop_gets_its_result() {
     let mut world = World::new();
     let mut first = world.ask(1);
-    world.step(false, &[event(1, acted(1, ASKED, false))]);
+    world.step(false, &[event(1, acted(1, REQUESTED, false))]);
     world.step(false, &[event(1, ended(1))]);
     let mut second = world.ask(1);
     world.step(false, &[]);
@@ -181,28 +180,28 @@ fn who_is_heard_a_moment_after_its_end_is_told_of_that() {
     assert_eq!(number(&mut second), Some(Ok("1".to_owned())));
 }
 
-/// It was over its line already when somebody asked: that end is the one that they wanted.
+/// The agent was over its threshold when the client asked: that action is the requested stop.
 #[test]
-fn who_asks_while_it_ends_for_its_line_is_told_of_that_end() {
+fn a_request_during_a_threshold_action_gets_its_result() {
     let mut world = World::new();
     world.step(false, &[event(1, acted(1, Cause::Threshold, false))]);
-    let mut answer = world.ask(1);
+    let mut reply = world.ask(1);
     world.step(true, &[]);
     world.step(false, &[]);
-    assert_eq!(number(&mut answer), None, "its memory is not back");
+    assert_eq!(number(&mut reply), None, "its memory is not freed yet");
     world.step(false, &[event(1, ended(1))]);
-    assert_eq!(number(&mut answer), Some(Ok("1".to_owned())));
+    assert_eq!(number(&mut reply), Some(Ok("1".to_owned())));
 }
 
 #[test]
-fn after_a_failure_who_asks_again_has_it_tried_again() {
+fn a_failed_stop_can_be_requested_again() {
     let mut world = World::new();
     let mut first = world.ask(1);
-    world.step(false, &[event(1, acted(1, ASKED, false))]);
+    world.step(false, &[event(1, acted(1, REQUESTED, false))]);
     world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Survivors(1) })]);
     assert!(matches!(number(&mut first), Some(Err(MethodError::NotStopped { .. }))));
     let mut second = world.ask(1);
-    world.step(false, &[event(1, acted(2, ASKED, false))]);
+    world.step(false, &[event(1, acted(2, REQUESTED, false))]);
     world.step(false, &[event(1, ended(2))]);
     assert_eq!(number(&mut second), Some(Ok("2".to_owned())));
 }

@@ -51,7 +51,7 @@ impl ForecastTracker {
 
     /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. Each agent stands
     /// at its own lines.
-    pub(crate) fn take(&mut self, snapshot: &Snapshot, thresholds: Thresholds) -> Option<Vec<Event>> {
+    pub(crate) fn observe(&mut self, snapshot: &Snapshot, thresholds: Thresholds) -> Option<Vec<Event>> {
         let (at, guest) = (snapshot.at, &snapshot.guest);
         if self.taken.is_some_and(|taken| at.since(taken) < APART) {
             return None;
@@ -86,7 +86,7 @@ impl ForecastTracker {
 
     /// Goes on from what was recorded of the agents that `snapshot` shows, before anything else was taken in. Alarms that
     /// stand by the end of it were told by whoever recorded it.
-    pub(crate) fn recall(&mut self, history: &HistoryInfo, snapshot: &Snapshot, thresholds: Thresholds) {
+    pub(crate) fn seed(&mut self, history: &HistoryInfo, snapshot: &Snapshot, thresholds: Thresholds) {
         let then = |time: UnixSeconds| past(snapshot.at, history.now.0.saturating_sub(time.0));
         let from = begun(history, snapshot.at);
         for series in history.series.iter().filter(|series| series.this_boot) {
@@ -121,7 +121,7 @@ impl ForecastTracker {
     }
 
     /// What the policy should know of it.
-    pub(crate) fn outlook(&self) -> ForecastSummary {
+    pub(crate) fn summary(&self) -> ForecastSummary {
         let agents = self.agents.values().map(AgentSight::level);
         ForecastSummary {
             level: agents.fold(self.guest.forecaster.level(), ForecastLevel::max),
@@ -136,7 +136,7 @@ impl ForecastTracker {
     }
 
     /// Puts what is foretold into a status, and raises its verdict where something is.
-    pub(crate) fn tell(&self, status: &mut StatusInfo) {
+    pub(crate) fn fill_in(&self, status: &mut StatusInfo) {
         status.guest.forecast = Some(self.guest.forecast());
         for info in &mut status.agents {
             let sight = self.agents.iter().find(|(root, _)| root.pid == info.pid).map(|(_, sight)| sight);

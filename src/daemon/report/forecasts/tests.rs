@@ -9,7 +9,7 @@ mod once;
 mod runaway;
 
 const LINE: Bytes = Bytes::gib(8);
-const LINES: Thresholds = Thresholds { warn: Bytes::gib(5), kill: LINE };
+const THRESHOLDS: Thresholds = Thresholds { warn: Bytes::gib(5), kill: LINE };
 
 /// A guest of 16 GiB with so much available.
 pub(crate) fn guest_with(available: Bytes) -> SystemMemory {
@@ -31,7 +31,7 @@ fn with(pid: i32, members: Vec<Member>) -> AgentSample {
 
 /// Time passes in looks of ten seconds.
 struct World {
-    foresight: ForecastTracker,
+    forecasts: ForecastTracker,
     seconds: u64,
     /// Others than agents hold so much.
     others: Bytes,
@@ -40,7 +40,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { foresight: ForecastTracker::new(), seconds: 0, others: Bytes::gib(1), told: Vec::new() }
+        Self { forecasts: ForecastTracker::new(), seconds: 0, others: Bytes::gib(1), told: Vec::new() }
     }
 
     fn look(&mut self, agents: Vec<AgentSample>) {
@@ -48,7 +48,7 @@ impl World {
         let guest = guest_with(Bytes::gib(16).saturating_sub(self.others + held.total()));
         let at = Boottime::new(Duration::from_secs(self.seconds));
         let snapshot = Snapshot { at, guest, agents, ..Snapshot::default() };
-        for event in self.foresight.take(&snapshot, LINES).into_iter().flatten() {
+        for event in self.forecasts.observe(&snapshot, THRESHOLDS).into_iter().flatten() {
             let pid = event.agent.map(|agent| agent.root.pid.get());
             self.told.push((self.seconds / 60, pid, event.kind));
         }
@@ -88,7 +88,7 @@ fn a_slow_leak_is_told_of_once_and_comes_true() {
     let truth = Duration::from_mins(236_u64.saturating_sub(minute));
     assert!(one.between.0 <= truth && truth <= one.between.1, "{one:?}, in truth {truth:?}");
     assert!(truth >= Duration::from_mins(30), "told {truth:?} before");
-    assert_eq!(world.foresight.outlook().level, ForecastLevel::Warn);
+    assert_eq!(world.forecasts.summary().level, ForecastLevel::Warn);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_stands_still_is_not_told_of() {
     let saw = |look: u64| Bytes::gib(3) + Bytes::mib(10 * (look % 60));
     world.run(240, |look| vec![agent(100, saw(look)), agent(200, Bytes::gib(2))]);
     assert_eq!(world.told, []);
-    assert_eq!(world.foresight.outlook(), ForecastSummary::default());
+    assert_eq!(world.forecasts.summary(), ForecastSummary::default());
 }
 
 #[test]
@@ -110,10 +110,10 @@ fn a_runaway_child_is_told_of_and_its_end_ends_it() {
     let foretold = world.foretold();
     let levels: Vec<_> = foretold.iter().map(|(pid, foretold)| (*pid, foretold.level)).collect();
     assert_eq!(levels, [(Some(100), ForecastLevel::Runaway)], "{:?}", world.told);
-    let outlook = world.foresight.outlook();
+    let outlook = world.forecasts.summary();
     assert_eq!(outlook.level, ForecastLevel::Runaway);
     // The part that does it is foretold, too, below what the rest of the agent leaves.
-    let sight = &world.foresight.agents[&key(100)];
+    let sight = &world.forecasts.agents[&key(100)];
     let part =
         sight.figures().find(|(series, _)| matches!(series.subject, SeriesSubject::Part { .. })).unwrap();
     assert!(part.1 > Bytes::gib(4), "{part:?}");
@@ -124,7 +124,7 @@ fn a_runaway_child_is_told_of_and_its_end_ends_it() {
         "{:?}",
         world.told
     );
-    assert_eq!(world.foresight.outlook().level, ForecastLevel::None);
+    assert_eq!(world.forecasts.summary().level, ForecastLevel::None);
     assert_eq!(world.told.len(), 2);
 }
 
@@ -183,33 +183,33 @@ fn a_heap_has_a_limit_of_its_own() {
     world.run(10, |_| {
         vec![with(100, vec![Member { heap_limit: Some(Bytes::gib(4)), ..member(100, &[], Bytes::gib(5)) }])]
     });
-    assert!(world.foresight.agents[&key(100)].level() < ForecastLevel::Warn, "{:?}", world.told);
+    assert!(world.forecasts.agents[&key(100)].level() < ForecastLevel::Warn, "{:?}", world.told);
 }
 
 #[test]
 fn who_is_gone_leaves_nothing_and_many_are_bounded() {
     let mut world = World::new();
     world.run(2, |_| (1..=150).map(|pid| agent(pid, Bytes::mib(100))).collect());
-    assert_eq!(world.foresight.agents.len(), AGENTS);
-    assert_eq!(world.foresight.figures().len(), AGENTS + 1);
+    assert_eq!(world.forecasts.agents.len(), AGENTS);
+    assert_eq!(world.forecasts.figures().len(), AGENTS + 1);
     world.run(1, |_| Vec::new());
-    assert!(world.foresight.agents.is_empty());
+    assert!(world.forecasts.agents.is_empty());
 }
 
 #[test]
 fn looks_that_follow_at_once_add_nothing() {
-    let mut foresight = ForecastTracker::new();
+    let mut forecasts = ForecastTracker::new();
     let at = |millis| Snapshot {
         at: Boottime::new(Duration::from_millis(millis)),
         guest: guest_with(Bytes::gib(8)),
         agents: vec![agent(100, Bytes::mib(millis))],
         ..Snapshot::default()
     };
-    foresight.take(&at(1000), LINES);
-    assert_eq!(foresight.take(&at(1100), LINES), None);
-    assert_eq!(foresight.figures()[1].1, Bytes::mib(1000));
-    foresight.take(&at(2000), LINES);
-    assert_eq!(foresight.figures()[1].1, Bytes::mib(2000));
+    forecasts.observe(&at(1000), THRESHOLDS);
+    assert_eq!(forecasts.observe(&at(1100), THRESHOLDS), None);
+    assert_eq!(forecasts.figures()[1].1, Bytes::mib(1000));
+    forecasts.observe(&at(2000), THRESHOLDS);
+    assert_eq!(forecasts.figures()[1].1, Bytes::mib(2000));
 }
 
 /// The same leak, with a restart of the supervisor in the middle of its alarm.
@@ -262,17 +262,17 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
     let mut crowded = history.clone();
     crowded.series[0].points = minutes(&|look| Bytes::mib(8000) + charge(look));
     let shown = Snapshot { guest: guest_with(Bytes::gib(1)), ..snapshot.clone() };
-    full.foresight.recall(&crowded, &shown, LINES);
-    assert_eq!(full.foresight.guest.told, ForecastLevel::Warn);
-    assert!(!full.foresight.guest.was_told());
+    full.forecasts.seed(&crowded, &shown, THRESHOLDS);
+    assert_eq!(full.forecasts.guest.told, ForecastLevel::Warn);
+    assert!(!full.forecasts.guest.was_told());
 
-    again.foresight.recall(&history, &snapshot, LINES);
-    assert_eq!(again.foresight.agents.len(), 1, "who is gone is not recalled");
+    again.forecasts.seed(&history, &snapshot, THRESHOLDS);
+    assert_eq!(again.forecasts.agents.len(), 1, "who is gone is not recalled");
     again.run(20, |look| vec![leak(1200 + look)]);
     assert_eq!(again.told, [], "it was told before");
-    assert_eq!(again.foresight.outlook().level, ForecastLevel::Warn);
-    let before = world.foresight.agents[&key(100)].own_forecast();
-    let after = again.foresight.agents[&key(100)].own_forecast();
+    assert_eq!(again.forecasts.summary().level, ForecastLevel::Warn);
+    let before = world.forecasts.agents[&key(100)].own_forecast();
+    let after = again.forecasts.agents[&key(100)].own_forecast();
     assert_eq!(after.reason.split(',').next(), before.reason.split(',').next());
     // What was recorded before the boot is none of this guest's, nor what was by another clock.
     for breaks in
@@ -281,16 +281,16 @@ fn after_a_restart_it_goes_on_from_what_was_recorded() {
         let uptime = if breaks.is_empty() { Duration::from_secs(30) } else { at.since_boot() };
         let mut fresh = World::new();
         let booted = Snapshot { at: Boottime::new(uptime), ..snapshot.clone() };
-        fresh.foresight.recall(&HistoryInfo { breaks, ..history.clone() }, &booted, LINES);
-        assert_eq!(fresh.foresight.outlook(), ForecastSummary::default());
-        assert_eq!(fresh.foresight.guest.value, Bytes::ZERO);
+        fresh.forecasts.seed(&HistoryInfo { breaks, ..history.clone() }, &booted, THRESHOLDS);
+        assert_eq!(fresh.forecasts.summary(), ForecastSummary::default());
+        assert_eq!(fresh.forecasts.guest.value, Bytes::ZERO);
     }
     // An agent that has begun since, under the same pid, has no such past.
     let mut anew = World { seconds: world.seconds, ..World::new() };
     let mut begun = leak(1200);
     begun.agent.root.start_ticks = again.seconds * 100;
-    anew.foresight.recall(&history, &Snapshot { agents: vec![begun], ..snapshot }, LINES);
-    assert_eq!(anew.foresight.agents.values().next().unwrap().level(), ForecastLevel::None);
+    anew.forecasts.seed(&history, &Snapshot { agents: vec![begun], ..snapshot }, THRESHOLDS);
+    assert_eq!(anew.forecasts.agents.values().next().unwrap().level(), ForecastLevel::None);
 }
 
 /// The guest fills as its agent leaks, and is told of by nobody: neither then nor when the leak was ended.
@@ -301,14 +301,14 @@ fn an_agents_leak_is_not_told_of_the_guest_when_it_ends() {
     let calm = || member(100, &[], Bytes::gib(1));
     let leak = |look: u64| member(101, &[100], Bytes::gib(3) + Bytes::mib(1024 * look / 360));
     world.run(200, |look| vec![with(100, vec![calm(), leak(look)])]);
-    assert_eq!(world.foresight.guest.forecaster.level(), ForecastLevel::Warn, "it stands, told by the agent");
+    assert_eq!(world.forecasts.guest.forecaster.level(), ForecastLevel::Warn, "it stands, told by the agent");
     // Not just before the trend is asked again.
     (1200..1203).for_each(|look| world.look(vec![with(100, vec![calm(), leak(look)])]));
     world.run(30, |_| vec![with(100, vec![calm()])]);
     let told: Vec<_> =
         world.told.iter().map(|(_, pid, kind)| (*pid, kind == &EventKind::ForecastCleared)).collect();
     assert_eq!(told, [(Some(100), false), (Some(100), true)], "{:?}", world.told);
-    assert_eq!(world.foresight.outlook(), ForecastSummary::default());
+    assert_eq!(world.forecasts.summary(), ForecastSummary::default());
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn a_part_stands_where_it_is_and_makes_room_when_it_is_small() {
             SeriesSubject::Part { top, .. } => Some((top.pid.get(), value.get() >> 20)),
             _ => None,
         };
-        let mut parts: Vec<_> = world.foresight.figures().into_iter().filter_map(of).collect();
+        let mut parts: Vec<_> = world.forecasts.figures().into_iter().filter_map(of).collect();
         parts.sort_unstable();
         parts
     };
@@ -389,7 +389,7 @@ fn the_heaps_of_an_agent_are_bounded() {
     let node = |pid| Member { heap_limit: Some(Bytes::mib(200)), ..member(pid, &[100], Bytes::mib(100)) };
     let all = || std::iter::once(member(100, &[], Bytes::mib(50))).chain((101..=150).map(node)).collect();
     world.look(vec![with(100, all())]);
-    assert_eq!(world.foresight.agents[&key(100)].heaps(), 8);
+    assert_eq!(world.forecasts.agents[&key(100)].heaps(), 8);
 }
 
 /// One thing is told in a look, and none of them is lost.
@@ -399,7 +399,7 @@ fn the_end_of_each_heap_that_was_told_of_is_told() {
     let node = |pid| Member { heap_limit: Some(Bytes::mib(200)), ..member(pid, &[100], Bytes::mib(150)) };
     let all = || vec![member(100, &[], Bytes::mib(50)), node(101), node(102), node(103)];
     world.look(vec![with(100, all())]);
-    world.foresight.agents.get_mut(&key(100)).unwrap().tell_heaps();
+    world.forecasts.agents.get_mut(&key(100)).unwrap().tell_heaps();
     for _ in 0..5 {
         world.look(vec![agent(100, Bytes::mib(50))]);
     }
@@ -435,19 +435,19 @@ fn what_is_foretold_is_in_the_status_and_its_verdict() {
         notes: Vec::new(),
         supervisor: None,
     };
-    let told = |foresight: &ForecastTracker, verdict| {
+    let told = |forecasts: &ForecastTracker, verdict| {
         let mut status = StatusInfo { verdict, ..status() };
-        foresight.tell(&mut status);
+        forecasts.fill_in(&mut status);
         (status.verdict, status.guest.forecast.map(|forecast| forecast.level))
     };
     let mut world = World::new();
-    assert_eq!(told(&world.foresight, Verdict::Ok), (Verdict::Ok, Some(ForecastLevel::None)));
+    assert_eq!(told(&world.forecasts, Verdict::Ok), (Verdict::Ok, Some(ForecastLevel::None)));
     for look in 0..1150 {
         world.others = Bytes::gib(8) + Bytes::mib(2048 * look / 360);
         world.look(Vec::new());
     }
-    assert_eq!(told(&world.foresight, Verdict::Ok), (Verdict::Warning, Some(ForecastLevel::Warn)));
-    assert_eq!(told(&world.foresight, Verdict::Critical).0, Verdict::Critical, "never down");
+    assert_eq!(told(&world.forecasts, Verdict::Ok), (Verdict::Warning, Some(ForecastLevel::Warn)));
+    assert_eq!(told(&world.forecasts, Verdict::Critical).0, Verdict::Critical, "never down");
 }
 
 #[test]
@@ -458,7 +458,7 @@ fn a_guest_that_runs_away_is_let_off_when_what_filled_it_has_ended() {
             world.others = Bytes::gib(2) + Bytes::mib(mib * look);
             world.look(Vec::new());
         }
-        world.foresight.outlook()
+        world.forecasts.summary()
     };
     assert_eq!(others(0, 120), ForecastSummary::default());
     let climbing = others(400, 20);

@@ -136,15 +136,20 @@ fn all() -> Vec<Event> {
 }
 
 #[test]
-fn each_says_what_happened_and_why() {
-    let told: Vec<String> =
-        all().iter().map(Message::of).map(|m| format!("{:5} {:9} {}", m.level, m.action, m.text)).collect();
-    insta::assert_snapshot!(told.join("\n"));
+fn each_event_says_what_happened_and_why() {
+    let events = all();
+    let lines = events.iter().map(event_info).map(|info| {
+        let level = format!("{:?}", info.level).to_uppercase();
+        format!("{level:7} {:16} {}", info.kind, info.message)
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn ids_are_stable_and_one_to_each_kind() {
-    let by_action: HashSet<(&str, &str)> = all().iter().map(Message::of).map(|m| (m.action, m.id)).collect();
+fn message_ids_are_unique_and_documented() {
+    let events = all();
+    let by_action: HashSet<(&str, &str)> =
+        events.iter().map(|event| identity(&event.kind)).map(|(_, id, action)| (action, id)).collect();
     let ids: HashSet<&str> = by_action.iter().map(|(_, id)| *id).collect();
     assert_eq!(by_action.len(), 17);
     assert_eq!(ids.len(), 17);
@@ -157,10 +162,10 @@ fn ids_are_stable_and_one_to_each_kind() {
     }
 }
 
-/// A session is known from an environment, which is its owner's alone; others read the journal and the outcome.
+/// A session id comes from an environment, which only its owner may see; the journal has other readers.
 #[test]
-fn nobody_else_is_told_of_a_session() {
-    for message in all().iter().map(Message::of) {
-        assert!(!message.text.contains("7a1c"), "{}", message.text);
+fn no_message_names_a_session() {
+    for info in all().iter().map(event_info) {
+        assert!(!info.message.contains("7a1c"), "{}", info.message);
     }
 }

@@ -1,4 +1,4 @@
-//! The sentences.
+//! The sentence of each event: what happened, why, and what to do next.
 
 use super::{processes, seconds};
 use crate::limit::SLICE;
@@ -7,207 +7,212 @@ use crate::model::forecast::ForecastAlert;
 use crate::model::time::span;
 use crate::model::{AgentId, AgentRef, Bytes, Event, Signal, Uid};
 
+/// The sentence of an event.
 pub(crate) fn text(event: &Event) -> String {
     match &event.agent {
-        Some(agent) => of_agent(event, agent),
-        None => of_guest(event),
+        Some(agent) => agent_text(event, agent),
+        None => guest_text(event),
     }
 }
 
-fn of_guest(event: &Event) -> String {
+fn guest_text(event: &Event) -> String {
     match &event.kind {
         EventKind::GuestInDanger { danger, why } => {
-            format!("{}; {}", standing(danger), spared(*why, event.charge))
+            format!("{}; {}", danger_text(danger), no_action_text(*why, event.charge))
         }
         EventKind::KernelOom { kills, .. } => format!(
-            "the kernel ran out of memory and ended {}, no agent's as far as is known: see `journalctl --dmesg`",
+            "the machine ran out of memory: the kernel's OOM killer killed {}, none of a known agent; see `journalctl --dmesg`",
             processes(usize::try_from(*kills).unwrap_or(usize::MAX))
         ),
-        EventKind::GuestSafe { left } => format!("the guest is out of danger again: {left} left"),
-        EventKind::ForecastAlert(told) => format!("the guest runs out of memory {}", when(told)),
-        EventKind::ForecastCleared => "the guest is no longer foretold to run out of memory".to_owned(),
-        // Nothing else is told of a guest.
+        EventKind::GuestSafe { left } => format!("memory is no longer short: {left} left"),
+        EventKind::ForecastAlert(alert) => {
+            format!("the machine is predicted to run out of memory {}", eta_text(alert))
+        }
+        EventKind::ForecastCleared => "the machine is no longer predicted to run out of memory".to_owned(),
+        // No other event concerns the machine as a whole.
         _ => String::new(),
     }
 }
 
-/// How the guest stands: `the guest has 510M left, less than its reserve of 640M, and loses 200M a second`.
-fn standing(danger: &Danger) -> String {
+/// `510M left, less than the reserve of 640M, shrinking by 200M per second`.
+fn danger_text(danger: &Danger) -> String {
     let Danger { left, reserve, rate, thrashing } = danger;
     if *thrashing {
         return format!(
-            "the guest thrashes: {left} available, less than its reserve of {reserve}, and all wait for swap"
+            "thrashing: {left} available, less than the reserve of {reserve}, and all tasks wait for swap"
         );
     }
-    let losing = match Bytes::new(rate.get()) {
+    let shrinking = match Bytes::new(rate.get()) {
         rate if rate < Bytes::mib(1) => String::new(),
-        rate => format!(", and loses {rate} a second"),
+        rate => format!(", shrinking by {rate} per second"),
     };
-    format!("the guest has {left} left, less than its reserve of {reserve}{losing}")
+    format!("{left} of memory left, less than the reserve of {reserve}{shrinking}")
 }
 
-/// Why nobody is acted on, and what to do.
-fn spared(why: NoActionReason, agents: Bytes) -> String {
+/// Why no action is taken, and what to do.
+fn no_action_text(why: NoActionReason, agents: Bytes) -> String {
     match why {
-        NoActionReason::NoAgents => "there is no agent, and nothing else is ours to end".to_owned(),
-        NoActionReason::Outside => format!(
-            "not the agents (together {agents}) but other programs took it: nobody is ended; look for them with `ps --sort=-rss`"
-        ),
-        NoActionReason::TooSmall { shortfall } => {
-            format!("no agent holds the {shortfall} that would help (together {agents}): nobody is ended")
+        NoActionReason::NoAgents => {
+            "no agent is running, nothing to kill; find the largest processes with `ps aux --sort=-rss`".to_owned()
         }
+        NoActionReason::Outside => format!(
+            "the memory was taken by other programs, not by agents ({agents} in total), nothing to kill; find them with `ps aux --sort=-rss`"
+        ),
+        NoActionReason::TooSmall { shortfall } => format!(
+            "no agent holds the required {shortfall} ({agents} in total), nothing to kill; find the largest processes with `ps aux --sort=-rss`"
+        ),
         NoActionReason::Off => {
-            "the guard is switched off (guard.enabled = false), so nobody is ended".to_owned()
+            "the guard is off (guard.enabled = false), nothing is killed; set guard.enabled = true to change that".to_owned()
         }
         NoActionReason::OutOfReach => {
-            "the agents that hold it are protected, or outlived KILL: end them by hand".to_owned()
+            "the agents that hold it are protected or survived SIGKILL; stop them by hand".to_owned()
         }
     }
 }
 
-fn of_agent(event: &Event, agent: &AgentRef) -> String {
+fn agent_text(event: &Event, agent: &AgentRef) -> String {
     let (id, charge) = (&agent.id, event.charge);
     match &event.kind {
-        EventKind::Found => {
-            format!("found {id} (pid {}, uid {}), at {charge}", agent.root.pid, agent.uid)
+        EventKind::Found => format!("found {id} (pid {}, uid {}), uses {charge}", agent.root.pid, agent.uid),
+        EventKind::Gone => format!("{id} has exited"),
+        EventKind::Unknown => {
+            format!(
+                "{id} matches no rule since the configuration was reloaded: no longer supervised, it keeps running"
+            )
         }
-        EventKind::Gone => format!("{id} has ended"),
-        EventKind::Unknown => format!("{id} is an agent by no rule any more: it runs on and is not watched"),
         EventKind::Warned { threshold } => {
-            format!("{id} is at {charge}, over its warn threshold of {threshold}")
+            format!("{id} uses {charge}, over its warn threshold of {threshold}")
         }
         EventKind::Recovered { threshold } => {
-            format!("{id} is at {charge}, back under its warn threshold of {threshold}")
+            format!("{id} uses {charge}, back below its warn threshold of {threshold}")
         }
-        EventKind::Acted(decision) => decided(event, agent, decision),
+        EventKind::Acted(decision) => decision_text(event, agent, decision),
         EventKind::Signalled { signal, delivered, gone, refused, .. } => {
-            signalled(id, signal.name(), *delivered, *gone, *refused)
+            signal_text(id, signal.name(), *delivered, *gone, *refused)
         }
         EventKind::Killed { remaining, after, .. } => {
             format!(
-                "{id}: {} still there {} after the decision, killing",
+                "{id}: {} still running after {}, sending SIGKILL",
                 processes(*remaining),
                 seconds(*after)
             )
         }
         EventKind::Ended { freed, peak, after, back, .. } => format!(
-            "{id}: {freed} freed {} after the decision, {charge} left; it had reached {peak}{}",
+            "{id}: targets exited after {}, {freed} freed, {charge} left (peak {peak}){}",
             seconds(*after),
-            if *back { "" } else { "; the guest does not show the memory yet, something else took it" }
+            if *back {
+                ""
+            } else {
+                "; freed memory is not yet visible as available (used by another process)"
+            }
         ),
-        EventKind::Failed { why, .. } => failed(id, *why),
+        EventKind::Failed { why, .. } => failure_text(id, *why),
         EventKind::RestartBackoff { actions, wait } => format!(
-            "{id} is at {charge}, over its kill threshold, like the {} before it that {} ended of late: left alone for {} \
-             unless the guest is in danger; whatever starts it again should be stopped",
-            if *actions == 1 { "one".to_owned() } else { actions.to_string() },
-            if *actions == 1 { "was" } else { "were" },
+            "{id} uses {charge}, over its kill threshold again after {} recent {}: next kill delayed by {}; if something \
+             restarts it automatically, stop that first",
+            actions,
+            if *actions == 1 { "kill" } else { "kills" },
             seconds(*wait)
         ),
         EventKind::Escalated { culprit, whole: false, .. } => format!(
-            "{id}: it forks faster than it ends, so what started it ends too: {} (pid {}, {})",
+            "{id}: forks faster than it can be killed: terminating the parent {} too (pid {}, {})",
             culprit.name,
             culprit.top.pid,
             processes(culprit.processes)
         ),
-        EventKind::Escalated { culprit, whole: true, .. } => {
-            format!(
-                "{id}: it forks faster than it ends, so the agent ends whole ({})",
-                processes(culprit.processes)
-            )
-        }
-        EventKind::ForecastAlert(told) => {
-            format!(
-                "{id} is at {charge} and reaches {} of {} {}",
-                told.ceiling.name(),
-                told.limit,
-                when(told)
-            )
-        }
+        EventKind::Escalated { culprit, whole: true, .. } => format!(
+            "{id}: forks faster than it can be killed: terminating the whole agent ({})",
+            processes(culprit.processes)
+        ),
+        EventKind::ForecastAlert(alert) => format!(
+            "{id} uses {charge} and is predicted to reach {} of {} {}",
+            alert.ceiling.name(),
+            alert.limit,
+            eta_text(alert)
+        ),
         EventKind::ForecastCleared => {
-            format!("{id} is at {charge}, and no longer foretold to reach its ceiling")
+            format!("{id} uses {charge} and is no longer predicted to reach its ceiling")
         }
-        EventKind::KernelOom { kills, lost, limit } => taken(agent, *kills, lost.as_ref(), *limit),
-        EventKind::GuestInDanger { .. } | EventKind::GuestSafe { .. } => of_guest(event),
+        EventKind::KernelOom { kills, lost, limit } => oom_text(agent, *kills, lost.as_ref(), *limit),
+        EventKind::GuestInDanger { .. } | EventKind::GuestSafe { .. } => guest_text(event),
     }
 }
 
-/// `claude-7: the kernel's OOM killer ended node (pid 9, 1.9G when last seen); it has a limit of 2G`.
-fn taken(agent: &AgentRef, kills: u64, lost: Option<&KilledProcess>, limit: Option<Bytes>) -> String {
+/// `claude-7: the kernel's OOM killer killed node (pid 9, 1.9G when last sampled): the agent reached its limit of 2G`.
+fn oom_text(agent: &AgentRef, kills: u64, lost: Option<&KilledProcess>, limit: Option<Bytes>) -> String {
     let count = usize::try_from(kills).unwrap_or(usize::MAX);
-    let whom = match lost {
+    let victim = match lost {
         Some(KilledProcess { key, name, charge }) => {
-            format!("{name} (pid {}, {charge} when last seen)", key.pid)
+            format!("{name} (pid {}, {charge} when last sampled)", key.pid)
         }
         None => processes(count),
     };
     let others = if kills > 1 && lost.is_some() { format!(" and {} more", count - 1) } else { String::new() };
     let why = match limit {
-        Some(limit) => format!("it has a limit of {limit}"),
-        None => "the guest had run out of memory".to_owned(),
+        Some(limit) => format!("the agent reached its limit of {limit}"),
+        None => "the machine ran out of memory".to_owned(),
     };
-    format!("{}: the kernel's OOM killer ended {whom}{others}; {why}", agent.id)
+    format!("{}: the kernel's OOM killer killed {victim}{others}: {why}", agent.id)
 }
 
-/// `in about 42 min, between 30 min and 1 h 10 min from now`.
-fn when(told: &ForecastAlert) -> String {
-    let (low, high) = told.between;
-    format!(
-        "in about {}, between {} and {} from now if it goes on like this",
-        span(told.eta),
-        span(low),
-        span(high)
-    )
+/// `in about 42 min (between 30 min and 1 h 10 min) if growth continues`.
+fn eta_text(alert: &ForecastAlert) -> String {
+    let (low, high) = alert.between;
+    format!("in about {} (between {} and {}) if growth continues", span(alert.eta), span(low), span(high))
 }
 
-fn decided(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
-    let end = if decision.dry_run { "dry run: would end" } else { "ending" };
-    let grace = match decision.signal {
-        Signal::Kill => "no time for a grace".to_owned(),
-        Signal::Term | Signal::Stop => format!("grace {}", seconds(decision.grace)),
+fn decision_text(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
+    let verb = if decision.dry_run { "dry run: would terminate" } else { "terminating" };
+    let signals = match decision.signal {
+        Signal::Kill => "SIGKILL at once, memory fills too fast for a grace period".to_owned(),
+        Signal::Term | Signal::Stop => format!("SIGTERM, SIGKILL after {}", seconds(decision.grace)),
     };
-    format!("{}: {end} {}; {grace}", reason(event, agent, decision), whom(agent, decision))
+    format!("{}: {verb} {}; {signals}", reason_text(event, agent, decision), target_text(agent, decision))
 }
 
-fn reason(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
+fn reason_text(event: &Event, agent: &AgentRef, decision: &Decision) -> String {
     let (id, charge) = (&agent.id, event.charge);
     match &decision.cause {
-        Cause::Threshold => format!("{id} is at {charge}, over its kill threshold of {}", decision.threshold),
+        Cause::Threshold => format!("{id} uses {charge}, over its kill threshold of {}", decision.threshold),
         Cause::Guard(danger) if decision.grown > Bytes::ZERO => {
-            let grown = decision.grown;
-            format!("{}; {id} is at {charge}, of which it took {grown} since all was well", standing(danger))
+            format!(
+                "{}; {id} uses {charge}, {} more than before the shortage",
+                danger_text(danger),
+                decision.grown
+            )
         }
-        Cause::Guard(danger) => format!("{}; {id} is at {charge}", standing(danger)),
+        Cause::Guard(danger) => format!("{}; {id} uses {charge}", danger_text(danger)),
         Cause::Slice { danger, cap } => format!(
-            "all limited agents together have {} left of the {cap} of {SLICE}; {id} is at {charge}, of which it took {} lately",
+            "{} left below the cap of {cap} for all limited agents ({SLICE}); {id} uses {charge}, {} more than recently",
             danger.left, decision.grown
         ),
-        Cause::Request { by: Uid::ROOT } => format!("{id} is at {charge}; root asked for its end"),
-        Cause::Request { by } => format!("{id} is at {charge}; user {by} asked for its end"),
+        Cause::Request { by: Uid::ROOT } => format!("{id} uses {charge}, stop requested by root"),
+        Cause::Request { by } => format!("{id} uses {charge}, stop requested by user {by}"),
     }
 }
 
-fn whom(agent: &AgentRef, decision: &Decision) -> String {
+fn target_text(agent: &AgentRef, decision: &Decision) -> String {
     let culprit = &decision.culprit;
     if decision.whole {
         let resume = agent
             .resume
             .as_ref()
-            .map(|command| format!("; take up its work with `{command}` in its directory"))
+            .map(|command| format!("; resume with `{command}` in its directory"))
             .unwrap_or_default();
         let why = match (&decision.cause, decision.agents) {
             (Cause::Request { .. }, 0 | 1) => String::new(),
-            (Cause::Request { .. }, 2) => " with the agent that it started".to_owned(),
-            (Cause::Request { .. }, agents) => format!(" with the {} agents below it", agents - 1),
-            _ => format!(", no part of it alone frees {}", decision.shortfall),
+            (Cause::Request { .. }, 2) => " and the agent that it started".to_owned(),
+            (Cause::Request { .. }, agents) => format!(" and the {} agents below it", agents - 1),
+            _ => format!(", no single child frees the required {}", decision.shortfall),
         };
-        return format!("it whole ({}){why}{resume}", processes(decision.processes));
+        return format!("the whole agent ({}){why}{resume}", processes(decision.processes));
     }
-    let with = match decision.agents {
-        0 | 1 => "; the agent goes on".to_owned(),
+    let rest = match decision.agents {
+        0 | 1 => "; the agent keeps running".to_owned(),
         agents => format!(", part of {agents} agents"),
     };
     format!(
-        "{} (pid {}, {} in {}){with}",
+        "{} (pid {}, {} in {}){rest}",
         culprit.name,
         culprit.top.pid,
         culprit.charge,
@@ -215,29 +220,26 @@ fn whom(agent: &AgentRef, decision: &Decision) -> String {
     )
 }
 
-fn signalled(agent: &AgentId, signal: &str, delivered: usize, gone: usize, refused: usize) -> String {
-    let mut text = format!("{agent}: sent {signal} to {}", processes(delivered));
+fn signal_text(agent: &AgentId, signal: &str, delivered: usize, gone: usize, refused: usize) -> String {
+    let mut text = format!("{agent}: sent SIG{signal} to {}", processes(delivered));
     if gone > 0 {
-        text += &format!(", {gone} had ended before");
+        text += &format!(", {gone} had already exited");
     }
     if refused > 0 {
         text +=
-            &format!(", {refused} not permitted: run the supervisor as root to reach other users' processes");
+            &format!(", {refused} not permitted: run the daemon as root to signal other users' processes");
     }
     text
 }
 
-fn failed(agent: &AgentId, why: Failure) -> String {
+fn failure_text(agent: &AgentId, why: Failure) -> String {
     match why {
         Failure::Protected => format!(
-            "{agent} is to end, but all of it is protected (a terminal multiplexer, a login or the desktop): nothing was \
-             done; end it by hand"
+            "{agent}: not stopped, all of it is protected (a terminal multiplexer, a login or the desktop); stop it by hand"
         ),
-        Failure::Survivors(count) => {
-            format!(
-                "{agent}: {} outlived KILL, stuck in the kernel or beyond our rights; left alone for a while",
-                processes(count)
-            )
-        }
+        Failure::Survivors(count) => format!(
+            "{agent}: {} survived SIGKILL, blocked in the kernel or not permitted; retrying later",
+            processes(count)
+        ),
     }
 }

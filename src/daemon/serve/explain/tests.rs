@@ -63,7 +63,7 @@ impl World {
         let (proc, cgroup) = (self.path("proc"), self.path("cgroup"));
         let rules = Arc::new(Rules::built_in());
         let (snapshot, status) =
-            crate::daemon::report::status::look(&proc, &cgroup, Arc::clone(&rules), None).unwrap();
+            crate::daemon::standalone::sample(&proc, &cgroup, Arc::clone(&rules), None).unwrap();
         let config = Config::default();
         let thresholds = EffectiveThresholds::resolve(&config, snapshot.guest.mem_total);
         let supervisor = Pid::new(2_000_000_000);

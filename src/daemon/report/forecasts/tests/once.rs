@@ -51,7 +51,7 @@ fn the_end_of_the_guests_memory_is_where_it_is_now() {
                 break;
             }
             world.look(agents);
-            let forecast = world.foresight.agents[&key(100)].own_forecast();
+            let forecast = world.forecasts.agents[&key(100)].own_forecast();
             assert_ne!(forecast.trend, "oom_predicted:0", "{room} are left");
             let ends_in = room.get() / (1 << 20) * 3600 / 1024;
             if let Some(eta) = forecast.eta_seconds.filter(|_| look > 800) {
