@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claude_watchdog::forecast::{EVALUATED_EVERY, Forecaster};
+use claude_watchdog::forecast::{EVALUATION_INTERVAL, Forecaster};
 use claude_watchdog::model::forecast::Ceiling;
 use claude_watchdog::model::{Boottime, Bytes};
 use divan::counter::ItemsCount;
@@ -40,12 +40,12 @@ fn aged() -> (Forecaster, Boottime, Bytes) {
 fn sample(bencher: Bencher<'_, '_>) {
     let (mut forecaster, at, figure) = aged();
     // The first is the evaluation that is due.
-    forecaster.add(at + EVALUATED_EVERY, figure);
+    forecaster.add(at + EVALUATION_INTERVAL, figure);
     let mut step = 0;
     bencher.bench_local(|| {
         step += 1;
         // Not to the next one: a hundred million samples fit in between.
-        forecaster.add(black_box(at + EVALUATED_EVERY + Duration::from_nanos(step)), black_box(figure))
+        forecaster.add(black_box(at + EVALUATION_INTERVAL + Duration::from_nanos(step)), black_box(figure))
     });
 }
 
@@ -54,7 +54,7 @@ fn sample(bencher: Bencher<'_, '_>) {
 fn evaluation(bencher: Bencher<'_, '_>) {
     let (forecaster, at, figure) = aged();
     bencher.with_inputs(|| forecaster.clone()).bench_local_refs(|forecaster| {
-        forecaster.add(at + EVALUATED_EVERY, black_box(figure));
+        forecaster.add(at + EVALUATION_INTERVAL, black_box(figure));
         forecaster.forecast()
     });
 }

@@ -216,13 +216,13 @@ mod tests {
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Line {
-        line: MinOf,
+    struct Setting {
+        value: MinOf,
     }
 
     fn read(value: &str) -> Result<MinOf, String> {
         toml::from_str(&format!("line = {value}"))
-            .map(|Line { line }| line)
+            .map(|Setting { value }| value)
             .map_err(|error| error.message().to_owned())
     }
 
@@ -267,9 +267,9 @@ mod tests {
         #[test]
         fn sizes_round_trip_through_toml(bytes in 1_048_576_u64.., whole in 20_u32..50, shares in prop::collection::vec(100_u32..=10_000, 0..3)) {
             let round = Size::Bytes(Bytes::new(1 << whole));
-            let line = MinOf::new(Size::Bytes(Bytes::new(bytes)), shares.into_iter().map(Size::Share).chain([round]));
-            let text = toml::to_string(&Line { line: line.clone() }).expect("written");
-            prop_assert_eq!(toml::from_str::<Line>(&text).map(|l| l.line), Ok(line));
+            let value = MinOf::new(Size::Bytes(Bytes::new(bytes)), shares.into_iter().map(Size::Share).chain([round]));
+            let text = toml::to_string(&Setting { value: value.clone() }).expect("written");
+            prop_assert_eq!(toml::from_str::<Setting>(&text).map(|l| l.value), Ok(value));
         }
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 /// Width of a bin. Short against the cycles of a garbage collector that matter (minutes to hours), long enough for two
 /// samples a minute.
-pub(super) const WIDTH: Duration = Duration::from_secs(90);
+pub(super) const BIN_WIDTH: Duration = Duration::from_secs(90);
 
 /// So many are kept: 8 hours and a quarter, a working day's memory of what was survived.
-pub(super) const KEPT: usize = 330;
+pub(super) const MAX_BINS: usize = 330;
 
 /// A longer silence than this cannot be bridged: what was before says nothing of now.
-pub(super) const LONGEST_GAP: Duration = Duration::from_mins(10);
+pub(super) const MAX_GAP: Duration = Duration::from_mins(10);
 
 /// One bin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +34,9 @@ impl Bins {
     /// Takes in a value; the bin that this has closed. A bin without a value of its own is as the one before it.
     #[allow(clippy::cast_precision_loss, reason = "a century has 35 million bins")]
     pub(super) fn add(&mut self, at: Duration, value: f64) -> Option<Bin> {
-        let number = at.as_secs() / WIDTH.as_secs();
-        self.open = (WIDTH.as_secs_f64() - (at.as_secs_f64() - WIDTH.as_secs_f64() * number as f64)).max(0.0);
+        let number = at.as_secs() / BIN_WIDTH.as_secs();
+        self.open =
+            (BIN_WIDTH.as_secs_f64() - (at.as_secs_f64() - BIN_WIDTH.as_secs_f64() * number as f64)).max(0.0);
         let Some(open) = self.kept.back_mut().filter(|_| number <= self.number) else {
             let closed = self.kept.back().copied();
             if let Some(before) = closed {
@@ -54,7 +55,7 @@ impl Bins {
     }
 
     fn push(&mut self, bin: Bin) {
-        if self.kept.len() == KEPT {
+        if self.kept.len() == MAX_BINS {
             self.kept.pop_front();
         }
         self.kept.push_back(bin);
@@ -86,11 +87,11 @@ mod tests {
     use super::*;
 
     fn lows(bins: &Bins) -> Vec<f64> {
-        bins.newest(KEPT).map(|bin| bin.low).collect()
+        bins.newest(MAX_BINS).map(|bin| bin.low).collect()
     }
 
     #[test]
-    fn each_bin_has_its_lowest_and_highest_and_a_hole_is_as_before_it() {
+    fn bins_have_extremes_and_gaps_repeat_the_last() {
         let mut bins = Bins::default();
         for (at, value) in [(0, 5.0), (30, 3.0), (60, 7.0), (95, 4.0), (300, 9.0)] {
             bins.add(Duration::from_secs(at), value);
@@ -102,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn old_ones_are_forgotten() {
+    fn old_bins_are_dropped() {
         let mut bins = Bins::default();
         for at in 0..2000_u32 {
-            bins.add(WIDTH * at, f64::from(at));
+            bins.add(BIN_WIDTH * at, f64::from(at));
         }
-        assert_eq!((bins.len(), lows(&bins)[0]), (KEPT, 2000.0 - 330.0));
+        assert_eq!((bins.len(), lows(&bins)[0]), (MAX_BINS, 2000.0 - 330.0));
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::scale::median;
+use super::floor_trend::median;
 
 /// So many are remembered.
-const KEPT: usize = 6;
+const MAX_CLIMBS: usize = 6;
 
 /// And so long one counts.
-const MEMORY: Duration = Duration::from_hours(12);
+const CLIMB_RETENTION: Duration = Duration::from_hours(12);
 
 /// Follows the floor, bin by bin.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ impl Cycles {
         }
         let rise = self.peak.1 - trough.1;
         if rise > 0.04 * limit && self.peak.1 - floor > 0.5 * rise {
-            if self.recovered.len() == KEPT {
+            if self.recovered.len() == MAX_CLIMBS {
                 self.recovered.pop_front();
             }
             let climb = self.peak.0.saturating_sub(trough.0);
@@ -53,7 +53,7 @@ impl Cycles {
     /// back from.
     pub(super) fn climb(&self, now: Duration, floor: f64) -> Option<Duration> {
         let last = self.recovered.back()?;
-        if self.recovered.len() < 2 || last.at + MEMORY <= now {
+        if self.recovered.len() < 2 || last.at + CLIMB_RETENTION <= now {
             return None;
         }
         let recent = || self.recovered.iter().rev().take(4);
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cycle_is_known_after_its_second_turn_and_forgotten_above_it() {
+    fn a_cycle_is_known_after_its_second_turn() {
         let mut cycles = Cycles::default();
         let mut at = Duration::ZERO;
         let mut turns = 0;
@@ -91,7 +91,7 @@ mod tests {
         let climb = cycles.climb(at, 150.0).unwrap();
         assert_eq!(climb, Duration::from_secs(9 * 90));
         assert_eq!(cycles.climb(at, 300.0), None, "it is above all that it ever came back from");
-        assert_eq!(cycles.climb(at + MEMORY * 2, 150.0), None);
+        assert_eq!(cycles.climb(at + CLIMB_RETENTION * 2, 150.0), None);
     }
 
     #[test]

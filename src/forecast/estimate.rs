@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::bins::{Bins, WIDTH};
+use super::bins::{BIN_WIDTH, Bins};
 use super::cycles::Cycles;
-use super::scale::{BLOCKS, SIZES, Scale};
+use super::floor_trend::{BINS_PER_BLOCK, BLOCKS, FloorTrend};
 
 /// Of twelve minutes of growth nothing is told that is further ahead than this.
-const SHORT_SIGHT: f64 = 25.0 * 60.0;
+const MAX_SHORT_WINDOW_SECONDS: f64 = 25.0 * 60.0;
 
 /// The 80 % interval as factors of what the trend says, by how far the values swing above the floor against what is left
 /// (below, centre, low, high): the larger the swing, the later and the less certain a peak of it reaches the limit.
@@ -28,7 +28,7 @@ const INTERVALS: [(f64, f64, f64, f64); 11] = [
 
 /// Seconds until the limit, with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Estimate {
+pub(super) struct TrendEstimate {
     pub(super) seconds: f64,
     pub(super) low: f64,
     pub(super) high: f64,
@@ -49,7 +49,7 @@ pub(super) struct Estimate {
 
 /// Why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Silence {
+pub(super) enum NoForecastReason {
     /// Nothing grows.
     Steady,
     /// It grew, and less and less.
@@ -71,53 +71,58 @@ pub(super) fn estimate(
     now: Duration,
     value: f64,
     limit: f64,
-) -> Result<Estimate, Silence> {
+) -> Result<TrendEstimate, NoForecastReason> {
     let floor = bins.newest(3).map(|bin| bin.low).fold(f64::INFINITY, f64::min);
     let cycle = cycles.climb(now, floor);
-    let mut scales: [Option<Scale>; SIZES.len()] = Default::default();
+    let mut scales: [Option<FloorTrend>; BINS_PER_BLOCK.len()] = Default::default();
     let mut masked = false;
-    for (scale, size) in scales.iter_mut().zip(SIZES) {
+    for (floor_trend, size) in scales.iter_mut().zip(BINS_PER_BLOCK) {
         // A window whose blocks are shorter than the climb of the cycle takes each for a trend.
         if cycle.is_some_and(|climb| block(size) < climb.mul_f64(0.8)) {
-            masked |= Scale::of(bins, size).is_some_and(|scale| scale.is_persistent(limit));
+            masked |= FloorTrend::of(bins, size).is_some_and(|floor_trend| floor_trend.is_persistent(limit));
         } else {
-            *scale = Scale::of(bins, size);
+            *floor_trend = FloorTrend::of(bins, size);
         }
     }
-    let grown = |scale: &&Scale| scale.is_persistent(limit);
-    let is_growing = |scale: &Scale| scale.is_persistent(limit) && scale.is_new(bins);
-    let Some(first) = scales.iter().flatten().find(|scale| is_growing(scale)) else {
+    let grown = |floor_trend: &&FloorTrend| floor_trend.is_persistent(limit);
+    let is_growing = |floor_trend: &FloorTrend| floor_trend.is_persistent(limit) && floor_trend.is_new(bins);
+    let Some(first) = scales.iter().flatten().find(|floor_trend| is_growing(floor_trend)) else {
         return Err(match cycle {
-            Some(climb) if masked => Silence::Cycle(climb),
-            _ if scales.iter().flatten().any(|scale| grown(&scale)) => Silence::SeenBefore,
-            _ if scales.iter().flatten().any(Scale::is_levelling_off) => Silence::LevellingOff,
-            _ => Silence::Steady,
+            Some(climb) if masked => NoForecastReason::Cycle(climb),
+            _ if scales.iter().flatten().any(|floor_trend| grown(&floor_trend)) => {
+                NoForecastReason::SeenBefore
+            }
+            _ if scales.iter().flatten().any(FloorTrend::is_levelling_off) => NoForecastReason::LevellingOff,
+            _ => NoForecastReason::Steady,
         });
     };
     let (mut near, mut windows, mut early) = ([0.0; 2], 0, false);
     let mut bent: [Option<(f64, f64)>; 2] = [None; 2];
-    for (at, scale) in scales.iter().enumerate() {
-        let Some(scale) = scale.as_ref().filter(|scale| is_growing(scale)) else { continue };
-        if scales[..at].iter().flatten().any(|finer| finer.contradicts(scale)) {
+    for (at, floor_trend) in scales.iter().enumerate() {
+        let Some(floor_trend) = floor_trend.as_ref().filter(|floor_trend| is_growing(floor_trend)) else {
+            continue;
+        };
+        if scales[..at].iter().flatten().any(|finer| finer.contradicts(floor_trend)) {
             continue;
         }
-        let headroom = limit - scale.level - scale.swing;
+        let headroom = limit - floor_trend.level - floor_trend.swing;
         // The swing alone may touch it already.
         let headroom = if headroom > 0.0 { headroom } else { (limit - value).max(0.0) * 0.5 + 1.0 };
-        let seconds = headroom / scale.pace();
-        if scale.bins == BLOCKS && seconds > SHORT_SIGHT {
+        let seconds = headroom / floor_trend.pace();
+        if floor_trend.bins == BLOCKS && seconds > MAX_SHORT_WINDOW_SECONDS {
             early = true;
             continue;
         }
         // The two finest see a change of pace first.
         if let Some(place) = near.get_mut(windows) {
             *place = seconds.max(1.0);
-            bent[windows] = scale.bend().map(|bend| (bend, to_limit(headroom, scale.pace_now(bend), bend)));
+            bent[windows] =
+                floor_trend.bend().map(|bend| (bend, to_limit(headroom, floor_trend.pace_now(bend), bend)));
         }
         windows += 1;
     }
     let raw = match windows {
-        0 => return Err(if early { Silence::TooEarly } else { Silence::Stopped }),
+        0 => return Err(if early { NoForecastReason::TooEarly } else { NoForecastReason::Stopped }),
         1 => near[0],
         _ => match bent {
             // Both bend alike, which a line that has begun of late does not: then growth goes on growing.
@@ -130,7 +135,7 @@ pub(super) fn estimate(
     let uncertainty = first.swing / (limit - first.level - first.swing).max(1.0);
     let row = INTERVALS.iter().find(|(below, ..)| uncertainty < *below);
     let (_, centre, low, high) = row.copied().unwrap_or(INTERVALS[INTERVALS.len() - 1]);
-    Ok(Estimate {
+    Ok(TrendEstimate {
         seconds: raw * centre,
         low: raw * low,
         high: raw * high,
@@ -151,5 +156,5 @@ fn to_limit(headroom: f64, pace: f64, bend: f64) -> f64 {
 }
 
 fn block(size: usize) -> Duration {
-    WIDTH * u32::try_from(size).unwrap_or(u32::MAX)
+    BIN_WIDTH * u32::try_from(size).unwrap_or(u32::MAX)
 }

@@ -1,14 +1,14 @@
 //! The plain slope that others go by, to be shown beside ours; nothing is decided by it.
 
-use super::bins::{Bin, Bins, WIDTH};
+use super::bins::{BIN_WIDTH, Bin, Bins};
 
 /// Half an hour, the window of the rule that notes of the field compare with: it warned in time in 9 of 31 real growths.
-const WINDOW: usize = 20;
+const WINDOW_BINS: usize = 20;
 
 /// Bytes a second over the last half hour, or what there is of it; `None` for less than three bins.
 #[allow(clippy::cast_precision_loss, reason = "20 at the most")]
 pub(super) fn slope(bins: &Bins) -> Option<f64> {
-    let count = bins.len().min(WINDOW);
+    let count = bins.len().min(WINDOW_BINS);
     if count < 3 {
         return None;
     }
@@ -18,7 +18,7 @@ pub(super) fn slope(bins: &Bins) -> Option<f64> {
     let (at, value) = (mean(|(place, _)| place), mean(|(_, value)| value));
     let together: f64 = values().map(|(x, y)| (x - at) * (y - value)).sum();
     let alone: f64 = values().map(|(x, _)| (x - at).powi(2)).sum();
-    Some(together / alone / WIDTH.as_secs_f64())
+    Some(together / alone / BIN_WIDTH.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
         let mut all = Bins::default();
         for bin in 0..bins {
             for second in [0, 30, 60] {
-                let at = bin * WIDTH.as_secs() + second;
+                let at = bin * BIN_WIDTH.as_secs() + second;
                 all.add(Duration::from_secs(at), value(at));
             }
         }

@@ -3,37 +3,37 @@
 //!
 //! How it works, and what it cannot do: docs/forecast.md.
 
-mod alarm;
+mod alert_level;
 mod bins;
 mod cycles;
 mod estimate;
+mod floor_trend;
 mod least_squares;
 mod reason;
 mod runaway;
-mod scale;
 
 use std::time::Duration;
 
 use crate::api::forecast::Forecast;
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::{Boottime, Bytes, BytesPerSecond};
-use alarm::Alarm;
-use bins::{Bins, LONGEST_GAP, WIDTH};
+use alert_level::AlertLevel;
+use bins::{BIN_WIDTH, Bins, MAX_GAP};
 use cycles::Cycles;
-use estimate::{Estimate, Silence, estimate};
+use estimate::{NoForecastReason, TrendEstimate, estimate};
 use runaway::Runaway;
 
 /// How often the trend is asked. It moves in minutes.
-pub const EVALUATED_EVERY: Duration = Duration::from_mins(1);
+pub const EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// With less history than this nothing is said of a trend.
-const YOUNGEST: Duration = Duration::from_mins(15);
+const MIN_HISTORY: Duration = Duration::from_mins(15);
 
 /// What ends within this is a runaway.
-const RUNAWAY_WITHIN: f64 = 600.0;
+const MAX_RUNAWAY_SECONDS: f64 = 600.0;
 
 /// A ceiling that is moved by less waits for the next evaluation.
-const NEAR_PERCENT: u64 = 5;
+const MIN_CEILING_CHANGE_PERCENT: u64 = 5;
 
 /// One series against its ceiling.
 #[derive(Clone, Debug)]
@@ -48,15 +48,15 @@ pub struct Forecaster {
     bins: Bins,
     cycles: Cycles,
     runaway: Runaway,
-    alarm: Alarm,
-    said: Said,
+    alert_level: AlertLevel,
+    said: Conclusion,
     /// Seconds to the limit in the climb that goes on, as of the last sample.
     climb: Option<f64>,
 }
 
 /// What there is to say.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Said {
+enum Conclusion {
     /// Too little history; so much.
     Young(Duration),
     /// It is there.
@@ -64,14 +64,14 @@ enum Said {
     /// It runs away: seconds left.
     Runaway(f64),
     /// A trend.
-    Trend(Estimate),
+    Trend(TrendEstimate),
     /// None.
-    Silent(Silence),
+    Silent(NoForecastReason),
 }
 
 /// What a sample brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ForecastChange {
     /// Nothing new.
     Quiet,
     /// The trend was asked: there is a new forecast.
@@ -96,8 +96,8 @@ impl Forecaster {
             bins: Bins::default(),
             cycles: Cycles::default(),
             runaway: Runaway::default(),
-            alarm: Alarm::default(),
-            said: Said::Young(Duration::ZERO),
+            alert_level: AlertLevel::default(),
+            said: Conclusion::Young(Duration::ZERO),
             climb: None,
         }
     }
@@ -105,34 +105,34 @@ impl Forecaster {
     /// Takes in a sample; one that is older than the last is passed over. After a silence of more than ten minutes
     /// everything begins anew: what was before says nothing of now.
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory have 53 bits at the most")]
-    pub fn add(&mut self, at: Boottime, value: Bytes) -> Progress {
-        let before = self.alarm.level;
+    pub fn add(&mut self, at: Boottime, value: Bytes) -> ForecastChange {
+        let before = self.alert_level.level;
         if self.first.is_some() && at < self.last.0 {
-            return Progress::Quiet;
+            return ForecastChange::Quiet;
         }
-        let is_forgotten = self.first.is_some() && at.since(self.last.0) > LONGEST_GAP;
+        let is_forgotten = self.first.is_some() && at.since(self.last.0) > MAX_GAP;
         if is_forgotten {
             *self = Self::new(self.ceiling, self.limit);
         }
         let value = value.get() as f64;
         if self.first.is_none() {
             self.first = Some(at);
-            self.due = at + EVALUATED_EVERY;
+            self.due = at + EVALUATION_INTERVAL;
         }
         self.last = (at, value);
-        if let (Said::Young(_), Some(first)) = (&self.said, self.first) {
-            self.said = Said::Young(at.since(first));
+        if let (Conclusion::Young(_), Some(first)) = (&self.said, self.first) {
+            self.said = Conclusion::Young(at.since(first));
         }
         let now = at.since_boot();
         if let Some(closed) = self.bins.add(now, value) {
-            self.cycles.follow(now.saturating_sub(WIDTH), closed.low, self.goal());
+            self.cycles.follow(now.saturating_sub(BIN_WIDTH), closed.low, self.goal());
         }
         self.runaway.add(now, value);
-        let seconds = self.runaway.seconds(&self.bins, self.goal()).filter(|s| *s <= RUNAWAY_WITHIN);
+        let seconds = self.runaway.seconds(&self.bins, self.goal()).filter(|s| *s <= MAX_RUNAWAY_SECONDS);
         self.climb = seconds;
-        if let Some(seconds) = seconds.filter(|_| self.alarm.level != ForecastLevel::Runaway) {
-            self.alarm.run_away();
-            self.said = Said::Runaway(seconds);
+        if let Some(seconds) = seconds.filter(|_| self.alert_level.level != ForecastLevel::Runaway) {
+            self.alert_level.run_away();
+            self.said = Conclusion::Runaway(seconds);
         }
         let is_due = at >= self.due;
         let evaluated = is_due || self.is_outdated();
@@ -143,33 +143,33 @@ impl Forecaster {
         // Its counts are minutes: what is asked in between is for readers only.
         if is_due {
             while self.due <= at {
-                self.due = self.due + EVALUATED_EVERY;
+                self.due = self.due + EVALUATION_INTERVAL;
             }
-            self.alarm.evaluate(self.said.seconds(), seconds.is_some());
+            self.alert_level.evaluate(self.said.seconds(), seconds.is_some());
         }
-        match (before == self.alarm.level, evaluated) {
-            _ if is_forgotten => Progress::Forgotten,
-            (false, _) => Progress::Changed,
-            (true, true) => Progress::Evaluated,
-            (true, false) => Progress::Quiet,
+        match (before == self.alert_level.level, evaluated) {
+            _ if is_forgotten => ForecastChange::Forgotten,
+            (false, _) => ForecastChange::Changed,
+            (true, true) => ForecastChange::Evaluated,
+            (true, false) => ForecastChange::Quiet,
         }
     }
 
-    fn evaluate(&self, runaway: Option<f64>) -> Said {
+    fn evaluate(&self, runaway: Option<f64>) -> Conclusion {
         let (at, value) = self.last;
         if let Some(seconds) = runaway {
-            return Said::Runaway(seconds);
+            return Conclusion::Runaway(seconds);
         }
         let age = self.first.map_or(Duration::ZERO, |first| at.since(first));
-        if age < YOUNGEST {
-            return Said::Young(age);
+        if age < MIN_HISTORY {
+            return Conclusion::Young(age);
         }
         if value >= self.goal() {
-            return Said::AtTheLimit;
+            return Conclusion::AtTheLimit;
         }
         match estimate(&self.bins, &self.cycles, at.since_boot(), value, self.goal()) {
-            Ok(estimate) => Said::Trend(estimate),
-            Err(silence) => Said::Silent(silence),
+            Ok(estimate) => Conclusion::Trend(estimate),
+            Err(silence) => Conclusion::Silent(silence),
         }
     }
 
@@ -182,7 +182,7 @@ impl Forecaster {
     fn is_outdated(&self) -> bool {
         let Some(asked) = self.asked else { return true };
         let moved = self.limit.saturating_sub(asked).max(asked.saturating_sub(self.limit));
-        moved > asked.share(NEAR_PERCENT, 100)
+        moved > asked.share(MIN_CEILING_CHANGE_PERCENT, 100)
     }
 
     /// From now on it is about another ceiling. What was seen stays, and an alarm until evaluations say that it is over: what
@@ -194,7 +194,7 @@ impl Forecaster {
     /// What grew has ended, a child of an agent: the climb is over. What is left may grow on, so the floor's past stays, and
     /// an alarm about it until the trend has been asked a few times.
     pub fn interrupt(&mut self) {
-        self.alarm.interrupt();
+        self.alert_level.interrupt();
         self.runaway.interrupt();
         self.climb = None;
         self.asked = None;
@@ -216,20 +216,20 @@ impl Forecaster {
     /// How pressing it is now.
     #[must_use]
     pub fn level(&self) -> ForecastLevel {
-        self.alarm.level
+        self.alert_level.level
     }
 
     /// The forecast of the last evaluation.
     #[must_use]
     pub fn forecast(&self) -> Forecast {
         let (eta, low, high) = match &self.said {
-            Said::Runaway(seconds) => (Some(*seconds), Some(seconds / 2.0), Some(seconds * 3.0)),
-            Said::AtTheLimit => (Some(0.0), Some(0.0), Some(0.0)),
-            Said::Trend(e) => (Some(e.seconds), Some(e.low), Some(e.high)),
-            Said::Young(_) | Said::Silent(_) => (None, None, None),
+            Conclusion::Runaway(seconds) => (Some(*seconds), Some(seconds / 2.0), Some(seconds * 3.0)),
+            Conclusion::AtTheLimit => (Some(0.0), Some(0.0), Some(0.0)),
+            Conclusion::Trend(e) => (Some(e.seconds), Some(e.low), Some(e.high)),
+            Conclusion::Young(_) | Conclusion::Silent(_) => (None, None, None),
         };
         Forecast {
-            level: self.alarm.level,
+            level: self.alert_level.level,
             trend: reason::word(&self.said, &self.bins, self.goal()),
             bytes_per_hour: reason::rate(&self.said, &self.bins),
             least_squares_per_hour: least_squares::slope(&self.bins).map(reason::per_hour),
@@ -243,7 +243,7 @@ impl Forecaster {
     }
 }
 
-impl Said {
+impl Conclusion {
     fn seconds(&self) -> f64 {
         match self {
             Self::Runaway(seconds) => *seconds,

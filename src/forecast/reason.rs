@@ -1,23 +1,23 @@
 //! A forecast in words.
 
 use super::bins::Bins;
-use super::estimate::Silence;
-use super::scale::Scale;
-use super::{Said, bytes};
+use super::estimate::NoForecastReason;
+use super::floor_trend::FloorTrend;
+use super::{Conclusion, bytes};
 use crate::api::forecast::predicted;
 use crate::model::Bytes;
 use crate::model::time::span;
 
 /// Growth below this share of the limit an hour is none to speak of.
-const STABLE: f64 = 0.01;
+const MIN_HOURLY_GROWTH: f64 = 0.01;
 
 /// What it rests on, or why there is none.
-pub(super) fn sentence(said: &Said, limit: Bytes) -> String {
+pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
     match said {
-        Said::Young(age) => format!("only {} of history", span(*age)),
-        Said::AtTheLimit => format!("it is at {limit} or above"),
-        Said::Runaway(_) => "a steep rise over the last 2 min, beyond all before it".to_owned(),
-        Said::Trend(e) => {
+        Conclusion::Young(age) => format!("only {} of history", span(*age)),
+        Conclusion::AtTheLimit => format!("it is at {limit} or above"),
+        Conclusion::Runaway(_) => "a steep rise over the last 2 min, beyond all before it".to_owned(),
+        Conclusion::Trend(e) => {
             let windows = if e.windows > 1 { ", as longer windows say too" } else { "" };
             let swing = match bytes(e.swing) {
                 swing if swing < Bytes::mib(16) => String::new(),
@@ -31,32 +31,32 @@ pub(super) fn sentence(said: &Said, limit: Bytes) -> String {
                 bytes(e.level),
             )
         }
-        Said::Silent(silence) => match silence {
-            Silence::Steady => "no lasting growth".to_owned(),
-            Silence::LevellingOff => "it grew, and less and less: levelling off".to_owned(),
-            Silence::Stopped => "it grew before, and has stopped".to_owned(),
-            Silence::SeenBefore => "it grows, but was as high before and came back".to_owned(),
-            Silence::Cycle(climb) => {
+        Conclusion::Silent(silence) => match silence {
+            NoForecastReason::Steady => "no lasting growth".to_owned(),
+            NoForecastReason::LevellingOff => "it grew, and less and less: levelling off".to_owned(),
+            NoForecastReason::Stopped => "it grew before, and has stopped".to_owned(),
+            NoForecastReason::SeenBefore => "it grows, but was as high before and came back".to_owned(),
+            NoForecastReason::Cycle(climb) => {
                 format!(
                     "it grows as it did twice and more before it came back by itself, for {} each time",
                     span(*climb)
                 )
             }
-            Silence::TooEarly => "it grows since some minutes, too slowly to tell yet".to_owned(),
+            NoForecastReason::TooEarly => "it grows since some minutes, too slowly to tell yet".to_owned(),
         },
     }
 }
 
 /// The bash original's word.
-pub(super) fn word(said: &Said, bins: &Bins, limit: f64) -> String {
+pub(super) fn word(said: &Conclusion, bins: &Bins, limit: f64) -> String {
     match said {
-        Said::Young(_) => "insufficient_data".to_owned(),
-        Said::AtTheLimit => predicted(0.0),
-        Said::Runaway(seconds) => predicted(*seconds),
-        Said::Trend(estimate) => predicted(estimate.seconds),
-        Said::Silent(_) => match recent(bins).map(|slope| slope * 3600.0 / limit) {
-            Some(share) if share > STABLE => "growing",
-            Some(share) if share < -STABLE => "shrinking",
+        Conclusion::Young(_) => "insufficient_data".to_owned(),
+        Conclusion::AtTheLimit => predicted(0.0),
+        Conclusion::Runaway(seconds) => predicted(*seconds),
+        Conclusion::Trend(estimate) => predicted(estimate.seconds),
+        Conclusion::Silent(_) => match recent(bins).map(|slope| slope * 3600.0 / limit) {
+            Some(share) if share > MIN_HOURLY_GROWTH => "growing",
+            Some(share) if share < -MIN_HOURLY_GROWTH => "shrinking",
             _ => "stable",
         }
         .to_owned(),
@@ -64,9 +64,9 @@ pub(super) fn word(said: &Said, bins: &Bins, limit: f64) -> String {
 }
 
 /// Growth of the floor in bytes an hour.
-pub(super) fn rate(said: &Said, bins: &Bins) -> Option<i64> {
+pub(super) fn rate(said: &Conclusion, bins: &Bins) -> Option<i64> {
     let slope = match said {
-        Said::Trend(estimate) => Some(estimate.slope),
+        Conclusion::Trend(estimate) => Some(estimate.slope),
         _ => recent(bins),
     };
     slope.map(per_hour)
@@ -81,5 +81,5 @@ pub(super) fn per_hour(slope: f64) -> i64 {
 
 /// The floor's slope over the last 24 minutes, or as much as there is.
 fn recent(bins: &Bins) -> Option<f64> {
-    Scale::of(bins, 2).or_else(|| Scale::of(bins, 1)).map(|scale| scale.slope)
+    FloorTrend::of(bins, 2).or_else(|| FloorTrend::of(bins, 1)).map(|floor_trend| floor_trend.slope)
 }

@@ -6,38 +6,43 @@ use std::time::Duration;
 use super::bins::Bins;
 
 /// What is looked at.
-const WINDOW: Duration = Duration::from_mins(2);
+const OBSERVATION_WINDOW: Duration = Duration::from_mins(2);
 
 /// A piece of it that may show a climb.
 #[derive(Debug)]
-struct Window {
+struct ClimbWindow {
     length: Duration,
     /// Fewer samples, or a shorter piece, cannot tell a climb from a step.
-    fewest: usize,
+    min_samples: usize,
     shortest: Duration,
     /// The least growth, as a share of the limit.
-    least: f64,
+    min_growth: f64,
     /// The least share of steps upwards.
-    rising: f64,
+    min_rising: f64,
 }
 
-const LONG: Window =
-    Window { length: WINDOW, fewest: 7, shortest: Duration::from_secs(85), least: 0.06, rising: 0.8 };
+const LONG: ClimbWindow = ClimbWindow {
+    length: OBSERVATION_WINDOW,
+    min_samples: 7,
+    shortest: Duration::from_secs(85),
+    min_growth: 0.06,
+    min_rising: 0.8,
+};
 
 /// What is over in a minute or two shows in a shorter piece, if it is steep enough.
-const SHORT: Window = Window {
+const SHORT: ClimbWindow = ClimbWindow {
     length: Duration::from_secs(50),
-    fewest: 5,
+    min_samples: 5,
     shortest: Duration::from_secs(35),
-    least: 0.2,
-    rising: 1.0,
+    min_growth: 0.2,
+    min_rising: 1.0,
 };
 
 /// More samples than these are thinned: 4 KB.
-const MOST: usize = 256;
+const MAX_SAMPLES: usize = 256;
 
 /// A start is steep, too.
-const START: Duration = Duration::from_mins(10);
+const WARM_UP: Duration = Duration::from_mins(10);
 
 /// Follows the values themselves, not their floor.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +51,7 @@ pub(super) struct Runaway {
     trough: f64,
     peak: f64,
     /// The largest rise that fell back; it pales by half a percent with each further one.
-    largest: f64,
+    largest_spike: f64,
     first: Option<Duration>,
 }
 
@@ -58,16 +63,16 @@ impl Runaway {
         self.peak = self.peak.max(value);
         let rise = self.peak - self.trough;
         if self.peak - value > 0.5 * rise {
-            self.largest = rise.max(self.largest * 0.995);
+            self.largest_spike = rise.max(self.largest_spike * 0.995);
             (self.trough, self.peak) = (value, value);
         } else if value < self.trough {
             (self.trough, self.peak) = (value, value);
         }
         self.recent.push_back((at, value));
-        while self.recent.front().is_some_and(|(then, _)| *then + WINDOW < at) {
+        while self.recent.front().is_some_and(|(then, _)| *then + OBSERVATION_WINDOW < at) {
             self.recent.pop_front();
         }
-        if self.recent.len() > MOST {
+        if self.recent.len() > MAX_SAMPLES {
             let mut keep = false;
             self.recent.retain(|_| {
                 keep = !keep;
@@ -85,7 +90,7 @@ impl Runaway {
     /// Seconds until `limit`, where this is a runaway.
     pub(super) fn seconds(&self, bins: &Bins, limit: f64) -> Option<f64> {
         let (end, last) = *self.recent.back()?;
-        if end < self.first? + START {
+        if end < self.first? + WARM_UP {
             return None;
         }
         // It has been this high before.
@@ -93,8 +98,8 @@ impl Runaway {
             return None;
         }
         // A build or a test run climbs as steeply: this one has to outgrow them.
-        let alone = if self.largest < 0.03 * limit { 0.25 * limit } else { 0.0 };
-        if last - self.trough < alone.max(1.5 * self.largest) {
+        let alone = if self.largest_spike < 0.03 * limit { 0.25 * limit } else { 0.0 };
+        if last - self.trough < alone.max(1.5 * self.largest_spike) {
             return None;
         }
         let climbs = [&LONG, &SHORT].into_iter().filter_map(|window| self.climb(window, limit));
@@ -103,20 +108,20 @@ impl Runaway {
 
     /// Bytes a second, where the newest piece of that length is one climb that does not slow down.
     #[allow(clippy::cast_precision_loss, reason = "at most 256 samples")]
-    fn climb(&self, window: &Window, limit: f64) -> Option<f64> {
+    fn climb(&self, window: &ClimbWindow, limit: f64) -> Option<f64> {
         let (end, last) = *self.recent.back()?;
         let from = self.recent.iter().position(|(at, _)| *at + window.length >= end)?;
         let count = self.recent.len() - from;
         let (begin, first) = self.recent[from];
         let (span, growth) = (end.saturating_sub(begin), last - first);
-        if count < window.fewest || span < window.shortest || growth < window.least * limit {
+        if count < window.min_samples || span < window.shortest || growth < window.min_growth * limit {
             return None;
         }
         let piece = || self.recent.iter().skip(from).map(|(_, value)| *value);
         let steps = piece().zip(piece().skip(1)).map(|(before, after)| after - before);
         let up = steps.clone().filter(|step| *step > 0.0).count();
-        let largest = steps.fold(f64::MIN, f64::max);
-        if (up as f64) < window.rising * (count - 1) as f64 || largest > 0.4 * growth {
+        let largest_spike = steps.fold(f64::MIN, f64::max);
+        if (up as f64) < window.min_rising * (count - 1) as f64 || largest_spike > 0.4 * growth {
             return None;
         }
         let middle = self.recent[from + count / 2].1;
@@ -143,24 +148,24 @@ mod tests {
     }
 
     #[test]
-    fn a_steep_climb_is_one_and_its_end_is_told() {
+    fn a_steep_climb_is_a_runaway() {
         let seconds = after_calm(|step| 10.0 + 2.5 * f64::from(step), 15).unwrap();
         assert!((seconds - (100.0 - 47.5) / 0.25).abs() < 15.0, "{seconds}");
     }
 
     #[test]
-    fn a_jump_a_slow_climb_and_one_that_slows_are_none() {
+    fn jumps_and_slow_or_slowing_climbs_are_no_runaway() {
         assert_eq!(after_calm(|_| 60.0, 15), None);
         assert_eq!(after_calm(|step| 10.0 + 0.05 * f64::from(step), 15), None);
         assert_eq!(after_calm(|step| 10.0 + 50.0 * (1.0 - (-f64::from(step) / 3.0).exp()), 15), None);
     }
 
     #[test]
-    fn thousands_of_samples_a_minute_cost_no_more() {
+    fn the_sample_count_is_bounded() {
         let mut runaway = Runaway::default();
         for at in 0..100_000_u32 {
             runaway.add(Duration::from_millis(1) * at, 1.0);
         }
-        assert!(runaway.recent.len() <= MOST, "{}", runaway.recent.len());
+        assert!(runaway.recent.len() <= MAX_SAMPLES, "{}", runaway.recent.len());
     }
 }

@@ -19,7 +19,7 @@ fn feed(forecaster: &mut Forecaster, hours: f64, figure: impl Fn(f64) -> f64) ->
         let gib = figure(seconds / 3600.0);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let bytes = Bytes::new((gib * 1024.0 * 1024.0 * 1024.0) as u64);
-        if forecaster.add(at(seconds), bytes) == Progress::Changed {
+        if forecaster.add(at(seconds), bytes) == ForecastChange::Changed {
             changes.push((seconds / 60.0, forecaster.level()));
         }
         if bytes >= LIMIT {
@@ -35,7 +35,7 @@ fn forecaster() -> Forecaster {
 }
 
 #[test]
-fn a_steady_leak_is_foretold_within_the_hour_and_within_its_interval() {
+fn a_steady_leak_is_forecast_within_its_interval() {
     let mut one = forecaster();
     // 2 GiB an hour from 3 GiB: at the limit after five hours.
     let changes = feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
@@ -53,7 +53,7 @@ fn a_steady_leak_is_foretold_within_the_hour_and_within_its_interval() {
 }
 
 #[test]
-fn a_rising_floor_is_seen_under_a_garbage_collector() {
+fn a_rising_floor_is_detected_under_a_garbage_collector() {
     let mut one = forecaster();
     let saw = |hour: f64| 1.5 * (hour * 12.0).fract();
     let changes = feed(&mut one, 6.0, |hour| 2.0 + 2.0 * hour + saw(hour));
@@ -65,7 +65,7 @@ fn a_rising_floor_is_seen_under_a_garbage_collector() {
 }
 
 #[test]
-fn what_does_not_end_in_the_limit_is_not_warned_of() {
+fn growth_that_ends_below_the_limit_causes_no_alert() {
     let calm: [(&str, Figure); 5] = [
         ("still", |_| 9.0),
         ("sawtooth", |hour| 5.0 + 5.0 * (hour * 4.0).fract()),
@@ -85,7 +85,7 @@ fn what_does_not_end_in_the_limit_is_not_warned_of() {
 }
 
 #[test]
-fn a_runaway_is_told_minutes_ahead_and_at_once() {
+fn a_runaway_is_reported_at_once_minutes_ahead() {
     let mut one = forecaster();
     // An hour of calm, then all of it in ten minutes.
     let changes = feed(&mut one, 1.5, |hour| 2.0 + 66.0 * (hour - 1.0).max(0.0));
@@ -94,11 +94,11 @@ fn a_runaway_is_told_minutes_ahead_and_at_once() {
 }
 
 #[test]
-fn a_gap_and_a_clock_that_goes_back_are_no_growth() {
+fn gaps_and_clock_changes_are_no_growth() {
     let mut one = forecaster();
     feed(&mut one, 4.0, |hour| 3.0 + 2.0 * hour);
     assert!(one.forecast().eta_seconds.is_some());
-    assert_eq!(one.add(at(0.0), Bytes::gib(12)), Progress::Quiet, "older than the last one");
+    assert_eq!(one.add(at(0.0), Bytes::gib(12)), ForecastChange::Quiet, "older than the last one");
     assert!(one.forecast().eta_seconds.is_some());
     one.add(at(5.0 * 3600.0), Bytes::gib(12));
     let young = one.forecast();
@@ -110,7 +110,7 @@ fn a_gap_and_a_clock_that_goes_back_are_no_growth() {
 }
 
 #[test]
-fn without_a_forecast_it_says_why() {
+fn a_missing_forecast_has_a_reason() {
     let why: [(f64, Figure); 5] = [
         (0.1, |_| 1.0),
         (6.0, |_| 1.0),
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_comes_it_says_something_sensible(
+    fn arbitrary_samples_give_valid_forecasts(
         samples in prop::collection::vec((0_u32..2000, any::<u64>()), 0..400),
         limit in 1_u64..1 << 50,
     ) {
@@ -158,7 +158,7 @@ proptest! {
 }
 
 #[test]
-fn another_ceiling_keeps_what_was_seen_and_the_alarm_until_it_is_asked() {
+fn a_new_ceiling_keeps_history_and_alert_until_evaluated() {
     let mut one = forecaster();
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
     assert_eq!(one.level(), ForecastLevel::Warn);
@@ -190,7 +190,7 @@ fn another_ceiling_keeps_what_was_seen_and_the_alarm_until_it_is_asked() {
 }
 
 #[test]
-fn what_ended_takes_its_climb_and_alarm_with_it() {
+fn an_exit_clears_its_climb_and_alert() {
     let mut one = forecaster();
     // An hour of calm, then 100 MiB a second for a minute.
     let changes = feed(&mut one, 1.02, |hour| 3.0 + 0.1 * (hour - 1.0).max(0.0) * 3600.0);
@@ -203,7 +203,7 @@ fn what_ended_takes_its_climb_and_alarm_with_it() {
 }
 
 #[test]
-fn how_young_it_is_is_not_asked_once_a_minute() {
+fn the_age_is_not_evaluated_once_a_minute() {
     let mut one = forecaster();
     for seconds in [0.0, 10.0, 30.0] {
         one.add(at(seconds), Bytes::gib(1));
@@ -212,7 +212,7 @@ fn how_young_it_is_is_not_asked_once_a_minute() {
 }
 
 #[test]
-fn evaluations_count_once_a_minute_however_often_something_ends() {
+fn evaluations_count_once_a_minute_despite_exits() {
     let (mut often, mut never) = (forecaster(), forecaster());
     let mut warned = [None; 2];
     for second in 0..5 * 3600_u32 {

@@ -24,7 +24,7 @@ use super::oom_kill_detector::OomKillDetector;
 use super::poll_interval::{
     self, Headroom, MAX_POLL_INTERVAL, MIN_POLL_INTERVAL, MIN_SAMPLE_INTERVAL, PollIntervals,
 };
-use super::restart_backoff::Restarts;
+use super::restart_backoff::RestartBackoffs;
 use super::unkillable::Unkillable;
 use slice_guard::SliceGuard;
 use stop_requests::StopRequest;
@@ -39,7 +39,7 @@ pub struct Engine {
     guard: Guard,
     slice_guard: SliceGuard,
     oom_kill_detector: OomKillDetector,
-    restarts: Restarts,
+    restarts: RestartBackoffs,
     /// Processes that survived `KILL`.
     unkillable: Unkillable,
     kill_sequence: Option<KillSequence>,
@@ -137,7 +137,7 @@ impl Engine {
             guard,
             slice_guard: SliceGuard::default(),
             oom_kill_detector: OomKillDetector::default(),
-            restarts: Restarts::default(),
+            restarts: RestartBackoffs::default(),
             unkillable: Unkillable::default(),
             kill_sequence: None,
             requests: Vec::new(),

@@ -69,7 +69,7 @@ enum Phase {
 }
 
 /// The progress of an action in one tick.
-pub(super) enum Progress {
+pub(super) enum ActionProgress {
     /// Nothing to do but wait.
     Waiting,
     /// Another batch, and its event.
@@ -146,11 +146,11 @@ impl KillSequence {
         guest: &SystemMemory,
         rate: BytesPerSecond,
         in_danger: bool,
-    ) -> Progress {
+    ) -> ActionProgress {
         self.lowest_allocatable = self.lowest_allocatable.min(guest.allocatable());
         let living = agent.map(|a| self.living(a)).unwrap_or_default();
         let Some(agent) = agent.filter(|_| !living.is_empty()) else {
-            return Progress::Ended(Cooldown {
+            return ActionProgress::Ended(Cooldown {
                 action: self.action,
                 decided: self.decided,
                 gone: at,
@@ -166,7 +166,7 @@ impl KillSequence {
         // will be full before the next sample counts as full.
         let is_full = grace(Duration::MAX, guest, rate) <= MIN_SAMPLE_INTERVAL;
         match self.phase {
-            Phase::Grace { until } if at < until && !is_full => Progress::Waiting,
+            Phase::Grace { until } if at < until && !is_full => ActionProgress::Waiting,
             Phase::Grace { .. } if !is_full && has_forked(self.targets.len()) => {
                 self.stop(0, living, Signal::Kill)
             }
@@ -178,16 +178,16 @@ impl KillSequence {
             Phase::Stopping { then: Signal::Term, .. } if !is_full => {
                 self.phase = Phase::Grace { until: at + self.max_grace };
                 self.targets.clone_from(&living);
-                Progress::Send(self.batch(Signal::Term, living, None), None)
+                ActionProgress::Send(self.batch(Signal::Term, living, None), None)
             }
             Phase::Grace { .. } | Phase::Stopping { .. } => {
                 let (action, remaining, after) = (self.action, living.len(), at.since(self.decided));
                 self.phase = Phase::Killing { first: at, last: at, reached: remaining, rounds: 0 };
                 let kind = EventKind::Killed { action, remaining, after };
-                Progress::Send(self.batch(Signal::Kill, living, Some(agent)), Some(kind))
+                ActionProgress::Send(self.batch(Signal::Kill, living, Some(agent)), Some(kind))
             }
             Phase::Killing { first, .. } if at.since(first) >= kill_timeout(guest) => {
-                Progress::Failed(living)
+                ActionProgress::Failed(living)
             }
             // The rest needs another target. A forking target is different: it is followed.
             Phase::Killing { first, reached, rounds: 0, .. }
@@ -195,7 +195,7 @@ impl KillSequence {
                     && !has_forked(reached)
                     && is_futile(stands.min(at.since(first)), guest, rate) =>
             {
-                Progress::Failed(living)
+                ActionProgress::Failed(living)
             }
             Phase::Killing { rounds, .. } if rounds >= MAX_STOP_ROUNDS && !self.target.names(self.top) => {
                 self.escalate_to_parent(at, agent)
@@ -206,11 +206,11 @@ impl KillSequence {
             {
                 let rounds = rounds + u32::from(has_forked(reached));
                 self.phase = Phase::Killing { first, last: at, reached: living.len(), rounds };
-                Progress::Send(self.batch(Signal::Kill, living, Some(agent)), None)
+                ActionProgress::Send(self.batch(Signal::Kill, living, Some(agent)), None)
             }
             Phase::Killing { first, last, rounds, .. } => {
                 self.phase = Phase::Killing { first, last, reached: living.len(), rounds };
-                Progress::Waiting
+                ActionProgress::Waiting
             }
         }
     }
@@ -255,14 +255,14 @@ impl KillSequence {
         !matches!(self.phase, Phase::Grace { .. })
     }
 
-    fn stop(&mut self, rounds: u32, living: Vec<ProcessKey>, then: Signal) -> Progress {
+    fn stop(&mut self, rounds: u32, living: Vec<ProcessKey>, then: Signal) -> ActionProgress {
         self.phase = Phase::Stopping { rounds: rounds + 1, reached: living.len(), then };
         self.targets.clone_from(&living);
-        Progress::Send(self.batch(Signal::Stop, living, None), None)
+        ActionProgress::Send(self.batch(Signal::Stop, living, None), None)
     }
 
     /// Adds the parent of the culprit, up to the whole agent at most.
-    fn escalate_to_parent(&mut self, at: Boottime, agent: &AgentSample) -> Progress {
+    fn escalate_to_parent(&mut self, at: Boottime, agent: &AgentSample) -> ActionProgress {
         let next = self.ancestors.iter().position(|key| agent.member(*key).is_some());
         let top = next.map_or(agent.agent.root, |at| self.ancestors[at]);
         let innocent = |m: &Member| m.protected || (m.is_ancestor_of_agent && m.key != top);
@@ -284,7 +284,7 @@ impl KillSequence {
             culprit: super::victim::named(agent, self.top, self.targets.len()),
             whole: self.target.names(top),
         };
-        Progress::Send(self.batch(Signal::Kill, self.targets.clone(), Some(agent)), Some(kind))
+        ActionProgress::Send(self.batch(Signal::Kill, self.targets.clone(), Some(agent)), Some(kind))
     }
 
     /// Targets and their descendants that are still alive.

@@ -45,7 +45,7 @@ impl RestartKey {
 
 /// The agents that were recently killed as a whole.
 #[derive(Debug, Default)]
-pub(super) struct Restarts {
+pub(super) struct RestartBackoffs {
     histories: VecDeque<RestartHistory>,
 }
 
@@ -57,7 +57,7 @@ struct RestartHistory {
     last: Boottime,
 }
 
-impl Restarts {
+impl RestartBackoffs {
     /// An agent is being killed as a whole.
     pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
         self.histories.retain(|history| at.since(history.last) < HISTORY_TIMEOUT);

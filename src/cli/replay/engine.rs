@@ -7,7 +7,7 @@ use crate::api::forecast::Forecast;
 use crate::api::history::{PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::StatusInfo;
 use crate::config::{Config, EffectiveThresholds};
-use crate::forecast::{Forecaster, Progress};
+use crate::forecast::{ForecastChange, Forecaster};
 use crate::model::event::EventKind;
 use crate::model::forecast::Ceiling;
 use crate::model::time::UnixSeconds;
@@ -87,7 +87,7 @@ impl Replay {
             };
             write(ReplayRecord::Action { seconds, action, bytes });
         }
-        if self.forecaster.add(at, bytes) != Progress::Quiet {
+        if self.forecaster.add(at, bytes) != ForecastChange::Quiet {
             write(ReplayRecord::Forecast { seconds, bytes, forecast: self.forecaster.forecast() });
         }
     }

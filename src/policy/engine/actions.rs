@@ -9,7 +9,7 @@ use super::events::event;
 use super::{Engine, MIN_SAMPLE_INTERVAL, Step};
 use crate::policy::agent_state::AgentState;
 use crate::policy::guard::{GuardDecision, KillPlan};
-use crate::policy::kill_sequence::{self, KillSequence, KillSequenceParams, Progress};
+use crate::policy::kill_sequence::{self, ActionProgress, KillSequence, KillSequenceParams};
 use crate::policy::kill_target::KillTarget;
 use crate::policy::victim::{Choice, choose};
 
@@ -299,18 +299,18 @@ impl Engine {
         let in_danger = self.danger.or(self.slice_guard.danger).is_some();
         let event_of = |kind| Event { agent: Some(acted_on), charge, kind };
         match kill_sequence.advance(snapshot.at, sample.as_deref(), &guest, rate, in_danger) {
-            Progress::Waiting => {}
-            Progress::Send(signals, kind) => {
+            ActionProgress::Waiting => {}
+            ActionProgress::Send(signals, kind) => {
                 step.signals = Some(signals);
                 step.events.extend(kind.map(event_of));
             }
-            Progress::Ended(cooldown) => {
+            ActionProgress::Ended(cooldown) => {
                 step.signals = kill_sequence.release();
                 self.ended = Some(snapshot.at);
                 self.update_state(root, |state| state.cooldown = Some(cooldown));
                 return;
             }
-            Progress::Failed(living) => {
+            ActionProgress::Failed(living) => {
                 step.signals = kill_sequence.release();
                 let why = Failure::Survivors(living.len());
                 step.events.push(event_of(EventKind::Failed { action: kill_sequence.action, why }));

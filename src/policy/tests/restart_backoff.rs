@@ -166,7 +166,7 @@ fn forks_outpacing_kills_escalate_to_the_parent() {
         all.extend(reported(&world.step()));
     }
     assert_eq!(all.iter().filter(|t| t.starts_with("STOP")).count(), 10, "in bounded rounds");
-    let widened: Vec<_> = all.iter().filter(|t| t.starts_with("widened")).collect();
+    let widened: Vec<_> = all.iter().filter(|t| t.starts_with("escalated")).collect();
     assert_eq!(widened, ["escalated to 101", "escalated to the agent"]);
     assert!(all.iter().rev().find(|t| t.starts_with("KILL")).unwrap().starts_with("KILL 100 "), "{all:?}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::forecast::Forecast;
 use crate::api::history::PointInfo;
-use crate::forecast::{EVALUATED_EVERY, Forecaster, Progress};
+use crate::forecast::{EVALUATION_INTERVAL, ForecastChange, Forecaster};
 use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
 use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Bytes};
@@ -13,7 +13,7 @@ use crate::model::{Boottime, Bytes};
 const OWN: Duration = Duration::from_mins(5);
 
 /// Whoever else may tell of the same is asked within this, at other seconds of the minute.
-const PATIENCE: Duration = EVALUATED_EVERY.saturating_mul(2);
+const PATIENCE: Duration = EVALUATION_INTERVAL.saturating_mul(2);
 
 /// A series and its forecaster.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ impl ForecastSeries {
     pub(crate) fn take(&mut self, at: Boottime, value: Bytes) {
         (self.at, self.value) = (at, value);
         let progress = self.forecaster.add(at, value);
-        if progress == Progress::Forgotten {
+        if progress == ForecastChange::Forgotten {
             // Not "no longer foretold": nobody has looked.
             (self.told, self.silent) = (ForecastLevel::None, false);
         }
-        if progress != Progress::Quiet {
+        if progress != ForecastChange::Quiet {
             self.forecast = Some((at, self.forecaster.forecast()));
         }
     }
@@ -97,7 +97,7 @@ impl ForecastSeries {
             self.take(end.min(now), point.max);
         }
         // What stood for an evaluation longer than anybody waits was told.
-        if stands.is_some_and(|since| now.since(since) >= EVALUATED_EVERY + self.patience) {
+        if stands.is_some_and(|since| now.since(since) >= EVALUATION_INTERVAL + self.patience) {
             self.told = self.forecaster.level();
         }
     }

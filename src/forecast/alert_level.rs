@@ -15,13 +15,13 @@ const CLEAR_AFTER: u32 = 10;
 
 /// The level, and what it needs to change.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Alarm {
+pub(super) struct AlertLevel {
     pub(super) level: ForecastLevel,
     near: u32,
     far: u32,
 }
 
-impl Alarm {
+impl AlertLevel {
     /// Takes in an evaluation: seconds to the limit, infinite where there is none; whether it runs away.
     pub(super) fn evaluate(&mut self, seconds: f64, runaway: bool) {
         let (horizon, clear) = (HORIZON.as_secs_f64(), HORIZON.as_secs_f64() * 2.0);
@@ -67,60 +67,60 @@ mod tests {
     use ForecastLevel as L;
 
     #[test]
-    fn it_takes_three_to_raise_and_ten_to_clear() {
-        let mut alarm = Alarm::default();
+    fn raising_takes_three_evaluations_and_clearing_ten() {
+        let mut alert_level = AlertLevel::default();
         let mut levels = Vec::new();
         for seconds in [3000.0, 3000.0, 9000.0, 3000.0, 3000.0, 3000.0] {
-            alarm.evaluate(seconds, false);
-            levels.push(alarm.level);
+            alert_level.evaluate(seconds, false);
+            levels.push(alert_level.level);
         }
         assert_eq!(levels, [L::Watch, L::Watch, L::None, L::Watch, L::Watch, L::Warn]);
         for _ in 0..9 {
-            alarm.evaluate(f64::INFINITY, false);
+            alert_level.evaluate(f64::INFINITY, false);
         }
-        alarm.evaluate(5000.0, false);
-        assert_eq!(alarm.level, L::Warn, "one that is near begins it anew");
+        alert_level.evaluate(5000.0, false);
+        assert_eq!(alert_level.level, L::Warn, "one that is near begins it anew");
         for _ in 0..10 {
-            alarm.evaluate(f64::INFINITY, false);
+            alert_level.evaluate(f64::INFINITY, false);
         }
-        assert_eq!(alarm.level, L::None);
+        assert_eq!(alert_level.level, L::None);
     }
 
     #[test]
-    fn an_end_keeps_the_trend_until_it_is_asked() {
-        let mut alarm = Alarm::default();
-        (0..3).for_each(|_| alarm.evaluate(3000.0, false));
-        alarm.interrupt();
-        assert_eq!(alarm.level, L::Warn);
-        alarm.evaluate(3000.0, false);
-        alarm.interrupt();
+    fn an_exit_keeps_the_trend_until_evaluated() {
+        let mut alert_level = AlertLevel::default();
+        (0..3).for_each(|_| alert_level.evaluate(3000.0, false));
+        alert_level.interrupt();
+        assert_eq!(alert_level.level, L::Warn);
+        alert_level.evaluate(3000.0, false);
+        alert_level.interrupt();
         let mut levels = Vec::new();
         for _ in 0..4 {
-            alarm.evaluate(f64::INFINITY, false);
-            levels.push(alarm.level);
+            alert_level.evaluate(f64::INFINITY, false);
+            levels.push(alert_level.level);
         }
         assert_eq!(levels, [L::Warn, L::Warn, L::None, L::None]);
         // Ends that follow one another faster than the debounce do not hide a leak.
         for _ in 0..3 {
-            alarm.interrupt();
-            alarm.evaluate(3000.0, false);
+            alert_level.interrupt();
+            alert_level.evaluate(3000.0, false);
         }
-        assert_eq!(alarm.level, L::Warn);
-        alarm.run_away();
-        alarm.interrupt();
-        assert_eq!(alarm.level, L::Warn, "the trend was there before");
-        let mut sudden = Alarm::default();
+        assert_eq!(alert_level.level, L::Warn);
+        alert_level.run_away();
+        alert_level.interrupt();
+        assert_eq!(alert_level.level, L::Warn, "the trend was there before");
+        let mut sudden = AlertLevel::default();
         sudden.run_away();
         sudden.interrupt();
         assert_eq!(sudden.level, L::None);
     }
 
     #[test]
-    fn what_runs_away_is_told_at_once() {
-        let mut alarm = Alarm::default();
-        alarm.run_away();
-        assert_eq!(alarm.level, ForecastLevel::Runaway);
-        alarm.evaluate(300.0, false);
-        assert_eq!(alarm.level, ForecastLevel::Warn);
+    fn a_runaway_raises_the_level_at_once() {
+        let mut alert_level = AlertLevel::default();
+        alert_level.run_away();
+        assert_eq!(alert_level.level, ForecastLevel::Runaway);
+        alert_level.evaluate(300.0, false);
+        assert_eq!(alert_level.level, ForecastLevel::Warn);
     }
 }

@@ -1,19 +1,19 @@
 //! The trend of the floor over one window: eight blocks, the lowest value of each. What a garbage collector gives back
 //! within a block does not show, whatever its cycle.
 
-use super::bins::{Bin, Bins, WIDTH};
+use super::bins::{BIN_WIDTH, Bin, Bins};
 
 /// Blocks of a window: 28 pairs, so the work is the same for each.
 pub(super) const BLOCKS: usize = 8;
 
 /// Bins of a block of each window: windows of 12 min to 6.4 h.
-pub(super) const SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
+pub(super) const BINS_PER_BLOCK: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
 const PAIRS: usize = BLOCKS * (BLOCKS - 1) / 2;
 
 /// The floor of one window and what it does.
 #[derive(Clone, Debug)]
-pub(super) struct Scale {
+pub(super) struct FloorTrend {
     /// Bins of the window.
     pub(super) bins: usize,
     /// Bytes a second, the median over all pairs of blocks (Theil-Sen).
@@ -38,7 +38,7 @@ pub(super) struct Scale {
     pub(super) acceleration: f64,
 }
 
-impl Scale {
+impl FloorTrend {
     /// The newest window with so many bins a block; `None` where there are too few.
     pub(super) fn of(bins: &Bins, per_block: usize) -> Option<Self> {
         let count = BLOCKS * per_block;
@@ -56,7 +56,7 @@ impl Scale {
 
     #[allow(clippy::cast_precision_loss, reason = "small numbers of blocks and bins")]
     fn over(floor: &[f64; BLOCKS], peak: &[f64; BLOCKS], per_block: usize, open: f64) -> Self {
-        let block = WIDTH.as_secs_f64() * per_block as f64;
+        let block = BIN_WIDTH.as_secs_f64() * per_block as f64;
         let mut slopes = [0.0; PAIRS];
         let (mut order, mut at) = (0, 0);
         for later in 1..BLOCKS {
@@ -107,7 +107,7 @@ impl Scale {
     /// Seconds of the window.
     #[allow(clippy::cast_precision_loss, reason = "at most 256 bins")]
     pub(super) fn seconds(&self) -> f64 {
-        WIDTH.as_secs_f64() * self.bins as f64
+        BIN_WIDTH.as_secs_f64() * self.bins as f64
     }
 
     /// Growth that is spread over the window and goes on, against a limit of so many bytes.
@@ -178,36 +178,40 @@ mod tests {
     fn bins(values: impl IntoIterator<Item = f64>) -> Bins {
         let mut bins = Bins::default();
         for (at, value) in (0..).zip(values) {
-            bins.add(WIDTH * at + Duration::from_secs(1), value);
+            bins.add(BIN_WIDTH * at + Duration::from_secs(1), value);
         }
         bins
     }
 
     #[test]
-    fn a_line_is_a_line_under_a_sawtooth() {
+    fn a_linear_floor_is_found_under_a_sawtooth() {
         let rising = (0..16).map(|at| 1000.0 + 10.0 * f64::from(at) + if at % 2 == 1 { 40.0 } else { 0.0 });
-        let scale = Scale::of(&bins(rising), 2).unwrap();
-        assert!((scale.slope * 90.0 - 10.0).abs() < 1e-9, "{scale:?}");
-        assert_eq!((scale.steps_up, scale.swing), (7, 30.0), "without what it grew by within a block");
-        assert!(scale.is_persistent(1000.0) && scale.is_new(&bins([0.0])));
-        assert!(Scale::of(&bins([1.0; 15]), 2).is_none(), "too few");
+        let floor_trend = FloorTrend::of(&bins(rising), 2).unwrap();
+        assert!((floor_trend.slope * 90.0 - 10.0).abs() < 1e-9, "{floor_trend:?}");
+        assert_eq!(
+            (floor_trend.steps_up, floor_trend.swing),
+            (7, 30.0),
+            "without what it grew by within a block"
+        );
+        assert!(floor_trend.is_persistent(1000.0) && floor_trend.is_new(&bins([0.0])));
+        assert!(FloorTrend::of(&bins([1.0; 15]), 2).is_none(), "too few");
     }
 
     #[test]
-    fn a_step_a_plateau_and_noise_are_no_growth() {
+    fn steps_plateaus_and_noise_are_no_growth() {
         let step = [1.0, 1.0, 1.0, 1.0, 90.0, 90.0, 90.0, 90.0];
         let plateau = [0.0, 40.0, 60.0, 70.0, 75.0, 77.0, 78.0, 78.5];
         let noise = [10.0, 12.0, 9.0, 14.0, 11.0, 13.0, 10.0, 15.0];
         for values in [step, plateau, noise] {
-            assert!(!Scale::of(&bins(values), 1).unwrap().is_persistent(100.0), "{values:?}");
+            assert!(!FloorTrend::of(&bins(values), 1).unwrap().is_persistent(100.0), "{values:?}");
         }
     }
 
     #[test]
-    fn what_has_stopped_lately_contradicts_what_grew_before() {
+    fn recent_stability_contradicts_earlier_growth() {
         let values = (0..16).map(|at| if at < 8 { 100.0 * f64::from(at) } else { 800.0 });
         let bins = bins(values);
-        let (fine, coarse) = (Scale::of(&bins, 1).unwrap(), Scale::of(&bins, 2).unwrap());
+        let (fine, coarse) = (FloorTrend::of(&bins, 1).unwrap(), FloorTrend::of(&bins, 2).unwrap());
         assert!(fine.contradicts(&coarse));
         assert!(!coarse.contradicts(&fine));
     }
