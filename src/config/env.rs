@@ -8,20 +8,20 @@ use super::error::{ConfigError, clip};
 use super::{Ineffective, Origin, key};
 use crate::model::Bytes;
 
-/// Each with the key that it sets.
+/// Each variable with its key.
 pub(super) const VARIABLES: [(&str, &str); 2] =
     [("WATCHDOG_WARN_MB", key::WARN), ("WATCHDOG_KILL_MB", key::KILL)];
 
-/// A line that a variable sets.
+/// A threshold set by a variable.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct VariableSetting {
     pub(super) variable: &'static str,
     pub(super) key: &'static str,
-    /// In bytes, as TOML has integers.
+    /// In bytes, as an integer of TOML.
     pub(super) bytes: i64,
 }
 
-/// What the variables set, and those that are empty or blank: they set nothing.
+/// The settings of the variables, and the empty variables, which set nothing.
 pub(super) fn read(
     environment: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<(Vec<VariableSetting>, Vec<Ineffective>), ConfigError> {
@@ -50,14 +50,14 @@ fn mebibytes(text: &str) -> Option<i64> {
     i64::try_from(bytes).ok()
 }
 
-/// What the unit's `EnvironmentFile=` names.
+/// The `EnvironmentFile=` of the unit.
 pub const ENVIRONMENT_FILE: &str = "/etc/default/claude-watchdog";
 
-/// What our variables begin with, as the bash original had them.
+/// Prefix of the variables, as in the original bash script.
 const VARIABLE_PREFIX: &str = "WATCHDOG_";
 
-/// The value of `name` in the text of an environment file (`systemd.exec(5)`): `NAME=value` a line, quotes around a
-/// value taken off, comments passed over. The last one counts.
+/// The value of `name` in an environment file (`systemd.exec(5)`): one `NAME=value` per line, without quotes around the
+/// value, comments ignored. The last one applies.
 #[must_use]
 pub fn lookup_variable(text: &str, name: &str) -> Option<OsString> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
@@ -65,7 +65,7 @@ pub fn lookup_variable(text: &str, name: &str) -> Option<OsString> {
     found.map(|(_, value)| unquoted(value.trim()).into())
 }
 
-/// The variables in it that look as if they were for us, and that nobody reads.
+/// Variables with our prefix that are unknown.
 #[must_use]
 pub fn unknown_variables(text: &str) -> Vec<Ineffective> {
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));

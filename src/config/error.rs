@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, each said in one sentence that can be acted upon.
+//! Configuration errors, each a sentence that says what to do.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Origin, key};
 use crate::{model::Bytes, rules::rule::RuleProblem};
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The file.
@@ -19,7 +19,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of the byte at `offset` of `text`, which is the content of `path`.
+    /// The position of the byte at `offset` of `text`, the content of `path`.
     pub(super) fn of(path: &Path, text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
@@ -37,124 +37,124 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why there is no configuration. `Display` is the whole message, its cause included.
+/// Why a configuration was rejected. `Display` is the whole message, its cause included.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file that was asked for by name.
+    /// A file named on the command line.
     #[error("{path} does not exist; create it, or name another file")]
     Missing {
-        /// As it was named.
+        /// As given there.
         path: PathBuf,
     },
 
-    /// A symbolic link at the place of a file.
+    /// A dangling symbolic link.
     #[error("{path} is a dangling symbolic link; fix it or remove it")]
     Dangling {
         /// The link.
         path: PathBuf,
     },
 
-    /// The system refused.
+    /// The system refused to open or read it.
     #[error("{path} cannot be read: {source}")]
     Unreadable {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 
-    /// A directory, a pipe, a socket or a disk at the place of a file.
+    /// A directory, pipe, socket or device instead of a file.
     #[error("{path} is {found}, expected a file")]
     NotAFile {
-        /// Where it is.
+        /// Its path or position.
         path: PathBuf,
-        /// What it is.
+        /// Its kind.
         found: &'static str,
     },
 
-    /// More than anybody writes.
+    /// Larger than any real configuration.
     #[error("{path} is larger than {limit}; this is not a configuration file")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What is accepted.
+        /// The accepted size.
         limit: Bytes,
     },
 
     /// Binary, or text in another encoding.
     #[error("{position}: not UTF-8 text; save the file as UTF-8")]
     NotUtf8 {
-        /// The first byte that is not.
+        /// The first invalid byte.
         position: Position,
     },
 
     /// Not TOML.
     #[error("{position}: {problem}, in the line `{line}`")]
     Syntax {
-        /// Where reading stopped.
+        /// Where parsing stopped.
         position: Position,
-        /// What is wrong there.
+        /// The problem found there.
         problem: String,
         /// The line, shortened.
         line: String,
     },
 
-    /// A key that nobody reads.
+    /// An unknown key.
     #[error("{position}: unknown key `{key}`; the nearest known key is `{nearest}`")]
     UnknownKey {
-        /// Where it is.
+        /// Its path or position.
         position: Position,
-        /// With the tables it stands in, dotted.
+        /// With its tables, dotted.
         key: String,
-        /// The known key that is spelled most alike.
+        /// The known key with the most similar spelling.
         nearest: String,
     },
 
     /// A value of the wrong type or outside its limits.
     #[error("{position}: `{key}` is {found}, expected {wanted}")]
     Value {
-        /// Where the value is.
+        /// Position of the value.
         position: Position,
-        /// With the tables it stands in, dotted.
+        /// With its tables, dotted.
         key: String,
         /// The value as written, shortened.
         found: String,
-        /// What would be right.
+        /// The expected value.
         wanted: String,
     },
 
-    /// An environment variable that says nothing sensible.
+    /// An environment variable with an invalid value.
     #[error("the environment variable {variable} is {found}, expected {wanted}")]
     Variable {
         /// Its name.
         variable: &'static str,
         /// Its value, in quotes, shortened.
         found: String,
-        /// What would be right.
+        /// The expected value.
         wanted: &'static str,
     },
 
-    /// A rule that cannot be, or cannot be called so.
+    /// An invalid rule, or an invalid name of one.
     #[error("{origin}: `rules.{}`: {problem}", clip(rule))]
     Rule {
-        /// Where it was written.
+        /// Where it was set.
         origin: Origin,
         /// Its name.
         rule: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: RuleProblem,
     },
 
-    /// Each layer is right by itself, all together are not.
+    /// Each layer is valid, all together are not.
     #[error("the configuration is inconsistent: {problem}")]
     Inconsistent {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
 
 impl ConfigError {
-    /// Where in a file it is.
+    /// The position in a file.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         match self {
@@ -175,7 +175,7 @@ impl ConfigError {
         }
     }
 
-    /// In which file, or which file it is about.
+    /// The file that contains it, or that it is about.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -189,7 +189,7 @@ impl ConfigError {
         }
     }
 
-    /// Which key it is about, with the tables it stands in.
+    /// The key that it is about, with its tables.
     #[must_use]
     pub fn key(&self) -> Option<String> {
         match self {
@@ -203,7 +203,7 @@ impl ConfigError {
     }
 }
 
-/// What a message shows of a text from outside: its first line, and not more than a line holds.
+/// Shortens text from outside for a message: its first line, up to a limit.
 pub(super) fn clip(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     let line = text.lines().next().unwrap_or_default();
@@ -214,7 +214,7 @@ pub(super) fn clip(text: &str) -> String {
     start
 }
 
-/// A terminal must not be steered by what a file says.
+/// Text from a file must not control a terminal.
 fn clean(c: char) -> impl Iterator<Item = char> {
     let escaped = c.is_control().then(|| c.escape_debug());
     let plain = escaped.is_none().then_some(c);

@@ -18,7 +18,7 @@ use crate::model::{Bytes, Uid};
 /// Reads all layers and checks them, each by itself and all together.
 ///
 /// # Errors
-/// The first thing that is wrong: files that cannot be read before all else, then in the order of the layers.
+/// The first error: unreadable files first, then in the order of the layers.
 pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let mut merged = MergedLayers::default();
     let files = read_files(sources)?;
@@ -37,32 +37,32 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     merged.into_config()
 }
 
-/// The system's configuration file; its drop-ins stand in `/etc/claude-watchdog/config.toml.d`.
+/// The system's configuration file; its drop-ins are in `/etc/claude-watchdog/config.toml.d`.
 const SYSTEM_PATH: &str = "/etc/claude-watchdog/config.toml";
 
-/// Everything [`super::load()`] reads.
+/// The input of [`super::load()`].
 pub struct Sources<'a> {
-    /// The file, and with it the directory of its drop-ins.
+    /// The file, which also determines the directory of its drop-ins.
     pub path: ConfigPath,
     /// Looks up an environment variable: `&|name| std::env::var_os(name)` outside tests.
     pub environment: &'a dyn Fn(&str) -> Option<OsString>,
-    /// What was said on the command line.
+    /// Options of the command line.
     pub overrides: Overrides,
 }
 
-/// Where the file is.
+/// The configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigPath {
-    /// Where it usually is; it need not be there.
+    /// The default path; it need not exist.
     Default(PathBuf),
-    /// Where the user said it is (`--config`); it has to be there.
+    /// The path given with `--config`; it must exist.
     Named(PathBuf),
-    /// There is no place for one: a user without a home.
+    /// No path: a user without a home.
     NoHome,
 }
 
 impl ConfigPath {
-    /// The place that counts for `uid`: the named one, else the system's for root and their own for others.
+    /// The path for `uid`: the given one, else the system's for root and the user's own for others.
     #[must_use]
     pub fn locate(named: Option<&Path>, uid: Uid, environment: &dyn Fn(&str) -> Option<OsString>) -> Self {
         match named {
@@ -72,14 +72,14 @@ impl ConfigPath {
         }
     }
 
-    /// The usual place of the system's service.
+    /// The default path of the system service.
     #[must_use]
     pub fn system() -> Self {
         Self::Default(PathBuf::from(SYSTEM_PATH))
     }
 
-    /// The usual place of a user's own supervisor: `$XDG_CONFIG_HOME/claude-watchdog/config.toml`, else under
-    /// `~/.config`. As the XDG specification has it, a path that is not absolute does not count.
+    /// The default path of a user's own daemon: `$XDG_CONFIG_HOME/claude-watchdog/config.toml`, else below `~/.config`.
+    /// By the XDG specification, a relative path is ignored.
     #[must_use]
     pub fn user(environment: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let directory = |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -98,22 +98,22 @@ impl ConfigPath {
     }
 }
 
-/// The last word: options of the command line.
+/// Command line options, which override all layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--dry-run` was given.
     pub dry_run: bool,
 }
 
-/// Far above any real configuration, far below what a supervisor may afford when memory is short.
+/// Far above any real configuration, far below what the daemon may use when memory is short.
 const MAX_FILE_SIZE: Bytes = Bytes::mib(1);
 
-/// What is on disk.
+/// The files on disk.
 #[derive(Debug, Default)]
 pub(super) struct ConfigFiles {
     /// The file and its drop-ins with their text, in the order in which they apply.
     pub(super) texts: Vec<(PathBuf, String)>,
-    /// What stands beside the drop-ins and is none.
+    /// Files beside the drop-ins that are none.
     pub(super) ignored: Option<Ineffective>,
 }
 
@@ -133,8 +133,8 @@ fn read_files(sources: &Sources<'_>) -> Result<ConfigFiles, ConfigError> {
     Ok(ConfigFiles { texts, ignored })
 }
 
-/// `FILE.d/*.toml` by name, whatever the locale, and what else is there. Hidden files are editors' leftovers
-/// (`.#50-x.toml`), which nobody misses.
+/// `FILE.d/*.toml` sorted by name regardless of the locale, and other files there. Hidden files are leftovers of
+/// editors (`.#50-x.toml`) and are not reported.
 fn drop_ins(file: &Path) -> Result<(Vec<PathBuf>, Option<Ineffective>), ConfigError> {
     let mut directory = file.as_os_str().to_owned();
     directory.push(".d");
@@ -166,10 +166,10 @@ fn drop_ins(file: &Path) -> Result<(Vec<PathBuf>, Option<Ineffective>), ConfigEr
     Ok((paths, ignored))
 }
 
-/// The text of a file without a byte order mark; `None` where there is none.
+/// The text of a file without a byte order mark; `None` if it does not exist.
 fn text(path: &Path) -> Result<Option<String>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    // Without O_NONBLOCK the open of a named pipe waits for its writer, and the daemon would never start.
+    // Without O_NONBLOCK opening a named pipe blocks until it has a writer, and the daemon would never start.
     let file = match open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
         .map_err(io::Error::from)
     {
@@ -195,7 +195,7 @@ fn text(path: &Path) -> Result<Option<String>, ConfigError> {
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
 }
 
-/// What stands in place of a file. `/dev/null` may: as with systemd, a link to it masks a drop-in.
+/// The kind of something that is no file. `/dev/null` is accepted: as with systemd, a link to it masks a drop-in.
 fn unexpected_kind(file: &File) -> std::io::Result<Option<&'static str>> {
     let kind = file.metadata()?.file_type();
     Ok(match kind {
@@ -215,11 +215,11 @@ pub(super) struct MergedLayers {
 }
 
 impl MergedLayers {
-    /// A file: each of its keys replaces that key only.
+    /// Merges a file: each of its keys replaces that key only.
     pub(super) fn merge(&mut self, path: &Path, layer: TomlLayer) {
         for (key, line) in layer.keys {
             let origin = Origin::File { path: path.to_owned(), line };
-            // Of rules only: the shipped file spells all other defaults out, to be repeated at will.
+            // For rules only: the shipped file lists all other defaults, which may be repeated freely.
             let value =
                 at(&layer.values, &key).filter(|value| key.starts_with(key::RULES) && !value.is_table());
             if value.is_some() && value == at(&self.values, &key) {
@@ -235,7 +235,7 @@ impl MergedLayers {
         merge(&mut self.values, layer.values);
     }
 
-    /// One value that does not come from a file.
+    /// Sets one value that does not come from a file.
     pub(super) fn set(&mut self, key: &'static str, value: impl Into<Value>, origin: Origin) {
         let mut value = value.into();
         for name in key.rsplit('.') {
@@ -255,13 +255,13 @@ impl MergedLayers {
         Ok(config)
     }
 
-    /// Something that a layer has to no effect.
+    /// Adds settings of a layer without effect.
     pub(super) fn add_ineffective(&mut self, ineffective: impl IntoIterator<Item = Ineffective>) {
         self.ineffective.extend(ineffective);
     }
 }
 
-/// The value of a dotted key. Names that need quotes are found nowhere, and are no known ones.
+/// The value of a dotted key. Names that need quotes are not found, and are never known ones.
 fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     let mut names = key.split('.');
     let first = table.get(names.next()?);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{Bytes, Size};
 
-/// One or more sizes, of which the smallest counts. In TOML a size, or a list of sizes.
+/// One or more sizes, of which the smallest applies. In TOML a size, or a list of sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MinOf {
     first: Size,
@@ -29,25 +29,25 @@ impl MinOf {
         std::iter::once(self.first).chain(self.others.iter().copied())
     }
 
-    /// What it comes to in a guest with `total` bytes of memory.
+    /// The size on a machine with `total` bytes of memory.
     #[must_use]
     pub fn resolve(&self, total: Bytes) -> Bytes {
         self.effective(total).of(total)
     }
 
-    /// The one of the sizes that counts in a guest with `total` bytes of memory; of equals the first.
+    /// The size that applies on a machine with `total` bytes of memory; the first of equal ones.
     #[must_use]
     pub fn effective(&self, total: Bytes) -> Size {
         self.others.iter().fold(self.first, |a, &b| if b.of(total) < a.of(total) { b } else { a })
     }
 
-    /// The smallest of the sizes that do not depend on the guest.
+    /// The smallest of the sizes that do not depend on the machine.
     #[must_use]
     pub fn absolute(&self) -> Option<Bytes> {
         self.sizes().filter_map(|size| if let Size::Bytes(bytes) = size { Some(bytes) } else { None }).min()
     }
 
-    /// Sizes of which a smaller one of their kind stands beside them: they count in no guest. Each with the smaller one.
+    /// Sizes that never apply because a smaller one of their kind is in the list, each with that.
     #[must_use]
     pub fn never_effective(&self) -> Vec<(Size, Size)> {
         let all: Vec<Size> = self.sizes().collect();
@@ -64,7 +64,7 @@ impl MinOf {
 }
 
 impl fmt::Display for MinOf {
-    /// `13G`, or `["13G", "85%"]` as it stands in the file.
+    /// `13G`, or `["13G", "85%"]` as in the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.others.is_empty() {
             return self.first.fmt(f);
@@ -170,7 +170,7 @@ impl Visitor<'_> for SizeVisitor {
     }
 }
 
-/// `kill = 13` is 13 bytes and would end every agent at its start: it was meant to be "13G".
+/// `kill = 13` is 13 bytes and would kill every agent at its start; "13G" was meant.
 fn at_least_minimum(size: Size) -> Option<Size> {
     match size {
         Size::Bytes(bytes) => bytes >= Bytes::mib(1),

@@ -1,8 +1,8 @@
-//! What the user has set: the schema, the layers it is read from, and sentences for what is wrong with it.
+//! The configuration: its schema, the layers that it is read from, and sentences for its errors.
 //!
-//! Layers, each replacing single keys of those before it: built-in defaults, the file, its drop-ins
-//! (`FILE.d/*.toml` in order of their names), the environment, flags. Nothing here reads the process: paths and the
-//! environment come in through [`Sources`].
+//! Each layer replaces single keys of those before it: built-in defaults, the file, its drop-ins (`FILE.d/*.toml`
+//! sorted by name), the environment, flags. This room does not read the process: paths and the environment are passed
+//! in through [`Sources`].
 
 mod effective;
 mod env;

@@ -1,4 +1,4 @@
-//! Where a value came from, so that a message can send its reader there.
+//! The origin of a value, for messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// The layer that set a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// A default.
     BuiltIn,
     /// A line of the file or of a drop-in.
     File {
@@ -32,23 +32,23 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origins of every key that some layer set, the one that counts last.
+/// The origins of every key that a layer set, the effective one last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins(BTreeMap<String, Vec<Origin>>);
 
 impl Origins {
-    /// Where the value of `key` (see [`super::key`]) came from.
+    /// The origin of the value of `key` (see [`super::key`]).
     #[must_use]
     pub fn get(&self, key: &str) -> &Origin {
         self.0.get(key).and_then(|all| all.last()).unwrap_or(&Origin::BuiltIn)
     }
 
-    /// Where `key` was set as well, to no effect: the nearest first.
+    /// Overridden origins of `key`, the nearest first.
     pub fn overridden(&self, key: &str) -> impl Iterator<Item = &Origin> {
         self.0.get(key).into_iter().flat_map(|all| all.iter().rev().skip(1))
     }
 
-    /// Where the rule `name` was written: its key where that was set, else its first line.
+    /// The origin of the rule `name`: that of its key if set, else of its first line.
     #[must_use]
     pub fn rule(&self, name: &str, key: Option<&str>) -> &Origin {
         let table = format!("{}.{name}", super::key::RULES);
@@ -57,7 +57,7 @@ impl Origins {
         key.unwrap_or_else(|| self.get(&table))
     }
 
-    /// Every key that was set, with what set it last, in order of their names.
+    /// Every key that was set, with its effective origin, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
         self.0.keys().map(|key| (key.as_str(), self.get(key)))
     }

@@ -1,4 +1,4 @@
-//! The settings. `config/claude-watchdog.toml` shows every one of them with its default.
+//! The schema. `config/claude-watchdog.toml` shows every setting with its default.
 
 use std::collections::BTreeMap;
 
@@ -8,71 +8,71 @@ use super::{ConfigError, Ineffective, MinOf, Origins};
 use crate::model::{ActionSettings, Bytes, Size, flag};
 use crate::rules::rule::{RuleError, RulePatch};
 
-/// The names of the keys, as messages and [`Origins`] have them.
+/// The names of the keys, as in messages and [`Origins`].
 pub mod key {
-    /// Where an agent is warned of.
+    /// The warn threshold.
     pub const WARN: &str = "thresholds.warn";
-    /// Where an agent is acted upon.
+    /// The kill threshold.
     pub const KILL: &str = "thresholds.kill";
-    /// Say it, do not do it.
+    /// Report actions without signals.
     pub const DRY_RUN: &str = "act.dry_run";
-    /// From the polite signal to the other one.
+    /// The time between `TERM` and `KILL`.
     pub const GRACE: &str = "act.grace";
-    /// Whether limited agents are held back just below their limit.
+    /// Whether limited agents are throttled just below their limit.
     pub const THROTTLE: &str = "act.throttle";
-    /// Whether agents are ended for the guest's sake.
+    /// Whether agents are killed when the machine runs out of memory.
     pub const GUARD: &str = "guard.enabled";
-    /// What the guest is to have left.
+    /// The memory that must remain available.
     pub const RESERVE: &str = "guard.reserve";
     /// The table of the rules.
     pub const RULES: &str = "rules";
 }
 
-/// Everything that can be set. `Default` is what is built in.
+/// All settings. `Default` is the built-in configuration.
 ///
-/// The known keys are read off the serialized default, so a key that is optional must not be left out there.
+/// The known keys are taken from the serialized default, so an optional key must not be left out there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The thresholds, as set; [`super::EffectiveThresholds`] are those that count.
+    /// The configured thresholds; [`super::EffectiveThresholds`] are those that apply.
     pub thresholds: ThresholdSizes,
-    /// What is done at the kill threshold.
+    /// The action at the kill threshold.
     pub act: ActionSettings,
-    /// What is done when the guest as a whole runs out of memory.
+    /// The action when the machine runs out of memory.
     pub guard: GuardSizes,
-    /// `[rules.NAME]`: what the user says of kinds of agents; what is built in is not among them.
+    /// `[rules.NAME]`: the user's rules for agents, without the built-in ones.
     pub rules: BTreeMap<String, RulePatch>,
-    /// Where each value came from.
+    /// The origin of each value.
     #[serde(skip)]
     pub origins: Origins,
-    /// What was set and does nothing.
+    /// Settings without effect.
     #[serde(skip)]
     pub ineffective: Vec<Ineffective>,
 }
 
-/// `[thresholds]`: thresholds on what one agent costs.
+/// `[thresholds]`: thresholds for the memory of one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ThresholdSizes {
-    /// From here an agent is warned of.
+    /// An agent above it causes a warning.
     pub warn: MinOf,
-    /// From here an agent is acted upon.
+    /// An agent above it is acted on.
     pub kill: MinOf,
 }
 
-/// `[guard]`: when the guest as a whole runs out of memory, though no agent is over its line.
+/// `[guard]`: the machine runs out of memory although no agent is over its threshold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuardSizes {
-    /// End part of the agent that took it; else only say so.
+    /// Kill part of the responsible agent; otherwise only report.
     #[serde(deserialize_with = "flag::deserialize")]
     pub enabled: bool,
-    /// Below this the guest is in danger, swap included.
+    /// Below this remainder, swap included, the machine is in danger.
     pub reserve: MinOf,
 }
 
 impl Config {
-    /// The error of a rule as a whole, with the place where it was written.
+    /// The error of a rule as a whole, with its origin.
     #[must_use]
     pub fn rule_error(&self, error: RuleError) -> ConfigError {
         let origin = self.origins.rule(&error.rule, error.problem.key()).clone();
@@ -82,7 +82,7 @@ impl Config {
 
 impl Default for ThresholdSizes {
     fn default() -> Self {
-        // The shares are for clones of 8 and 12 GB, where 13 GB would never be reached.
+        // The percentages are for machines of 8 and 12 GB, which would never reach 13 GB.
         Self {
             warn: MinOf::new(Size::Bytes(Bytes::gib(8)), [Size::percent(55)]),
             kill: MinOf::new(Size::Bytes(Bytes::gib(13)), [Size::percent(85)]),

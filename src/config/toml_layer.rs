@@ -13,7 +13,7 @@ use super::error::{ConfigError, Position, clip};
 use super::{Config, Origin, key};
 use crate::rules::rule::{RulePatch, RuleProblem, check_name};
 
-/// What one file sets.
+/// The settings of one file.
 #[derive(Debug)]
 pub(super) struct TomlLayer {
     pub(super) values: Table,
@@ -57,7 +57,7 @@ struct Leaf {
 }
 
 impl TomlText<'_> {
-    /// Follows the schema down as far as it goes.
+    /// Collects the keys, following the schema as far as it goes.
     fn leaves(
         &self,
         found: &DeTable<'_>,
@@ -115,7 +115,7 @@ impl TomlText<'_> {
         let position = self.position(offset);
         let line = clip(self.text.lines().nth(position.line - 1).unwrap_or_default().trim());
         let problem = match error.message() {
-            // The commonest slip, and toml's own words for it ("expected literal string") lead astray.
+            // The commonest mistake, for which toml's own message ("expected literal string") is misleading.
             text if text.starts_with("string values must be quoted") => {
                 "a size, a duration or a text must be quoted, like \"8G\"".to_owned()
             }
@@ -130,7 +130,7 @@ impl TomlText<'_> {
         let Some(leaf) = leaves.iter().find(|leaf| leaf.value.contains(&span.start)) else {
             return self.syntax(error);
         };
-        // serde says "invalid type: FOUND, expected WANTED"; found is shown as it stands in the file instead.
+        // serde says "invalid type: FOUND, expected WANTED"; the text of the file is shown instead of FOUND.
         let wanted = error.message().rsplit_once(", expected ").map_or(error.message(), |(_, wanted)| wanted);
         let found = if leaf.is_table { "a table".to_owned() } else { self.slice(&span) };
         self.invalid_value(span, leaf.key.clone(), found, wanted.to_owned())
@@ -145,7 +145,7 @@ impl TomlText<'_> {
     }
 }
 
-/// The key of an unknown table with the first key below it: that one tells what was meant.
+/// The key of an unknown table with the first key below it, which shows what was meant.
 fn first_leaf(mut key: String, mut value: &DeValue<'_>) -> String {
     while let DeValue::Table(table) = value {
         let Some((name, child)) = table.iter().min_by_key(|(name, _)| name.span().start) else { break };
@@ -161,10 +161,10 @@ fn bare_or_quoted(name: &str) -> String {
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { format!("{name:?}") }
 }
 
-/// Stands for any name in the schema: the user gives rules theirs.
+/// Any name in the schema: rules are named by the user.
 const ANY_NAME: &str = "*";
 
-/// The keys of the schema, read off the built-in configuration: there is no second list to keep up to date.
+/// The keys of the schema, taken from the built-in configuration: there is no second list to maintain.
 pub(super) struct KnownKeys(Table);
 
 impl KnownKeys {
@@ -183,24 +183,24 @@ impl KnownKeys {
         &self.0
     }
 
-    /// What stands at `name` in a table of the schema.
+    /// The value at `name` in a table of the schema.
     pub(super) fn child<'a>(table: &'a Table, name: &str) -> Option<&'a Value> {
         table.get(name).or_else(|| table.get(ANY_NAME))
     }
 
-    /// Whether the names in this table of the schema are the user's.
+    /// Whether the names in this table are the user's.
     pub(super) fn has_user_names(table: &Table) -> bool {
         table.contains_key(ANY_NAME)
     }
 
-    /// All keys, dotted; a name that is the user's is `*`.
+    /// All keys, dotted; a name given by the user is `*`.
     pub(super) fn all(&self) -> Vec<String> {
         let mut keys = Vec::new();
         collect(&self.0, "", &mut keys);
         keys
     }
 
-    /// The key that is spelled most like `unknown`. One in the wrong table or in none is near as well.
+    /// The key with the spelling most similar to `unknown`, including keys of other tables.
     pub(super) fn nearest(&self, unknown: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let far = |key: &String| {
@@ -210,7 +210,7 @@ impl KnownKeys {
             }
             levenshtein(unknown, key).min(1 + levenshtein(&last(unknown), &last(key)))
         };
-        // A rule has the name that the user gave it; within a rule only its own keys are near.
+        // A rule keeps its name; within a rule only its own keys are candidates.
         let parts: Vec<&str> = unknown.split('.').collect();
         let (name, in_rule) = match parts[..] {
             [table, name, _, ..] => (Some(name), levenshtein(table, key::RULES) <= 2),
@@ -224,7 +224,7 @@ impl KnownKeys {
     }
 }
 
-/// A rule with all its keys: one that is missing here does not compile.
+/// A rule with all its keys: a missing one does not compile.
 fn complete_rule() -> RulePatch {
     RulePatch {
         enabled: Some(true),

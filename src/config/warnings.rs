@@ -1,4 +1,4 @@
-//! What was set and does nothing. Not wrong, but hardly meant.
+//! Settings without effect: not wrong, but hardly intended.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,64 +6,64 @@ use std::path::PathBuf;
 use super::{Config, MinOf, Origin, key};
 use crate::{model::Size, rules::rule::RulePatch};
 
-/// So many files are named of those that are passed over in one directory.
+/// Ignored files named per directory.
 const MAX_NAMES: usize = 3;
 
-/// A setting without effect. Its `Display` is a sentence with its place.
+/// A setting without effect. Its `Display` is a sentence with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ineffective {
-    /// Files beside the drop-ins that are none by their names.
+    /// Files beside the drop-ins whose names do not end in `.toml`.
     IgnoredFiles {
-        /// Of the drop-ins.
+        /// The directory of the drop-ins.
         directory: PathBuf,
-        /// In their order.
+        /// Sorted.
         names: Vec<String>,
     },
-    /// A variable that is there and says nothing.
+    /// An empty variable.
     Empty(&'static str),
-    /// A variable of the service's environment file that nobody reads.
+    /// An unknown variable in the service's environment file.
     UnknownVariable {
         /// The file and the line.
         origin: Origin,
-        /// As it stands there.
+        /// Its name.
         variable: String,
-        /// The known one that is spelled most alike.
+        /// The known variable with the most similar spelling.
         nearest: &'static str,
     },
     /// A size in a list beside a smaller one of its kind.
     NeverEffective {
-        /// Where the list is.
+        /// The origin of the list.
         origin: Origin,
-        /// Whose value it is.
+        /// Its key.
         key: &'static str,
         /// The size.
         size: Size,
         /// The smaller one.
         beside: Size,
     },
-    /// A key of a rule that is set to what it was set to before.
+    /// A key of a rule that repeats its earlier value.
     Repeated {
-        /// The later place.
+        /// The later origin.
         origin: Origin,
         /// The key.
         key: String,
-        /// The earlier place.
+        /// The earlier origin.
         before: Origin,
     },
-    /// A rule without any key.
+    /// A rule without keys.
     EmptyRule {
-        /// Where it is.
+        /// Its origin.
         origin: Origin,
         /// Its name.
         rule: String,
     },
-    /// A rule that is described and switched off.
+    /// A rule that has keys and is disabled.
     OffWithKeys {
-        /// Where it is switched off.
+        /// Where it is disabled.
         origin: Origin,
         /// Its name.
         rule: String,
-        /// Where one of its other keys is.
+        /// The origin of one of its other keys.
         described: Origin,
     },
 }
@@ -108,7 +108,7 @@ impl fmt::Display for Ineffective {
     }
 }
 
-/// What has no effect once all layers are laid upon one another.
+/// Settings without effect once all layers are merged.
 pub(super) fn of(config: &Config) -> Vec<Ineffective> {
     let mut ineffective = Vec::new();
     for (key, set) in [

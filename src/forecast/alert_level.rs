@@ -1,19 +1,19 @@
-//! From estimates to a level that does not flap.
+//! Derives a stable level from estimates.
 
 use std::time::Duration;
 
 use crate::model::forecast::ForecastLevel;
 
-/// What is warned of: the limit within the hour.
+/// Warn if the limit will be reached within this time.
 pub(super) const HORIZON: Duration = Duration::from_hours(1);
 
-/// So many evaluations in a row must say so.
+/// Consecutive evaluations that raise the level.
 const RAISE_AFTER: u32 = 3;
 
-/// And so many must say that it is further than half as far again, for it to be over.
+/// Consecutive evaluations, with the limit more than half as far again away, that clear it.
 const CLEAR_AFTER: u32 = 10;
 
-/// The level, and what it needs to change.
+/// The level, and the counters that change it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AlertLevel {
     pub(super) level: ForecastLevel,
@@ -22,7 +22,7 @@ pub(super) struct AlertLevel {
 }
 
 impl AlertLevel {
-    /// Takes in an evaluation: seconds to the limit, infinite where there is none; whether it runs away.
+    /// Observes an evaluation: seconds to the limit, infinite without one, and whether it is a runaway.
     pub(super) fn evaluate(&mut self, seconds: f64, runaway: bool) {
         let (horizon, clear) = (HORIZON.as_secs_f64(), HORIZON.as_secs_f64() * 2.0);
         if self.stands() {
@@ -41,12 +41,12 @@ impl AlertLevel {
         };
     }
 
-    /// It runs away: there is no time for a second look.
+    /// A runaway: there is no time for a second evaluation.
     pub(super) fn run_away(&mut self) {
         (self.level, self.far) = (ForecastLevel::Runaway, 0);
     }
 
-    /// What made it climb has ended. A trend goes on below that, or shows within a few evaluations that it does not.
+    /// The climbing process has exited. A trend continues below that, or is disproved within a few evaluations.
     pub(super) fn interrupt(&mut self) {
         if self.level == ForecastLevel::Runaway {
             self.level = if self.near >= RAISE_AFTER { ForecastLevel::Warn } else { ForecastLevel::None };
@@ -100,7 +100,7 @@ mod tests {
             levels.push(alert_level.level);
         }
         assert_eq!(levels, [L::Warn, L::Warn, L::None, L::None]);
-        // Ends that follow one another faster than the debounce do not hide a leak.
+        // Exits that follow one another faster than the debounce do not hide a leak.
         for _ in 0..3 {
             alert_level.interrupt();
             alert_level.evaluate(3000.0, false);

@@ -1,4 +1,4 @@
-//! The past of a series in bins of 90 seconds: the lowest and the highest of each.
+//! The history of a series in bins of 90 seconds: the lowest and highest value of each.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 /// samples a minute.
 pub(super) const BIN_WIDTH: Duration = Duration::from_secs(90);
 
-/// So many are kept: 8 hours and a quarter, a working day's memory of what was survived.
+/// Bins kept: 8 hours and a quarter, a working day of levels that were survived.
 pub(super) const MAX_BINS: usize = 330;
 
-/// A longer silence than this cannot be bridged: what was before says nothing of now.
+/// A longer gap cannot be bridged: the history before it does not apply any more.
 pub(super) const MAX_GAP: Duration = Duration::from_mins(10);
 
 /// One bin.
@@ -20,18 +20,18 @@ pub(super) struct Bin {
     pub(super) high: f64,
 }
 
-/// The bins, oldest first; the last is still open.
+/// The bins, oldest first; the last one is open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bins {
     kept: VecDeque<Bin>,
-    /// The number of the open one since the clock's zero.
+    /// The number of the open bin since the clock's zero.
     number: u64,
-    /// Seconds of it that are still to come.
+    /// Seconds until the open bin closes.
     open: f64,
 }
 
 impl Bins {
-    /// Takes in a value; the bin that this has closed. A bin without a value of its own is as the one before it.
+    /// Observes a value. Returns the bin that this has closed. A bin without a value repeats the one before it.
     #[allow(clippy::cast_precision_loss, reason = "a century has 35 million bins")]
     pub(super) fn add(&mut self, at: Duration, value: f64) -> Option<Bin> {
         let number = at.as_secs() / BIN_WIDTH.as_secs();
@@ -61,7 +61,7 @@ impl Bins {
         self.kept.push_back(bin);
     }
 
-    /// Seconds until the newest is over.
+    /// Seconds until the newest bin closes.
     pub(super) fn open(&self) -> f64 {
         self.open
     }
@@ -70,7 +70,7 @@ impl Bins {
         self.kept.len()
     }
 
-    /// The newest `count` of them, oldest first.
+    /// The newest `count` bins, oldest first.
     pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = Bin> + Clone {
         self.kept.iter().skip(self.kept.len().saturating_sub(count)).copied()
     }

@@ -1,14 +1,14 @@
-//! Climbs of the floor that came back by themselves: a major collection, the end of a task, a restart.
+//! Climbs of the floor that fell back by themselves: a major collection, the end of a task, a restart.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::floor_trend::median;
 
-/// So many are remembered.
+/// Climbs remembered.
 const MAX_CLIMBS: usize = 6;
 
-/// And so long one counts.
+/// Time for which a climb is remembered.
 const CLIMB_RETENTION: Duration = Duration::from_hours(12);
 
 /// Follows the floor, bin by bin.
@@ -27,7 +27,7 @@ struct Recovered {
 }
 
 impl Cycles {
-    /// Takes in the floor of a bin that has closed. A climb counts from 4 % of the limit, once half of it is given back.
+    /// Observes the floor of a closed bin. A climb counts from 4 % of the limit, once half of it is given back.
     pub(super) fn follow(&mut self, at: Duration, floor: f64, limit: f64) {
         let Some(trough) = self.trough else {
             (self.trough, self.peak) = (Some((at, floor)), (at, floor));
@@ -49,7 +49,7 @@ impl Cycles {
         }
     }
 
-    /// How long such a climb takes, where it has come back twice or more and the floor is not clearly above what it came
+    /// Duration of such a climb, if two or more fell back and the floor is not clearly above the level that they fell
     /// back from.
     pub(super) fn climb(&self, now: Duration, floor: f64) -> Option<Duration> {
         let last = self.recovered.back()?;

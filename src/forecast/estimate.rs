@@ -1,4 +1,4 @@
-//! When the limit is reached, from the floor's trend over several windows, or why that cannot be said.
+//! When the limit will be reached, from the trend of the floor over several windows, or why there is no estimate.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::bins::{BIN_WIDTH, Bins};
 use super::cycles::Cycles;
 use super::floor_trend::{BINS_PER_BLOCK, BLOCKS, FloorTrend};
 
-/// Of twelve minutes of growth nothing is told that is further ahead than this.
+/// Twelve minutes of growth allow no forecast further ahead than this.
 const MAX_SHORT_WINDOW_SECONDS: f64 = 25.0 * 60.0;
 
 /// The 80 % interval as factors of what the trend says, by how far the values swing above the floor against what is left
@@ -26,7 +26,7 @@ const INTERVALS: [(f64, f64, f64, f64); 11] = [
     (f64::INFINITY, 0.96, 0.27, 5.9),
 ];
 
-/// Seconds until the limit, with what it rests on.
+/// Seconds until the limit, and the evidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TrendEstimate {
     pub(super) seconds: f64,
@@ -34,37 +34,37 @@ pub(super) struct TrendEstimate {
     pub(super) high: f64,
     /// Bytes a second.
     pub(super) slope: f64,
-    /// Blocks that rose, of seven, and how long each is.
+    /// Rising blocks, of seven, and their length.
     pub(super) rose: usize,
     pub(super) block: Duration,
     /// The largest step as a share of the growth.
     pub(super) largest_step: f64,
     pub(super) level: f64,
     pub(super) swing: f64,
-    /// How many windows agree.
+    /// Number of windows that agree.
     pub(super) windows: usize,
-    /// Seconds by the trend alone, which the alarm goes by: that a peak comes later as a rule must not delay it.
+    /// Seconds by the trend alone, on which the alert is based: peaks usually come later, which must not delay it.
     pub(super) trend: f64,
 }
 
-/// Why there is none.
+/// Why there is no forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoForecastReason {
     /// Nothing grows.
     Steady,
-    /// It grew, and less and less.
+    /// It grew, at a falling rate.
     LevellingOff,
-    /// It grew, and does no longer.
+    /// It grew, and has stopped.
     Stopped,
-    /// It grows, but not beyond where it was before.
+    /// It grows, but not beyond an earlier level.
     SeenBefore,
-    /// It grows as it did when it came back by itself; that takes so long.
+    /// It grows as in an earlier cycle, whose climb takes this long.
     Cycle(Duration),
-    /// It grows for minutes only, and too slowly to matter within them.
+    /// It has grown for minutes only, and too slowly to matter within them.
     TooEarly,
 }
 
-/// The estimate at `now`, of values whose last is `value`.
+/// The estimate at `now`, for a series whose last value is `value`.
 pub(super) fn estimate(
     bins: &Bins,
     cycles: &Cycles,
@@ -77,7 +77,7 @@ pub(super) fn estimate(
     let mut scales: [Option<FloorTrend>; BINS_PER_BLOCK.len()] = Default::default();
     let mut masked = false;
     for (floor_trend, size) in scales.iter_mut().zip(BINS_PER_BLOCK) {
-        // A window whose blocks are shorter than the climb of the cycle takes each for a trend.
+        // A window whose blocks are shorter than the climb of a cycle mistakes each climb for a trend.
         if cycle.is_some_and(|climb| block(size) < climb.mul_f64(0.8)) {
             masked |= FloorTrend::of(bins, size).is_some_and(|floor_trend| floor_trend.is_persistent(limit));
         } else {
@@ -106,14 +106,14 @@ pub(super) fn estimate(
             continue;
         }
         let headroom = limit - floor_trend.level - floor_trend.swing;
-        // The swing alone may touch it already.
+        // The swing alone may reach it already.
         let headroom = if headroom > 0.0 { headroom } else { (limit - value).max(0.0) * 0.5 + 1.0 };
         let seconds = headroom / floor_trend.pace();
         if floor_trend.bins == BLOCKS && seconds > MAX_SHORT_WINDOW_SECONDS {
             early = true;
             continue;
         }
-        // The two finest see a change of pace first.
+        // The two finest windows detect a change of pace first.
         if let Some(place) = near.get_mut(windows) {
             *place = seconds.max(1.0);
             bent[windows] =
@@ -125,7 +125,7 @@ pub(super) fn estimate(
         0 => return Err(if early { NoForecastReason::TooEarly } else { NoForecastReason::Stopped }),
         1 => near[0],
         _ => match bent {
-            // Both bend alike, which a line that has begun of late does not: then growth goes on growing.
+            // Both accelerate alike, which linear growth that has just begun does not: then growth accelerates further.
             [Some((fine, seconds)), Some((coarse, _))] if fine < 2.0 * coarse && coarse < 2.0 * fine => {
                 seconds.min((near[0] * near[1]).sqrt()).max(1.0)
             }
@@ -150,7 +150,7 @@ pub(super) fn estimate(
     })
 }
 
-/// Seconds until so much has grown, from a pace that grows by the share `bend` a second.
+/// Seconds until this much has grown, at a pace that grows by the share `bend` a second.
 fn to_limit(headroom: f64, pace: f64, bend: f64) -> f64 {
     (headroom * bend / pace).ln_1p() / bend
 }

@@ -1,26 +1,26 @@
-//! The trend of the floor over one window: eight blocks, the lowest value of each. What a garbage collector gives back
-//! within a block does not show, whatever its cycle.
+//! The trend of the floor over one window: eight blocks, the lowest value of each. Memory that a garbage collector
+//! frees within a block does not show, whatever its cycle.
 
 use super::bins::{BIN_WIDTH, Bin, Bins};
 
 /// Blocks of a window: 28 pairs, so the work is the same for each.
 pub(super) const BLOCKS: usize = 8;
 
-/// Bins of a block of each window: windows of 12 min to 6.4 h.
+/// Bins per block of each window: windows of 12 min to 6.4 h.
 pub(super) const BINS_PER_BLOCK: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
 const PAIRS: usize = BLOCKS * (BLOCKS - 1) / 2;
 
-/// The floor of one window and what it does.
+/// The floor of one window and its trend.
 #[derive(Clone, Debug)]
 pub(super) struct FloorTrend {
     /// Bins of the window.
     pub(super) bins: usize,
     /// Bytes a second, the median over all pairs of blocks (Theil-Sen).
     pub(super) slope: f64,
-    /// Where the floor is now.
+    /// The current floor.
     pub(super) level: f64,
-    /// How far the values go above their floor; the largest of the blocks left out.
+    /// Height of the values above their floor, without the highest block.
     pub(super) swing: f64,
     /// From the first block to the last.
     growth: f64,
@@ -34,12 +34,12 @@ pub(super) struct FloorTrend {
     pub(super) largest_step: f64,
     /// Growth of the second half, bytes a block.
     second: f64,
-    /// The second half's growth over the first's.
+    /// The growth of the second half over that of the first.
     pub(super) acceleration: f64,
 }
 
 impl FloorTrend {
-    /// The newest window with so many bins a block; `None` where there are too few.
+    /// The newest window with this many bins per block; `None` with too few.
     pub(super) fn of(bins: &Bins, per_block: usize) -> Option<Self> {
         let count = BLOCKS * per_block;
         if bins.len() < count {
@@ -68,7 +68,7 @@ impl FloorTrend {
             }
         }
         let slope = median(&mut slopes);
-        // What grows is lowest where a block begins, and within one it grows by a block's worth: that is no swing.
+        // A growing value is lowest where a block begins, and grows by a block's worth within one: that is no swing.
         let within = block * slope.max(0.0);
         let mut now = [0.0; BLOCKS];
         let mut swings = [0.0; BLOCKS];
@@ -110,7 +110,7 @@ impl FloorTrend {
         BIN_WIDTH.as_secs_f64() * self.bins as f64
     }
 
-    /// Growth that is spread over the window and goes on, against a limit of so many bytes.
+    /// Growth that is spread over the window and continues, against a limit of this many bytes.
     pub(super) fn is_persistent(&self, limit: f64) -> bool {
         self.slope > 0.0
             // Rounding and idle drift are no trend.
@@ -123,37 +123,37 @@ impl FloorTrend {
             && self.acceleration >= 0.5
     }
 
-    /// Growth of which the second half has little left.
+    /// Growth that is nearly over in the second half.
     pub(super) fn is_levelling_off(&self) -> bool {
         self.slope > 0.0 && self.steps_up >= 5 && self.order >= 16 && self.acceleration < 0.5
     }
 
-    /// It leads beyond what was survived in the hours before: climbing back to a known level is a working day.
+    /// It exceeds the levels of the hours before: climbing back to a known level is a working day.
     pub(super) fn is_new(&self, bins: &Bins) -> bool {
         bins.highest_before(self.bins).is_none_or(|before| self.level + self.swing >= 0.97 * before)
     }
 
-    /// This finer window is quiet enough to judge by, and in it the growth of the coarser one has stopped.
+    /// This finer window is stable enough to judge by, and the growth of the coarser one has stopped in it.
     #[allow(clippy::cast_precision_loss, reason = "8 blocks")]
     pub(super) fn contradicts(&self, coarser: &Self) -> bool {
         let expected = coarser.slope * self.seconds() * (BLOCKS - 1) as f64 / BLOCKS as f64;
         self.growth < 0.4 * expected && self.range < 0.6 * expected
     }
 
-    /// How fast the growth itself grows, a share a second, where its second half is clearly the steeper one. The middles of
-    /// the halves are four blocks apart.
+    /// Acceleration of the growth, as a share per second, if its second half is clearly steeper. The middles of the
+    /// halves are four blocks apart.
     pub(super) fn bend(&self) -> Option<f64> {
         let bends = self.acceleration > 1.2 && self.acceleration < 9.0;
         bends.then(|| self.acceleration.ln() / (self.seconds() / 2.0))
     }
 
-    /// The slope of the newest moment, if it bends so: the middle of the second half is two and a half blocks ago.
+    /// The slope now, with that acceleration: the middle of the second half is two and a half blocks ago.
     #[allow(clippy::cast_precision_loss, reason = "8 blocks")]
     pub(super) fn pace_now(&self, bend: f64) -> f64 {
         self.second * (bend * self.seconds() / BLOCKS as f64 * 2.5).exp()
     }
 
-    /// The slope to go by: of the second half where that is clearly steeper.
+    /// The slope to use: that of the second half if clearly steeper.
     pub(super) fn pace(&self) -> f64 {
         if self.acceleration > 1.6 { self.slope.max(self.second) } else { self.slope }
     }

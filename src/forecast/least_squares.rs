@@ -1,11 +1,11 @@
-//! The plain slope that others go by, to be shown beside ours; nothing is decided by it.
+//! The least-squares slope, for comparison only; no decision depends on it.
 
 use super::bins::{BIN_WIDTH, Bin, Bins};
 
-/// Half an hour, the window of the rule that notes of the field compare with: it warned in time in 9 of 31 real growths.
+/// Half an hour, the window of the rule that is common in the field: it warned in time in 9 of 31 real growths.
 const WINDOW_BINS: usize = 20;
 
-/// Bytes a second over the last half hour, or what there is of it; `None` for less than three bins.
+/// Bytes a second over the last half hour, or less history; `None` for less than three bins.
 #[allow(clippy::cast_precision_loss, reason = "20 at the most")]
 pub(super) fn slope(bins: &Bins) -> Option<f64> {
     let count = bins.len().min(WINDOW_BINS);

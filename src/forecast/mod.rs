@@ -23,16 +23,16 @@ use cycles::Cycles;
 use estimate::{NoForecastReason, TrendEstimate, estimate};
 use runaway::Runaway;
 
-/// How often the trend is asked. It moves in minutes.
+/// Interval of trend evaluations. A trend changes within minutes.
 pub const EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
 
-/// With less history than this nothing is said of a trend.
+/// With less history there is no trend.
 const MIN_HISTORY: Duration = Duration::from_mins(15);
 
-/// What ends within this is a runaway.
+/// A limit reached within this time is a runaway.
 const MAX_RUNAWAY_SECONDS: f64 = 600.0;
 
-/// A ceiling that is moved by less waits for the next evaluation.
+/// A smaller change of the ceiling waits for the next evaluation.
 const MIN_CEILING_CHANGE_PERCENT: u64 = 5;
 
 /// One series against its ceiling.
@@ -43,47 +43,47 @@ pub struct Forecaster {
     first: Option<Boottime>,
     last: (Boottime, f64),
     due: Boottime,
-    /// What it was said of; `None`: what was said is not so any more, and the next sample asks anew.
+    /// The limit of the last conclusion; `None` if that is outdated, so that the next sample evaluates again.
     asked: Option<Bytes>,
     bins: Bins,
     cycles: Cycles,
     runaway: Runaway,
     alert_level: AlertLevel,
     said: Conclusion,
-    /// Seconds to the limit in the climb that goes on, as of the last sample.
+    /// Seconds to the limit in the current climb, as of the last sample.
     climb: Option<f64>,
 }
 
-/// What there is to say.
+/// The conclusion of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Conclusion {
-    /// Too little history; so much.
+    /// Too little history: this much.
     Young(Duration),
-    /// It is there.
+    /// The limit is reached.
     AtTheLimit,
-    /// It runs away: seconds left.
+    /// A runaway: seconds left.
     Runaway(f64),
     /// A trend.
     Trend(TrendEstimate),
-    /// None.
+    /// No forecast.
     Silent(NoForecastReason),
 }
 
-/// What a sample brought.
+/// The effect of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForecastChange {
-    /// Nothing new.
+    /// No change.
     Quiet,
-    /// The trend was asked: there is a new forecast.
+    /// The trend was evaluated: there is a new forecast.
     Evaluated,
     /// The level has changed.
     Changed,
-    /// After a silence everything begins anew: of an alarm that stood nothing is known any more.
+    /// Everything was reset after a gap: the state of an alert is not known any more.
     Forgotten,
 }
 
 impl Forecaster {
-    /// A series that has no samples yet.
+    /// A series without samples.
     #[must_use]
     pub fn new(ceiling: Ceiling, limit: Bytes) -> Self {
         Self {
@@ -102,8 +102,8 @@ impl Forecaster {
         }
     }
 
-    /// Takes in a sample; one that is older than the last is passed over. After a silence of more than ten minutes
-    /// everything begins anew: what was before says nothing of now.
+    /// Observes a sample; one that is older than the last is ignored. A gap of more than ten minutes resets everything:
+    /// the history before it does not apply any more.
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory have 53 bits at the most")]
     pub fn add(&mut self, at: Boottime, value: Bytes) -> ForecastChange {
         let before = self.alert_level.level;
@@ -140,7 +140,7 @@ impl Forecaster {
             self.said = self.evaluate(seconds);
             self.asked = Some(self.limit);
         }
-        // Its counts are minutes: what is asked in between is for readers only.
+        // Its counters are minutes: evaluations in between are for readers only.
         if is_due {
             while self.due <= at {
                 self.due = self.due + EVALUATION_INTERVAL;
@@ -178,21 +178,21 @@ impl Forecaster {
         self.limit.get() as f64
     }
 
-    /// Whether what was said last is of another ceiling, or of a climb that is over.
+    /// Whether the last conclusion is about another ceiling, or a climb that is over.
     fn is_outdated(&self) -> bool {
         let Some(asked) = self.asked else { return true };
         let moved = self.limit.saturating_sub(asked).max(asked.saturating_sub(self.limit));
         moved > asked.share(MIN_CEILING_CHANGE_PERCENT, 100)
     }
 
-    /// From now on it is about another ceiling. What was seen stays, and an alarm until evaluations say that it is over: what
-    /// others hold comes and goes.
+    /// Changes the ceiling. The history stays, and so does an alert until evaluations clear it: the memory of other
+    /// processes comes and goes.
     pub fn aim(&mut self, ceiling: Ceiling, limit: Bytes) {
         (self.ceiling, self.limit) = (ceiling, limit);
     }
 
-    /// What grew has ended, a child of an agent: the climb is over. What is left may grow on, so the floor's past stays, and
-    /// an alarm about it until the trend has been asked a few times.
+    /// A growing process has exited, a child of an agent: the climb is over. The rest may grow on, so the history of
+    /// the floor stays, and an alert about it until a few evaluations.
     pub fn interrupt(&mut self) {
         self.alert_level.interrupt();
         self.runaway.interrupt();
@@ -200,20 +200,20 @@ impl Forecaster {
         self.asked = None;
     }
 
-    /// How fast it runs away, as of the last sample; `None` where it does not.
+    /// The runaway rate, as of the last sample; `None` without a runaway.
     #[must_use]
     pub fn climbs(&self) -> Option<BytesPerSecond> {
         let left = self.limit.saturating_sub(bytes(self.last.1));
         self.climb.map(|seconds| BytesPerSecond::growth(Bytes::ZERO, left, Duration::from_secs_f64(seconds)))
     }
 
-    /// What it is about, and where that is.
+    /// The ceiling and its limit.
     #[must_use]
     pub fn ceiling(&self) -> (Ceiling, Bytes) {
         (self.ceiling, self.limit)
     }
 
-    /// How pressing it is now.
+    /// The current level.
     #[must_use]
     pub fn level(&self) -> ForecastLevel {
         self.alert_level.level
@@ -259,7 +259,7 @@ fn bytes(bytes: f64) -> Bytes {
     Bytes::new(bytes.round() as u64)
 }
 
-/// To a tenth of a second, and never more than a year: who reads it need not know of infinities.
+/// To a tenth of a second, and at most a year: readers need not handle infinity.
 fn rounded(seconds: f64) -> f64 {
     const YEAR: f64 = 365.0 * 24.0 * 3600.0;
     (seconds.clamp(0.0, YEAR) * 10.0).round() / 10.0

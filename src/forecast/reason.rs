@@ -8,10 +8,10 @@ use crate::api::forecast::predicted;
 use crate::model::Bytes;
 use crate::model::time::span;
 
-/// Growth below this share of the limit an hour is none to speak of.
+/// Slower growth, as a share of the limit per hour, counts as stable.
 const MIN_HOURLY_GROWTH: f64 = 0.01;
 
-/// What it rests on, or why there is none.
+/// The evidence, or why there is none.
 pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
     match said {
         Conclusion::Young(age) => format!("only {} of history", span(*age)),
@@ -47,7 +47,7 @@ pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
     }
 }
 
-/// The bash original's word.
+/// The trend word, as in the original bash script.
 pub(super) fn word(said: &Conclusion, bins: &Bins, limit: f64) -> String {
     match said {
         Conclusion::Young(_) => "insufficient_data".to_owned(),
@@ -63,7 +63,7 @@ pub(super) fn word(said: &Conclusion, bins: &Bins, limit: f64) -> String {
     }
 }
 
-/// Growth of the floor in bytes an hour.
+/// Growth of the floor in bytes per hour.
 pub(super) fn rate(said: &Conclusion, bins: &Bins) -> Option<i64> {
     let slope = match said {
         Conclusion::Trend(estimate) => Some(estimate.slope),
@@ -72,14 +72,14 @@ pub(super) fn rate(said: &Conclusion, bins: &Bins) -> Option<i64> {
     slope.map(per_hour)
 }
 
-/// Whole bytes an hour, from bytes a second.
+/// Whole bytes per hour, from bytes per second.
 pub(super) fn per_hour(slope: f64) -> i64 {
     #[allow(clippy::cast_possible_truncation, reason = "saturates")]
     let bytes = (slope * 3600.0).round() as i64;
     bytes
 }
 
-/// The floor's slope over the last 24 minutes, or as much as there is.
+/// The slope of the floor over the last 24 minutes, or less history.
 fn recent(bins: &Bins) -> Option<f64> {
     FloorTrend::of(bins, 2).or_else(|| FloorTrend::of(bins, 1)).map(|floor_trend| floor_trend.slope)
 }

@@ -1,23 +1,23 @@
-//! Growth that leaves minutes: told from the last two minutes alone, where they are like nothing before.
+//! Growth that leaves only minutes, detected from the last two minutes alone if they are like nothing before.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::bins::Bins;
 
-/// What is looked at.
+/// The observed time.
 const OBSERVATION_WINDOW: Duration = Duration::from_mins(2);
 
-/// A piece of it that may show a climb.
+/// A part of it that may show a climb.
 #[derive(Debug)]
 struct ClimbWindow {
     length: Duration,
-    /// Fewer samples, or a shorter piece, cannot tell a climb from a step.
+    /// Fewer samples, or a shorter part, cannot distinguish a climb from a step.
     min_samples: usize,
     shortest: Duration,
-    /// The least growth, as a share of the limit.
+    /// Minimum growth, as a share of the limit.
     min_growth: f64,
-    /// The least share of steps upwards.
+    /// Minimum share of rising steps.
     min_rising: f64,
 }
 
@@ -29,7 +29,7 @@ const LONG: ClimbWindow = ClimbWindow {
     min_rising: 0.8,
 };
 
-/// What is over in a minute or two shows in a shorter piece, if it is steep enough.
+/// A climb of a minute or two shows in a shorter part, if it is steep enough.
 const SHORT: ClimbWindow = ClimbWindow {
     length: Duration::from_secs(50),
     min_samples: 5,
@@ -38,10 +38,10 @@ const SHORT: ClimbWindow = ClimbWindow {
     min_rising: 1.0,
 };
 
-/// More samples than these are thinned: 4 KB.
+/// More samples are thinned out: 4 KB.
 const MAX_SAMPLES: usize = 256;
 
-/// A start is steep, too.
+/// A starting program climbs steeply, too.
 const WARM_UP: Duration = Duration::from_mins(10);
 
 /// Follows the values themselves, not their floor.
@@ -50,7 +50,7 @@ pub(super) struct Runaway {
     recent: VecDeque<(Duration, f64)>,
     trough: f64,
     peak: f64,
-    /// The largest rise that fell back; it pales by half a percent with each further one.
+    /// The largest rise that fell back; it decays by half a percent with each further one.
     largest_spike: f64,
     first: Option<Duration>,
 }
@@ -81,13 +81,13 @@ impl Runaway {
         }
     }
 
-    /// What climbed has ended: a climb is told from what comes now. How high earlier ones went still counts, and that this
-    /// is no start.
+    /// The climbing process has exited: a climb is detected from new samples only. The height of earlier ones is kept,
+    /// and that this is no start.
     pub(super) fn interrupt(&mut self) {
         self.recent.clear();
     }
 
-    /// Seconds until `limit`, where this is a runaway.
+    /// Seconds until `limit`, if this is a runaway.
     pub(super) fn seconds(&self, bins: &Bins, limit: f64) -> Option<f64> {
         let (end, last) = *self.recent.back()?;
         if end < self.first? + WARM_UP {
@@ -97,7 +97,7 @@ impl Runaway {
         if bins.highest_before(3).is_some_and(|before| last < 1.02 * before) {
             return None;
         }
-        // A build or a test run climbs as steeply: this one has to outgrow them.
+        // A build or a test run climbs as steeply: this climb has to exceed those.
         let alone = if self.largest_spike < 0.03 * limit { 0.25 * limit } else { 0.0 };
         if last - self.trough < alone.max(1.5 * self.largest_spike) {
             return None;
@@ -106,7 +106,7 @@ impl Runaway {
         climbs.map(|rate| (limit - last).max(0.0) / rate).reduce(f64::min)
     }
 
-    /// Bytes a second, where the newest piece of that length is one climb that does not slow down.
+    /// Bytes a second, if the newest part of that length is one climb that does not slow down.
     #[allow(clippy::cast_precision_loss, reason = "at most 256 samples")]
     fn climb(&self, window: &ClimbWindow, limit: f64) -> Option<f64> {
         let (end, last) = *self.recent.back()?;

@@ -10,7 +10,7 @@ fn at(seconds: f64) -> Boottime {
     Boottime::new(Duration::from_secs_f64(seconds))
 }
 
-/// Feeds `hours` of a figure in GiB, a sample each ten seconds, until it is at the limit. Each change of level with its
+/// Feeds `hours` of a figure in GiB, a sample every ten seconds, until the limit. Returns each change of level with its
 /// time in minutes.
 fn feed(forecaster: &mut Forecaster, hours: f64, figure: impl Fn(f64) -> f64) -> Vec<(f64, ForecastLevel)> {
     let mut changes = Vec::new();
@@ -76,7 +76,7 @@ fn growth_that_ends_below_the_limit_causes_no_alert() {
     for (name, figure) in calm {
         let mut one = forecaster();
         let warned = feed(&mut one, 24.0, figure).into_iter().filter(|(minute, level)| {
-            // The first climb of a cycle cannot be told from a leak.
+            // The first climb of a cycle cannot be distinguished from a leak.
             *level >= ForecastLevel::Warn && *minute > 240.0
         });
         assert_eq!(warned.collect::<Vec<_>>(), [], "{name}: {:?}", one.forecast());
@@ -177,12 +177,12 @@ fn a_new_ceiling_keeps_history_and_alert_until_evaluated() {
         one.level() == ForecastLevel::None
     });
     assert!(over.is_some_and(|minutes| (9..=10).contains(&minutes)), "{over:?}");
-    // One that is hardly higher is the same to an alarm.
+    // A slightly higher ceiling is the same to an alert.
     let mut one = forecaster();
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
     one.aim(Ceiling::Guest, Bytes::mib(13_400));
     assert_eq!((one.level(), one.ceiling()), (ForecastLevel::Warn, (Ceiling::Guest, Bytes::mib(13_400))));
-    // A lower one is nearer, and the alarm stands at once where it stood.
+    // A lower ceiling is nearer, and the alert stays as it was.
     let mut one = forecaster();
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
     one.aim(Ceiling::Guest, Bytes::mib(12_500));
@@ -219,7 +219,7 @@ fn evaluations_count_once_a_minute_despite_exits() {
         let value = Bytes::gib(3) + Bytes::mib(u64::from(second) * 2048 / 3600);
         if second > 3600 {
             often.interrupt();
-            // And the ceiling is another one each time.
+            // And the ceiling differs each time.
             often.aim(Ceiling::Guest, if second % 2 == 0 { LIMIT } else { LIMIT + LIMIT.share(6, 100) });
         }
         for (one, warned) in [&mut often, &mut never].into_iter().zip(&mut warned) {

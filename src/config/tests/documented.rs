@@ -1,4 +1,4 @@
-//! docs/configuration.md has every key and variable, with its default, and no other.
+//! docs/configuration.md has every key and variable with its default, and no other.
 
 use std::collections::BTreeMap;
 

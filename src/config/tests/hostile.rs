@@ -1,4 +1,4 @@
-//! Files as they should not be.
+//! Invalid and malicious files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -73,7 +73,7 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// Whatever the text, there is a layer with lines that exist, or a message of one line.
+/// Any text gives a layer with existing lines, or a message of one line.
 fn never_panics(text: &str) {
     match toml_layer::read("x.toml".as_ref(), text) {
         Ok(layer) => assert!(layer.keys.iter().all(|(_, line)| *line <= text.lines().count())),

@@ -1,4 +1,4 @@
-//! Which layer has the last word, and where a value came from.
+//! The order of the layers, and the origin of values.
 
 use crate::model::ActionSettings;
 use std::time::Duration;

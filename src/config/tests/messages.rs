@@ -1,4 +1,4 @@
-//! What is said of a file that is wrong, word for word.
+//! Error messages, word for word.
 
 use super::world::World;
 

@@ -1,4 +1,4 @@
-//! Rules in files: how they add up, and what is said of those that are wrong, word for word.
+//! Rules in files: how they merge, and error messages word for word.
 
 use super::world::World;
 use crate::rules::rule::RulePatch;

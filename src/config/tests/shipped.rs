@@ -1,4 +1,4 @@
-//! The shipped file says what is built in, all of it, and explains each key.
+//! The shipped file shows every default and explains each key.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is set to no effect.
+//! Settings without effect.
 
 use super::world::World;
 

@@ -91,7 +91,7 @@ impl World {
     }
 }
 
-/// A line of so many GiB.
+/// A threshold in GiB.
 pub(super) fn gib(n: u64) -> MinOf {
     MinOf::new(Size::Bytes(Bytes::gib(n)), [])
 }
