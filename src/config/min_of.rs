@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn read(value: &str) -> Result<MinOf, String> {
-        toml::from_str(&format!("line = {value}"))
+        toml::from_str(&format!("value = {value}"))
             .map(|Setting { value }| value)
             .map_err(|error| error.message().to_owned())
     }
