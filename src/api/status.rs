@@ -33,20 +33,20 @@ pub struct StatusInfo {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisorInfo {
     /// How often it woke and looked at the guest's memory.
-    pub glances: u64,
+    pub polls: u64,
     /// How often it looked at every agent.
-    pub looks: u64,
+    pub samples: u64,
     /// How often it woke more than 100 ms late.
-    pub missed: u64,
+    pub late_wakeups: u64,
     /// Microseconds that it was late at the worst.
-    pub worst_late_usec: u64,
+    pub max_late_usec: u64,
     /// How often memory pressure woke it.
     pub woken_by_pressure: u64,
     /// How often an agent's own cgroup woke it: a limit was reached.
     pub woken_by_cgroups: u64,
     /// How many killed processes had their memory taken back before they had ended.
     #[serde(default)]
-    pub memory_taken_back: u64,
+    pub released_early: u64,
 }
 
 /// How things stand.

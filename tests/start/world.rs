@@ -138,13 +138,13 @@ impl Daemon {
         }
     }
 
-    /// The first status after three more looks that is as `wanted`.
+    /// The first status after three more samples that is as `wanted`.
     pub(super) fn status_when(&self, wanted: impl Fn(&StatusInfo) -> bool) -> StatusInfo {
-        let looks = |status: &StatusInfo| status.supervisor.unwrap().looks;
-        let (until, before) = (Instant::now() + GUARD, looks(&self.status()));
+        let samples = |status: &StatusInfo| status.supervisor.unwrap().samples;
+        let (until, before) = (Instant::now() + GUARD, samples(&self.status()));
         loop {
             let status = self.status();
-            if looks(&status) >= before + 3 && wanted(&status) {
+            if samples(&status) >= before + 3 && wanted(&status) {
                 return status;
             }
             assert!(Instant::now() < until, "{status:?}");

@@ -89,9 +89,10 @@ fn guest(page: &mut Page, guest: &GuestInfo, clock: &Clock) {
 
 /// Delays of the daemon's samples, if there were any.
 fn scheduling_delays(supervisor: &SupervisorInfo) -> Option<String> {
-    let SupervisorInfo { missed, glances, worst_late_usec, .. } = supervisor;
-    let worst = worst_late_usec / 1000;
-    (*missed > 0).then(|| format!("scheduling delays: {missed} of {glances} samples late (max {worst} ms)"))
+    let SupervisorInfo { late_wakeups, polls, max_late_usec, .. } = supervisor;
+    let worst = max_late_usec / 1000;
+    (*late_wakeups > 0)
+        .then(|| format!("scheduling delays: {late_wakeups} of {polls} polls late (max {worst} ms)"))
 }
 
 fn pressure_text(pressure: &Pressure) -> String {

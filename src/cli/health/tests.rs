@@ -184,10 +184,10 @@ fn no_agents() {
 
 #[test]
 fn late_samples_are_reported() {
-    let on_time = SupervisorInfo { glances: 8100, looks: 1620, ..SupervisorInfo::default() };
+    let on_time = SupervisorInfo { polls: 8100, samples: 1620, ..SupervisorInfo::default() };
     let status = StatusInfo { supervisor: Some(on_time), ..calm() };
     assert_eq!(plain(&status), plain(&calm()), "no late samples");
-    let late = SupervisorInfo { missed: 3, worst_late_usec: 240_999, ..on_time };
+    let late = SupervisorInfo { late_wakeups: 3, max_late_usec: 240_999, ..on_time };
     assert_snapshot!(plain(&StatusInfo { supervisor: Some(late), ..calm() }));
 }
 

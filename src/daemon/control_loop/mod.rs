@@ -102,7 +102,7 @@ impl ControlLoop {
         self.watch_cgroups(&snapshot);
 
         self.outputs.log_warnings(self.sampler.drain_new_warnings().into_iter().chain(warnings));
-        self.outputs.counters.memory_taken_back = self.executor.released().processes;
+        self.outputs.counters.released_early = self.executor.released().processes;
         let source = StatusSource {
             engine: &self.engine,
             sampler: &self.sampler,

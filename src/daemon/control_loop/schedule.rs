@@ -202,9 +202,9 @@ fn sooner(next: Duration, routine: Duration, is_awaited: bool) -> Duration {
 pub(super) fn record_wakeup_latency(counters: &mut SupervisorInfo, planned: Instant, now: Instant) {
     let late = now.saturating_duration_since(planned);
     if late > LATE_WAKEUP {
-        counters.missed += 1;
-        counters.worst_late_usec =
-            counters.worst_late_usec.max(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
+        counters.late_wakeups += 1;
+        counters.max_late_usec =
+            counters.max_late_usec.max(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
     }
 }
 
@@ -321,6 +321,6 @@ mod tests {
         for late in [101, 240, 150] {
             record_wakeup_latency(&mut counters, planned, planned + Duration::from_millis(late));
         }
-        assert_eq!((counters.missed, counters.worst_late_usec), (3, 240_000));
+        assert_eq!((counters.late_wakeups, counters.max_late_usec), (3, 240_000));
     }
 }

@@ -71,7 +71,7 @@ impl Outputs {
 
     /// Counts a poll and the wakeups before it.
     pub(crate) fn count_poll(&mut self, wakeups: PendingWakeups) {
-        self.counters.glances += 1;
+        self.counters.polls += 1;
         self.counters.woken_by_pressure += wakeups.pressure;
         self.counters.woken_by_cgroups += wakeups.cgroups;
     }
@@ -126,7 +126,7 @@ impl Outputs {
         source: StatusSource<'_>,
         is_wanted: bool,
     ) -> Vec<Event> {
-        self.counters.looks += 1;
+        self.counters.samples += 1;
         for event in &events {
             self.publisher.record(event, source.sampler);
         }

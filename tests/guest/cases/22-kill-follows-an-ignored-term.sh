@@ -21,4 +21,4 @@ expect 'agent and shell are alive' alive "$alpha_pid" "$(shell_of alpha)"
 expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure grace "$(((killed - asked) / 1000)) ms"
 # 0 if the leak exited faster than its memory could be reclaimed; in case 88 it cannot.
-figure 'reclaimed early' "$(health .supervisor.memory_taken_back)"
+figure 'reclaimed early' "$(health .supervisor.released_early)"

@@ -24,7 +24,7 @@ measure_delays() {
   as agent systemd-run --user --quiet --collect --unit=case-busy /tmp/case-busy 8
   # The time that is measured.
   sleep "${CASE_SECONDS:-6}"
-  read -r all late worst_late < <(health '.supervisor | "\(.glances) \(.missed) \(.worst_late_usec)"')
+  read -r all late worst_late < <(health '.supervisor | "\(.polls) \(.late_wakeups) \(.max_late_usec)"')
   systemctl stop case-busy.service
   as agent systemctl --user stop case-busy.service
   figure "$1" "$all polls $late late $worst_late us at worst"

@@ -25,7 +25,7 @@ wait_until 60 count kill -eq 1
 stuck=$(field act CULPRIT_PID)
 expect_is 'it waits for the disk' "$(state_of "$stuck")" D
 # It cannot exit, but its memory can be reclaimed.
-wait_until 20 health .supervisor.memory_taken_back -ge 1
+wait_until 20 health .supervisor.released_early -ge 1
 resident() { ps -o rss= -p "$1" | tr -d ' '; }
 wait_until 20 resident "$stuck" -lt 16384
 # Other leaks are killed meanwhile; the agent, which is innocent, is not.

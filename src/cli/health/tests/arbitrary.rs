@@ -33,21 +33,21 @@ pub(in crate::cli::health) fn status() -> impl Strategy<Value = StatusInfo> {
 fn supervisor() -> impl Strategy<Value = SupervisorInfo> {
     any::<[u64; 7]>().prop_map(
         |[
-            glances,
-            looks,
-            missed,
-            worst_late_usec,
+            polls,
+            samples,
+            late_wakeups,
+            max_late_usec,
             woken_by_pressure,
             woken_by_cgroups,
-            memory_taken_back,
+            released_early,
         ]| SupervisorInfo {
-            glances,
-            looks,
-            missed,
-            worst_late_usec,
+            polls,
+            samples,
+            late_wakeups,
+            max_late_usec,
             woken_by_pressure,
             woken_by_cgroups,
-            memory_taken_back,
+            released_early,
         },
     )
 }

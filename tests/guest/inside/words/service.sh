@@ -47,5 +47,5 @@ agent_health() { health ".agents[] | select(.id == \"$1\") | .$2"; }
 charge_of() { agent_health "$1" charge; }
 
 # polls, late_polls: how often the service has polled memory, and how often too late.
-polls() { health .supervisor.glances; }
-late_polls() { health .supervisor.missed; }
+polls() { health .supervisor.polls; }
+late_polls() { health .supervisor.late_wakeups; }
