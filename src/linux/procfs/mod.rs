@@ -5,7 +5,6 @@
 
 pub mod background;
 pub(crate) mod colon_pairs;
-pub mod details;
 pub mod error;
 pub(crate) mod file;
 pub mod last_pid;

@@ -13,7 +13,7 @@ use crate::api::limited::{LimitInfo, LimitRequest};
 use crate::limit::{self, CurrentScope, LimitError, LimitName, MemoryLimits, RequestedLimits, Tightening};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::limits::InheritedLimits;
-use crate::linux::procfs::details::Details;
+use crate::linux::procfs::Proc;
 use crate::model::{Bytes, Pid, Uid};
 use crate::systemd::manager::ManagerKind;
 
@@ -124,7 +124,10 @@ impl LimitContext {
     /// is root that would move it. The root of the tree does not count, since no process can leave it; in a container it has a
     /// limit.
     fn inherited_limits(&self, cgroups: &Cgroups, pid: Pid) -> Result<InheritedLimits, ApplyError> {
-        let own = Details::of(&self.proc).cgroup(pid).ok_or(ApplyError::NoSuchProcess { pid })?;
+        let own = Proc::open(&self.proc)
+            .ok()
+            .and_then(|proc| proc.cgroup(pid))
+            .ok_or(ApplyError::NoSuchProcess { pid })?;
         let left = own.ancestors().filter(|path| path.parent().is_some());
         left.map(|path| (path, cgroups.inherited_limits(path))).try_fold(
             InheritedLimits::default(),
@@ -137,11 +140,15 @@ impl LimitContext {
 
     /// Fails unless all processes of the scope are the user's. A user must not tighten a scope shared with others (`sudo -u`).
     fn check_owner(&self, cgroups: &Cgroups, path: &Path, uid: Uid) -> Result<(), ApplyError> {
-        let details = Details::of(&self.proc);
-        let is_own =
-            |pid: &Pid| details.credentials(*pid).is_none_or(|found| found.uid == uid && !found.privileged);
+        if uid == Uid::ROOT {
+            return Ok(());
+        }
+        let Ok(proc) = Proc::open(&self.proc) else { return Err(ApplyError::PermissionDenied) };
+        let is_own = |pid: &Pid| {
+            proc.status(*pid).ok().flatten().is_none_or(|found| found.uid == uid && !found.is_privileged())
+        };
         let all_own = cgroups.pids(path).is_some_and(|pids| pids.iter().all(is_own));
-        if uid == Uid::ROOT || all_own { Ok(()) } else { Err(ApplyError::PermissionDenied) }
+        if all_own { Ok(()) } else { Err(ApplyError::PermissionDenied) }
     }
 
     fn verify(
@@ -158,7 +165,7 @@ impl LimitContext {
         let scope_path = scope_of(&self.proc, self.manager, pid).filter(|path| name_of(path) == scope);
         let scope = scope.to_owned();
         let Some(path) = scope_path else {
-            let found = Details::of(&self.proc).cgroup(pid).unwrap_or_default();
+            let found = Proc::open(&self.proc).ok().and_then(|proc| proc.cgroup(pid)).unwrap_or_default();
             return Err(ApplyError::NotMoved { scope, found });
         };
         let Some(found) = cgroups.limits(&path) else {

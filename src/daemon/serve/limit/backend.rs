@@ -6,7 +6,7 @@ use super::error::ApplyError;
 use super::target::LimitTarget;
 use crate::limit::{self, LimitName, MemoryLimits};
 use crate::linux::cgroup::limits::InheritedLimits;
-use crate::linux::procfs::details::Details;
+use crate::linux::procfs::Proc;
 use crate::model::{Bytes, Pid};
 use crate::systemd::manager::ManagerKind;
 
@@ -35,7 +35,7 @@ pub(crate) fn name_of(path: &Path) -> String {
 
 /// The limited scope that a process is in, in the tree of `manager`; `None` for `manager`: the tree without one.
 pub(crate) fn scope_of(proc: &Path, manager: Option<ManagerKind>, pid: Pid) -> Option<PathBuf> {
-    let scope = limit::any_scope_of(&Details::of(proc).cgroup(pid)?)?;
+    let scope = limit::any_scope_of(&Proc::open(proc).ok()?.cgroup(pid)?)?;
     // Processes can leave a scope of their own user's manager at will, so the system's manager does not count it.
     (manager != Some(ManagerKind::System) || limit::scope_of(&scope).is_some()).then_some(scope)
 }

@@ -14,7 +14,6 @@ use crate::limit::{self, CgroupNode, LimitName, MemoryLimits, Placement, SLICE};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::cgroup::tree::{ChangeError, MemoryController};
-use crate::linux::procfs::details::Details;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::{Bytes, Pid, Uid};
 
@@ -72,7 +71,7 @@ impl<'a> ManualBackend<'a> {
     ) -> Result<Self, ManualError> {
         // If the tree is mounted from another cgroup namespace, this path names a different cgroup there.
         let is_visible = |own: &PathBuf| cgroups.procs(own).is_ok_and(|pids| pids.contains(&Some(pid)));
-        let own = Details::of(proc).cgroup(pid).filter(is_visible).ok_or(ManualError::Outside)?;
+        let own = Proc::open(proc)?.cgroup(pid).filter(is_visible).ok_or(ManualError::Outside)?;
         let below = |path: &Path| Self { cgroups, proc, uid, slice: path.join(SLICE) };
         // Inside of a limit nothing is created: the existing scope is tightened.
         if let Some(backend) = limit::any_scope_of(&own).and_then(|scope| scope.parent()?.parent().map(below))
@@ -156,14 +155,14 @@ impl<'a> ManualBackend<'a> {
 
     /// The processes in the cgroup at `path`, if we may move all of them. Root may: the whole container is root's.
     fn migratable(&self, path: &Path) -> Result<Vec<Pid>, ManualError> {
-        let details = Details::of(self.proc);
+        let proc = Proc::open(self.proc)?;
         let refuse = |reason: String| ManualError::NotMigratable { path: path.to_owned(), reason };
         let mut pids = Vec::new();
         for pid in self.cgroups.procs(path)? {
             let pid = pid.ok_or_else(|| refuse("of another pid namespace".to_owned()))?;
             let is_foreign = |uid, privileged| self.uid != Uid::ROOT && (uid != self.uid || privileged);
-            match details.credentials(pid) {
-                Some(found) if is_foreign(found.uid, found.privileged) => {
+            match proc.status(pid).ok().flatten() {
+                Some(found) if is_foreign(found.uid, found.is_privileged()) => {
                     return Err(refuse(format!("process {pid} is owned by user {}", found.uid)));
                 }
                 Some(_) => pids.push(pid),

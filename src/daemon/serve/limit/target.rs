@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::ipc::Caller;
 use crate::linux::process::pidfd;
 use crate::linux::procfs::Proc;
-use crate::linux::procfs::details::Details;
 use crate::model::{Pid, ProcessKey, Uid};
 
 use super::error::ApplyError;
@@ -29,35 +28,42 @@ impl LimitTarget {
         let Some(pid) = named.or(by.pid) else {
             return Err(ApplyError::UnknownCaller);
         };
+        let proc = &Proc::open(proc)?;
+        let shares_pids =
+            |caller| proc.status(caller).ok().flatten().is_some_and(|status| status.shares_pids());
         // In a container with our socket, the same pid is another process.
-        if named.is_some() && !by.pid.is_some_and(|caller| Details::of(proc).shares_pids(caller)) {
+        if named.is_some() && !by.pid.is_some_and(shares_pids) {
             return Err(ApplyError::OtherPidNamespace);
         }
         let no_process = || ApplyError::NoSuchProcess { pid };
-        let files = Proc::open(proc)?;
-        let stat = files.stat(pid).ok().flatten().filter(|stat| !stat.is_dead()).ok_or_else(no_process)?;
-        let credentials = Details::of(proc).credentials(pid).ok_or_else(no_process)?;
-        if credentials.process != pid || stat.is_kernel_thread() {
+        let stat = proc.stat(pid).ok().flatten().filter(|stat| !stat.is_dead()).ok_or_else(no_process)?;
+        let status = proc.status(pid).ok().flatten().ok_or_else(no_process)?;
+        if status.tgid.is_some_and(|process| process != pid) || stat.is_kernel_thread() {
             return Err(no_process());
         }
         // A setuid program belongs to root, regardless of the user that started it.
-        let foreign = credentials.uid != by.uid || credentials.privileged;
+        let foreign = status.uid != by.uid || status.is_privileged();
         if by.uid != Uid::ROOT && foreign {
             return Err(ApplyError::PermissionDenied);
         }
         let name = String::from_utf8_lossy(stat.comm.as_bytes()).into_owned();
-        let (uid, privileged) = (credentials.uid, credentials.privileged);
+        let (uid, privileged) = (status.uid, status.is_privileged());
         let target = Self { key: stat.key, pidfd: pidfd::pin(pid), uid, privileged, name };
         // The pid may have been reused between reading one file and the next.
-        if target.is_same(proc) { Ok(target) } else { Err(no_process()) }
+        if target.is_unchanged(proc) { Ok(target) } else { Err(no_process()) }
     }
 
     /// Whether the pid is still that process, with the same privileges.
     pub(crate) fn is_same(&self, proc: &Path) -> bool {
-        let stat = Proc::open(proc).ok().and_then(|proc| proc.stat(self.key.pid).ok().flatten());
-        let rights = Details::of(proc).credentials(self.key.pid).map(|found| (found.uid, found.privileged));
-        let is_same_process = stat.is_some_and(|stat| stat.key == self.key && !stat.is_dead());
-        is_same_process && rights == Some((self.uid, self.privileged))
+        Proc::open(proc).is_ok_and(|proc| self.is_unchanged(&proc))
+    }
+
+    fn is_unchanged(&self, proc: &Proc) -> bool {
+        let stat = proc.stat(self.key.pid).ok().flatten();
+        let status = proc.status(self.key.pid).ok().flatten();
+        stat.is_some_and(|stat| stat.key == self.key && !stat.is_dead())
+            && status
+                .is_some_and(|status| (status.uid, status.is_privileged()) == (self.uid, self.privileged))
     }
 }
 
