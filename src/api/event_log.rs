@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Bytes, Pid, Uid};
 
 /// So many are kept. A day with a dozen agents has fewer, and they cost 100 KB at the most.
-pub const KEPT: usize = 256;
+pub const EVENT_LOG_CAPACITY: usize = 256;
 
 /// One event. What is of an agent is for its owner and root only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl EventInfo {
     }
 }
 
-/// The last [`KEPT`] events. Who reads on from where they were misses none, unless they were away for more than that.
+/// The last [`EVENT_LOG_CAPACITY`] events. A reader that continues where it stopped misses only events dropped since.
 #[derive(Clone, Debug)]
 pub struct EventLog {
     kept: VecDeque<EventInfo>,
@@ -125,7 +125,7 @@ impl EventLog {
     pub fn push(&mut self, event: EventInfo) {
         self.kept.push_back(EventInfo { number: self.next, ..event });
         self.next += 1;
-        while self.kept.len() > KEPT {
+        while self.kept.len() > EVENT_LOG_CAPACITY {
             self.kept.pop_front();
         }
     }
@@ -194,9 +194,9 @@ mod tests {
         let first = log.read(log.oldest(), None, root);
         assert_eq!((numbers(&first), first.missed, first.next), (vec![1, 2, 3], 0, 4));
         assert_eq!(numbers(&log.read(first.next, None, root)), [0; 0]);
-        (0..=KEPT).for_each(|_| log.push(of(None)));
+        (0..=EVENT_LOG_CAPACITY).for_each(|_| log.push(of(None)));
         let late = log.read(first.next, None, root);
-        assert_eq!((late.events.len(), late.missed), (KEPT, 1));
+        assert_eq!((late.events.len(), late.missed), (EVENT_LOG_CAPACITY, 1));
         assert_eq!(late.events.first().map(|e| e.number), Some(5));
         assert_eq!(log.read(log.oldest(), None, root).missed, 0, "who comes new has missed nothing");
     }

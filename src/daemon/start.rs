@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
 fn abort_on_panic() {
     let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() == Some(history::THREAD) {
+        if std::thread::current().name() == Some(history::THREAD_NAME) {
             return;
         }
         default_hook(panic);

@@ -1,20 +1,20 @@
-//! A span of a series: the lowest, the mean and the highest of its looks.
+//! A span of a series: minimum, mean and maximum of its samples.
 
 use crate::api::history::PointInfo;
 use crate::model::Bytes;
 use crate::model::time::UnixSeconds;
 
-/// What a span held.
+/// The values of one span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) min: u64,
     pub(super) max: u64,
-    /// Of all looks; a month of looks at an exbibyte would not fit, and saturates.
+    /// Sum of all samples. It saturates: a month of samples of an exbibyte would not fit.
     pub(super) sum: u64,
     pub(super) looks: u32,
 }
 
-/// As it is stored.
+/// Its stored form.
 pub(super) type Row = (u64, u64, u64, u32);
 
 impl Cell {
@@ -36,7 +36,7 @@ impl Cell {
         (self.min, self.max, self.sum, self.looks)
     }
 
-    /// `None` where no cell of ours could look like that.
+    /// `None` for bytes that no cell can have.
     pub(super) fn from_row((min, max, sum, looks): Row) -> Option<Self> {
         (min <= max && looks > 0).then_some(Self { min, max, sum, looks })
     }

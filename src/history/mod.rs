@@ -1,7 +1,7 @@
-//! What was seen of memory, for a month: looks of the last ten minutes in memory, spans of a minute, ten minutes and an
-//! hour on disk. One thread has it all; nobody waits for it who does not ask.
+//! Memory history of one month: the samples of the last ten minutes in memory, spans of a minute, ten minutes and an hour
+//! on disk. One thread owns all of it; only readers wait for it.
 //!
-//! What is kept, and what it takes: docs/history.md.
+//! Retention and size: docs/history.md.
 
 mod cell;
 mod notice;
@@ -27,85 +27,86 @@ use crate::model::Bytes;
 use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
 pub use notice::Notice;
-use thread::{Ask, Place, State, Worker};
+use thread::{HistoryRequest, State, StoreLocation, Worker};
 
-/// What the record may take on disk.
-pub const CAP: Bytes = Bytes::mib(32);
+/// Maximum size on disk.
+pub const MAX_DISK_SIZE: Bytes = Bytes::mib(32);
 
-/// The name of its thread: where a broken file makes the store panic, only this one is concerned.
-pub const THREAD: &str = "history";
+/// Name of its thread: if a corrupt file makes the store panic, only this thread is affected.
+pub const THREAD_NAME: &str = "history";
 
-/// Looks that wait to be taken in: a minute of them, ten where the disk is slow.
-const WAITING: usize = 600;
+/// Samples waiting to be recorded: a minute of them, ten minutes if the disk is slow.
+const SAMPLE_QUEUE_CAPACITY: usize = 600;
 
-/// Questions that wait.
-const ASKED: usize = 16;
+/// Requests waiting for an answer.
+const MAX_PENDING_REQUESTS: usize = 16;
 
-/// Who records.
+/// Identifies the recording machine and boot.
 #[derive(Clone, Debug)]
-pub struct Origin {
-    /// Which machine; a clone is another one than its image.
+pub struct HistoryOrigin {
+    /// The machine id; a clone has another one than its image.
     pub machine: String,
-    /// Which boot of it.
+    /// The boot id.
     pub boot: String,
 }
 
-/// The record. What it is given is taken in by its thread once a minute, and when somebody asks.
+/// The history. Its thread records the samples once a minute, and before each answer.
 #[derive(Clone, Debug)]
 pub struct History {
     figures: SyncSender<SeriesSample>,
-    asks: SyncSender<Ask>,
+    asks: SyncSender<HistoryRequest>,
     dropped: Arc<AtomicU64>,
 }
 
 impl History {
-    /// Starts it, with its file in `directory`; `None`: in memory only, three hours of it. On disk it takes no more than
-    /// `cap`. `tell` is called by its thread.
+    /// Starts it with its file in `directory`; `None`: in memory only, three hours. On disk it uses at most `cap`. `tell` is
+    /// called by its thread.
     ///
     /// # Errors
-    /// Where the thread cannot be started. Whatever is wrong with the file is told, and is no error.
+    /// If the thread cannot be started. Problems with the file are reported as notices.
     pub fn start(
         directory: Option<PathBuf>,
-        origin: Origin,
+        origin: HistoryOrigin,
         cap: Bytes,
         tell: impl FnMut(Notice) + Send + 'static,
     ) -> io::Result<Self> {
-        let ((figures, taken), (asks, asked)) = (sync_channel(WAITING), sync_channel(ASKED));
+        let ((figures, taken), (asks, asked)) =
+            (sync_channel(SAMPLE_QUEUE_CAPACITY), sync_channel(MAX_PENDING_REQUESTS));
         let dropped = Arc::new(AtomicU64::new(0));
-        let Origin { machine, boot } = origin;
+        let HistoryOrigin { machine, boot } = origin;
         let worker = Worker {
-            place: Place { directory, machine, boot, cap },
+            place: StoreLocation { directory, machine, boot, cap },
             figures: taken,
             asks: asked,
             dropped: Arc::clone(&dropped),
             tell,
             state: State::default(),
         };
-        threads::Builder::new().name(THREAD.to_owned()).spawn(move || worker.run())?;
+        threads::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || worker.run())?;
         Ok(Self { figures, asks, dropped })
     }
 
-    /// Records a look. Waits for nobody and wakes nobody; what does not fit is left out, and told of.
+    /// Records a sample without waiting or waking a thread. Samples beyond the capacity are dropped with a notice.
     pub fn record(&self, figures: SeriesSample) {
         if self.figures.try_send(figures).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Asks for what was recorded from `since` until `now`; `answer` is called by the thread. `false`: too many ask.
+    /// Requests the history from `since` until `now`; the thread calls `answer`. `false`: too many requests.
     pub fn read(
         &self,
         since: UnixSeconds,
         now: UnixSeconds,
         answer: impl FnOnce(HistoryInfo) + Send + 'static,
     ) -> bool {
-        self.asks.try_send(Ask::Read(since, now, Box::new(answer))).is_ok()
+        self.asks.try_send(HistoryRequest::Read(since, now, Box::new(answer))).is_ok()
     }
 
-    /// Has it written a last time, for which it is waited so long at the most.
+    /// Writes it a last time, waiting at most this long.
     pub fn close(&self, within: Duration) {
         let (done, closed) = sync_channel(1);
-        if self.asks.try_send(Ask::Close(done)).is_ok() {
+        if self.asks.try_send(HistoryRequest::Close(done)).is_ok() {
             let _ = closed.recv_timeout(within);
         }
     }

@@ -1,4 +1,4 @@
-//! From rows and looks to what a reader gets.
+//! Builds replies from rows and samples.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use super::cell::Cell;
 use super::recent::{Followed, Recent};
 use super::store::{Points, Store, StoreError};
 use super::stored::Stored;
-use super::tier::{FINE, TIERS, Tier};
+use super::tier::{MAX_SAMPLE_REPLY_SECONDS, TIERS, Tier};
 use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo};
 use crate::model::Bytes;
 use crate::model::time::UnixSeconds;
 
-/// So many points and series are told of at once, 2 MB; of the rest it is said how many they are.
-const POINTS: usize = 20_000;
-const SERIES: usize = 500;
+/// Points and series in one reply, 2 MB; of the rest only the number is reported.
+const MAX_POINTS: usize = 20_000;
+const MAX_SERIES: usize = 500;
 
-/// A series under way to a reader.
-struct Told {
+/// A series of a reply.
+struct ReplySeries {
     stored: Stored,
     info: SeriesInfo,
 }
 
-/// What there is from `since` until `now`, of the disk where there is one.
+/// The history from `since` until `now`, including the disk if there is one.
 pub(super) fn read(
     store: Option<&Store>,
     recent: &Recent,
@@ -42,12 +42,12 @@ pub(super) fn read(
         let agent = recent.agent_of(followed);
         let stored = Stored::of(&followed.series, agent, boot);
         let points = points(rows, Some(followed), tier, since, now);
-        told.push(Told { info: SeriesInfo { points, ..stored.info(boot) }, stored });
+        told.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
     }
     for (number, rows) in rows {
         let Some(stored) = store.map(|store| store.series(number)).transpose()?.flatten() else { continue };
         let points = points(rows, None, tier, since, now);
-        told.push(Told { info: SeriesInfo { points, ..stored.info(boot) }, stored });
+        told.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
     }
     told.retain(|one| !one.info.points.is_empty());
     let left_out = cut(&mut told);
@@ -65,7 +65,7 @@ pub(super) fn read(
     })
 }
 
-/// The points of a series, oldest first, none beside another: spans, and behind them the looks of the last minutes.
+/// The points of a series, oldest first, without overlap: spans, then the samples of the last minutes.
 fn points(
     rows: Vec<(i64, Cell)>,
     followed: Option<&Followed>,
@@ -83,8 +83,8 @@ fn points(
     }
     let looks =
         || followed.into_iter().flat_map(|followed| &followed.looks).filter(|(time, _)| *time >= since);
-    let is_fine = tier == 0 && now - since <= FINE;
-    // The minute in which the looks begin has seen others before them.
+    let is_fine = tier == 0 && now - since <= MAX_SAMPLE_REPLY_SECONDS;
+    // The minute in which the samples begin has earlier samples, too.
     let whole =
         looks().next().filter(|_| is_fine).map(|(first, _)| TIERS[0].start(first + i64::from(width) - 1));
     let fine = looks().filter(|(time, _)| whole.is_some_and(|whole| *time >= whole));
@@ -93,17 +93,17 @@ fn points(
     spans.map(|(start, cell)| cell.point(start, width)).chain(fine).collect()
 }
 
-/// Leaves the guest, then agents, then parts, what was seen last first, as much as fits.
-fn cut(told: &mut Vec<Told>) -> usize {
+/// Keeps the machine, then agents, then their parts, the most recent first, up to the limit.
+fn cut(told: &mut Vec<ReplySeries>) -> usize {
     let all = told.len();
     told.sort_by_key(|one| {
         let last = one.info.points.last().map(|point| point.time);
         (one.info.kind, std::cmp::Reverse(last), std::cmp::Reverse(one.info.points.len()))
     });
-    told.truncate(SERIES);
+    told.truncate(MAX_SERIES);
     let mut points = 0;
     told.retain(|one| {
-        let fits = points + one.info.points.len() <= POINTS;
+        let fits = points + one.info.points.len() <= MAX_POINTS;
         points += if fits { one.info.points.len() } else { 0 };
         fits
     });

@@ -1,60 +1,60 @@
-//! The looks of the last ten minutes, and what of them is not on disk yet.
+//! Samples of the last ten minutes, and spans that are not on disk yet.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::cell::Cell;
-use super::tier::{RECENT, TIERS};
+use super::tier::{SAMPLE_RETENTION_SECONDS, TIERS};
 use crate::api::history::BreakKind;
 use crate::model::series::{Series, SeriesSample, SeriesSubject};
 use crate::model::{Boottime, Bytes};
 
-/// More looks of one series are not kept in full: one a second.
-const LOOKS: usize = 600;
+/// Maximum number of samples of one series: one a second.
+const MAX_SAMPLES_PER_SERIES: usize = 600;
 
-/// So many series are followed at once; more would be agents that come and go within minutes.
-const SERIES: usize = 1000;
+/// Maximum number of series followed at once; more would be agents that come and go within minutes.
+const MAX_SERIES: usize = 1000;
 
-/// A longer silence is a gap, as it is to the forecaster.
-const GAP: u64 = 600;
+/// A longer silence is a gap, as for the forecaster.
+const MIN_GAP_SECONDS: u64 = 600;
 
-/// The wall clock against the clock since boot may drift by so much between two looks; `ntpd` slews by 2 s an hour.
-const DRIFT: i64 = 60;
+/// Tolerated drift of the wall clock against the time since boot between two samples; `ntpd` slews by 2 s an hour.
+const MAX_CLOCK_DRIFT_SECONDS: i64 = 60;
 
-/// SeriesSample as they come in.
+/// Samples as they arrive.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     series: HashMap<SeriesSubject, Followed>,
     last: Option<(Boottime, i64)>,
 }
 
-/// A series of which a look was taken in the last ten minutes.
+/// A series with a sample in the last ten minutes.
 #[derive(Debug)]
 pub(super) struct Followed {
     pub(super) series: Arc<Series>,
     /// Oldest first.
     pub(super) looks: VecDeque<(i64, Bytes)>,
-    /// By the minute that they are of; what is not on disk yet.
+    /// By minute: spans that are not on disk yet.
     pub(super) pending: Vec<(i64, Cell)>,
 }
 
-/// What is not as it was at the last look.
+/// The difference to the previous sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
     pub(super) kind: BreakKind,
     pub(super) time: i64,
     pub(super) seconds: Option<u64>,
-    /// The clock was set back: what is recorded of later has not happened yet.
+    /// The clock was set back: later rows lie in the future.
     pub(super) back: bool,
 }
 
 impl Recent {
-    /// Takes in a look; whether the record breaks there.
+    /// Records a sample. Returns whether the history has a break there.
     pub(super) fn take(&mut self, figures: &SeriesSample) -> Option<Broken> {
         let (at, time) = (figures.at, figures.time.0);
         let broken = self.last.and_then(|last| broken(last, (at, time)));
         if broken.is_some_and(|broken| broken.kind == BreakKind::Clock) {
-            // What was seen by the other clock is on no line with what comes.
+            // Values by the previous clock are on another time axis.
             let now = TIERS[0].start(time);
             for followed in self.series.values_mut() {
                 followed.looks.clear();
@@ -63,7 +63,7 @@ impl Recent {
         }
         self.last = Some((at, time));
         for (series, value) in &figures.figures {
-            if self.series.len() >= SERIES && !self.series.contains_key(&series.subject) {
+            if self.series.len() >= MAX_SERIES && !self.series.contains_key(&series.subject) {
                 continue;
             }
             let followed = self.series.entry(series.subject).or_insert_with(|| Followed {
@@ -81,13 +81,13 @@ impl Recent {
         self.series.values()
     }
 
-    /// The name of the agent that a part is of.
+    /// The name of the agent that a part belongs to.
     pub(super) fn agent_of(&self, part: &Followed) -> Option<&str> {
         let SeriesSubject::Part { agent, .. } = part.series.subject else { return None };
         self.series.get(&SeriesSubject::Agent(agent)).map(|followed| followed.series.name.as_str())
     }
 
-    /// What is not on disk is there now.
+    /// Marks all spans as written.
     pub(super) fn flushed(&mut self) {
         self.series.values_mut().for_each(|followed| followed.pending.clear());
     }
@@ -96,7 +96,9 @@ impl Recent {
 impl Followed {
     fn take(&mut self, time: i64, value: Bytes) {
         self.looks.push_back((time, value));
-        while self.looks.len() > LOOKS || self.looks.front().is_some_and(|(then, _)| time - then > RECENT) {
+        while self.looks.len() > MAX_SAMPLES_PER_SERIES
+            || self.looks.front().is_some_and(|(then, _)| time - then > SAMPLE_RETENTION_SECONDS)
+        {
             self.looks.pop_front();
         }
         let (minute, cell) = (TIERS[0].start(time), Cell::of(value));
@@ -104,35 +106,40 @@ impl Followed {
             Some((_, pending)) => *pending = pending.merge(cell),
             None => self.pending.push((minute, cell)),
         }
-        // Where there is no disk for so long, the oldest goes.
-        if self.pending.len() > PENDING {
+        // Without a disk for this long, drop the oldest.
+        if self.pending.len() > MAX_PENDING_SPANS {
             self.pending.remove(0);
         }
     }
 
-    /// Nothing came of it for ten minutes, and nothing of it waits for the disk.
+    /// Without a sample for ten minutes, and completely written.
     fn is_over(&self, time: i64) -> bool {
-        let silent = self.looks.back().is_none_or(|(last, _)| time - last > RECENT);
+        let silent = self.looks.back().is_none_or(|(last, _)| time - last > SAMPLE_RETENTION_SECONDS);
         silent
             && (self.pending.is_empty()
-                || self.pending.last().is_some_and(|(last, _)| time - last > 2 * RECENT))
+                || self.pending.last().is_some_and(|(last, _)| time - last > 2 * SAMPLE_RETENTION_SECONDS))
     }
 }
 
-/// A clock that is set back by more is wrong, as one at 1970 is: what it says has not happened yet has.
-pub(super) const FURTHEST_BACK: i64 = 48 * 3600;
+/// A clock set back by more than this was wrong before: what it recorded lies in the future.
+pub(super) const MAX_CLOCK_STEP_BACK_SECONDS: i64 = 48 * 3600;
 
-/// What waits for a disk that is full: three hours.
-const PENDING: usize = 180;
+/// Spans kept for a disk that is full: three hours.
+const MAX_PENDING_SPANS: usize = 180;
 
 fn broken((last, then): (Boottime, i64), (at, time): (Boottime, i64)) -> Option<Broken> {
     let passed = at.since(last).as_secs();
     let jump = time.saturating_sub(then).saturating_sub(i64::try_from(passed).unwrap_or(i64::MAX));
-    if jump.saturating_abs() > DRIFT {
-        let back = (1..=FURTHEST_BACK).contains(&then.saturating_sub(time));
+    if jump.saturating_abs() > MAX_CLOCK_DRIFT_SECONDS {
+        let back = (1..=MAX_CLOCK_STEP_BACK_SECONDS).contains(&then.saturating_sub(time));
         return Some(Broken { kind: BreakKind::Clock, time, seconds: None, back });
     }
-    (passed > GAP).then_some(Broken { kind: BreakKind::Gap, time, seconds: Some(passed), back: false })
+    (passed > MIN_GAP_SECONDS).then_some(Broken {
+        kind: BreakKind::Gap,
+        time,
+        seconds: Some(passed),
+        back: false,
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +192,7 @@ mod tests {
         assert_eq!(breaks(3000, 3000), Some((BreakKind::Gap, Some(2000), false)));
         assert_eq!(breaks(1010, 9000), Some((BreakKind::Clock, None, false)));
         assert_eq!(breaks(1010, 100), Some((BreakKind::Clock, None, true)));
-        // Suspended, and the clock since boot knows of it: that is a gap, not a jump.
+        // Suspended, and the time since boot includes it: a gap, not a jump.
         assert_eq!(breaks(90_000, 90_010), Some((BreakKind::Gap, Some(89_000), false)));
     }
 
@@ -224,6 +231,6 @@ mod tests {
         let mut figures = look(5001, 5001, 1);
         figures.figures = (1..=3000).map(|pid| (agent(pid), Bytes::mib(1))).collect();
         recent.take(&figures);
-        assert!((SERIES - 10..=SERIES).contains(&recent.series.len()), "{}", recent.series.len());
+        assert!((MAX_SERIES - 10..=MAX_SERIES).contains(&recent.series.len()), "{}", recent.series.len());
     }
 }

@@ -1,4 +1,4 @@
-//! The past on disk, in redb: a table a tier, one of series, one of breaks, one of what the file is.
+//! The history on disk, in redb: a table for each tier, one of series, one of breaks, one of metadata.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, OpenOptions};
@@ -19,20 +19,20 @@ use crate::model::Bytes;
 use crate::model::series::SeriesSubject;
 use crate::model::time::UnixSeconds;
 
-/// What this version writes. One that is newer is set aside.
-const FORMAT: &str = "1";
+/// The version written. Files of a newer version are moved aside.
+const FORMAT_VERSION: &str = "1";
 
-/// redb's own is a gigabyte; pages of a commit and of a question fit in this.
-const CACHE: usize = 1 << 20;
+/// The default of redb is a gigabyte; the pages of one commit and one request fit in this.
+const CACHE_BYTES: usize = 1 << 20;
 
-/// A row takes 100 bytes of the file, half-filled pages and those of a commit included (a test at the full cap: 17 MB). The
-/// file doubles as it grows, so it is to stay below half of what it may take.
-const ROW: u64 = 192;
+/// A row takes 100 bytes of the file, including half-filled pages and those of a commit (a test at the full cap: 17 MB).
+/// The file doubles when it grows, so it must stay below half of its limit.
+const ROW_BYTES: u64 = 192;
 
-/// So many breaks are kept.
-const BREAKS: u64 = 1000;
+/// Maximum number of breaks.
+const MAX_BREAKS: u64 = 1000;
 
-/// When, and of which series.
+/// Time and series.
 type Key = (i64, u32);
 
 const CELLS: [TableDefinition<'static, Key, Row>; 3] =
@@ -41,19 +41,19 @@ const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("serie
 const BREAKS_AT: TableDefinition<'static, i64, (u8, Option<u64>)> = TableDefinition::new("breaks");
 const FACTS: TableDefinition<'static, &str, &str> = TableDefinition::new("facts");
 
-/// Why the store cannot be used.
+/// The reason why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
-    /// Somebody else has it.
+    /// Another process uses it.
     #[error("another supervisor has {} open", .0.display())]
     InUse(PathBuf),
-    /// It is no store, or a broken one.
+    /// It is no store, or corrupt.
     #[error("{0}")]
     Broken(String),
-    /// It is written by a newer version.
-    #[error("it has format {0}, and this version knows {FORMAT}")]
+    /// It was written by a newer version.
+    #[error("it has format {0}, and this version knows {FORMAT_VERSION}")]
     Newer(String),
-    /// The disk is full, or refuses.
+    /// The disk is full, or returns an error.
     #[error("{0}")]
     Disk(String),
 }
@@ -62,26 +62,26 @@ pub(super) enum StoreError {
 pub(super) struct Store {
     database: Database,
     boot: String,
-    /// Rows of each tier at the most.
+    /// Maximum number of rows of each tier.
     most: [u64; 3],
     numbers: HashMap<SeriesSubject, u32>,
     next: u32,
 }
 
-/// What a store told of when it was opened.
+/// Contents found when the store was opened.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Before {
-    /// It is another machine's.
+    /// It belongs to another machine.
     pub(super) foreign: bool,
-    /// Which boot wrote it last, and when.
+    /// The boot that wrote it last, and when.
     pub(super) last: Option<(String, i64)>,
 }
 
-/// What was read, by series number.
+/// Rows by series number.
 pub(super) type Points = BTreeMap<u32, Vec<(i64, Cell)>>;
 
 impl Store {
-    /// Opens the one at `path`, or makes it.
+    /// Opens the store at `path`, or creates it.
     pub(super) fn open(
         path: &Path,
         machine: &str,
@@ -90,7 +90,7 @@ impl Store {
     ) -> Result<(Self, Before), StoreError> {
         let is_new = !fs::metadata(path).is_ok_and(|file| file.len() > 0);
         let opened = Self::try_open(path, machine, boot, cap);
-        // What is half made would be taken for a broken one the next time. Somebody else's is theirs.
+        // Remove an incomplete file: it would be taken for a corrupt one next time. Keep one that another process uses.
         match opened {
             Err(StoreError::InUse(path)) => Err(StoreError::InUse(path)),
             Err(error) if is_new => {
@@ -103,9 +103,9 @@ impl Store {
 
     fn try_open(path: &Path, machine: &str, boot: &str, cap: Bytes) -> Result<(Self, Before), StoreError> {
         let mut builder = Builder::new();
-        // What was altered since we wrote it is refused then, where redb might panic else.
-        builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
-        // It names other users' programs.
+        // Detects a file altered since it was written, on which redb could panic.
+        builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+        // It contains the names of other users' programs.
         OpenOptions::new()
             .create(true)
             .append(true)
@@ -116,7 +116,7 @@ impl Store {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
             error => broken(error),
         })?;
-        let rows = cap.get() / ROW;
+        let rows = cap.get() / ROW_BYTES;
         let mut store = Self {
             database,
             boot: boot.to_owned(),
@@ -128,21 +128,21 @@ impl Store {
         Ok((store, before))
     }
 
-    /// Makes its tables where they are not there, and reads what they hold of this boot.
+    /// Creates missing tables, and reads what they contain of this boot.
     fn look_over(&mut self, machine: &str) -> Result<Before, StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
         let mut before = Before::default();
         {
             let mut facts = write.open_table(FACTS).map_err(broken)?;
             let fact = |name: &str| facts.get(name).map(|f| f.map(|f| f.value().to_owned())).map_err(broken);
-            if let Some(format) = fact("format")?.filter(|format| format != FORMAT) {
+            if let Some(format) = fact("format")?.filter(|format| format != FORMAT_VERSION) {
                 return Err(StoreError::Newer(format));
             }
             before.foreign = fact("machine")?.is_some_and(|known| known != machine);
             let last = fact("last")?.and_then(|time| time.parse().ok());
             before.last = fact("boot")?.zip(last);
-            facts.insert("format", FORMAT).map_err(broken)?;
-            // Of another machine's file nothing is to be changed: it is set aside.
+            facts.insert("format", FORMAT_VERSION).map_err(broken)?;
+            // Do not change the file of another machine: it is moved aside.
             if !before.foreign {
                 facts.insert("machine", machine).map_err(broken)?;
             }
@@ -164,7 +164,7 @@ impl Store {
         Ok(before)
     }
 
-    /// Writes what is not on disk yet, in one durable commit, and drops what is too much; and where `ages` what is too old.
+    /// Writes pending spans in one durable commit and drops excess rows; with `ages` also expired ones.
     pub(super) fn write(
         &mut self,
         recent: &Recent,
@@ -179,7 +179,7 @@ impl Store {
                 let value = (info.kind as u8, info.seconds);
                 table.insert(info.time.0, value).map_err(broken)?;
                 if *back {
-                    // It has not happened yet. A row that began before it stays: most of it may have.
+                    // It lies in the future. A row that began earlier stays: most of it may be valid.
                     for (cells, tier) in CELLS.iter().zip(TIERS) {
                         let mut cells = write.open_table(*cells).map_err(broken)?;
                         let next = tier.start(info.time.0) + i64::from(tier.width);
@@ -188,7 +188,7 @@ impl Store {
                     table.retain_in(info.time.0 + 1.., |_, _| false).map_err(broken)?;
                 }
             }
-            while table.len().map_err(broken)? > BREAKS {
+            while table.len().map_err(broken)? > MAX_BREAKS {
                 table.pop_first().map_err(broken)?;
             }
             let mut series = write.open_table(SERIES).map_err(broken)?;
@@ -223,10 +223,10 @@ impl Store {
             for ((table, tier), most) in tables.iter_mut().zip(TIERS).zip(self.most) {
                 if ages {
                     table.retain_in(..(now - tier.keep, 0), |_, _| false).map_err(broken)?;
-                    // By a clock that was wrong.
+                    // Recorded by a wrong clock.
                     table.retain_in((now + i64::from(tier.width), 0).., |_, _| false).map_err(broken)?;
                 }
-                // A tenth more than there must be, so that not each minute begins with it.
+                // Drop a tenth more than necessary, so that not every minute begins with it.
                 let mut rows = table.len().map_err(broken)?;
                 if rows > most {
                     while rows > most - most / 10 && table.pop_first().map_err(broken)?.is_some() {
@@ -241,7 +241,7 @@ impl Store {
         write.commit().map_err(broken)
     }
 
-    /// Forgets series of which nothing is left. Each of them has a row in the coarsest tier as long as it has one at all.
+    /// Removes series without rows. Each series has a row in the coarsest tier as long as it has any.
     pub(super) fn sweep(&mut self) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
         {
@@ -256,7 +256,7 @@ impl Store {
             series.retain(|number, _| used.contains(&number)).map_err(broken)?;
             self.numbers.retain(|_, number| used.contains(number));
         }
-        // Nobody would miss it: the next durable commit takes it along.
+        // Need not be durable: the next durable commit includes it.
         let mut write = write;
         write.set_durability(redb::Durability::None).map_err(broken)?;
         write.commit().map_err(broken)
@@ -278,7 +278,7 @@ impl Store {
         Ok(points)
     }
 
-    /// What is known of a series.
+    /// The description of a series.
     pub(super) fn series(&self, number: u32) -> Result<Option<Stored>, StoreError> {
         let read = self.database.begin_read().map_err(broken)?;
         let table = read.open_table(SERIES).map_err(broken)?;
@@ -291,7 +291,7 @@ impl Store {
         self.numbers.get(subject).copied()
     }
 
-    /// Where the record is broken since then.
+    /// Breaks since then.
     pub(super) fn breaks(&self, since: i64) -> Result<Vec<BreakInfo>, StoreError> {
         let read = self.database.begin_read().map_err(broken)?;
         let table = read.open_table(BREAKS_AT).map_err(broken)?;
@@ -310,7 +310,7 @@ fn kind_of(number: u8) -> Option<BreakKind> {
     [BreakKind::Boot, BreakKind::Gap, BreakKind::Clock].into_iter().find(|kind| *kind as u8 == number)
 }
 
-/// What the disk refuses is tried again; what the file says against itself is set aside.
+/// Errors of the disk are retried; a file that contradicts itself is moved aside.
 fn broken(error: impl Into<Failed>) -> StoreError {
     error.into().0
 }
@@ -320,7 +320,7 @@ struct Failed(StoreError);
 impl<E: Into<redb::Error>> From<E> for Failed {
     fn from(error: E) -> Self {
         match error.into() {
-            // redb says so of what is no store of its own.
+            // redb reports this for a file that is not its own.
             redb::Error::Io(error)
                 if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
             {

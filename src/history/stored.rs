@@ -1,4 +1,4 @@
-//! A series as it is stored, under a number of its own.
+//! A series in its stored form, under a number of its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,24 @@ use crate::api::history::{SeriesInfo, SeriesKind};
 use crate::model::series::{Series, SeriesSubject};
 use crate::model::{Pid, ProcessKey, Uid};
 
-/// What a series is of and what it is called. Keys of processes mean something in one boot only.
+/// Subject and name of a series. Process keys are valid in one boot only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stored {
-    /// Which boot; empty for the guest, which goes on.
+    /// The boot id; empty for the machine, whose series continues.
     boot: String,
     kind: SeriesKind,
     /// The agent's name; `guest`.
     id: String,
-    /// Of a part: its program.
+    /// The program of a part.
     name: Option<String>,
     uid: Uid,
-    /// Pid and start of the agent's root, and of a part's top.
+    /// Pid and start of the agent's root, and of the top of a part.
     agent: Option<(Pid, u64)>,
     top: Option<(Pid, u64)>,
 }
 
 impl Stored {
-    /// `agent`: the name of the agent that a part is of.
+    /// `agent`: the name of the agent that a part belongs to.
     pub(super) fn of(series: &Series, agent: Option<&str>, boot: &str) -> Self {
         let process = |key: ProcessKey| Some((key.pid, key.start_ticks));
         let (kind, root, top) = match series.subject {
@@ -43,7 +43,7 @@ impl Stored {
         }
     }
 
-    /// What it is of, where it is of this boot.
+    /// Its subject, if it is of this boot.
     pub(super) fn subject(&self, boot: &str) -> Option<SeriesSubject> {
         let key = |(pid, start_ticks)| ProcessKey { pid, start_ticks };
         match self.kind {
@@ -66,7 +66,7 @@ impl Stored {
         }
     }
 
-    /// The guest, then agents by boot and start, parts after their agent.
+    /// The machine, then agents by boot and start, parts after their agent.
     pub(super) fn rank(&self) -> impl Ord + use<> {
         let start = |process: Option<(Pid, u64)>| process.map(|(pid, ticks)| (ticks, pid));
         (self.kind != SeriesKind::Guest, self.boot.clone(), start(self.agent), start(self.top))

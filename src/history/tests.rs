@@ -34,13 +34,13 @@ struct World {
 impl World {
     fn of(directory: Option<&Path>, machine: &str, boot: &str, cap: Bytes) -> Self {
         let (sender, told) = channel();
-        let origin = Origin { machine: machine.to_owned(), boot: boot.to_owned() };
+        let origin = HistoryOrigin { machine: machine.to_owned(), boot: boot.to_owned() };
         let tell = move |notice| drop(sender.send(notice));
         Self { history: History::start(directory.map(Path::to_owned), origin, cap, tell).unwrap(), told }
     }
 
     fn at(directory: &TempDir) -> Self {
-        Self::of(Some(directory.path()), "m", "b", CAP)
+        Self::of(Some(directory.path()), "m", "b", MAX_DISK_SIZE)
     }
 
     /// The guest, an agent and a part of it, so many seconds after the beginning by both clocks.
@@ -139,7 +139,7 @@ fn it_goes_on_after_a_restart_and_after_a_boot() {
     );
     world.close();
     // Another boot: the agent of that pid is another one.
-    let world = World::of(Some(directory.path()), "m", "c", CAP);
+    let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
     world.look(10, 8000, 400);
     let told = world.read(0, 8000);
     let agents: Vec<bool> =
@@ -156,7 +156,7 @@ fn a_clones_first_boot_does_not_show_its_image() {
     let world = World::at(&directory);
     (0..120).for_each(|second| world.look(second, second, 100));
     world.close();
-    let world = World::of(Some(directory.path()), "clone", "b", CAP);
+    let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
     world.look(130, 130, 7);
     let told = world.read(0, 200);
     assert_eq!(guest(&told).points.len(), 1, "{told:?}");
@@ -165,7 +165,7 @@ fn a_clones_first_boot_does_not_show_its_image() {
     assert!(to.exists());
     assert_eq!(world.close(), [Notice::AnotherMachine { to: Some(to) }]);
     // And the next time it is its own.
-    let world = World::of(Some(directory.path()), "clone", "b", CAP);
+    let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
     world.look(140, 140, 8);
     assert_eq!(guest(&world.read(0, 200)).points[0].min.get(), 70);
     assert_eq!(world.close(), []);
@@ -259,7 +259,7 @@ fn what_cannot_be_written_is_kept_in_memory_and_told_once() {
     let directory = TempDir::new().unwrap();
     let blocked = directory.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let world = World::of(Some(&blocked.join("state")), "m", "b", CAP);
+    let world = World::of(Some(&blocked.join("state")), "m", "b", MAX_DISK_SIZE);
     (0..1200).for_each(|second| world.look(second, second, 100));
     let told = world.read(0, 1200);
     assert_in_order(&told);
@@ -267,7 +267,7 @@ fn what_cannot_be_written_is_kept_in_memory_and_told_once() {
     let notices = world.close();
     assert!(matches!(notices.as_slice(), [Notice::NotWritten { .. }]), "{notices:?}");
     // Without a place it is no news.
-    let world = World::of(None, "m", "b", CAP);
+    let world = World::of(None, "m", "b", MAX_DISK_SIZE);
     world.look(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3);
     assert_eq!(world.close(), []);
@@ -280,7 +280,7 @@ fn what_is_another_machines_and_cannot_be_moved_is_told_of_once() {
     world.look(1, 1, 1);
     world.close();
     fs::create_dir_all(directory.path().join("history.redb.other/in the way")).unwrap();
-    let world = World::of(Some(directory.path()), "another", "b", CAP);
+    let world = World::of(Some(directory.path()), "another", "b", MAX_DISK_SIZE);
     world.look(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3, "in memory");
     assert_eq!(world.close(), [Notice::AnotherMachine { to: None }]);
@@ -360,11 +360,11 @@ fn a_clock_that_is_wrong_for_a_moment_loses_nothing() {
     let world = World::at(&directory);
     (0..3600).step_by(10).for_each(|second| world.look(second, second, 100));
     world.close();
-    let world = World::of(Some(directory.path()), "m", "c", CAP);
+    let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
     world.look(10, -EPOCH + 5, 7);
     world.read(0, 10);
     world.history.close(PATIENCE);
-    let world = World::of(Some(directory.path()), "m", "c", CAP);
+    let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
     world.look(20, -EPOCH + 15, 7);
     world.look(30, 7200, 200);
     let told = world.read(0, 7300);

@@ -1,4 +1,4 @@
-//! The thread that has it all: takes figures in, writes them down, answers.
+//! The history thread: records samples, writes them, answers requests.
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
@@ -12,45 +12,45 @@ use std::time::{Duration, Instant};
 
 use super::notice::Notice;
 use super::reading::read;
-use super::recent::{FURTHEST_BACK, Recent};
+use super::recent::{MAX_CLOCK_STEP_BACK_SECONDS, Recent};
 use super::store::{Before, Store, StoreError};
 use crate::api::history::{BreakInfo, BreakKind, HistoryInfo};
 use crate::model::Bytes;
 use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
 
-/// At most one durable commit in so long a time.
-const EVERY: Duration = Duration::from_mins(1);
+/// Minimum time between two durable commits.
+const COMMIT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The same where only the guest is recorded: a commit costs the disk and the processor some milliseconds.
-const ALONE: Duration = Duration::from_mins(5);
+/// The same if only the machine is recorded: a commit costs some milliseconds of disk and processor time.
+const COMMIT_INTERVAL_WITHOUT_AGENTS: Duration = Duration::from_mins(5);
 
-/// Series of which nothing is left are forgotten once an hour.
-const SWEEP: u32 = 60;
+/// Series without rows are removed once an hour.
+const COMMITS_PER_SWEEP: u32 = 60;
 
-/// Nothing is too old by a clock that has not stood for an hour.
-const STEADY: u32 = 60;
+/// No row expires by a clock that has not been stable for an hour, in commits.
+const MIN_STABLE_COMMITS: u32 = 60;
 
-/// What is recorded a few seconds before the last look of an earlier run is no clock that was set back.
-const LEEWAY: i64 = 60;
+/// Tolerance for rows slightly later than the last sample of an earlier run: the clock was not set back.
+const CLOCK_TOLERANCE_SECONDS: i64 = 60;
 
 /// A longer silence between two runs is a gap.
-const GAP: i64 = 600;
+const MIN_GAP_SECONDS: i64 = 600;
 
-/// Breaks that are kept in memory, where there is no disk.
-const BREAKS: usize = 100;
+/// Maximum number of breaks kept in memory without a disk.
+const MAX_BREAKS_IN_MEMORY: usize = 100;
 
-/// What is asked of the thread.
-pub(super) enum Ask {
-    /// What was recorded since then; by now.
+/// A request to the thread.
+pub(super) enum HistoryRequest {
+    /// The history since then, until now.
     Read(UnixSeconds, UnixSeconds, Box<dyn FnOnce(HistoryInfo) + Send>),
-    /// Write what there is, and end.
+    /// Write pending data and exit.
     Close(SyncSender<()>),
 }
 
-/// Where and as whom it records.
+/// Where the history is stored, and for which boot.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct StoreLocation {
     pub(super) directory: Option<PathBuf>,
     pub(super) machine: String,
     pub(super) boot: String,
@@ -58,9 +58,9 @@ pub(super) struct Place {
 }
 
 pub(super) struct Worker<T> {
-    pub(super) place: Place,
+    pub(super) place: StoreLocation,
     pub(super) figures: Receiver<SeriesSample>,
-    pub(super) asks: Receiver<Ask>,
+    pub(super) asks: Receiver<HistoryRequest>,
     pub(super) dropped: Arc<AtomicU64>,
     pub(super) tell: T,
     pub(super) state: State,
@@ -70,20 +70,20 @@ pub(super) struct Worker<T> {
 pub(super) struct State {
     recent: Recent,
     store: Option<Store>,
-    /// What the store said when it was opened, until the first look.
+    /// Contents of the store when it was opened, until the first sample.
     before: Option<Before>,
-    /// Not on disk yet; whether the clock was set back there.
+    /// Not on disk yet; and whether the clock was set back there.
     breaks: Vec<(BreakInfo, bool)>,
-    /// When the last look was.
+    /// Time of the last sample.
     now: i64,
     failing: bool,
     writes: u32,
-    /// So many of them since the clock has stood.
+    /// Number of writes since the clock became stable.
     steady: u32,
 }
 
 impl<T: FnMut(Notice)> Worker<T> {
-    /// Until it is closed, or nobody can ask any more.
+    /// Runs until it is closed, or all requesters are gone.
     pub(super) fn run(mut self) {
         let served = catch_unwind(AssertUnwindSafe(|| self.serve()));
         if served.is_err() {
@@ -93,24 +93,24 @@ impl<T: FnMut(Notice)> Worker<T> {
 
     fn serve(&mut self) {
         self.open();
-        let mut due = Instant::now() + EVERY;
+        let mut due = Instant::now() + COMMIT_INTERVAL;
         loop {
             match self.asks.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Ask::Read(since, now, answer)) => {
+                Ok(HistoryRequest::Read(since, now, answer)) => {
                     self.take_in();
                     answer(self.read(since, now));
-                    // Whoever asks and asks does not keep it from being written.
+                    // Continuous requests must not prevent writing.
                     if Instant::now() >= due {
                         self.write();
                         due = Instant::now() + self.pause();
                     }
                 }
-                Ok(Ask::Close(done)) => {
+                Ok(HistoryRequest::Close(done)) => {
                     self.take_in();
                     self.write();
-                    // Whoever waits for this may open it.
+                    // The waiting caller may open the file now.
                     self.shut();
-                    // Whoever asked may have left.
+                    // The requester may have left.
                     let _ = done.try_send(());
                     return;
                 }
@@ -128,10 +128,10 @@ impl<T: FnMut(Notice)> Worker<T> {
         }
     }
 
-    /// Until the next commit. Where there is no agent, the guest alone is not worth one a minute.
+    /// Time until the next commit. Without an agent, the machine alone is not worth one a minute.
     fn pause(&self) -> Duration {
         let is_alone = self.state.recent.series().nth(1).is_none();
-        if is_alone && !self.state.failing { ALONE } else { EVERY }
+        if is_alone && !self.state.failing { COMMIT_INTERVAL_WITHOUT_AGENTS } else { COMMIT_INTERVAL }
     }
 
     fn take_in(&mut self) {
@@ -154,17 +154,17 @@ impl<T: FnMut(Notice)> Worker<T> {
         }
     }
 
-    /// What lies between the end of the record and the first look of this run.
+    /// The break between the end of the stored history and the first sample of this run.
     fn since_before(&mut self) {
         let Some((boot, last)) = self.state.before.take().and_then(|before| before.last) else { return };
         let now = self.state.now;
         let (passed, time) = (now.saturating_sub(last), UnixSeconds(now));
         let seconds = u64::try_from(passed).ok();
-        let (kind, back) = if passed < -LEEWAY {
-            (BreakKind::Clock, passed >= -FURTHEST_BACK)
+        let (kind, back) = if passed < -CLOCK_TOLERANCE_SECONDS {
+            (BreakKind::Clock, passed >= -MAX_CLOCK_STEP_BACK_SECONDS)
         } else if boot != self.place.boot {
             (BreakKind::Boot, false)
-        } else if passed > GAP {
+        } else if passed > MIN_GAP_SECONDS {
             (BreakKind::Gap, false)
         } else {
             return;
@@ -180,7 +180,7 @@ impl<T: FnMut(Notice)> Worker<T> {
 
     fn open(&mut self) {
         let Some(path) = self.path() else { return };
-        // A file that is set aside makes room for a new one, once.
+        // A file moved aside makes room for a new one, once.
         for _ in 0..2 {
             match self.try_open(&path) {
                 Ok((store, Before { foreign: false, last })) => {
@@ -194,7 +194,7 @@ impl<T: FnMut(Notice)> Worker<T> {
                     self.shut();
                     let to = self.set_aside("other");
                     let moved = to.is_some();
-                    // Where it cannot be moved it is another machine's in a minute, too: that is told once.
+                    // If it cannot be moved now, it will not be in a minute: report it once.
                     if moved || !std::mem::replace(&mut self.state.failing, true) {
                         (self.tell)(Notice::AnotherMachine { to });
                     }
@@ -212,7 +212,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     }
 
     fn try_open(&self, path: &std::path::Path) -> Result<(Store, Before), StoreError> {
-        let Place { directory, machine, boot, cap } = &self.place;
+        let StoreLocation { directory, machine, boot, cap } = &self.place;
         if let Some(directory) = directory {
             DirBuilder::new()
                 .recursive(true)
@@ -223,10 +223,10 @@ impl<T: FnMut(Notice)> Worker<T> {
         guarded(|| Store::open(path, machine, boot, *cap))
     }
 
-    /// Goes on without the store; whether a new one may be tried at once.
+    /// Continues without the store. Returns whether a new one may be tried at once.
     fn give_up(&mut self, error: &StoreError) -> bool {
         let path = self.path().unwrap_or_default();
-        // Its lock goes before its name does.
+        // Release the lock before the name.
         self.shut();
         let (why, suffix) = match error {
             StoreError::Broken(_) => (error.to_string(), "corrupt"),
@@ -240,14 +240,14 @@ impl<T: FnMut(Notice)> Worker<T> {
         };
         let to = self.set_aside(suffix);
         let moved = to.is_some();
-        // Where it cannot be moved it will be as broken in a minute: that is told once.
+        // If it cannot be moved now, it will be as corrupt in a minute: report it once.
         if moved || !std::mem::replace(&mut self.state.failing, true) {
             (self.tell)(Notice::SetAside { to, why });
         }
         moved
     }
 
-    /// One is kept of each kind.
+    /// Keeps one notice of each kind.
     fn set_aside(&self, suffix: &str) -> Option<PathBuf> {
         let path = self.path()?;
         let to = path.with_extension(format!("redb.{suffix}"));
@@ -269,9 +269,9 @@ impl<T: FnMut(Notice)> Worker<T> {
         };
         *writes += 1;
         *steady += 1;
-        // By a clock that was wrong for a moment a month would be too old.
-        let ages = *steady >= STEADY;
-        let sweeps = writes.is_multiple_of(SWEEP);
+        // A clock that is wrong for a moment would expire a month.
+        let ages = *steady >= MIN_STABLE_COMMITS;
+        let sweeps = writes.is_multiple_of(COMMITS_PER_SWEEP);
         let result = guarded(|| {
             store.write(recent, breaks, *now, ages)?;
             if sweeps { store.sweep() } else { Ok(()) }
@@ -291,7 +291,7 @@ impl<T: FnMut(Notice)> Worker<T> {
         }
     }
 
-    /// Closing a file that contradicts itself may panic as reading it may.
+    /// Closing a file that contradicts itself may panic, like reading it.
     fn shut(&mut self) {
         let store = self.state.store.take();
         let _ = guarded(|| {
@@ -301,7 +301,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     }
 
     fn forget_breaks(&mut self) {
-        let many = self.state.breaks.len().saturating_sub(BREAKS);
+        let many = self.state.breaks.len().saturating_sub(MAX_BREAKS_IN_MEMORY);
         self.state.breaks.drain(..many);
     }
 
@@ -313,14 +313,14 @@ impl<T: FnMut(Notice)> Worker<T> {
             Ok(told) => told,
             Err(error) => {
                 self.give_up(&error);
-                // From memory, then.
+                // From memory instead.
                 read(None, &self.state.recent, &breaks, &boot, since.0, now.0).unwrap_or_default()
             }
         }
     }
 }
 
-/// A file that was tampered with may make redb panic; that is a broken file and not the end of us.
+/// A file that was tampered with may make redb panic: that is a corrupt file, and must not end the daemon.
 fn guarded<R>(work: impl FnOnce() -> Result<R, StoreError>) -> Result<R, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::Broken("its pages contradict one another".to_owned())))

@@ -1,13 +1,13 @@
-//! How fine the past is kept, and for how long.
+//! Resolution and retention of the history.
 
-/// A width of spans, and how many rows of them there may be.
+/// A width of spans, with its maximum number of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tier {
     /// Seconds of a span.
     pub(super) width: u32,
-    /// Seconds that its spans are kept.
+    /// Retention of its spans, in seconds.
     pub(super) keep: i64,
-    /// What is asked of the past is answered by this tier up to so many seconds: 1440 points of a series at the most.
+    /// Requests for up to this many seconds are answered by this tier: at most 1440 points for each series.
     pub(super) answers: i64,
     /// Its share of the rows that fit on disk, in percent.
     pub(super) share: u64,
@@ -17,27 +17,26 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// From the finest to the coarsest. A day is what a forecast and a work day look back on, a month is what there is to
-/// compare with.
+/// From the finest to the coarsest. A forecast and a working day look back one day; a month is for comparison.
 pub(super) const TIERS: [Tier; 3] = [
     Tier { width: 60, keep: 25 * HOUR, answers: DAY, share: 60 },
     Tier { width: 600, keep: 8 * DAY, answers: 8 * DAY, share: 25 },
     Tier { width: 3600, keep: 31 * DAY, answers: 31 * DAY, share: 15 },
 ];
 
-/// Looks are kept as they were for so long, in memory.
-pub(super) const RECENT: i64 = 10 * MINUTE;
+/// Samples are kept unchanged in memory for this long.
+pub(super) const SAMPLE_RETENTION_SECONDS: i64 = 10 * MINUTE;
 
-/// What is asked of no longer ago is answered with them.
-pub(super) const FINE: i64 = 3 * HOUR;
+/// Requests for at most this long are answered from samples.
+pub(super) const MAX_SAMPLE_REPLY_SECONDS: i64 = 3 * HOUR;
 
 impl Tier {
-    /// When the span begins that a moment is in.
+    /// The start of the span that contains a moment.
     pub(super) fn start(&self, time: i64) -> i64 {
         time - time.rem_euclid(i64::from(self.width))
     }
 
-    /// The tier that a question about so many seconds is answered from.
+    /// The tier for a request of this many seconds.
     pub(super) fn of(seconds: i64) -> usize {
         TIERS.iter().position(|tier| seconds <= tier.answers).unwrap_or(TIERS.len() - 1)
     }

@@ -7,7 +7,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
 /// A longer grace period for a leaking process would let the machine stall.
-const LONGEST: Duration = Duration::from_mins(10);
+const MAX_GRACE: Duration = Duration::from_mins(10);
 
 pub(crate) fn serialize<S: Serializer>(grace: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&humantime::format_duration(*grace))
@@ -29,7 +29,7 @@ impl Visitor<'_> for Grace {
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
         humantime::parse_duration(text.trim())
             .ok()
-            .filter(|grace| *grace <= LONGEST)
+            .filter(|grace| *grace <= MAX_GRACE)
             .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }

@@ -57,8 +57,8 @@ impl Uid {
     /// login.defs(5)) one user is assigned 65536 ids.
     #[must_use]
     pub fn account(self) -> Self {
-        const CROWD: u32 = 100_000;
-        Self(self.0.min(CROWD))
+        const FIRST_SHARED_UID: u32 = 100_000;
+        Self(self.0.min(FIRST_SHARED_UID))
     }
 
     /// Whether this user may see the details of, and act on, processes of `owner`: the owner and root may.

@@ -14,13 +14,13 @@ pub struct Thresholds {
 /// Fraction of the limit between a limited agent's kill threshold and its limit, for the memory that a handler of `TERM`
 /// needs, and for the throttle, which has no effect below 1.4 % above the threshold (`calculate_high_delay` of
 /// `mm/memcontrol.c`, at 250 ticks a second).
-const ROOM_SHARE: u64 = 32;
+const HEADROOM_DIVISOR: u64 = 32;
 
 impl Thresholds {
     /// The highest kill threshold of an agent with the limit `limit`.
     #[must_use]
     pub fn below_wall(limit: Bytes) -> Bytes {
-        limit.saturating_sub(limit.share(1, ROOM_SHARE))
+        limit.saturating_sub(limit.share(1, HEADROOM_DIVISOR))
     }
 
     /// The thresholds of an agent with the limit `limit`: lower ones if it could not reach these.

@@ -1,17 +1,17 @@
-//! What an agent's tools inherit from it.
+//! Environment variables that an agent's tools inherit from it.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::model::SpawnOrigin;
 
-/// The variables that are looked at; nothing else of an environment is.
+/// The variables that are read; no others are.
 ///
-/// Claude Code gives the first to its tools and helpers (seen with 2.1.197), older versions only the second, Gemini
-/// CLI the third (0.61). Of the last, options of Node, one number counts.
+/// Claude Code sets the first for its tools and helpers (seen with 2.1.197), older versions only the second, Gemini CLI
+/// the third (0.61). Of the last, the options of Node, one number is used.
 pub const VARIABLES: &[&str] = &["CLAUDE_CODE_SESSION_ID", "CLAUDECODE", "GEMINI_CLI", "NODE_OPTIONS"];
 
-/// An id longer than this is none.
-const SESSION_LEN: usize = 64;
+/// A longer value is not an id.
+const MAX_SESSION_ID_LEN: usize = 64;
 
 /// One of the [`VARIABLES`].
 pub(crate) fn value<'a>(values: &'a [Option<OsString>], name: &str) -> Option<&'a OsStr> {
@@ -19,14 +19,15 @@ pub(crate) fn value<'a>(values: &'a [Option<OsString>], name: &str) -> Option<&'
     values.get(at)?.as_deref()
 }
 
-/// Where a process came from, by the values of [`VARIABLES`] in its environment.
+/// The origin of a process, by the values of [`VARIABLES`] in its environment.
 #[must_use]
 pub fn origin(values: &[Option<OsString>]) -> Option<SpawnOrigin> {
     let value = |name: &str| value(values, name).and_then(OsStr::to_str).filter(|value| !value.is_empty());
     let of = |rule: &str| SpawnOrigin { rule: rule.to_owned(), session: None, resume: None };
-    // What is no plain word is no id, and must not get into a command that people paste.
-    let plain =
-        |id: &&str| id.len() <= SESSION_LEN && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    // Only a plain word is an id: it becomes part of a command that people paste.
+    let plain = |id: &&str| {
+        id.len() <= MAX_SESSION_ID_LEN && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
     if let Some(session) = value("CLAUDE_CODE_SESSION_ID").filter(plain) {
         let resume = Some(format!("claude --resume {session}"));
         return Some(SpawnOrigin { session: Some(session.into()), resume, ..of("claude") });

@@ -1,4 +1,4 @@
-//! What is known of a process, and what of it the rules are asked about.
+//! Properties of a process that rules match.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -8,15 +8,15 @@ use std::path::{Component, Path, PathBuf};
 
 use super::interpreter::{Interpreter, Program};
 
-/// What is known of a process when it is asked what it is.
+/// A process to be matched.
 #[derive(Clone, Copy)]
 pub struct ProcessFacts<'a> {
-    /// Its executable; `None` where we may not see it.
+    /// Its executable; `None` without the permission to see it.
     pub exe: Option<&'a Path>,
     /// Its arguments.
     pub argv: &'a [OsString],
-    /// Finds out its working directory. Asked only where a script was started by a relative path: a look for each
-    /// process would cost more than all else here.
+    /// Reads its working directory. Called only for a script started by a relative path: for every process it would cost more
+    /// than all other matching.
     pub cwd: &'a dyn Fn() -> Option<PathBuf>,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Debug for ProcessFacts<'_> {
     }
 }
 
-/// One thing that the rules are asked about.
+/// One property that rules match.
 #[derive(Clone, Debug)]
 pub(crate) enum MatchInput<'a> {
     Exe { path: &'a Path, argv0: &'a OsStr },
@@ -36,13 +36,13 @@ pub(crate) enum MatchInput<'a> {
 }
 
 impl<'a> ProcessFacts<'a> {
-    /// The first thing to ask about.
+    /// The first property.
     pub(crate) fn exe(&self) -> Option<MatchInput<'a>> {
         let argv0 = self.argv0().and_then(Path::file_name).unwrap_or_default();
         self.exe.map(|exe| MatchInput::Exe { path: without_deleted(exe), argv0 })
     }
 
-    /// The other thing, where nobody knows the executable: what an interpreter runs, else `argv[0]`.
+    /// The second property, if no rule matches the executable: the program of an interpreter, else `argv[0]`.
     pub(crate) fn program(&self) -> Option<MatchInput<'a>> {
         let argv0 = self.argv0()?;
         let interpreter = Interpreter::named(self.exe.map_or(argv0, without_deleted));
@@ -57,7 +57,7 @@ impl<'a> ProcessFacts<'a> {
         self.argv.first().map(Path::new)
     }
 
-    /// The path with the working directory in front, where it is relative, and without `..`.
+    /// The path below the working directory if it is relative, without `..`.
     fn whole(&self, path: &'a Path) -> Cow<'a, Path> {
         let up = |path: &Path| path.components().any(|c| c == Component::ParentDir);
         let whole = match path.is_relative().then(|| (self.cwd)()).flatten() {
@@ -68,7 +68,7 @@ impl<'a> ProcessFacts<'a> {
     }
 }
 
-/// As the text has it. A link above a `..` would lead elsewhere; nothing is read here to find out.
+/// Resolved in the text only. A link above a `..` would lead elsewhere; no file is read here.
 fn without_parents(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut path, component| {
         match component {
@@ -79,7 +79,7 @@ fn without_parents(path: &Path) -> PathBuf {
     })
 }
 
-/// The path of a file that may have been replaced under its process: agents update themselves while they run.
+/// The path of a file that may have been replaced while it runs: agents update themselves.
 fn without_deleted(path: &Path) -> &Path {
     let bytes = path.as_os_str().as_bytes();
     Path::new(OsStr::from_bytes(bytes.strip_suffix(b" (deleted)").unwrap_or(bytes)))

@@ -1,16 +1,16 @@
-//! The limit that a runtime puts on its own heap: V8 ends the process there, whatever the guest has left.
+//! Heap limit of a runtime: V8 aborts the process there, whatever memory the machine has left.
 
 use std::ffi::{OsStr, OsString};
 
 use super::environment;
 use crate::model::Bytes;
 
-/// From so much memory on V8 takes the larger of its limits (`Heap::MaxOldGenerationSize`, v8/src/heap/heap.cc).
-const LARGE: Bytes = Bytes::gib(15);
+/// From this much memory on V8 uses the larger of its limits (`Heap::MaxOldGenerationSize`, v8/src/heap/heap.cc).
+const LARGE_MEMORY: Bytes = Bytes::gib(15);
 
-/// Options of `node` whose value may be the next word: those that `node --help` (20 and 24) shows with one, but for what only
-/// tests are started with.
-const WITH_VALUE: [&str; 38] = [
+/// Options of `node` whose value may be the next word: those that `node --help` (20 and 24) shows with one, except those
+/// that only start tests.
+const OPTIONS_WITH_VALUE: [&str; 38] = [
     "-C",
     "--conditions",
     "--cpu-prof-dir",
@@ -57,14 +57,14 @@ pub fn has_heap_limit(program: &str) -> bool {
     matches!(program, "node" | "nodejs")
 }
 
-/// The limit without an option, with so much memory: half of it, at most 2 GiB, or 4 GiB in a large guest (4144 MiB by
-/// `v8.getHeapStatistics()` of Node 20 in 23 GiB, of it 48 the young generation's).
+/// The limit without an option, with this much memory: half of it, at most 2 GiB, or 4 GiB on a large machine (4144 MiB by
+/// `v8.getHeapStatistics()` of Node 20 in 23 GiB, 48 of which are the young generation's).
 #[must_use]
 pub fn default_heap_limit(memory: Bytes) -> Bytes {
-    memory.share(1, 2).min(if memory >= LARGE { Bytes::gib(4) } else { Bytes::gib(2) })
+    memory.share(1, 2).min(if memory >= LARGE_MEMORY { Bytes::gib(4) } else { Bytes::gib(2) })
 }
 
-/// What `node`'s arguments say of it. Those after the script are the script's.
+/// The limit in `node`'s arguments. Arguments after the script are the script's.
 #[must_use]
 pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
     let mut options = argv.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
@@ -74,17 +74,17 @@ pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
             break;
         }
         let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-        // V8 takes `_` for `-` in its options, and a value after `=` or as the next word.
+        // V8 accepts `_` for `-` in its options, and a value after `=` or as the next word.
         if name.replace('_', "-") == "--max-old-space-size" {
             found = value.or_else(|| options.next()).and_then(mebibytes);
-        } else if value.is_none() && WITH_VALUE.contains(&name) {
+        } else if value.is_none() && OPTIONS_WITH_VALUE.contains(&name) {
             options.next();
         }
     }
     found
 }
 
-/// What the environment says of it (`NODE_OPTIONS`), by the values of [`environment::VARIABLES`].
+/// The limit in the environment (`NODE_OPTIONS`), by the values of [`environment::VARIABLES`].
 #[must_use]
 pub fn heap_limit_in(values: &[Option<OsString>]) -> Option<Bytes> {
     let options = environment::value(values, "NODE_OPTIONS").and_then(OsStr::to_str)?;
@@ -93,7 +93,7 @@ pub fn heap_limit_in(values: &[Option<OsString>]) -> Option<Bytes> {
     heap_limit_of(&words)
 }
 
-/// 0 is none: V8 takes it for "not said".
+/// 0 is no limit: V8 treats it as unset.
 fn mebibytes(value: &str) -> Option<Bytes> {
     value.parse::<u64>().ok().filter(|mib| *mib > 0).map(|mib| Bytes::new(mib.saturating_mul(1 << 20)))
 }

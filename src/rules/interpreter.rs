@@ -1,30 +1,29 @@
-//! Programs that run other programs: what counts is what they run.
+//! Programs that run other programs: rules match what they run.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A program that runs scripts. Shells are none: a wrapper script is not the agent that it starts.
+/// A program that runs scripts. Shells are not among them: a wrapper script is not the agent that it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interpreter {
     Node,
-    /// And Deno, which has the same words.
+    /// Also Deno, whose command line is alike.
     Bun,
     Python,
 }
 
-/// What an interpreter was told to run.
+/// The program that an interpreter runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program<'a> {
     Script(&'a OsStr),
     Module(&'a OsStr),
-    /// Code among its arguments or from its input; or the arguments are lost.
+    /// Code among its arguments or on its input; or the arguments are lost.
     Unnamed,
 }
 
-/// Options whose value is the next argument, where it does not stand behind a `=`: `node --help`, `bun --help`,
-/// `deno run --help`.
-const WITH_VALUE: [&[u8]; 27] = [
+/// Options whose value is the next argument, unless it follows a `=`: `node --help`, `bun --help`, `deno run --help`.
+const OPTIONS_WITH_VALUE: [&[u8]; 27] = [
     b"-r",
     b"--require",
     b"--import",
@@ -54,11 +53,11 @@ const WITH_VALUE: [&[u8]; 27] = [
     b"--import-map",
 ];
 
-/// Options that say the program is not in a file.
-const CODE: [&[u8]; 5] = [b"-e", b"--eval", b"-p", b"--print", b"-pe"];
+/// Options for a program that is not in a file.
+const CODE_OPTIONS: [&[u8]; 5] = [b"-e", b"--eval", b"-p", b"--print", b"-pe"];
 
 impl Interpreter {
-    /// Which one the program at `path` is.
+    /// The interpreter at `path`.
     pub(crate) fn named(path: &Path) -> Option<Self> {
         let name = path.file_name()?.as_bytes();
         // `node22`, `python3.12`, and `python3.13t` without its lock.
@@ -79,7 +78,7 @@ impl Interpreter {
         .map(|(_, interpreter)| interpreter)
     }
 
-    /// What it runs, by the arguments that follow `argv[0]`.
+    /// The program by the arguments after `argv[0]`.
     pub(crate) fn program(self, arguments: &[OsString]) -> Program<'_> {
         let mut arguments = arguments.iter().map(OsString::as_os_str);
         while let Some(argument) = arguments.next() {
@@ -93,8 +92,8 @@ impl Interpreter {
                     Python::Module(b"") => return arguments.next().map_or(Program::Unnamed, Program::Module),
                     Python::Module(name) => return Program::Module(OsStr::from_bytes(name)),
                 },
-                option if CODE.contains(&option) => return Program::Unnamed,
-                option if WITH_VALUE.contains(&option) => _ = arguments.next(),
+                option if CODE_OPTIONS.contains(&option) => return Program::Unnamed,
+                option if OPTIONS_WITH_VALUE.contains(&option) => _ = arguments.next(),
                 b"run" if self == Self::Bun => {}
                 option if option.starts_with(b"-") => {}
                 _ => return Program::Script(argument),
@@ -104,7 +103,7 @@ impl Interpreter {
     }
 }
 
-/// What options of Python's command line say of the arguments behind them.
+/// The meaning of options on Python's command line for the arguments after them.
 enum Python<'a> {
     Flags,
     Value,
@@ -112,7 +111,7 @@ enum Python<'a> {
     Module(&'a [u8]),
 }
 
-/// Python takes single letters together, the last one with its value: `-Im aider`, `-maider`, `-Xdev`
+/// Python accepts combined single letters, the last one with its value: `-Im aider`, `-maider`, `-Xdev`
 /// (`python --help`).
 fn python(letters: &[u8]) -> Python<'_> {
     if letters.starts_with(b"-") {

@@ -16,20 +16,20 @@ use crate::rules::{
     rule::{RuleError, RulePatch, RuleProblem},
 };
 
-/// The rules: the user's own by their names, then those that are built in, as the user changed them.
+/// The user's own rules ordered by name, then the built-in ones as changed by the user.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
-    /// The names of those that the user wrote or changed.
+    /// Names of the rules that the user wrote or changed.
     patched: Vec<String>,
 }
 
-/// A rule that recognises nothing, because others do so before it.
+/// A rule that never matches, because earlier rules match all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadowed {
     /// Its name.
     pub rule: String,
-    /// Those that come first, each once.
+    /// The earlier rules, each once.
     pub by: Vec<String>,
 }
 
@@ -73,11 +73,11 @@ impl Rules {
         Ok(Self { rules, patched: patches.keys().cloned().collect() })
     }
 
-    /// What a rule recognises in these facts; `None`: they are no agent's.
+    /// The rule that matches these facts, if any.
     ///
-    /// Looks at the executable's path, then at what an interpreter runs, then at `argv[0]`; never at the command name
-    /// (Node 24 calls every program `MainThread`) nor at the joined command line (each shell that Claude starts has
-    /// `.claude/shell-snapshots/` in it). A script that no rule knows ends the search.
+    /// Tries the executable's path, then the program of an interpreter, then `argv[0]`; never the command name (Node 24 calls
+    /// every program `MainThread`) nor the joined command line (each shell started by Claude has `.claude/shell-snapshots/` in
+    /// it). A script that no rule matches ends the search.
     #[must_use]
     pub fn recognise(&self, facts: &ProcessFacts<'_>) -> Option<Arc<Recognised>> {
         facts.exe().and_then(|exe| self.find(&exe)).or_else(|| self.find(&facts.program()?))
@@ -105,12 +105,12 @@ impl Rules {
         MatchTrace { steps, matched: None, ended: trace::unmatched(last.as_ref()).to_owned() }
     }
 
-    /// The names, in the order in which they are tried; those that are switched off are not among them.
+    /// The names in the order in which they are tried, without disabled rules.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
 
-    /// What is said now of a process of which `before` said `said`; `None` where that rule no longer recognises the same.
+    /// The result now for a process that `before` recognised as `said`; `None` if that rule no longer matches the same.
     #[must_use]
     pub fn still(&self, before: &Self, said: &Recognised) -> Option<Arc<Recognised>> {
         let rule = self.rules.iter().find(|rule| rule.name == said.rule)?;
@@ -118,8 +118,7 @@ impl Rules {
         lasts.then(|| rule.says_as(said.role))
     }
 
-    /// The rules of the user that can never be the first to match: each of their patterns is covered by one of an
-    /// earlier rule.
+    /// Rules of the user that never match: each of their patterns is covered by one of an earlier rule.
     #[must_use]
     pub fn shadowed(&self) -> Vec<Shadowed> {
         let mine = |rule: &Rule| self.patched.contains(&rule.name);
@@ -134,7 +133,7 @@ impl Rules {
     }
 }
 
-/// The rules that take all that `rule` could match; `None` where something is left to it.
+/// The earlier rules that cover all patterns of `rule`; `None` if one is not covered.
 fn covering(earlier: &[Rule], rule: &Rule) -> Option<Vec<String>> {
     fn first<'a, T: 'a>(
         earlier: &'a [Rule],

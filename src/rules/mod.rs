@@ -1,4 +1,4 @@
-//! How each kind of agent is recognised, and how its work is taken up again. One file a kind.
+//! Recognises agents by rules, built-in and the users' own, and knows how their work is resumed.
 
 mod built_in;
 mod environment;

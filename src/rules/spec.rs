@@ -1,4 +1,4 @@
-//! One rule, ready to be asked.
+//! One rule, prepared for matching.
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::rules::{
     rule::{RulePatch, RuleProblem},
 };
 
-/// How one kind of agent is recognised.
+/// The patterns of one kind of agent.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) name: String,
@@ -19,24 +19,24 @@ pub(crate) struct Rule {
     pub(crate) module: Vec<Name>,
     pub(crate) argv0: Vec<Name>,
     not_argv0: Vec<Name>,
-    /// What it says of what it matches; made once, so that a process costs a count.
+    /// Its results, built once, so that a match only increments a counter.
     by_script: Arc<Recognised>,
     otherwise: Arc<Recognised>,
 }
 
-/// What a rule says of one thing about a process.
+/// The result of a rule for one property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MatchOutcome<'a> {
     Matched(&'a str),
-    /// Its executable under another name, by which it is another program.
+    /// The executable matches, but `argv[0]` names another program.
     Excluded(&'a str),
     Different,
-    /// It has no pattern for this.
+    /// The rule has no pattern for this property.
     NotTried,
 }
 
 impl Rule {
-    /// The rule that a whole patch describes; `None` where it is switched off.
+    /// The rule that a complete patch describes; `None` if it is disabled.
     pub(crate) fn new(name: &str, patch: RulePatch) -> Result<Option<Self>, RuleProblem> {
         let launcher = patch.launcher == Some(true);
         let service = patch.service == Some(true);
@@ -67,7 +67,7 @@ impl Rule {
         }))
     }
 
-    /// Whether it recognises the same by the same name, whatever else it says.
+    /// Whether it matches the same by the same name, whatever its other keys.
     pub(crate) fn recognises_as(&self, other: &Self) -> bool {
         self.name == other.name
             && (&self.exe, &self.script, &self.module) == (&other.exe, &other.script, &other.module)
@@ -94,17 +94,17 @@ impl Rule {
         }
     }
 
-    /// What it says of a process of which it matches this.
+    /// Its result for a process of which this property matched.
     pub(crate) fn says(&self, matched: &MatchInput<'_>) -> Arc<Recognised> {
         Arc::clone(if matches!(matched, MatchInput::Script(_)) { &self.by_script } else { &self.otherwise })
     }
 
-    /// What it says of a process that was this to its agent before.
+    /// Its result for a process that had this role before.
     pub(crate) fn says_as(&self, role: Role) -> Arc<Recognised> {
         Arc::clone(if role == Role::Launcher { &self.by_script } else { &self.otherwise })
     }
 
-    /// Its patterns for this, as they were written.
+    /// Its patterns for this property, as written.
     pub(crate) fn patterns(&self, input: &MatchInput<'_>) -> Vec<String> {
         match input {
             MatchInput::Exe { .. } => self.exe.iter().map(ToString::to_string).collect(),

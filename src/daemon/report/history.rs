@@ -12,7 +12,7 @@ use super::journal::{Report, Reporter};
 use super::state_dir;
 use crate::api::history::HistoryInfo;
 use crate::daemon::options::Options;
-use crate::history::{self, History, Notice, Origin};
+use crate::history::{self, History, HistoryOrigin, Notice};
 use crate::ipc::MethodError;
 use crate::linux::{clock, machine_id};
 use crate::model::series::SeriesSample;
@@ -39,7 +39,7 @@ impl HistoryRecorder {
     /// Starts the thread.
     pub(crate) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Self {
         let root = Path::new("/");
-        let origin = Origin { machine: machine_id::machine(root), boot: machine_id::boot(root) };
+        let origin = HistoryOrigin { machine: machine_id::machine(root), boot: machine_id::boot(root) };
         let directory = state_dir::directory(options.state.clone(), uid);
         let notify = {
             let reporter = reporter.clone();
@@ -48,9 +48,10 @@ impl HistoryRecorder {
                 reporter.report(Report::Log(level, notice.to_string()));
             }
         };
-        let history = History::start(directory, origin, history::CAP, notify).inspect_err(|error| {
-            reporter.report(Report::Log(Level::WARN, format!("cannot record history: {error}")));
-        });
+        let history =
+            History::start(directory, origin, history::MAX_DISK_SIZE, notify).inspect_err(|error| {
+                reporter.report(Report::Log(Level::WARN, format!("cannot record history: {error}")));
+            });
         Self(history.ok())
     }
 

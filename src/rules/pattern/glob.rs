@@ -1,9 +1,9 @@
-//! Names with stars in them.
+//! Names with stars.
 
-/// Whether `text` is like `pattern`, in which each `*` stands for any run of bytes, also for none.
+/// Whether `text` matches `pattern`, in which each `*` stands for any run of bytes, including none.
 ///
-/// When something after a star does not fit, only that star is tried again with a longer run: what stands before it
-/// has fitted already, and an earlier star gains nothing by taking more. So it takes `text` times `pattern` at most.
+/// On a mismatch after a star, only the last star is extended: everything before it has matched, and an earlier star gains
+/// nothing by taking more. So it takes at most `text` times `pattern` steps.
 pub(crate) fn fits(text: &[u8], pattern: &[u8]) -> bool {
     let (mut t, mut p) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;

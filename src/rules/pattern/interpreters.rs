@@ -1,8 +1,8 @@
-//! Programs that are many programs, and the places where they are.
+//! Programs that run many programs, and where they are installed.
 
 use std::path::{Path, PathBuf};
 
-/// What runs the scripts of others: who takes one of these for an agent takes everything for one.
+/// Programs that run scripts: a pattern that matches one of these would match every program.
 pub(crate) const NAMES: [&str; 19] = [
     "node",
     "nodejs",
@@ -25,7 +25,7 @@ pub(crate) const NAMES: [&str; 19] = [
     "uv",
 ];
 
-/// System, hand-made, and per version of a version manager.
+/// System, manual, and per version of a version manager.
 const FOLDERS: [&str; 8] = [
     "/usr/bin",
     "/bin",
@@ -37,7 +37,7 @@ const FOLDERS: [&str; 8] = [
     "/home/user/project/.venv/bin",
 ];
 
-/// Scripts as every other project has them.
+/// Script names that many projects have.
 const SCRIPTS: [&str; 8] = [
     "/srv/app/index.js",
     "/srv/app/server.js",

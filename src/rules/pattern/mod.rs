@@ -1,4 +1,4 @@
-//! How a program's path is named in a rule.
+//! Path patterns of rules.
 
 mod glob;
 mod interpreters;
@@ -14,10 +14,10 @@ use std::str::FromStr;
 pub use name::Name;
 pub use refused::PatternError;
 
-/// The end of a path, compared component by component: `bin/claude` is `/usr/bin/claude` and not `/usr/xbin/claude`.
+/// A path ending, compared component by component: `bin/claude` matches `/usr/bin/claude` but not `/usr/xbin/claude`.
 ///
-/// A `*` stands for any run of characters within one component, and a component `**` for any number of components.
-/// With a `/` in front it is the whole path.
+/// A `*` matches any characters within one component, and a component `**` any number of components. A leading `/` makes
+/// it a whole path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(String);
 
@@ -28,33 +28,33 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether `path` ends like this. Allocates nothing.
+    /// Whether `path` ends like this. Does not allocate.
     #[must_use]
     pub fn matches(&self, path: &Path) -> bool {
         let components = path.components().map(|component| match component {
             Component::Normal(name) => name.as_bytes(),
             Component::RootDir => ROOT,
-            // Where `..` leads is not known here.
+            // The target of `..` is not known here.
             _ => b"",
         });
         ends_like(components, Some(&self.0))
     }
 
-    /// Whether this matches whatever `other` matches. Where that is not sure it is `false`.
+    /// Whether this matches everything that `other` matches; `false` if that is not certain.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         let components = other.0.split('/').map(|name| if name.is_empty() { ROOT } else { name.as_bytes() });
         ends_like(components, Some(&self.0))
     }
 
-    /// Whether it takes in an interpreter or a shell, in one of the places where those are: as the pattern of an
-    /// executable it would match every program.
+    /// Whether it matches an interpreter or a shell in one of their usual places: as the pattern of an executable it would match
+    /// every program.
     #[must_use]
     pub fn takes_in_interpreters(&self) -> bool {
         interpreters::paths().any(|path| self.matches(&path))
     }
 
-    /// Whether it takes in scripts that are called as those of many projects are, like `index.js`.
+    /// Whether it matches scripts with names common to many projects, like `index.js`.
     #[must_use]
     pub fn takes_in_any_script(&self) -> bool {
         interpreters::scripts().any(|path| self.matches(path))
@@ -64,13 +64,13 @@ impl Pattern {
 /// The component that stands for the root directory.
 const ROOT: &[u8] = b"/";
 
-/// Whether `text` ends like what is left of a pattern; `None`: nothing is left.
+/// Whether `text` ends with the rest of a pattern; `None`: nothing is left of it.
 ///
-/// A pattern has one `**` at most, so this walks up `text` once for it and not more.
+/// A pattern has at most one `**`, so this walks up `text` at most once for it.
 fn ends_like<'a>(mut text: impl DoubleEndedIterator<Item = &'a [u8]> + Clone, pattern: Option<&str>) -> bool {
     let (above, last) = match pattern {
         None => return true,
-        // What stands before a `/` in front.
+        // The part before a leading `/`.
         Some("") => return text.eq([ROOT]),
         Some(pattern) => {
             pattern.rsplit_once('/').map_or((None, pattern), |(above, last)| (Some(above), last))
@@ -90,7 +90,7 @@ fn ends_like<'a>(mut text: impl DoubleEndedIterator<Item = &'a [u8]> + Clone, pa
 }
 
 fn component(name: &[u8], pattern: &str) -> bool {
-    // The last of these is a component of the pattern that another one is compared with.
+    // The last of these is a component of another pattern that this is compared with.
     let is_one = !matches!(name, b"" | ROOT | b"**");
     is_one && glob::fits(name, pattern.as_bytes())
 }

@@ -1,11 +1,11 @@
-//! How a name without a path is written in a rule.
+//! Name patterns of rules.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{PatternError, glob, interpreters, refused};
 
-/// A whole name, in which a `*` stands for any run of characters: the base name of an `argv[0]`, or a module.
+/// A whole name, in which `*` matches any characters: the base name of an `argv[0]`, or a module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(pub(crate) String);
 
@@ -16,19 +16,19 @@ impl Name {
         &self.0
     }
 
-    /// Whether `name` is like this. Allocates nothing.
+    /// Whether it matches `name`. Does not allocate.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
         !name.is_empty() && glob::fits(name, self.0.as_bytes())
     }
 
-    /// Whether this matches whatever `other` matches. Where that is not sure it is `false`.
+    /// Whether this matches everything that `other` matches; `false` if that is not certain.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         glob::fits(other.0.as_bytes(), self.0.as_bytes())
     }
 
-    /// Whether it takes in an interpreter or a shell: as `argv[0]` it would match every program.
+    /// Whether it matches an interpreter or a shell: as `argv[0]` it would match every program.
     #[must_use]
     pub fn takes_in_interpreters(&self) -> bool {
         interpreters::NAMES.iter().any(|name| self.matches(name.as_bytes()))

@@ -1,6 +1,6 @@
-//! What is no pattern, and what would be one.
+//! Refused patterns, with what would be accepted.
 
-/// Why a text is no pattern.
+/// A text that is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is no pattern; what is wanted is {wanted}", text.escape_debug())]
 pub struct PatternError {
@@ -9,13 +9,13 @@ pub struct PatternError {
 }
 
 impl PatternError {
-    /// Refuses `text`, because what is wanted is something else.
+    /// Refuses `text`, naming what is accepted instead.
     #[must_use]
     pub fn new(text: &str, wanted: impl Into<String>) -> Self {
         Self { text: text.to_owned(), wanted: wanted.into() }
     }
 
-    /// What would be right, to go after "it takes".
+    /// The accepted form, to follow "it takes".
     #[must_use]
     pub fn wanted(&self) -> &str {
         &self.wanted
@@ -23,7 +23,7 @@ impl PatternError {
 }
 
 /// The longest path (`PATH_MAX`, limits.h).
-const LONGEST: usize = 4096;
+const MAX_PATTERN_LEN: usize = 4096;
 
 pub(crate) fn path(text: &str) -> Result<(), PatternError> {
     let refuse = |wanted: String| Err(PatternError::new(text, wanted));
@@ -55,10 +55,10 @@ pub(crate) fn name(text: &str) -> Result<(), PatternError> {
     }
 }
 
-/// What neither of the two may be.
+/// Checks that apply to paths and names.
 fn either(text: &str, what: &str) -> Result<(), PatternError> {
     let refuse = |wanted: String| Err(PatternError::new(text, wanted));
-    if text.trim().is_empty() || text.len() > LONGEST {
+    if text.trim().is_empty() || text.len() > MAX_PATTERN_LEN {
         return refuse(format!("{what}, like \"my-agent\""));
     }
     let quotes = ['"', '\'', '`'];
@@ -86,7 +86,7 @@ fn either(text: &str, what: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
-/// An example made of what was written, where that is plain enough to be shown.
+/// An example made from the text, if that is plain enough to be shown.
 fn like(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@*+".contains(c);
     let fits = !text.is_empty() && text.len() <= 60 && text.chars().all(plain);

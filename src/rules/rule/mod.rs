@@ -1,4 +1,4 @@
-//! What can be said of a kind of agent: how it is recognised, and how its work is taken up again.
+//! A rule as written in a file.
 
 mod problem;
 mod spelling;
@@ -10,14 +10,14 @@ use crate::model::flag;
 
 pub use problem::{RuleError, RuleProblem};
 
-/// The rule of what was started under a limit and is recognised by no other; no rule of a file may be called so.
+/// The rule of a limited command that no other rule matches; reserved.
 pub const LIMITED: &str = "limited";
 
-/// A rule as it is written, `[rules.NAME]`. What is `None` stays as it is built in, or is not there.
+/// `[rules.NAME]`. A key that is `None` keeps its built-in value, or is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RulePatch {
-    /// Whether the rule is tried at all.
+    /// Whether the rule is used.
     #[serde(deserialize_with = "flag::some")]
     pub enabled: Option<bool>,
     /// The executable.
@@ -29,25 +29,25 @@ pub struct RulePatch {
     /// The module that Python runs (`-m`).
     #[serde(deserialize_with = "spelling::modules")]
     pub module: Option<Vec<Name>>,
-    /// The base name of `argv[0]`, for what is recognised by nothing else.
+    /// The base name of `argv[0]`, for agents recognised by nothing else.
     #[serde(deserialize_with = "spelling::names")]
     pub argv0: Option<Vec<Name>>,
-    /// Base names of `argv[0]` under which its executable is another program: some agents are their own `rg`.
+    /// Base names of `argv[0]` under which the executable is another program: some agents are their own `rg`.
     #[serde(deserialize_with = "spelling::other_names")]
     pub not_argv0: Option<Vec<Name>>,
-    /// The command that takes up the work again.
+    /// The command that resumes the work.
     #[serde(deserialize_with = "spelling::command")]
     pub resume: Option<String>,
-    /// The script starts the agent as its direct child, and the two are one.
+    /// The script starts the agent as its direct child; both are one agent.
     #[serde(deserialize_with = "flag::some")]
     pub launcher: Option<bool>,
-    /// Shared by several agents: part of none of them.
+    /// Shared by several agents, part of none.
     #[serde(deserialize_with = "flag::some")]
     pub service: Option<bool>,
 }
 
 impl RulePatch {
-    /// This laid over `below`, key by key.
+    /// This over `below`, key by key.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl RulePatch {
         }
     }
 
-    /// Whether there is anything that it could match.
+    /// Whether there is anything to match.
     #[must_use]
     pub fn has_pattern(&self) -> bool {
         fn any<T>(patterns: Option<&Vec<T>>) -> bool {
@@ -76,10 +76,10 @@ impl RulePatch {
     }
 }
 
-/// Whether a rule may be called so: its name is part of the names of its agents.
+/// Checks the name of a rule, which becomes part of the names of its agents.
 ///
 /// # Errors
-/// Where it may not.
+/// If the name is not allowed.
 pub fn check_name(name: &str) -> Result<(), RuleProblem> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let ends = |c: Option<char>| c.is_some_and(|c| c != '-');
