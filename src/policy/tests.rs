@@ -220,7 +220,7 @@ fn sigkill_follows_the_grace_period_and_forks() {
     world.start(101, 102, "node", Bytes::ZERO);
     assert_eq!(reported(&world.step()), ["KILL 101 102"], "a fork is followed at once");
     world.end(101);
-    assert_eq!(reported(&world.after(Duration::from_secs(1))), ["KILL 102"], "and so is who is left");
+    assert_eq!(reported(&world.after(Duration::from_secs(1))), ["KILL 102"], "and so is the survivor");
     for _ in 0..8 {
         assert_eq!(reported(&world.after(Duration::from_secs(1))), ["KILL 102"]);
     }
@@ -261,7 +261,7 @@ fn a_swing_around_the_threshold_is_one_crossing() {
     world.grow(100, Bytes::gib(7));
     assert_eq!(reported(&world.step()), ["recovered"]);
     world.grow(100, Bytes::gib(8));
-    assert_eq!(reported(&world.step()), ["warned"], "told again at the next crossing");
+    assert_eq!(reported(&world.step()), ["warned"], "reported again at the next crossing");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_dry_run_reports_each_crossing_once_without_signals() {
     for _ in 0..50 {
         let step = world.after(Duration::from_secs(1));
         assert!(reported(&step).is_empty());
-        assert_eq!(step.next_poll, Duration::from_secs(1), "and it does not wait at the line");
+        assert_eq!(step.next_poll, Duration::from_secs(1), "and it is not sampled more often");
     }
     world.grow(101, Bytes::gib(5));
     assert_eq!(reported(&world.step()), ["recovered"]);

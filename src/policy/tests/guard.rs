@@ -32,7 +32,7 @@ impl World {
                 return reported;
             }
         }
-        panic!("nothing was told");
+        panic!("no event was reported");
     }
 }
 
@@ -83,7 +83,7 @@ fn growth_outside_agents_kills_no_agent() {
     let reported = world.until_reported(|w, step| w.elsewhere = Bytes::mib(step * 20));
     assert_eq!(reported, ["danger: Outside"]);
     for _ in 0..100 {
-        assert!(super::reported(&world.step()).is_empty(), "told once");
+        assert!(super::reported(&world.step()).is_empty(), "reported once");
     }
     world.elsewhere = Bytes::gib(4);
     assert_eq!(super::reported(&world.step()), ["safe"]);
@@ -191,7 +191,7 @@ fn a_parent_with_small_sub_agents_is_killed_itself() {
     );
     world.step();
     let reported = world.until_reported(|w, step| w.grow(100, Bytes::gib(4) + Bytes::mib(step * 20)));
-    assert_eq!(reported[0], "TERM 100 101 200", "nobody is left without what started it");
+    assert_eq!(reported[0], "TERM 100 101 200", "no agent is left without its parent");
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn an_agent_waiting_for_its_turn_is_acted_on() {
 #[test]
 fn stalls_or_swapping_alone_are_no_thrashing() {
     let mut world = half_swapped();
-    assert!((1..60).all(|second| thrash(&mut world, second, 19.0).signals.is_none()), "nobody waits");
+    assert!((1..60).all(|second| thrash(&mut world, second, 19.0).signals.is_none()), "no task waits");
     let mut world = half_swapped();
     assert!((1..60).all(|_| thrash(&mut world, 7, 39.0).signals.is_none()), "nothing is read back");
     let mut world = half_swapped();

@@ -55,7 +55,7 @@ fn the_backoff_doubles_with_each_restart() {
     assert!((8..=10).contains(&waits[1]), "{waits:?}");
     assert!(waits.windows(2).skip(1).all(|w| w[1] >= w[0].min(290)), "{waits:?}");
     assert!(waits.iter().all(|w| *w <= 300) && waits[7] > 250, "{waits:?}");
-    assert_eq!(reported_restarts, 7, "each was told of");
+    assert_eq!(reported_restarts, 7, "each was reported");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn an_agent_alone_in_a_cgroup_is_killed_through_it() {
     assert_eq!(
         world.after(Duration::from_secs(10)).signals.unwrap().cgroup,
         None,
-        "somebody else may be in it"
+        "other processes may be in it"
     );
     let mut world = World::new().agent(100, Bytes::gib(14)).child(100, 101, "tmux", Bytes::mib(4));
     world.snapshot.agents[0].cgroup = Some(killable_cgroup());
@@ -216,7 +216,11 @@ fn a_forking_target_is_stopped_before_sigterm() {
     let step = world.step();
     assert_eq!(reported(&step)[0], "STOP 101 102 103 104 105 106 107");
     let last = world.engine.finish().unwrap();
-    assert_eq!((last.signal, last.targets.len()), (Signal::Term, 7), "nobody stays held when we leave");
+    assert_eq!(
+        (last.signal, last.targets.len()),
+        (Signal::Term, 7),
+        "no process stays stopped after the exit"
+    );
     world.start(101, 110, "bomb", Bytes::ZERO);
     let signals = world.step().signals.unwrap();
     assert_eq!((signals.signal, signals.targets.len()), (Signal::Stop, 8));
@@ -242,7 +246,7 @@ fn a_limited_agent_has_its_own_thresholds() {
         _ => None,
     });
     assert_eq!(threshold, Some(Bytes::mib(4096 - 128)));
-    assert_eq!(world.level(200), AgentLevel::Ok, "nobody else's lines are");
+    assert_eq!(world.level(200), AgentLevel::Ok, "the thresholds of others are not");
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn the_growing_agent_is_killed_before_the_kernel_acts() {
     assert_eq!(
         reported(&step),
         ["TERM 201", "act on node 201"],
-        "not the larger one, nor who is larger outside"
+        "not the larger one, nor one outside the slice"
     );
     assert!(at < shared.cap && at > shared.cap.share(85, 100), "{at}");
     let decided = step.events.iter().find_map(|e| match &e.kind {

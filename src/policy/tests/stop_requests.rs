@@ -71,11 +71,7 @@ fn a_requested_stop_includes_descendants_only() {
         ended.extend(step.events.into_iter().filter(|e| matches!(e.kind, EventKind::Ended { .. })));
     }
     assert_eq!(ended.len(), 1);
-    assert_eq!(
-        ended[0].charge,
-        Bytes::ZERO,
-        "what is left of those that were to end, not of who started them"
-    );
+    assert_eq!(ended[0].charge, Bytes::ZERO, "the survivors of the targets, not their ancestors");
 }
 
 #[test]

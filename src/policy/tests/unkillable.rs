@@ -23,19 +23,13 @@ fn with_one_unkillable(held: Bytes) -> World {
 fn a_second_leaking_child_is_killed_beside_an_unkillable_one() {
     let mut world = with_one_unkillable(Bytes::gib(13));
     world.grow(102, Bytes::gib(12));
-    assert!(
-        reported(&world.step()).is_empty(),
-        "by itself it is below the line, and would not bring it below"
-    );
+    assert!(reported(&world.step()).is_empty(), "by itself it is below the threshold, and too small");
     world.grow(102, Bytes::gib(13));
     assert_eq!(reported(&world.step()), ["TERM 102", "act on node 102"]);
     world.end(102);
     assert_eq!(reported(&world.step()), ["ended, 13G freed"]);
     for _ in 0..15 {
-        assert!(
-            reported(&world.after(Duration::from_secs(1))).is_empty(),
-            "and nothing is told over and over"
-        );
+        assert!(reported(&world.after(Duration::from_secs(1))).is_empty(), "and no event is repeated");
     }
 }
 
@@ -106,7 +100,7 @@ fn unkillable_agents_are_reported_every_30_seconds_at_most() {
         failed += step.events.iter().filter(|e| matches!(e.kind, EventKind::Failed { .. })).count();
         assert!(
             step.next_poll >= Duration::from_millis(100),
-            "and nobody hurries for it: {:?}",
+            "and it triggers no extra samples: {:?}",
             step.next_poll
         );
     }
