@@ -1,6 +1,6 @@
 //! The thresholds that apply on this machine: as configured, and clamped.
 
-use super::{Config, MinOf, Origin, key};
+use super::{Config, MinOf, SettingOrigin, key};
 use crate::api::explanation::{ThresholdInfo, ThresholdsInfo};
 use crate::model::{Bytes, Size, Thresholds};
 
@@ -111,7 +111,7 @@ fn percentage_note(name: &str, set: &MinOf, total: Bytes, set_by: &str) -> Optio
 /// Where a value was set; empty for a default.
 fn set_by(config: &Config, key: &str, is_default: bool) -> String {
     match config.origins.get(key) {
-        origin if !is_default && *origin != Origin::BuiltIn => format!(" from {origin}"),
+        origin if !is_default && *origin != SettingOrigin::BuiltIn => format!(" from {origin}"),
         _ => String::new(),
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         } else {
             config.thresholds.kill = min_of;
         }
-        config.origins.set(key, Origin::File { path: "/etc/x.toml".into(), line: 3 });
+        config.origins.set(key, SettingOrigin::File { path: "/etc/x.toml".into(), line: 3 });
         config
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use strsim::levenshtein;
 
 use super::error::{ConfigError, clip};
-use super::{Ineffective, Origin, key};
+use super::{Ineffective, SettingOrigin, key};
 use crate::model::Bytes;
 
 /// Each variable with its key.
@@ -76,7 +76,7 @@ pub fn unknown_variables(text: &str) -> Vec<Ineffective> {
     let known = |name: &str| VARIABLES.iter().any(|(variable, _)| *variable == name);
     set.filter(|(_, name)| name.starts_with(VARIABLE_PREFIX) && !known(name))
         .map(|(line, name)| Ineffective::UnknownVariable {
-            origin: Origin::File { path: ENVIRONMENT_FILE.into(), line },
+            origin: SettingOrigin::File { path: ENVIRONMENT_FILE.into(), line },
             variable: clip(name),
             nearest: VARIABLES
                 .iter()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Origin, key};
+use super::{SettingOrigin, key};
 use crate::{model::Bytes, rules::rule::RuleProblem};
 
 /// A position in a file.
@@ -138,7 +138,7 @@ pub enum ConfigError {
     #[error("{origin}: `rules.{}`: {problem}", clip(rule))]
     Rule {
         /// Where it was set.
-        origin: Origin,
+        origin: SettingOrigin,
         /// Its name.
         rule: String,
         /// The problem.
@@ -170,7 +170,7 @@ impl ConfigError {
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         match self {
-            Self::Rule { origin: Origin::File { line, .. }, .. } => Some(*line),
+            Self::Rule { origin: SettingOrigin::File { line, .. }, .. } => Some(*line),
             _ => self.position().map(|position| position.line),
         }
     }
@@ -179,7 +179,7 @@ impl ConfigError {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Rule { origin: Origin::File { path, .. }, .. }
+            Self::Rule { origin: SettingOrigin::File { path, .. }, .. }
             | Self::Missing { path }
             | Self::Dangling { path }
             | Self::Unreadable { path, .. }

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::error::{ConfigError, Position, clip};
 use super::toml_layer::{self, TomlLayer};
-use super::{Config, Ineffective, Origin, Origins, env, key, warnings};
+use super::{Config, Ineffective, Origins, SettingOrigin, env, key, warnings};
 use crate::model::{Bytes, Uid};
 
 /// Reads all layers and checks them, each by itself and all together.
@@ -28,11 +28,11 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     merged.add_ineffective(files.ignored);
     let (settings, empty) = env::read(sources.environment)?;
     for setting in settings {
-        merged.set(setting.key, setting.bytes, Origin::Environment(setting.variable));
+        merged.set(setting.key, setting.bytes, SettingOrigin::Environment(setting.variable));
     }
     merged.add_ineffective(empty);
     if sources.overrides.dry_run {
-        merged.set(key::DRY_RUN, true, Origin::Flag("--dry-run"));
+        merged.set(key::DRY_RUN, true, SettingOrigin::Flag("--dry-run"));
     }
     merged.into_config()
 }
@@ -218,7 +218,7 @@ impl MergedLayers {
     /// Merges a file: each of its keys replaces that key only.
     pub(super) fn merge(&mut self, path: &Path, layer: TomlLayer) {
         for (key, line) in layer.keys {
-            let origin = Origin::File { path: path.to_owned(), line };
+            let origin = SettingOrigin::File { path: path.to_owned(), line };
             // For rules only: the shipped file lists all other defaults, which may be repeated freely.
             let value =
                 at(&layer.values, &key).filter(|value| key.starts_with(key::RULES) && !value.is_table());
@@ -236,7 +236,7 @@ impl MergedLayers {
     }
 
     /// Sets one value that does not come from a file.
-    pub(super) fn set(&mut self, key: &'static str, value: impl Into<Value>, origin: Origin) {
+    pub(super) fn set(&mut self, key: &'static str, value: impl Into<Value>, origin: SettingOrigin) {
         let mut value = value.into();
         for name in key.rsplit('.') {
             value = Value::Table(Table::from_iter([(name.to_owned(), value)]));

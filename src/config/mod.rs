@@ -22,6 +22,6 @@ pub use env::{ENVIRONMENT_FILE, lookup_variable, unknown_variables};
 pub use error::{ConfigError, Position};
 pub use load::{ConfigPath, Overrides, Sources, load};
 pub use min_of::MinOf;
-pub use origin::{Origin, Origins};
+pub use origin::{Origins, SettingOrigin};
 pub use schema::{Config, ThresholdSizes, key};
 pub use warnings::Ineffective;

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table, Value};
 
 use super::error::{ConfigError, Position, clip};
-use super::{Config, Origin, key};
+use super::{Config, SettingOrigin, key};
 use crate::rules::rule::{RulePatch, RuleProblem, check_name};
 
 /// The settings of one file.
@@ -102,7 +102,7 @@ impl TomlText<'_> {
 
     fn rule(&self, name: &Spanned<Cow<'_, str>>, problem: RuleProblem) -> ConfigError {
         let line = self.position(name.span().start).line;
-        let origin = Origin::File { path: self.path.to_owned(), line };
+        let origin = SettingOrigin::File { path: self.path.to_owned(), line };
         ConfigError::Rule { origin, rule: name.get_ref().to_string(), problem }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Config, MinOf, Origin, key};
+use super::{Config, MinOf, SettingOrigin, key};
 use crate::{model::Size, rules::rule::RulePatch};
 
 /// Ignored files named per directory.
@@ -24,7 +24,7 @@ pub enum Ineffective {
     /// An unknown variable in the service's environment file.
     UnknownVariable {
         /// The file and the line.
-        origin: Origin,
+        origin: SettingOrigin,
         /// Its name.
         variable: String,
         /// The known variable with the most similar spelling.
@@ -33,7 +33,7 @@ pub enum Ineffective {
     /// A size in a list beside a smaller one of its kind.
     NeverEffective {
         /// The origin of the list.
-        origin: Origin,
+        origin: SettingOrigin,
         /// Its key.
         key: &'static str,
         /// The size.
@@ -44,27 +44,27 @@ pub enum Ineffective {
     /// A key of a rule that repeats its earlier value.
     Repeated {
         /// The later origin.
-        origin: Origin,
+        origin: SettingOrigin,
         /// The key.
         key: String,
         /// The earlier origin.
-        before: Origin,
+        before: SettingOrigin,
     },
     /// A rule without keys.
     EmptyRule {
         /// Its origin.
-        origin: Origin,
+        origin: SettingOrigin,
         /// Its name.
         rule: String,
     },
     /// A rule that has keys and is disabled.
     OffWithKeys {
         /// Where it is disabled.
-        origin: Origin,
+        origin: SettingOrigin,
         /// Its name.
         rule: String,
         /// The origin of one of its other keys.
-        described: Origin,
+        described: SettingOrigin,
     },
 }
 
@@ -138,7 +138,8 @@ fn of_rule(config: &Config, name: &str, patch: &RulePatch) -> Option<Ineffective
     let is_off = patch.enabled == Some(false);
     let origin = config.origins.rule(name, Some("enabled")).clone();
     let table = format!("{}.{name}.", key::RULES);
-    let other = |(key, _): &(&str, &Origin)| key.strip_prefix(&table).is_some_and(|key| key != "enabled");
+    let other =
+        |(key, _): &(&str, &SettingOrigin)| key.strip_prefix(&table).is_some_and(|key| key != "enabled");
     let described = config.origins.iter().find(other).filter(|_| is_off)?.1.clone();
     Some(Ineffective::OffWithKeys { origin, rule, described })
 }

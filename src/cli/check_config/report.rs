@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::explanation::ThresholdsInfo;
-use crate::config::{Config, ConfigError, EffectiveThresholds, Ineffective, Origin, key};
+use crate::config::{Config, ConfigError, EffectiveThresholds, Ineffective, SettingOrigin, key};
 use crate::daemon::standalone::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
@@ -85,7 +85,7 @@ pub struct MatchedProcess {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RuleOrigin {
     pub(super) name: String,
-    pub(super) origin: Origin,
+    pub(super) origin: SettingOrigin,
     pub(super) enabled: bool,
     /// Earlier rules that match everything this one would.
     pub(super) shadowed_by: Vec<String>,
@@ -184,7 +184,7 @@ fn warning(rule: &RuleOrigin, running: Option<&[RunningMatch]>) -> Option<String
         ));
     }
     let matches_nothing = running.is_some_and(|running| running.iter().all(|found| found.rule != *name));
-    let is_custom = *origin != Origin::BuiltIn;
+    let is_custom = *origin != SettingOrigin::BuiltIn;
     (is_custom && matches_nothing).then(|| format!("the rule {name} ({origin}) matches no running process"))
 }
 

@@ -3,13 +3,13 @@ use insta::assert_snapshot;
 use super::report::RuleOrigin;
 use super::{CheckReport, render_plain};
 use crate::cli::terminal::{Style, WIDTH, escape_for_terminal, width};
-use crate::config::{Config, ConfigPath, Origin, Overrides, Sources, load};
+use crate::config::{Config, ConfigPath, Overrides, SettingOrigin, Sources, load};
 use crate::daemon::standalone::RunningMatch;
 use crate::model::{Bytes, Pid, Uid};
 
 fn rule(name: &str, line: Option<usize>) -> RuleOrigin {
     let path = "/etc/claude-watchdog/config.toml.d/50-local.toml";
-    let origin = line.map_or(Origin::BuiltIn, |line| Origin::File { path: path.into(), line });
+    let origin = line.map_or(SettingOrigin::BuiltIn, |line| SettingOrigin::File { path: path.into(), line });
     RuleOrigin { name: name.into(), origin, enabled: true, shadowed_by: Vec::new() }
 }
 
