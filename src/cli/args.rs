@@ -21,38 +21,38 @@ pub(super) struct Arguments {
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) socket: Option<PathBuf>,
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Subcommands,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum Subcommands {
     /// Run the daemon: warn about growing agents and kill what would exhaust memory
     #[command(after_help = DAEMON_HELP)]
-    Daemon(Daemon),
+    Daemon(DaemonOptions),
     /// Show memory status of this machine and its agents (alias: vm-health-check)
     #[command(after_help = HEALTH_HELP)]
-    Health(Health),
+    Health(HealthOptions),
     /// Explain why a process does or does not belong to an agent
     #[command(after_help = EXPLAIN_HELP)]
-    Explain(Explain),
+    Explain(ExplainOptions),
     /// Show recent events (agents started and exited, warnings, kills)
     #[command(after_help = EVENTS_HELP)]
-    Events(Events),
+    Events(EventsOptions),
     /// Stop an agent and all its child processes (SIGTERM, then SIGKILL)
     #[command(after_help = STOP_HELP)]
-    Stop(Stop),
+    Stop(StopOptions),
     /// Reload the configuration
     #[command(after_help = RELOAD_HELP)]
     Reload,
     /// Run a command with a hard cgroup memory limit (alias: run-claude-limited)
     #[command(after_help = RUN_HELP)]
-    Run(Run),
+    Run(RunOptions),
     /// Replay a recorded memory trace through the current thresholds and forecast
     #[command(after_help = REPLAY_HELP)]
-    Replay(Replay),
+    Replay(ReplayOptions),
     /// Validate the configuration and show the effective settings
     #[command(after_help = CHECK_HELP)]
-    CheckConfig(CheckConfig),
+    CheckConfig(CheckConfigOptions),
 }
 
 const DAEMON_HELP: &str = "\
@@ -156,7 +156,7 @@ Example: claude-watchdog check-config /etc/claude-watchdog/config.toml";
 
 /// Options of `daemon`.
 #[derive(Args, Debug)]
-pub(super) struct Daemon {
+pub(super) struct DaemonOptions {
     /// Configuration file [default: /etc/claude-watchdog/config.toml for root, ~/.config/… otherwise]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -180,7 +180,7 @@ pub(super) struct Daemon {
 /// Options of `health`.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(super) struct Health {
+pub(super) struct HealthOptions {
     /// Print as one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -200,7 +200,7 @@ pub(super) struct Health {
 
 /// Options of `explain`.
 #[derive(Args, Debug)]
-pub(super) struct Explain {
+pub(super) struct ExplainOptions {
     /// Process to explain
     #[arg(value_name = "PID", value_parser = pid)]
     pub(super) pid: Pid,
@@ -214,7 +214,7 @@ pub(super) struct Explain {
 
 /// Options of `events`.
 #[derive(Args, Debug)]
-pub(super) struct Events {
+pub(super) struct EventsOptions {
     /// Keep printing new events (Ctrl-C to stop)
     #[arg(long, short)]
     pub(super) follow: bool,
@@ -231,7 +231,7 @@ pub(super) struct Events {
 
 /// Options of `stop`.
 #[derive(Args, Debug)]
-pub(super) struct Stop {
+pub(super) struct StopOptions {
     /// Agent name (claude-1234) or the pid of its root process
     #[arg(value_name = "AGENT")]
     pub(super) agent: String,
@@ -242,7 +242,7 @@ pub(super) struct Stop {
 
 /// Options of `run`.
 #[derive(Args, Debug)]
-pub(super) struct Run {
+pub(super) struct RunOptions {
     /// Swap limit in addition to LIMIT [default: 1/16 of LIMIT, at most 512M]
     #[arg(long, value_name = "SIZE")]
     pub(super) swap: Option<Size>,
@@ -274,7 +274,7 @@ pub(super) enum Restart {
 
 /// Options of `replay`.
 #[derive(Args, Debug)]
-pub(super) struct Replay {
+pub(super) struct ReplayOptions {
     /// Ceiling for the forecast [default: the kill threshold]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(super) limit: Option<Bytes>,
@@ -303,7 +303,7 @@ pub(super) struct Replay {
 
 /// Options of `check-config`.
 #[derive(Args, Debug)]
-pub(super) struct CheckConfig {
+pub(super) struct CheckConfigOptions {
     /// Configuration file [default: /etc/claude-watchdog/config.toml for root, ~/.config/… otherwise]
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
@@ -419,7 +419,7 @@ mod tests {
     fn options_of_run_come_before_the_limit() {
         let of =
             |line: &str| match Arguments::try_parse_from(expand_alias(line.split(' ').map(OsString::from))) {
-                Ok(Arguments { command: Command::Run(run), .. }) => {
+                Ok(Arguments { command: Subcommands::Run(run), .. }) => {
                     Some((run.report, run.restart, run.words.len()))
                 }
                 _ => None,

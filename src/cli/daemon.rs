@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::Daemon;
+use super::args::DaemonOptions;
 use super::error::CommandError;
 use crate::daemon::{self, Options};
 
 /// Runs the daemon until it receives SIGTERM or SIGINT.
-pub(super) fn run(options: Daemon, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: DaemonOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     if options.release_throttles {
         return release_throttles(&options.cgroup);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::Events;
+use super::args::EventsOptions;
 use super::error::CommandError;
 use super::terminal::{Paint, ReaderState, Style, escape_for_terminal, print_line, to_json};
 use crate::api::event_log::EventInfo;
@@ -13,7 +13,7 @@ use crate::ipc::{self, Client, paths};
 const DEFAULT_FOLLOW_COUNT: usize = 10;
 
 /// Runs `claude-watchdog events`.
-pub(super) fn run(options: &Events, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &EventsOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     let mut client = Client::connect(&paths::candidates(socket))?;
     let printer = EventPrinter { json: options.json, style: Style::for_stdout(options.no_color) };
     if !options.follow {
@@ -22,9 +22,9 @@ pub(super) fn run(options: &Events, socket: Option<&Path>) -> Result<ExitCode, C
     }
     let mut result = Ok(());
     client.follow_events(options.last.or(Some(DEFAULT_FOLLOW_COUNT)), |events| {
-        let printed = printer.print(events);
-        let is_read = matches!(printed, Ok(ReaderState::Open));
-        result = printed.map(drop);
+        let state = printer.print(events);
+        let is_read = matches!(state, Ok(ReaderState::Open));
+        result = state.map(drop);
         is_read
     })?;
     result.map(|()| ExitCode::SUCCESS)

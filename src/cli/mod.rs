@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Arguments, Command};
+use args::{Arguments, Subcommands};
 
 /// The definition of the command line, from which help, manual pages and completions are generated.
 #[must_use]
@@ -46,19 +46,19 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let socket = arguments.socket.as_deref();
     let result = match arguments.command {
-        Command::Daemon(options) => daemon::run(options, socket),
-        Command::Health(options) => {
+        Subcommands::Daemon(options) => daemon::run(options, socket),
+        Subcommands::Health(options) => {
             // 1 and 2 are verdicts: any error is 3, unknown.
             let result = health::run(&options, socket);
             return result.unwrap_or_else(|error| exit::fail(&error, exit::NO_DAEMON));
         }
-        Command::CheckConfig(options) => check_config::run(&options),
-        Command::Explain(options) => explain::run(&options, socket),
-        Command::Events(options) => events::run(&options, socket),
-        Command::Stop(options) => stop::run(&options, socket),
-        Command::Replay(options) => replay::run(&options, socket),
-        Command::Run(options) => return run::run(&options, socket),
-        Command::Reload => reload::run(socket),
+        Subcommands::CheckConfig(options) => check_config::run(&options),
+        Subcommands::Explain(options) => explain::run(&options, socket),
+        Subcommands::Events(options) => events::run(&options, socket),
+        Subcommands::Stop(options) => stop::run(&options, socket),
+        Subcommands::Replay(options) => replay::run(&options, socket),
+        Subcommands::Run(options) => return run::run(&options, socket),
+        Subcommands::Reload => reload::run(socket),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

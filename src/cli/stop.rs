@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::Stop;
+use super::args::StopOptions;
 use super::error::CommandError;
 use super::terminal::{escape_for_terminal, print, to_json};
 use crate::api::status::ActionInfo;
 use crate::ipc::{Client, ClientError, MethodError, paths};
 
 /// Runs `claude-watchdog stop`.
-pub(super) fn run(options: &Stop, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &StopOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     let client = Client::connect(&paths::candidates(socket));
     let action = client.and_then(|mut client| client.stop(&options.agent)).map_err(|error| match error {
         // Its message does not name the agent.

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::args::CheckConfig;
+use super::args::CheckConfigOptions;
 use super::error::CommandError;
 use super::exit;
 use super::terminal::{Page, Paint, Style, print, to_json};
@@ -31,7 +31,7 @@ pub use report::{CheckReport, ConfigMistake, MatchedProcess, RuleReport, Setting
 const PROCESS_SCAN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs `claude-watchdog check-config`.
-pub(super) fn run(options: &CheckConfig) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &CheckConfigOptions) -> Result<ExitCode, CommandError> {
     let report = check(options.file.as_deref())?;
     if options.json {
         print(&to_json(&report)?)?;

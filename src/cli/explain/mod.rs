@@ -8,7 +8,7 @@ mod tests;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::Explain;
+use super::args::ExplainOptions;
 use super::error::CommandError;
 use super::exit;
 use super::terminal::{Style, print, to_json};
@@ -20,7 +20,7 @@ use crate::model::Uid;
 pub use page::render_plain;
 
 /// Runs `claude-watchdog explain`.
-pub(super) fn run(options: &Explain, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &ExplainOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     let reply =
         Client::connect(&paths::candidates(socket)).and_then(|mut client| client.explain(options.pid));
     let explanation = match reply {
@@ -39,7 +39,7 @@ pub(super) fn run(options: &Explain, socket: Option<&Path>) -> Result<ExitCode, 
     Ok(ExitCode::from(if explanation.watched { 0 } else { exit::NO_DAEMON }))
 }
 
-fn without_daemon(options: &Explain, error: &ClientError) -> Result<Explanation, CommandError> {
+fn without_daemon(options: &ExplainOptions, error: &ClientError) -> Result<Explanation, CommandError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let explanation = standalone::explain(Path::new("/proc"), Path::new("/sys/fs/cgroup"), options.pid, uid)?;
     let mut explanation = explanation.map_err(|error| CommandError::Failed(error.to_string()))?;

@@ -239,7 +239,7 @@ fn another_user_sees_only_totals() {
     let full = child();
     assert_eq!(full.clone().seen_by(Uid::ROOT), full);
     assert_eq!(full.clone().seen_by(Uid::new(1000)), full);
-    // A setuid program is not its owner's to look into.
+    // The owner of a setuid program may not inspect it.
     let mut setuid = child();
     setuid.process.privileged = true;
     assert_eq!(setuid.clone().seen_by(Uid::new(1000)).process.exe, None);

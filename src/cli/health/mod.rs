@@ -15,7 +15,7 @@ pub(super) mod tests;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::Health;
+use super::args::HealthOptions;
 use super::error::CommandError;
 use super::terminal::{Clock, Style, print};
 use crate::ipc::{Client, paths};
@@ -24,7 +24,7 @@ pub use oneline::render_line;
 pub use page::{exit_code, render_json, render_plain};
 
 /// Runs `claude-watchdog health`. The exit code is the verdict; for any error the caller exits with that of unknown.
-pub(super) fn run(options: &Health, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &HealthOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     if options.oneline {
         return oneline::run(options, socket);
     }

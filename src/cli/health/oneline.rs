@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::page::{exit_code, verdict_word};
 use super::{forecast_text, no_daemon, summary};
 use crate::api::status::{StatusInfo, Verdict};
-use crate::cli::args::Health;
+use crate::cli::args::HealthOptions;
 use crate::cli::error::CommandError;
 use crate::cli::terminal::{Clock, Style, WIDTH, escape_for_terminal, print, truncate, width};
 use crate::ipc::{Client, paths};
@@ -23,7 +23,7 @@ const SAMPLE_TIMEOUT: Duration = Duration::ZERO;
 const MAX_FORECAST_WIDTH: usize = 40;
 
 /// Prints the line.
-pub(super) fn run(options: &Health, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &HealthOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     let reply = Client::connect_within(&paths::candidates(socket), REPLY_TIMEOUT)
         .and_then(|mut client| client.status_waiting(SAMPLE_TIMEOUT));
     let status = reply.or_else(|error| no_daemon::machine_only(&error))?;

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::args::Replay as Options;
+use super::args::ReplayOptions;
 use super::error::CommandError;
 use super::health::forecast_text;
 use super::health::trend::left_out_note;
@@ -30,7 +30,7 @@ pub use engine::{GivenThresholds, Replay, ReplayRecord, ReplaySettings, samples_
 pub use trace::{Sample, Trace, TraceError};
 
 /// Runs `claude-watchdog replay`.
-pub(super) fn run(options: &Options, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &ReplayOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     match &options.file {
         Some(file) => replay_file(options, file)?,
         None => replay_history(options, socket)?,
@@ -38,7 +38,7 @@ pub(super) fn run(options: &Options, socket: Option<&Path>) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-fn replay_file(options: &Options, path: &Path) -> Result<(), CommandError> {
+fn replay_file(options: &ReplayOptions, path: &Path) -> Result<(), CommandError> {
     let settings = file_settings(options)?;
     let path = PathBuf::from(path);
     let file =
@@ -47,7 +47,7 @@ fn replay_file(options: &Options, path: &Path) -> Result<(), CommandError> {
     let mut replay = Replay::new(settings);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut result = Ok(());
-    while let Some(sample) = trace.next_sample().map_err(trace_error)? {
+    while let Some(sample) = trace.next_sample().map_err(|error| trace_error(&error))? {
         replay.take(sample, |record| {
             if result.is_ok() && (options.samples || matches!(record, ReplayRecord::Action { .. })) {
                 result = print(&mut out, &record);
@@ -59,7 +59,7 @@ fn replay_file(options: &Options, path: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn trace_error(error: TraceError) -> CommandError {
+fn trace_error(error: &TraceError) -> CommandError {
     match error {
         TraceError::Read { .. } => CommandError::Failed(error.to_string()),
         TraceError::Line { .. } | TraceError::Empty { .. } => CommandError::InvalidData(error.to_string()),
@@ -73,14 +73,14 @@ fn print(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
 
 /// The built-in thresholds of a machine that is large enough for them, unless given. The limit is the ceiling of the
 /// forecast: the kill threshold, unless given.
-fn file_settings(options: &Options) -> Result<ReplaySettings, CommandError> {
+fn file_settings(options: &ReplayOptions) -> Result<ReplaySettings, CommandError> {
     let built_in = EffectiveThresholds::resolve(&Config::default(), Bytes::gib(1 << 20)).thresholds;
     let thresholds = given(options).thresholds(built_in);
     let limit = options.limit.unwrap_or(thresholds.kill);
     checked(ReplaySettings { ceiling: Ceiling::KillThreshold, limit, thresholds })
 }
 
-fn given(options: &Options) -> GivenThresholds {
+fn given(options: &ReplayOptions) -> GivenThresholds {
     GivenThresholds { limit: options.limit, warn: options.warn, kill: options.kill }
 }
 
@@ -95,7 +95,7 @@ fn checked(settings: ReplaySettings) -> Result<ReplaySettings, CommandError> {
 }
 
 /// Replays the history that the daemon has recorded, series by series.
-fn replay_history(options: &Options, socket: Option<&Path>) -> Result<(), CommandError> {
+fn replay_history(options: &ReplayOptions, socket: Option<&Path>) -> Result<(), CommandError> {
     let mut client = Client::connect(&paths::candidates(socket))?;
     let (status, history) = (client.status()?, client.history(options.since)?);
     let clock = Clock::here().at(history.now);

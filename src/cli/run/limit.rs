@@ -27,7 +27,7 @@ const RECONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Why there is no limit.
 #[derive(Debug, thiserror::Error)]
-enum LimitError {
+enum RunLimitError {
     /// The daemon refused.
     #[error("{0}")]
     Refused(MethodError),
@@ -87,7 +87,7 @@ fn is_limited_by_user_manager() -> bool {
     systemd::is_booted() && own.is_some_and(|scope| limit::scope_of(&scope).is_none())
 }
 
-fn request_limit(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitInfo, LimitError> {
+fn request_limit(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitInfo, RunLimitError> {
     // Only the user's own manager can tighten a limit that it set; the daemon would have to move us out of it.
     if socket.is_none()
         && is_limited_by_user_manager()
@@ -111,10 +111,11 @@ fn request_limit(request: &LimitRequest, socket: Option<&Path>) -> Result<LimitI
             Err(
                 ClientError::Absent { .. } | ClientError::Refused { error: MethodError::Unconfigured {}, .. },
             ) if socket.is_none() => {
-                return standalone::limit(request).map_err(|standalone| LimitError::NoDaemon { standalone });
+                return standalone::limit(request)
+                    .map_err(|standalone| RunLimitError::NoDaemon { standalone });
             }
-            Err(ClientError::Refused { error, .. }) => return Err(LimitError::Refused(error)),
-            Err(error) => return Err(LimitError::Client(error)),
+            Err(ClientError::Refused { error, .. }) => return Err(RunLimitError::Refused(error)),
+            Err(error) => return Err(RunLimitError::Client(error)),
         }
     }
 }

@@ -9,7 +9,7 @@ mod program;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::{Restart, Run};
+use super::args::{Restart, RunOptions};
 use super::exit;
 use super::terminal::escape_for_terminal;
 use crate::api::limited::LimitRequest;
@@ -19,7 +19,7 @@ use crate::model::{Bytes, Size, SizeError};
 use args::RunArgs;
 use limit::LimitSetup;
 use messages::fail;
-use program::Program;
+use program::ProgramSpec;
 
 /// Why the command was not run.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ enum RunError {
 }
 
 /// Runs `claude-watchdog run`. Without a monitor it returns only if the command was not run.
-pub(super) fn run(options: &Run, socket: Option<&Path>) -> ExitCode {
+pub(super) fn run(options: &RunOptions, socket: Option<&Path>) -> ExitCode {
     let (request, program) = match prepare(options) {
         Ok(prepared) => prepared,
         Err(error) => return ExitCode::from(fail(&escape_for_terminal(&error.to_string()), exit::UNLIMITED)),
@@ -50,7 +50,7 @@ pub(super) fn wrong_arguments(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(exit::UNLIMITED) } else { code }
 }
 
-fn prepare(options: &Run) -> Result<(LimitRequest, Program), RunError> {
+fn prepare(options: &RunOptions) -> Result<(LimitRequest, ProgramSpec), RunError> {
     let RunArgs { limit, command: (program, arguments) } = RunArgs::parse(&options.words)?;
     let name = options.name.clone().unwrap_or_else(|| LimitName::of_program(&program));
     let request = LimitRequest {
@@ -59,7 +59,7 @@ fn prepare(options: &Run) -> Result<(LimitRequest, Program), RunError> {
         name: Some(name.to_string()),
         pid: None,
     };
-    Ok((request, Program { path: program, arguments, directory: None }))
+    Ok((request, ProgramSpec { path: program, arguments, directory: None }))
 }
 
 fn bytes(size: Size) -> Result<Bytes, ReadError> {

@@ -13,7 +13,7 @@ use crate::linux::process::sigpipe;
 
 /// A program, its arguments and its directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Program {
+pub(super) struct ProgramSpec {
     /// A path, or a name to find in `PATH`.
     pub(super) path: OsString,
     pub(super) arguments: Vec<OsString>,
@@ -21,7 +21,7 @@ pub(super) struct Program {
     pub(super) directory: Option<PathBuf>,
 }
 
-impl Program {
+impl ProgramSpec {
     /// Replaces this process by the program (execve(2)). Returns the exit code only if that fails.
     pub(super) fn exec(&self) -> u8 {
         let mut command = process::Command::new(&self.path);

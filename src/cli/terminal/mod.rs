@@ -11,7 +11,7 @@ pub use clock::Clock;
 pub(in crate::cli) use clock::{day, hour};
 pub use output::{ReaderState, print, print_line, to_json};
 pub(in crate::cli) use page::{Page, WIDTH};
-pub use screen::Screen;
+pub use screen::TerminalInfo;
 pub(in crate::cli) use style::Paint;
 pub use style::Style;
 pub use text::escape_for_terminal;

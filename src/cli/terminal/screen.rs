@@ -10,14 +10,14 @@ use super::page::WIDTH;
 
 /// Size and character set of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Screen {
+pub struct TerminalInfo {
     /// Width. A page may use less.
     pub columns: usize,
     /// Whether it shows Unicode characters.
     pub unicode: bool,
 }
 
-impl Screen {
+impl TerminalInfo {
     /// The terminal of standard output. A file or a pipe counts as one with the width of a page.
     #[must_use]
     pub fn of_stdout() -> Self {

@@ -17,9 +17,11 @@ use super::{forecast_text, no_daemon, summary};
 use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo};
 use crate::api::status::{AgentInfo, GuestInfo, StatusInfo};
-use crate::cli::args::Health;
+use crate::cli::args::HealthOptions;
 use crate::cli::error::CommandError;
-use crate::cli::terminal::{Clock, Page, Paint, Screen, Style, escape_for_terminal, print, truncate_start};
+use crate::cli::terminal::{
+    Clock, Page, Paint, Style, TerminalInfo, escape_for_terminal, print, truncate_start,
+};
 use crate::ipc::{Client, ClientError, MethodError, paths};
 use crate::model::Bytes;
 use crate::model::forecast::Ceiling;
@@ -35,7 +37,7 @@ const MAX_HISTORY_TRIES: u32 = 5;
 const HISTORY_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs `claude-watchdog health --trend`.
-pub(super) fn run(options: &Health, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(options: &HealthOptions, socket: Option<&Path>) -> Result<ExitCode, CommandError> {
     let (clock, style) = (Clock::here(), Style::for_stdout(options.no_color));
     let reply = Client::connect(&paths::candidates(socket))
         .and_then(|mut client| status_and_history(&mut client, options.since));
@@ -48,7 +50,7 @@ pub(super) fn run(options: &Health, socket: Option<&Path>) -> Result<ExitCode, C
     };
     let text = match history {
         Some(history) if options.json => render_json(&status, &history)?,
-        Some(history) => render_plain(&status, &history, &clock, Screen::of_stdout(), &style),
+        Some(history) => render_plain(&status, &history, &clock, TerminalInfo::of_stdout(), &style),
         None if options.json => {
             status.notes.extend(note);
             render_json(&status, &empty_history(&clock, options.since))?
@@ -94,7 +96,7 @@ pub fn render_plain(
     status: &StatusInfo,
     history: &HistoryInfo,
     clock: &Clock,
-    screen: Screen,
+    screen: TerminalInfo,
     style: &Style,
 ) -> String {
     let clock = &clock.clone().at(history.now);

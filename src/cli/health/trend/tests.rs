@@ -10,13 +10,13 @@ use crate::api::forecast::Forecast;
 use crate::api::history::{BreakInfo, BreakKind, HistoryInfo, PointInfo, SeriesInfo, SeriesKind};
 use crate::api::status::{AgentInfo, AgentLevel, StatusInfo};
 use crate::cli::health::tests::{agent, calm, clock, forecast, no_estimate};
-use crate::cli::terminal::{Screen, Style, WIDTH, escape_for_terminal, width};
+use crate::cli::terminal::{Style, TerminalInfo, WIDTH, escape_for_terminal, width};
 use crate::model::forecast::{Ceiling, ForecastLevel};
 use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
 
-const UNICODE: Screen = Screen { columns: 80, unicode: true };
-const ASCII: Screen = Screen { columns: 80, unicode: false };
+const UNICODE: TerminalInfo = TerminalInfo { columns: 80, unicode: true };
+const ASCII: TerminalInfo = TerminalInfo { columns: 80, unicode: false };
 
 /// A point per minute until now, in MiB as a function of the minute.
 fn points(minutes: u32, mib: impl Fn(f64) -> f64) -> Vec<PointInfo> {
@@ -154,7 +154,7 @@ fn ascii() {
 fn a_narrow_terminal_and_a_wide_one() {
     let (status, history) = leak();
     let of = |columns| {
-        let screen = Screen { columns, unicode: true };
+        let screen = TerminalInfo { columns, unicode: true };
         render_plain(&status, &history, &clock(), screen, &Style::plain())
     };
     let narrow = of(40);
@@ -253,7 +253,7 @@ proptest! {
         unicode: bool,
         columns in 0_usize..300,
     ) {
-        let screen = Screen { columns, unicode };
+        let screen = TerminalInfo { columns, unicode };
         let page = render_plain(&status, &history, &clock(), screen, &Style::plain());
         for line in page.lines() {
             prop_assert!(width(line) <= columns.clamp(40, WIDTH), "{line:?}");

@@ -21,8 +21,8 @@ use std::process::ExitCode;
 
 use super::limit::LimitSetup;
 use super::messages::{fail, say};
-use super::program::Program;
-use crate::cli::args::{Restart, Run};
+use super::program::ProgramSpec;
+use crate::cli::args::{Restart, RunOptions};
 use crate::cli::exit;
 use crate::linux::clock;
 use crate::linux::process::fork::{Child, Forked};
@@ -30,13 +30,13 @@ use crate::linux::process::signalfd::{Signal, SignalFd};
 use cause::MemoryKill;
 use child::{ChildMonitor, CommandExit};
 use restart_command::RestartCommand;
-use restarts::Restarts;
+use restarts::RestartBudget;
 use resume_rule::ResumeRule;
 use summary::RunSummary;
 use tty::Tty;
 
 /// Runs the command as a child. Returns in that child as well, if the command was not run.
-pub(super) fn run(options: &Run, setup: LimitSetup<'_>, program: Program) -> ExitCode {
+pub(super) fn run(options: &RunOptions, setup: LimitSetup<'_>, program: ProgramSpec) -> ExitCode {
     let code = Monitor::open(options, setup, program).and_then(Monitor::run);
     ExitCode::from(
         code.unwrap_or_else(|error| fail(&format!("cannot monitor the command: {error}"), exit::UNLIMITED)),
@@ -44,17 +44,17 @@ pub(super) fn run(options: &Run, setup: LimitSetup<'_>, program: Program) -> Exi
 }
 
 struct Monitor<'a> {
-    options: &'a Run,
+    options: &'a RunOptions,
     setup: LimitSetup<'a>,
     /// The original command.
-    program: Program,
+    program: ProgramSpec,
     signals: SignalFd,
     tty: Option<Tty>,
     resume_rule: ResumeRule,
 }
 
 impl<'a> Monitor<'a> {
-    fn open(options: &'a Run, setup: LimitSetup<'a>, program: Program) -> io::Result<Self> {
+    fn open(options: &'a RunOptions, setup: LimitSetup<'a>, program: ProgramSpec) -> io::Result<Self> {
         Ok(Self {
             options,
             setup,
@@ -66,7 +66,7 @@ impl<'a> Monitor<'a> {
     }
 
     fn run(mut self) -> io::Result<u8> {
-        let mut restarts = Restarts::default();
+        let mut restarts = RestartBudget::default();
         let mut program = self.program.clone();
         loop {
             let (ours, theirs) = UnixStream::pair()?;
@@ -102,7 +102,7 @@ impl<'a> Monitor<'a> {
             if let Some(signal) = pause::pause(&self.signals, attempt.pause)? {
                 return Ok(finish(&self.signals, CommandExit::Killed(signal as i32)));
             }
-            program = Program { path: absolute(restart.program.path), ..restart.program };
+            program = ProgramSpec { path: absolute(restart.program.path), ..restart.program };
         }
     }
 }
@@ -117,7 +117,7 @@ fn absolute(path: OsString) -> OsString {
 }
 
 /// Applies the limit and replaces this process by the command, once the monitor has opened the scope of that limit.
-fn exec_limited(setup: LimitSetup<'_>, program: &Program, mut monitor: UnixStream) -> u8 {
+fn exec_limited(setup: LimitSetup<'_>, program: &ProgramSpec, mut monitor: UnixStream) -> u8 {
     match setup.apply() {
         Err(code) => code,
         Ok(limited) => {

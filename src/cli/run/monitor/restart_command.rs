@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::api::resume::Resume;
-use crate::cli::run::program::Program;
+use crate::cli::run::program::ProgramSpec;
 
 /// The command of a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RestartCommand {
-    pub(super) program: Program,
+    pub(super) program: ProgramSpec,
     /// It resumes the work; else it is the original command.
     pub(super) resumes: bool,
 }
@@ -17,7 +17,7 @@ pub(super) struct RestartCommand {
 impl RestartCommand {
     /// The resume command, run by the original program. The original arguments are not repeated: a prompt among them would
     /// be submitted twice. Without a `resume` it is the original command.
-    pub(super) fn new(original: &Program, resume: Option<&Resume>) -> Self {
+    pub(super) fn new(original: &ProgramSpec, resume: Option<&Resume>) -> Self {
         let split = resume.and_then(|resume| Some((resume, resume.command.split_first()?)));
         let Some((resume, (program, arguments))) = split else {
             return Self { program: original.clone(), resumes: false };
@@ -25,7 +25,7 @@ impl RestartCommand {
         let path = if is_same(&original.path, program) { original.path.clone() } else { program.into() };
         // In a directory that has been removed meanwhile, the command could not be run.
         let directory = resume.cwd.as_ref().map(PathBuf::from).filter(|path| path.is_dir());
-        let program = Program { path, arguments: arguments.iter().map(Into::into).collect(), directory };
+        let program = ProgramSpec { path, arguments: arguments.iter().map(Into::into).collect(), directory };
         Self { program, resumes: true }
     }
 }
@@ -39,8 +39,8 @@ fn is_same(program: &OsStr, word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn original(path: &str) -> Program {
-        Program { path: path.into(), arguments: vec!["--model".into(), "x".into()], directory: None }
+    fn original(path: &str) -> ProgramSpec {
+        ProgramSpec { path: path.into(), arguments: vec!["--model".into(), "x".into()], directory: None }
     }
 
     fn restarted(path: &str, resume: &str, cwd: Option<&str>) -> String {

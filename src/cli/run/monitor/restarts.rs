@@ -15,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The restarts so far.
 #[derive(Debug, Default)]
-pub(super) struct Restarts {
+pub(super) struct RestartBudget {
     times: Vec<Boottime>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct RestartAttempt {
     pub(super) number: usize,
 }
 
-impl Restarts {
+impl RestartBudget {
     /// The next restart; `None` after [`MAX_RESTARTS`].
     pub(super) fn next(&mut self, now: Boottime) -> Option<RestartAttempt> {
         self.times.retain(|time| now.since(*time) < RESTART_WINDOW);
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn the_pause_doubles_until_the_restarts_are_used_up() {
         let at = |minutes: u64| Boottime::new(Duration::from_mins(minutes));
-        let mut restarts = Restarts::default();
+        let mut restarts = RestartBudget::default();
         let pauses: Vec<u64> = (0..5).map(|n| restarts.next(at(10 * n)).unwrap().pause.as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16]);
         assert_eq!(restarts.next(at(59)), None);

@@ -10,7 +10,7 @@ use super::restart_command::RestartCommand;
 use super::restarts::{MAX_RESTARTS, RestartAttempt};
 use crate::api::resume::Resume;
 use crate::api::status::ActionInfo;
-use crate::cli::run::program::Program;
+use crate::cli::run::program::ProgramSpec;
 use crate::cli::terminal::{escape_for_terminal, truncate};
 
 /// Maximum columns of a quoted command line: enough to recognise it.
@@ -152,7 +152,7 @@ fn processes(count: u64) -> String {
 }
 
 /// The command as typed, without quotes.
-fn command_line(program: &Program) -> String {
+fn command_line(program: &ProgramSpec) -> String {
     let mut text = String::new();
     if let Some(directory) = &program.directory {
         let _ = write!(text, "in {}, ", escape_for_terminal(&directory.to_string_lossy()));
@@ -217,8 +217,11 @@ mod tests {
     fn each_restart_is_one_line() {
         let attempt =
             |number: usize| RestartAttempt { pause: Duration::from_secs(1 << (number - 1)), number };
-        let first =
-            Program { path: "/opt/bin/claude".into(), arguments: vec!["-p\u{7}".into()], directory: None };
+        let first = ProgramSpec {
+            path: "/opt/bin/claude".into(),
+            arguments: vec!["-p\u{7}".into()],
+            directory: None,
+        };
         let known = summary(&outcome(CommandExit::Killed(9), 1, 0), &[], Some("claude --continue"));
         let its = summary(&outcome(CommandExit::Killed(15), 0, 0), &[action("threshold", 100, 1)], None);
         let unknown = summary(&outcome(CommandExit::Killed(9), 1, 0), &[], None);
