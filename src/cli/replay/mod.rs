@@ -42,7 +42,7 @@ fn replay_file(options: &ReplayOptions, path: &Path) -> Result<(), CommandError>
     let settings = file_settings(options)?;
     let path = PathBuf::from(path);
     let file =
-        File::open(&path).map_err(|source| trace_error(TraceError::Read { path: path.clone(), source }))?;
+        File::open(&path).map_err(|source| trace_error(&TraceError::Read { path: path.clone(), source }))?;
     let mut trace = Trace::new(path, BufReader::new(file));
     let mut replay = Replay::new(settings);
     let mut out = BufWriter::new(io::stdout().lock());
