@@ -1,4 +1,4 @@
-//! The events of late, as programs read them.
+//! Recent events, for programs.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Bytes, Pid, Uid};
 
-/// So many are kept. A day with a dozen agents has fewer, and they cost 100 KB at the most.
+/// Number of events kept. A day with a dozen agents has fewer; they use at most 100 KB.
 pub const EVENT_LOG_CAPACITY: usize = 256;
 
-/// One event. What is of an agent is for its owner and root only.
+/// One event. Events of an agent are for its owner and root only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventInfo {
     /// Numbers the events since the supervisor started, from 1.
@@ -23,7 +23,7 @@ pub struct EventInfo {
     pub message_id: String,
     /// How serious it is.
     pub level: EventLevel,
-    /// The agent, like `claude-1234`; null where it is of the guest.
+    /// The agent, like `claude-1234`; null for events of the guest.
     pub agent: Option<String>,
     /// The agent's rule.
     pub rule: Option<String>,
@@ -31,13 +31,13 @@ pub struct EventInfo {
     pub pid: Option<Pid>,
     /// The agent's owner.
     pub uid: Option<Uid>,
-    /// Bytes that it cost at that moment; all agents together where it is of the guest.
+    /// The agent's charge at that moment, in bytes; the sum of all agents for the guest.
     pub charge: Bytes,
-    /// Bytes of the line in question.
+    /// The threshold in question, in bytes.
     pub threshold: Option<Bytes>,
-    /// Topmost process of what is ended.
+    /// Topmost process of the killed subtree.
     pub culprit_pid: Option<i32>,
-    /// Bytes that it costs with all below it.
+    /// Its charge including all descendants, in bytes.
     pub culprit_charge: Option<Bytes>,
     /// The signal that was or is to be sent.
     pub signal: Option<String>,
@@ -57,9 +57,9 @@ pub struct EventInfo {
     pub eta_high_seconds: Option<u64>,
     /// Numbers the actions since the supervisor started.
     pub action: Option<u64>,
-    /// Said but not done; null where nothing is to be done.
+    /// Reported only (dry run); null for events without an action.
     pub dry_run: Option<bool>,
-    /// The sentence for people.
+    /// The message for people.
     pub message: String,
 }
 
@@ -88,7 +88,7 @@ impl EventLevel {
 }
 
 impl EventInfo {
-    /// Whether `reader` may know of it.
+    /// Whether `reader` may see it.
     #[must_use]
     pub fn is_for(&self, reader: Uid) -> bool {
         self.uid.is_none_or(|owner| reader.may_see(owner))
@@ -103,14 +103,14 @@ pub struct EventLog {
     next: u64,
 }
 
-/// What a reader has not read yet.
+/// Unread events of a reader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unread {
     /// The events, oldest first.
     pub events: Vec<EventInfo>,
-    /// How many came and went before they were read, those of others included.
+    /// Number of events dropped before they were read, including those of other users.
     pub missed: u64,
-    /// From where to read on.
+    /// The number to continue from.
     pub next: u64,
 }
 
@@ -121,7 +121,7 @@ impl Default for EventLog {
 }
 
 impl EventLog {
-    /// Takes in an event, under the next number.
+    /// Adds an event under the next number.
     pub fn push(&mut self, event: EventInfo) {
         self.kept.push_back(EventInfo { number: self.next, ..event });
         self.next += 1;
@@ -130,7 +130,7 @@ impl EventLog {
         }
     }
 
-    /// What `reader` may know of the events from number `from`; the newest `last` of them, where that is given.
+    /// The events from number `from` that `reader` may see; the newest `last` of them if given.
     #[must_use]
     pub fn read(&self, from: u64, last: Option<usize>, reader: Uid) -> Unread {
         let oldest = self.next - self.kept.len() as u64;
@@ -142,7 +142,7 @@ impl EventLog {
         Unread { events, missed: oldest.saturating_sub(from), next: self.next }
     }
 
-    /// The number of the oldest one that is kept.
+    /// The number of the oldest event kept.
     #[must_use]
     pub fn oldest(&self) -> u64 {
         self.next - self.kept.len() as u64

@@ -1,4 +1,4 @@
-//! What the supervisor makes of one process, and why: the reply of `Explain` over the socket and of
+//! The explanation of one process: the reply of `Explain` over the socket and of
 //! `claude-watchdog explain --json`.
 
 use serde::{Deserialize, Serialize};
@@ -7,43 +7,43 @@ use super::status::AgentInfo;
 use crate::model::match_trace::MatchTrace;
 use crate::model::{Bytes, Charge, MembershipReason, Pid, Uid};
 
-/// Everything there is to say of one process.
+/// Explanation of one process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Version of this shape; grows when a field changes its meaning.
     pub version: u32,
-    /// Whether a supervisor told it. Without one it is what `/proc` and the built-in rules make of it.
+    /// Whether it is from a supervisor. Without one it is from `/proc` and the built-in rules.
     pub watched: bool,
     /// The process.
     pub process: ProcessInfo,
     /// Why it belongs to its agent, or to none, in one sentence.
     pub because: String,
-    /// Which rules were tried on it; null for other users' processes and where it could not be read.
+    /// The rules tried on it; null for other users' processes and if it could not be read.
     pub recognition: Option<MatchTrace>,
-    /// What it is to its agent; null where it belongs to none.
+    /// Its membership; null if it belongs to no agent.
     pub membership: Option<Membership>,
     /// That agent.
     pub agent: Option<AgentInfo>,
-    /// What it costs; null where it has no memory of its own.
+    /// Its memory; null if it has none of its own.
     pub memory: Option<ProcessMemory>,
-    /// Where it stands in the cgroup tree; null where that is no cgroup v2.
+    /// Its cgroup; null without cgroup v2.
     pub cgroup: Option<CgroupInfo>,
-    /// The lines that apply to its agent; null where it belongs to none.
+    /// The thresholds of its agent; null if it belongs to none.
     pub thresholds: Option<ThresholdsInfo>,
     /// Whether it may be signalled.
     pub signals: SignalsInfo,
-    /// What the reader should know about this explanation, a sentence each.
+    /// Remarks about this explanation, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// What a process is.
+/// A process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessInfo {
     /// Its process id.
     pub pid: Pid,
     /// Its owner.
     pub uid: Uid,
-    /// It runs with other rights than its owner's (setuid), so only root sees it in full.
+    /// It runs with other privileges than its owner's (setuid), so only root sees it in full.
     pub privileged: bool,
     /// Its parent at this moment.
     pub parent: Option<Pid>,
@@ -51,35 +51,35 @@ pub struct ProcessInfo {
     pub name: Option<String>,
     /// Its executable; for its owner and root only.
     pub exe: Option<String>,
-    /// Its command line, the beginning of it; for its owner and root only.
+    /// The beginning of its command line; for its owner and root only.
     pub command: Option<String>,
     /// Its directory; for its owner and root only.
     pub cwd: Option<String>,
 }
 
-/// What a process is to its agent.
+/// The membership of a process in its agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The agent's name, like `claude-1234`.
     pub agent: String,
-    /// How it came to belong to it.
+    /// The reason.
     pub joined: MembershipReason,
-    /// The member that started it, which may have ended since; null for the root.
+    /// The member that started it, which may have exited since; null for the root.
     pub started_by: Option<Pid>,
-    /// All members that it descends from, nearest first, those that have ended included.
+    /// Its ancestors among the members, nearest first, including those that have exited.
     pub lineage: Vec<Pid>,
-    /// What stands for it in the agent's charge: its share of what several members share.
+    /// Its part of the agent's charge: its share of memory that several members share.
     pub counted: Bytes,
     /// Another agent descends from it.
     pub carries_agent: bool,
-    /// Of the agent's charge: what may be counted twice, until a closer look has shown it.
+    /// The part of the agent's charge that may be counted twice, until a reading has shown it.
     pub unverified: Bytes,
 }
 
-/// What a process costs.
+/// The memory of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessMemory {
-    /// All that counts.
+    /// The charge.
     pub charge: Bytes,
     /// Of the charge: private memory.
     pub anon: Bytes,
@@ -89,11 +89,11 @@ pub struct ProcessMemory {
     pub swap: Bytes,
     /// Whether the shares below could be read.
     pub look: SharesStatus,
-    /// The shares; null where they could not be read.
+    /// The shares; null if they could not be read.
     pub shares: Option<Shares>,
 }
 
-/// What became of the closer look at a process's memory.
+/// Result of reading a process's shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SharesStatus {
@@ -101,22 +101,22 @@ pub enum SharesStatus {
     Done,
     /// It took too long: the process keeps its memory map locked, or has very much of it.
     TimedOut,
-    /// The kernel did not let us, or is too old to tell the kinds apart.
+    /// The kernel refused, or is too old to distinguish the kinds.
     Refused,
-    /// It is the owner's and root's only.
+    /// Visible to its owner and root only.
     Hidden,
 }
 
-/// What a process holds with each shared page divided among those that map it (`smaps_rollup`).
+/// The memory of a process with each shared page divided among those that map it (`smaps_rollup`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shares {
-    /// What nobody else maps, file pages included.
+    /// Memory mapped by no other process, including file pages.
     pub private: Bytes,
     /// Its share of anonymous memory.
     pub anon: Bytes,
     /// Its share of shared memory.
     pub shmem: Bytes,
-    /// Its share of what is swapped out.
+    /// Its share of swapped-out memory.
     pub swap: Bytes,
     /// Its share of file pages: page cache, never charged.
     pub file: Bytes,
@@ -125,53 +125,53 @@ pub struct Shares {
 /// The cgroup of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CgroupInfo {
-    /// Which one, from the root of the tree; for the owner of the process and root only.
+    /// Its path from the root of the tree; for the owner of the process and root only.
     pub path: Option<String>,
-    /// Whose it is.
+    /// Its use.
     pub use_by: CgroupUse,
-    /// How many processes are in it and below; null where that could not be read.
+    /// Number of processes in it and below; null if that could not be read.
     pub processes: Option<usize>,
-    /// All that it holds (`memory.current`); null where it has no memory controller.
+    /// Its memory (`memory.current`); null without a memory controller.
     pub current: Option<Bytes>,
-    /// Of that: page cache, which the kernel takes back by itself.
+    /// Of that: page cache, which the kernel reclaims by itself.
     pub cache: Option<Bytes>,
-    /// Of that: what would count as charge, with what it has swapped out.
+    /// Of that: its charge, including swapped-out memory.
     pub charge: Option<Bytes>,
-    /// Its limit; null where it has none.
+    /// Its limit; null if it has none.
     pub max: Option<Bytes>,
 }
 
-/// Whose a cgroup is.
+/// The use of a cgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CgroupUse {
-    /// The agent's alone: what it costs counts for the agent.
+    /// By the agent only: its memory counts for the agent.
     Own,
-    /// Others are in it as well: it is shown, and nothing follows from it.
+    /// Shared with other processes: shown only.
     Shared,
-    /// Who else is in it is not known.
+    /// Not known.
     Unknown,
 }
 
-/// The lines of an agent.
+/// The thresholds of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdsInfo {
-    /// Where it is warned of.
+    /// The warn threshold.
     pub warn: ThresholdInfo,
-    /// Where it is acted upon.
+    /// The kill threshold.
     pub kill: ThresholdInfo,
-    /// Why one of them is not what was set, a sentence each.
+    /// The reasons why one differs from its setting, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// One line.
+/// One threshold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdInfo {
-    /// The line that counts in this guest.
+    /// The effective threshold on this guest.
     pub bytes: Bytes,
-    /// As it was set.
+    /// The setting.
     pub set: String,
-    /// Where: `built in`, a file with its line, a variable.
+    /// Its origin: `built in`, a file with its line, a variable.
     pub origin: String,
 }
 
@@ -180,7 +180,7 @@ pub struct ThresholdInfo {
 pub struct SignalsInfo {
     /// It is never signalled.
     pub never: bool,
-    /// Why, or when it may be, in one sentence.
+    /// The reason, or when it may be signalled, in one sentence.
     pub because: String,
 }
 
@@ -188,7 +188,7 @@ impl Explanation {
     /// Version of this shape.
     pub const VERSION: u32 = 1;
 
-    /// What `reader` may see: of other users' processes no more than totals; root sees all.
+    /// The part that `reader` may see: of other users' processes no more than totals; root sees all.
     #[must_use]
     pub fn seen_by(mut self, reader: Uid) -> Self {
         if let Some(agent) = &mut self.agent {
@@ -221,7 +221,7 @@ impl Explanation {
 }
 
 impl ProcessMemory {
-    /// That charge, and nothing more known yet.
+    /// That charge, without shares.
     #[must_use]
     pub fn of(charge: Charge, look: SharesStatus) -> Self {
         let Charge { anon, shmem, swap } = charge;

@@ -1,4 +1,4 @@
-//! What is foretold of a series of memory figures.
+//! The forecast of a series of memory figures.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,30 +10,30 @@ use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
 /// A forecast, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// How pressing it is.
+    /// How urgent it is.
     pub level: ForecastLevel,
     /// The bash original's word: `stable`, `growing`, `shrinking`, `insufficient_data`, `oom_predicted:MINUTES`.
     pub trend: String,
     /// Growth of the floor.
     pub bytes_per_hour: Option<i64>,
-    /// The plain least-squares slope over the last half hour, which others go by: to compare. Nothing is decided by it.
+    /// The plain least-squares slope over the last half hour, for comparison; not used for decisions.
     pub least_squares_per_hour: Option<i64>,
-    /// What ends growth first.
+    /// The ceiling that ends growth first.
     pub ceiling: Ceiling,
-    /// Where that is.
+    /// Its value.
     pub ceiling_bytes: Bytes,
-    /// Seconds until it is reached; null where that cannot be said.
+    /// Seconds until it is reached; null if unknown.
     pub eta_seconds: Option<f64>,
-    /// The 80 % interval of it: the beginning.
+    /// Lower end of the 80 % interval.
     pub eta_low_seconds: Option<f64>,
-    /// And the end.
+    /// Upper end of the 80 % interval.
     pub eta_high_seconds: Option<f64>,
-    /// What it rests on, or why there is none, in one sentence.
+    /// Its basis, or the reason why there is none, in one sentence.
     pub reason: String,
 }
 
 impl Forecast {
-    /// The same so much later, as far as nothing new is known: what was an hour away is nearer.
+    /// The same forecast after `elapsed` without new samples: its times are nearer.
     #[must_use]
     pub fn after(mut self, elapsed: Duration) -> Self {
         let sooner = |eta: Option<f64>| eta.map(|eta| (eta - elapsed.as_secs_f64()).max(0.0));
@@ -68,7 +68,7 @@ impl Forecast {
 
 const PREDICTED: &str = "oom_predicted:";
 
-/// The original's word for what is so many seconds away: a year at the most.
+/// The original's trend word for a ceiling this many seconds away, at most a year.
 #[must_use]
 pub fn predicted(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]

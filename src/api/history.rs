@@ -1,30 +1,30 @@
-//! What was recorded of memory: series of points, as the store takes them and as readers get them.
+//! The memory history: series of points.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::UnixSeconds;
 use crate::model::{Bytes, Pid, Uid};
 
-/// What there is of the past: the reply of `History`.
+/// The memory history: the reply of `History`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HistoryInfo {
-    /// When this was asked.
+    /// Time of the request.
     pub now: UnixSeconds,
-    /// Since when it was asked for.
+    /// Start of the requested period.
     pub since: UnixSeconds,
     /// The guest, agents in order of their start, parts after their agent.
     pub series: Vec<SeriesInfo>,
-    /// Where nothing was recorded or the record begins anew, oldest first.
+    /// Breaks in the recording, oldest first.
     pub breaks: Vec<BreakInfo>,
-    /// Series that were left out, ended ones first, since there are too many.
+    /// Number of series omitted because there are too many, ended ones first.
     #[serde(default)]
     pub left_out: usize,
 }
 
-/// One series of the past.
+/// One series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesInfo {
-    /// What it is of.
+    /// Its subject.
     pub kind: SeriesKind,
     /// `guest`, or the agent's name, like `claude-1234`.
     pub id: String,
@@ -40,7 +40,7 @@ pub struct SeriesInfo {
     pub points: Vec<PointInfo>,
 }
 
-/// What a series is of.
+/// The subject of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeriesKind {
@@ -55,43 +55,43 @@ pub enum SeriesKind {
 /// A span of time of a series. The span grows with age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointInfo {
-    /// When it begins.
+    /// Its start.
     pub time: UnixSeconds,
-    /// How long it is; 0 is a single look.
+    /// Its length; 0 is a single sample.
     pub seconds: u32,
-    /// The lowest in it.
+    /// The minimum.
     pub min: Bytes,
-    /// The mean of the looks.
+    /// The mean of the samples.
     pub mean: Bytes,
-    /// The highest.
+    /// The maximum.
     pub max: Bytes,
 }
 
-/// Where the record is broken.
+/// A break in the recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakInfo {
-    /// When it went on.
+    /// When recording resumed.
     pub time: UnixSeconds,
-    /// Why: `boot`, `gap` (nobody looked for ten minutes: stopped, suspended, a snapshot), `clock` (the wall clock jumped).
+    /// Why: `boot`, `gap` (no sample for ten minutes: stopped, suspended, a snapshot), `clock` (the wall clock jumped).
     pub kind: BreakKind,
-    /// For how long nothing was recorded, where that is known.
+    /// Duration without samples, if known.
     pub seconds: Option<u64>,
 }
 
-/// Why a record is broken.
+/// The reason for a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BreakKind {
     /// The guest was started.
     Boot,
-    /// Nobody looked: the supervisor or the guest was stopped, or a snapshot was reverted.
+    /// No samples: the supervisor or the guest was stopped, or a snapshot was reverted.
     Gap,
     /// The wall clock jumped.
     Clock,
 }
 
 impl HistoryInfo {
-    /// What `reader` may see: totals of everything, parts of their own agents; root sees all.
+    /// The part that `reader` may see: totals of everything, parts of their own agents; root sees all.
     #[must_use]
     pub fn seen_by(mut self, reader: Uid) -> Self {
         self.series.retain(|series| series.kind != SeriesKind::Part || reader.may_see(series.uid));

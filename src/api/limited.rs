@@ -1,10 +1,10 @@
-//! A limit as it is asked for and answered.
+//! Request for a limit, and the reply.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Bytes, Pid};
 
-/// What a process asks for, for itself as a rule.
+/// The request of a process, usually for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitRequest {
     /// The limit.
@@ -17,7 +17,7 @@ pub struct LimitRequest {
     pub pid: Option<Pid>,
 }
 
-/// What came of it; read back from the kernel.
+/// The result, read back from the kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitInfo {
     /// The scope.
@@ -26,6 +26,6 @@ pub struct LimitInfo {
     pub limit: Bytes,
     /// Its `memory.swap.max`.
     pub swap: Bytes,
-    /// Why it is not what was asked for, a sentence each.
+    /// The reasons for differences from the request, a sentence each.
     pub notes: Vec<String>,
 }

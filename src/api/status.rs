@@ -1,4 +1,4 @@
-//! What the supervisor tells of itself: the reply of `Status` over the socket and of `vm-health-check --json`.
+//! The status of the supervisor: the reply of `Status` over the socket and of `vm-health-check --json`.
 //! One shape for both; its fields are relied upon by scripts.
 
 use serde::{Deserialize, Serialize};
@@ -7,57 +7,57 @@ use super::forecast::Forecast;
 use super::resume::Resume;
 use crate::model::{Bytes, Pid, Pressure, Uid};
 
-/// Everything there is to say at one moment.
+/// Status of the machine and its agents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatusInfo {
     /// Version of this shape; grows when a field changes its meaning.
     pub version: u32,
-    /// The one word.
+    /// The overall verdict.
     pub verdict: Verdict,
     /// The guest.
     pub guest: GuestInfo,
     /// Its agents, in order of their start.
     pub agents: Vec<AgentInfo>,
-    /// What was done of late, newest first.
+    /// Recent actions, newest first.
     #[serde(default)]
     pub actions: Vec<ActionInfo>,
-    /// What the reader should know about the supervision itself, a sentence each: clamped lines, a dry run.
+    /// Remarks about the supervision itself, a sentence each: clamped lines, a dry run.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// How the supervisor itself is; null where none answers.
+    /// State of the supervisor; null if none answers.
     #[serde(default)]
     pub supervisor: Option<SupervisorInfo>,
 }
 
-/// How the supervisor itself is, since it started.
+/// State of the supervisor since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisorInfo {
-    /// How often it woke and looked at the guest's memory.
+    /// Number of memory polls.
     pub polls: u64,
-    /// How often it looked at every agent.
+    /// Number of samples of all agents.
     pub samples: u64,
-    /// How often it woke more than 100 ms late.
+    /// Number of wakeups more than 100 ms late.
     pub late_wakeups: u64,
-    /// Microseconds that it was late at the worst.
+    /// Largest delay, in microseconds.
     pub max_late_usec: u64,
-    /// How often memory pressure woke it.
+    /// Wakeups by memory pressure.
     pub woken_by_pressure: u64,
-    /// How often an agent's own cgroup woke it: a limit was reached.
+    /// Wakeups by an agent's own cgroup: a limit was reached.
     pub woken_by_cgroups: u64,
-    /// How many killed processes had their memory taken back before they had ended.
+    /// Killed processes whose memory was reclaimed before they had exited.
     #[serde(default)]
     pub released_early: u64,
 }
 
-/// How things stand.
+/// The overall verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Nothing to worry about.
+    /// No problem.
     Ok,
     /// An agent is over its warn threshold.
     Warning,
-    /// An agent is being acted upon or over its kill threshold, or the guest runs out of memory.
+    /// An action is under way, an agent is over its kill threshold, or the guest runs out of memory.
     Critical,
     /// No supervisor answers.
     Unknown,
@@ -68,15 +68,15 @@ pub enum Verdict {
 pub struct GuestInfo {
     /// Bytes of memory.
     pub mem_total: Bytes,
-    /// Bytes that can be had without swapping.
+    /// Bytes that can be allocated without swapping.
     pub mem_available: Bytes,
     /// Bytes of swap.
     pub swap_total: Bytes,
     /// Bytes of swap not in use.
     pub swap_free: Bytes,
-    /// Memory pressure; null where the kernel keeps none.
+    /// Memory pressure; null if the kernel does not provide it.
     pub pressure: Option<Pressure>,
-    /// What is foretold of it; null where no supervisor answers.
+    /// Its forecast; null if no supervisor answers.
     pub forecast: Option<Forecast>,
 }
 
@@ -97,9 +97,9 @@ pub struct AgentInfo {
     pub cwd: Option<String>,
     /// Command line of its root; for its owner and root only.
     pub command: Option<String>,
-    /// What it costs.
+    /// Its charge.
     pub charge: Bytes,
-    /// What it costs with all the agents that it started.
+    /// Its charge including all agents that it started.
     pub total_charge: Bytes,
     /// Of the charge: private memory.
     pub anon: Bytes,
@@ -107,35 +107,35 @@ pub struct AgentInfo {
     pub shmem: Bytes,
     /// Of the charge: swapped out.
     pub swap: Bytes,
-    /// How many processes it has.
+    /// Number of its processes.
     pub processes: usize,
     /// Whether its root still runs.
     pub root_alive: bool,
-    /// Where it is warned of.
+    /// The warn threshold.
     pub warn_threshold: Bytes,
-    /// Where it is acted upon.
+    /// The kill threshold.
     pub kill_threshold: Bytes,
-    /// Where it stands.
+    /// Its level.
     pub level: AgentLevel,
     /// The cgroup scope it is limited in.
     pub scope: Option<String>,
     /// That scope's limit.
     pub limit: Option<Bytes>,
-    /// What is foretold of it; null where no supervisor answers.
+    /// Its forecast; null if no supervisor answers.
     pub forecast: Option<Forecast>,
-    /// Its subtrees by charge, largest first: what would be ended first. For its owner and root only.
+    /// Its subtrees by charge, largest first: the first would be killed first. For its owner and root only.
     pub culprits: Vec<CulpritInfo>,
 }
 
-/// Where an agent stands.
+/// The level of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentLevel {
     /// Below its warn threshold.
     Ok,
-    /// Over its warn threshold, or told of and not yet clearly back.
+    /// Over its warn threshold, or warned about and not yet clearly below.
     Warned,
-    /// Being acted upon.
+    /// An action is under way.
     Acting,
 }
 
@@ -144,19 +144,19 @@ pub enum AgentLevel {
 pub struct CulpritInfo {
     /// Its topmost process.
     pub pid: Pid,
-    /// What it costs with all below it.
+    /// Its charge including all descendants.
     pub charge: Bytes,
     /// Its command line.
     pub command: Option<String>,
-    /// What is foretold of it; null where it is too small for that.
+    /// Its forecast; null if it is too small for one.
     #[serde(default)]
     pub forecast: Option<Forecast>,
 }
 
-/// Something that was done. For the agent's owner and root only.
+/// An action. For the agent's owner and root only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionInfo {
-    /// Names it among all actions.
+    /// Its identifier.
     pub id: String,
     /// When, RFC 3339.
     pub time: String,
@@ -170,20 +170,20 @@ pub struct ActionInfo {
     pub pid: Pid,
     /// The agent's owner.
     pub uid: Uid,
-    /// The agent's charge when it was decided.
+    /// The agent's charge at the decision.
     pub charge: Bytes,
-    /// The line it was over.
+    /// The threshold that was exceeded.
     pub threshold: Bytes,
-    /// What was ended, by its topmost process: the agent's root when it was the whole agent.
+    /// The killed subtree, by its topmost process: the agent's root for the whole agent.
     pub culprit: Option<CulpritInfo>,
     /// The signals sent, in order: `TERM`, `KILL`.
     pub signals: Vec<String>,
-    /// Said but not done.
+    /// Reported only (dry run).
     pub dry_run: bool,
     /// `threshold`: over its kill threshold; `guard`: the guest was in danger; `slice`: their slice.
     #[serde(default)]
     pub cause: String,
-    /// Where it stands or how it ended, in one sentence.
+    /// Its state or result, in one sentence.
     pub outcome: String,
     /// How to resume the agent; null unless the whole agent was killed and its rule has a resume command.
     pub resume: Option<Resume>,
@@ -193,7 +193,7 @@ impl StatusInfo {
     /// Version of this shape.
     pub const VERSION: u32 = 1;
 
-    /// What `reader` may see: totals of everything, details of their own agents; root sees all.
+    /// The part that `reader` may see: totals of everything, details of their own agents; root sees all.
     #[must_use]
     pub fn seen_by(mut self, reader: Uid) -> Self {
         for agent in &mut self.agents {
@@ -205,7 +205,7 @@ impl StatusInfo {
 }
 
 impl AgentInfo {
-    /// Takes out what `reader` may not see.
+    /// Removes everything that `reader` may not see.
     pub fn cut_for(&mut self, reader: Uid) {
         if reader.may_see(self.uid) {
             return;
