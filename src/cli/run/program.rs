@@ -27,7 +27,7 @@ impl ProgramSpec {
         let mut command = process::Command::new(&self.path);
         command.args(&self.arguments);
         self.directory.iter().for_each(|directory| _ = command.current_dir(directory));
-        sigpipe::hand_on(&mut command);
+        sigpipe::forward(&mut command);
         let error = command.exec();
         let code = match error.kind() {
             ErrorKind::NotFound => exit::NOT_FOUND,

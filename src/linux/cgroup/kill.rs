@@ -1,4 +1,4 @@
-//! Ends all in a cgroup at once (`cgroup.kill`, Linux 5.14), what forks meanwhile included.
+//! Kills all processes in a cgroup at once (`cgroup.kill`, Linux 5.14), including those that are forked meanwhile.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -12,17 +12,17 @@ use rustix::io::{Errno, read, write};
 use super::below;
 use crate::model::Pid;
 
-/// Paths that are longer are not used: a scope of `agents.slice` has some 60 bytes, one of a user's manager some 120.
-const LONGEST_PATH: usize = 512;
+/// Longer paths are refused: a scope of `agents.slice` has some 60 bytes, one of a user's manager some 120.
+const MAX_PATH_LEN: usize = 512;
 
-/// More cgroups than this below one are not looked at; nobody's agent has them.
-const MOST_BELOW: usize = 64;
+/// A cgroup with more cgroups below it is refused; no agent has that many.
+const MAX_CHILDREN: usize = 64;
 
 /// Kills cgroups below one root. Allocates nothing.
 #[derive(Debug)]
 pub struct CgroupKiller {
     root: OwnedFd,
-    us: Option<Pid>,
+    own_pid: Option<Pid>,
 }
 
 impl CgroupKiller {
@@ -31,15 +31,15 @@ impl CgroupKiller {
     pub fn open(root: &Path) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, root, flags, Mode::empty()).ok()?;
-        Some(Self { root, us: Pid::new(i32::try_from(std::process::id()).ok()?) })
+        Some(Self { root, own_pid: Pid::new(i32::try_from(std::process::id()).ok()?) })
     }
 
-    /// Kills all in the cgroup at `path`, which is to hold nobody else. Whether it was done: not where the kernel has
-    /// no such file or refuses, nor where the cgroup is empty, holds us or a process that our pid namespace does not
-    /// show, or has others below it with somebody in them.
+    /// Kills all processes in the cgroup at `path`, which must hold no others. Returns whether it was done. It is not if the
+    /// kernel has no such file or refuses, or if the cgroup is empty, holds the supervisor or a process that our pid namespace
+    /// does not show, or has populated cgroups below it.
     ///
-    /// May wait: the kernel does it under a lock of all cgroups (`cgroup_kill_write` of `kernel/cgroup/cgroup.c`), and
-    /// who makes a cgroup meanwhile holds that while it waits for memory. So what is urgent comes before it.
+    /// May block: the kernel takes a lock of all cgroups (`cgroup_kill_write` of `kernel/cgroup/cgroup.c`), and a process that
+    /// creates a cgroup holds it while it waits for memory. So urgent signals are sent first.
     #[must_use]
     pub fn kill(&self, path: &Path) -> bool {
         self.try_kill(path).unwrap_or(false)
@@ -47,11 +47,11 @@ impl CgroupKiller {
 
     fn try_kill(&self, path: &Path) -> Result<bool, Errno> {
         let Some(below) = below(path) else { return Ok(false) };
-        let mut buffer = [0; LONGEST_PATH];
+        let mut buffer = [0; MAX_PATH_LEN];
         let path = terminated(below.as_os_str().as_bytes(), &mut buffer)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let cgroup = openat(&self.root, path, flags, Mode::empty())?;
-        if !self.may_end(&cgroup)? || anybody_below(&cgroup)? {
+        if !self.may_kill(&cgroup)? || has_populated_child(&cgroup)? {
             return Ok(false);
         }
         let kill = openat(&cgroup, c"cgroup.kill", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -59,8 +59,8 @@ impl CgroupKiller {
         Ok(true)
     }
 
-    /// Whether somebody is in it, and only such as are seen and are not us.
-    fn may_end(&self, cgroup: &OwnedFd) -> Result<bool, Errno> {
+    /// Whether it holds processes, all of them visible, and not the supervisor.
+    fn may_kill(&self, cgroup: &OwnedFd) -> Result<bool, Errno> {
         let procs = openat(cgroup, c"cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let mut pids = Pids::default();
         let mut buffer = [0; 1024];
@@ -68,7 +68,7 @@ impl CgroupKiller {
             match read(&procs, &mut buffer) {
                 Ok(0) => return Ok(pids.seen > 0 && pids.begun.is_none()),
                 Ok(len) => {
-                    let harmless = |pid| Pid::new(pid).is_some_and(|pid| Some(pid) != self.us);
+                    let harmless = |pid| Pid::new(pid).is_some_and(|pid| Some(pid) != self.own_pid);
                     if !pids.all(&buffer[..len], harmless) {
                         return Ok(false);
                     }
@@ -80,7 +80,7 @@ impl CgroupKiller {
     }
 }
 
-/// A list of pids, one a line, that comes in pieces.
+/// A list of pids, one in each line, that is read in pieces.
 #[derive(Default)]
 struct Pids {
     begun: Option<i32>,
@@ -88,7 +88,7 @@ struct Pids {
 }
 
 impl Pids {
-    /// Whether all that end in this piece are `good`, and it is nothing but pids.
+    /// Whether all pids that end in this piece are `good`, and it contains nothing else.
     fn all(&mut self, piece: &[u8], good: impl Fn(i32) -> bool) -> bool {
         piece.iter().all(|&byte| match (byte, self.begun) {
             (b'0'..=b'9', begun) => {
@@ -108,18 +108,18 @@ impl Pids {
 }
 
 /// Whether a cgroup below this one, at whatever depth, has processes (`populated` of `cgroup.events`).
-fn anybody_below(cgroup: &OwnedFd) -> Result<bool, Errno> {
+fn has_populated_child(cgroup: &OwnedFd) -> Result<bool, Errno> {
     let mut buffer = [MaybeUninit::uninit(); 2048];
     let mut entries = RawDir::new(cgroup.as_fd(), &mut buffer);
-    let mut looked = 0;
+    let mut children = 0;
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name();
         if entry.file_type() != FileType::Directory || name == c"." || name == c".." {
             continue;
         }
-        looked += 1;
-        if looked > MOST_BELOW || is_populated(cgroup, name)? {
+        children += 1;
+        if children > MAX_CHILDREN || is_populated(cgroup, name)? {
             return Ok(true);
         }
     }
@@ -139,10 +139,10 @@ fn is_populated(cgroup: &OwnedFd, name: &CStr) -> Result<bool, Errno> {
     }
 }
 
-/// The path as the kernel wants it; an error where it does not fit or holds a NUL.
-fn terminated<'b>(path: &[u8], buffer: &'b mut [u8; LONGEST_PATH]) -> Result<&'b CStr, Errno> {
+/// The path, terminated by NUL; an error if it does not fit or contains a NUL.
+fn terminated<'b>(path: &[u8], buffer: &'b mut [u8; MAX_PATH_LEN]) -> Result<&'b CStr, Errno> {
     // One byte remains for the NUL.
-    let place = buffer.get_mut(..path.len()).filter(|place| place.len() < LONGEST_PATH);
+    let place = buffer.get_mut(..path.len()).filter(|place| place.len() < MAX_PATH_LEN);
     place.ok_or(Errno::NAMETOOLONG)?.copy_from_slice(path);
     CStr::from_bytes_with_nul(&buffer[..=path.len()]).map_err(|_| Errno::INVAL)
 }
@@ -188,18 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn all_in_a_cgroup_is_ended() {
+    fn all_processes_of_a_cgroup_are_killed() {
         let world = World::new();
         world.cgroup(&format!("{SCOPE}/empty"), "");
         assert!(world.kill(SCOPE));
     }
 
     #[test]
-    fn a_path_that_leads_elsewhere_is_not_used() {
+    fn a_path_out_of_the_tree_is_refused() {
         let world = World::new();
         world.cgroup("/other.scope", "");
         std::os::unix::fs::symlink("agents.slice/a.scope", world.root.path().join("link")).unwrap();
-        let long = format!("/{}", "x".repeat(LONGEST_PATH));
+        let long = format!("/{}", "x".repeat(MAX_PATH_LEN));
         let paths = [
             "/",
             "",
@@ -219,17 +219,17 @@ mod tests {
 
     #[test]
     fn a_path_fits_or_is_refused() {
-        let mut buffer = [0; LONGEST_PATH];
+        let mut buffer = [0; MAX_PATH_LEN];
         assert_eq!(
-            terminated(&[b'x'; LONGEST_PATH - 1], &mut buffer).map(CStr::count_bytes),
-            Ok(LONGEST_PATH - 1)
+            terminated(&[b'x'; MAX_PATH_LEN - 1], &mut buffer).map(CStr::count_bytes),
+            Ok(MAX_PATH_LEN - 1)
         );
-        assert_eq!(terminated(&[b'x'; LONGEST_PATH], &mut buffer), Err(Errno::NAMETOOLONG));
+        assert_eq!(terminated(&[b'x'; MAX_PATH_LEN], &mut buffer), Err(Errno::NAMETOOLONG));
         assert_eq!(terminated(b"x\0y", &mut buffer), Err(Errno::INVAL));
     }
 
     #[test]
-    fn who_is_not_meant_is_spared() {
+    fn a_cgroup_with_other_processes_is_not_killed() {
         let us = std::process::id();
         for pids in
             ["", "\n", "0\n", "12\n0\n", "12", "12\n13", "x\n", "99999999999\n", &format!("12\n{us}\n")]
@@ -241,18 +241,18 @@ mod tests {
         let world = World::new();
         world.cgroup(&format!("{SCOPE}/below/deeper"), "14\n");
         world.cgroup(&format!("{SCOPE}/below"), "14\n");
-        assert!(!world.kill(SCOPE), "somebody is below it");
+        assert!(!world.kill(SCOPE), "a populated cgroup below");
     }
 
     #[test]
-    fn an_old_kernel_has_no_such_file() {
+    fn an_old_kernel_cannot_kill_a_cgroup() {
         let world = World::new();
         fs::remove_file(world.root.path().join(&SCOPE[1..]).join("cgroup.kill")).unwrap();
         assert!(!world.kill(SCOPE));
     }
 
     #[test]
-    fn a_list_of_pids_comes_in_pieces() {
+    fn a_list_of_pids_is_parsed_in_pieces() {
         let lines: Vec<String> = (1..3000).map(|pid| pid.to_string() + "\n").collect();
         let text = lines.concat();
         for size in [1, 2, 3, 1000] {
@@ -266,21 +266,25 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = Pids::default().all(&text, |_| true);
         }
     }
 
-    /// Where this machine has cgroup v2 that we may write: a process that forks is ended with what it started.
+    /// On a machine with a writable cgroup v2: a process that forks is killed with its children.
     #[test]
-    fn a_real_cgroup_is_ended() {
+    fn a_real_cgroup_is_killed() {
         use std::process::{Command, Stdio};
         let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
-        let Some(root) = mounts.iter().find(|root| root.join("cgroup.controllers").exists()) else { return };
+        let Some(root) = mounts.iter().find(|root| root.join("cgroup.controllers").exists()) else {
+            eprintln!("skipped: no cgroup v2");
+            return;
+        };
         let name = format!("claude-watchdog-test-{}", std::process::id());
         let folder = root.join(&name);
         if fs::create_dir(&folder).is_err() || !folder.join("cgroup.kill").exists() {
             let _ = fs::remove_dir(&folder);
+            eprintln!("skipped: cgroups cannot be created, or cgroup.kill is missing");
             return;
         }
         let mut child = Command::new("sh")

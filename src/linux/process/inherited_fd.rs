@@ -1,4 +1,4 @@
-//! A descriptor that whoever started us has opened for us.
+//! A descriptor that the service manager has opened for this process.
 
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -9,26 +9,26 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{socket_acceptconn, socket_domain, socket_type};
 use rustix::net::{AddressFamily, SocketType};
 
-/// Why it is of no use to us.
+/// Why it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InheritedError {
-    /// It is not what was promised.
+    /// It is not a listening socket.
     #[error("descriptor {0} is no Unix socket that listens for streams")]
     Other(RawFd),
-    /// The system refused.
+    /// A system call failed.
     #[error("descriptor {fd}: {source}")]
     System {
-        /// Which.
+        /// The descriptor.
         fd: RawFd,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
 }
 
-/// The listening Unix socket at `fd`, which is nobody's yet. It does not block.
+/// The listening Unix socket at `fd`, which no other part of the program may own. It is set to non-blocking.
 ///
 /// # Errors
-/// Where there is none, or something else.
+/// If there is no descriptor, or another kind.
 #[allow(
     unsafe_code,
     reason = "a number that the service manager says is a descriptor can be had in no other way"
@@ -38,7 +38,7 @@ pub fn listener(fd: RawFd) -> Result<UnixListener, InheritedError> {
     if fd < 3 {
         return Err(InheritedError::Other(fd));
     }
-    // SAFETY: it is only looked at, and `fstat` and `getsockopt` of a number that is no descriptor fail with EBADF.
+    // SAFETY: it is only inspected, and `fstat` and `getsockopt` of a number that is no descriptor fail with EBADF.
     let seen = unsafe { BorrowedFd::borrow_raw(fd) };
     fstat(seen).map_err(system)?;
     let listens = socket_domain(seen) == Ok(AddressFamily::UNIX)
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_unix_socket_that_listens_is_taken() {
+    fn only_a_listening_unix_socket_is_accepted() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         let passed = UnixListener::bind(&path).unwrap().into_raw_fd();
@@ -76,6 +76,6 @@ mod tests {
             assert!(matches!(listener(other), Err(InheritedError::Other(_))), "{other}");
         }
         assert!(matches!(listener(1_000_000), Err(InheritedError::System { .. })));
-        assert!(connected.peer_addr().is_ok(), "what is refused stays as it was");
+        assert!(connected.peer_addr().is_ok(), "a refused descriptor stays open");
     }
 }

@@ -1,18 +1,18 @@
-//! Our own heap.
+//! Settings of the C library's allocator.
 
-/// Blocks from this size on are mapped each for itself, and given back to the kernel when they are freed: the size that glibc
-/// begins with, before it moves the bound up to what was freed last (`mallopt(3)`).
+/// Blocks of at least this size are mapped separately, and returned to the kernel when they are freed: the initial value of
+/// glibc, which otherwise rises to the largest freed block (`mallopt(3)`).
 #[cfg(target_env = "gnu")]
-const LARGE: std::ffi::c_int = 128 << 10;
+const MMAP_THRESHOLD: std::ffi::c_int = 128 << 10;
 
-/// Has large blocks given back when they are freed. A burst of readers of a large status left 110 MB behind without, all of
-/// them locked in memory. Where the C library is another one this does nothing.
-#[allow(unsafe_code, reason = "what the allocator does is set in no other way")]
+/// Returns large blocks to the kernel when they are freed. Without it a burst of readers of a large status left 110 MB behind,
+/// all of them locked in memory. Does nothing with another C library than glibc.
+#[allow(unsafe_code, reason = "the allocator can be configured in no other way")]
 pub fn give_back_large_blocks() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it takes two numbers and sets one.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD);
     }
 }
 
@@ -27,9 +27,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_large_is_given_back() {
+    fn large_blocks_are_returned() {
         give_back_large_blocks();
-        // Freed first: without a fixed bound all the others come from the heap, and stay below what is kept.
+        // Freed first: without a fixed threshold all others would come from the heap, below the blocks that are kept.
         drop(vec![1_u8; 8 << 20]);
         let before = rss_kib();
         let mut kept = Vec::new();

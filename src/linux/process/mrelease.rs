@@ -1,7 +1,7 @@
-//! Takes the memory of killed processes back before they have ended (`process_mrelease(2)`, Linux 5.15). A process that
-//! was sent `KILL` gives its pages back when it gets to run, and under pressure that may be long.
+//! Reclaims the memory of killed processes before they have exited (`process_mrelease(2)`, Linux 5.15). A process that was
+//! sent `KILL` frees its pages only when it is scheduled, and under pressure that may take long.
 //!
-//! The call walks the process's memory in our own time, so a thread does it.
+//! The call walks the process's memory in the caller's time, so a thread makes it.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -17,36 +17,36 @@ use super::pidfd::{open_proc, open_process};
 use crate::linux::procfs::read_file;
 use crate::model::{Bytes, Pid, ProcessKey};
 
-/// Processes that wait; of a larger wave the rest ends by itself. 24 KiB.
-const WAITING: usize = 1024;
+/// Capacity of the queue, 24 KiB. Further processes of a batch exit by themselves.
+const QUEUE_CAPACITY: usize = 1024;
 
 /// The kernel says EINVAL until its KILL has reached all threads of a process, and EAGAIN while one of them holds the
-/// lock of its memory: 100 ms in all.
-const TRIES: u32 = 20;
-const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+/// lock of its memory. Retried for 100 ms in all.
+const MAX_ATTEMPTS: u32 = 20;
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A smaller process has ended before we get to it: a second for 8 GiB is 2 ms for that.
-const SMALL: Bytes = Bytes::mib(16);
+/// A smaller process exits before the call: a second for 8 GiB is 2 ms for this.
+const MIN_RESIDENT: Bytes = Bytes::mib(16);
 
-/// Takes memory back on a thread of its own.
+/// Reclaims memory on a thread of its own.
 #[derive(Debug)]
 pub struct Releaser {
     queue: SyncSender<ProcessKey>,
     tally: Arc<Tally>,
 }
 
-/// What came of it since the start.
+/// Results since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Released {
-    /// Processes whose memory was taken back.
+    /// Processes whose memory was reclaimed.
     pub processes: u64,
-    /// Processes that had ended by themselves, or were small.
+    /// Processes that had exited by themselves, or were small.
     pub not_needed: u64,
-    /// Processes that the kernel refused until we gave up, or always does.
+    /// Processes for which the kernel refused until the last attempt, or always refuses.
     pub given_up: u64,
     /// Processes that did not fit in the queue.
     pub dropped: u64,
-    /// How long the last one took whose memory was taken back.
+    /// Duration of the last successful call.
     pub last: Duration,
 }
 
@@ -59,7 +59,7 @@ struct Tally {
     last_micros: AtomicU64,
 }
 
-/// What came of one process.
+/// The result for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Released,
@@ -74,7 +74,7 @@ impl Releaser {
     /// Where there is no `/proc`, or the thread cannot be started.
     pub fn start() -> io::Result<Self> {
         let proc = open_proc()?;
-        let (queue, asked) = sync_channel(WAITING);
+        let (queue, asked) = sync_channel(QUEUE_CAPACITY);
         let tally = Arc::new(Tally::default());
         let kept = Arc::clone(&tally);
         thread::Builder::new()
@@ -83,15 +83,14 @@ impl Releaser {
         Ok(Self { queue, tally })
     }
 
-    /// Asks for the memory of a process that was sent `KILL`; one that was not keeps it. Allocates nothing and waits
-    /// for nobody.
+    /// Requests the memory of a process that was sent `KILL`; other processes keep theirs. Neither allocates nor blocks.
     pub fn release(&self, key: ProcessKey) {
         if self.queue.try_send(key).is_err() {
             self.tally.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// What came of it so far.
+    /// Results so far.
     #[must_use]
     pub fn released(&self) -> Released {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -127,16 +126,16 @@ fn release(proc: &OwnedFd, key: ProcessKey) -> Outcome {
         Ok(None) | Err(Errno::SRCH | Errno::NOENT) => return Outcome::NotNeeded,
         Err(_) => return Outcome::GivenUp,
     };
-    // Nothing at all is what a main thread shows that has left before the others.
-    if resident(proc, key.pid).is_none_or(|resident| resident > Bytes::ZERO && resident < SMALL) {
+    // A main thread that has exited before the others shows no memory at all.
+    if resident(proc, key.pid).is_none_or(|resident| resident > Bytes::ZERO && resident < MIN_RESIDENT) {
         return Outcome::NotNeeded;
     }
-    retry(|| process_mrelease(pidfd.as_fd()), || thread::sleep(BETWEEN_TRIES))
+    retry(|| process_mrelease(pidfd.as_fd()), || thread::sleep(RETRY_INTERVAL))
 }
 
-/// Asks until the kernel does it, or says that there is nothing to be done.
+/// Repeats the call until it succeeds or turns out to be needless.
 fn retry(mut ask: impl FnMut() -> Result<(), Errno>, mut wait: impl FnMut()) -> Outcome {
-    for attempt in 0..TRIES {
+    for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
             wait();
         }
@@ -151,7 +150,7 @@ fn retry(mut ask: impl FnMut() -> Result<(), Errno>, mut wait: impl FnMut()) -> 
     Outcome::GivenUp
 }
 
-/// What a process has in memory (`statm`, its second number); `None` where it is gone.
+/// Resident memory of a process (the second number of `statm`); `None` if it has exited.
 fn resident(proc: &OwnedFd, pid: Pid) -> Option<Bytes> {
     let mut text = [0; 128];
     let len = read_file(proc, pid, "statm", &mut text).ok()?;

@@ -1,7 +1,7 @@
 //! Signals that cannot hit the wrong process.
 //!
-//! A pid may be reused between a decision and its signal. A pidfd pins one process; its start time, read after
-//! the pidfd is open, proves that it is the one that was decided on.
+//! A pid may be reused between a decision and its signal. A pidfd pins one process; its start time, read after the pidfd is
+//! open, proves that it is the process of the decision.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,19 +14,19 @@ use crate::linux::procfs::read_file;
 use crate::linux::procfs::stat::Stat;
 use crate::model::{Pid, ProcessKey};
 
-/// What became of one signal.
+/// The result of sending one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// Delivered.
     Delivered,
 
-    /// The process had ended before, or its pid is another's now: nothing was sent.
+    /// Not sent: the process had exited before, or its pid had been reused.
     Gone,
-    /// The kernel refused (`EPERM` as a rule).
+    /// The kernel refused, usually with `EPERM`.
     Refused(Errno),
 }
 
-/// Sends signals to processes whose identity it has checked.
+/// Sends signals to processes after checking their identity.
 #[derive(Debug)]
 pub struct Signaller {
     proc: OwnedFd,
@@ -36,12 +36,12 @@ impl Signaller {
     /// Opens the real `/proc`: signals go to the kernel's own processes, whatever tree the figures were read from.
     ///
     /// # Errors
-    /// Where `/proc` is not mounted, or is that of another pid namespace.
+    /// If `/proc` is not mounted, or belongs to another pid namespace.
     pub fn open() -> io::Result<Self> {
         Ok(Self { proc: open_proc()? })
     }
 
-    /// Sends `signal` to the very process `key`, and to no other. Allocates nothing and waits for nobody.
+    /// Sends `signal` to exactly the process `key`. Neither allocates nor blocks.
     #[must_use]
     pub fn send(&self, key: ProcessKey, signal: Signal) -> Sent {
         let sent = self.open_process(key).and_then(|found| {
@@ -67,15 +67,15 @@ impl Sent {
     }
 }
 
-/// The process that has this pid now, pinned; `None` where there is none, or the kernel cannot. Whose it is has to be
-/// looked at afterwards.
+/// Pins the process that has this pid now; `None` if there is none, or the kernel cannot. Its identity must be checked
+/// afterwards.
 #[must_use]
 pub fn pin(pid: Pid) -> Option<OwnedFd> {
     pidfd_open(rustix::process::Pid::from_raw(pid.get())?, PidfdFlags::empty()).ok()
 }
 
-/// Opens the real `/proc`. In that of another pid namespace (`unshare --pid` without `--mount-proc`) the same number is
-/// another process: a start time that is right there says nothing of who would be hit.
+/// Opens the real `/proc`. In that of another pid namespace (`unshare --pid` without `--mount-proc`) the same number is another
+/// process: a correct start time there says nothing about the process that would receive the signal.
 pub(crate) fn open_proc() -> io::Result<OwnedFd> {
     let proc = openat(CWD, c"/proc", OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     is_ours(&proc, std::process::id())?;
@@ -89,11 +89,11 @@ fn is_ours(proc: &OwnedFd, pid: u32) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(
-        "/proc is not that of our pid namespace, so signals would hit strangers; mount it anew, as `unshare --mount-proc` does",
+        "/proc is not that of our pid namespace, so signals would hit other processes; mount it again, as `unshare --mount-proc` does",
     ))
 }
 
-/// Pins the very process `key` and looks at it; `None` where it has ended, or its pid is another's.
+/// Pins exactly the process `key` and reads its `stat`; `None` if it has exited, or its pid was reused.
 pub(crate) fn open_process(proc: &OwnedFd, key: ProcessKey) -> Result<Option<(OwnedFd, Stat)>, Errno> {
     let Some(pid) = rustix::process::Pid::from_raw(key.pid.get()) else { return Ok(None) };
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_calls_us_otherwise_is_not_ours() {
+    fn a_proc_of_another_pid_namespace_is_refused() {
         let proc = open_proc().unwrap();
         assert!(is_ours(&proc, std::process::id()).is_ok());
         let error = is_ours(&proc, std::process::id() + 1).unwrap_err();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_pid_is_spared() {
+    fn a_reused_pid_receives_no_signal() {
         let (mut child, key) = sleeper();
         let stale = ProcessKey { start_ticks: key.start_ticks.wrapping_sub(1), ..key };
         assert_eq!(Signaller::open().unwrap().send(stale, Signal::KILL), Sent::Gone);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_process_sees_its_signal_when_it_goes_on() {
+    fn a_stopped_process_receives_its_signal_when_continued() {
         let (mut child, key) = sleeper();
         let signaller = Signaller::open().unwrap();
         assert_eq!(signaller.send(key, Signal::STOP), Sent::Delivered);

@@ -1,4 +1,4 @@
-//! The signals that are sent to this process, read like a file instead of being suffered.
+//! Signals to this process, read from a file descriptor instead of being acted on (signalfd(2)).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,8 +9,8 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 
 pub use nix::sys::signal::Signal;
 
-/// What a fault of our own raises: blocked, it would end us all the same, or run on for ever (signal(7)).
-const FAULTS: [Signal; 7] = [
+/// Raised by a fault of our own. Blocked, they would still kill the process, or repeat for ever (signal(7)).
+const FAULT_SIGNALS: [Signal; 7] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
     Signal::SIGFPE,
@@ -20,129 +20,131 @@ const FAULTS: [Signal; 7] = [
     Signal::SIGTRAP,
 ];
 
-/// Takes all signals that have a name; none is lost and none acts until it says so.
+/// Receives all signals that have a name. None is lost, and none takes effect before [`Self::raise_default`].
 #[derive(Debug)]
 pub struct SignalFd {
-    letters: signalfd::SignalFd,
-    /// What was blocked before.
-    before: SigSet,
-    /// What was done about ended children before.
-    children: SigAction,
-    /// Those of [`ENDS`] that are ignored, as `nohup` and a script's `&` have it.
+    signals: signalfd::SignalFd,
+    /// The signal mask before.
+    mask_before: SigSet,
+    /// The action for SIGCHLD before.
+    sigchld_before: SigAction,
+    /// Those of [`TERMINATION_SIGNALS`] that are ignored, as `nohup` and a script's `&` have it.
     ignored: Vec<Signal>,
 }
 
-/// What asks a process to end.
-const ENDS: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+/// Ask a process to terminate.
+const TERMINATION_SIGNALS: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
 /// One signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceivedSignal {
-    /// Which.
+    /// Its number.
     pub signal: Signal,
-    /// The kernel sent it, as it does for a terminal; else a process did.
+    /// The kernel sent it, for example for a terminal; otherwise a process did.
     pub by_kernel: bool,
 }
 
 impl SignalFd {
-    /// Opens it, for this thread and those that it starts. Children are to be waited for from now on, whatever whoever
-    /// started us thought of them.
+    /// Opens it, for this thread and those that it starts. From now on exited children must be waited for, even if SIGCHLD was
+    /// inherited as ignored.
     ///
     /// # Errors
-    /// Where the system has no descriptor left.
+    /// If no file descriptor is left.
     pub fn open() -> io::Result<Self> {
         let mut all = SigSet::empty();
-        Signal::iterator().filter(|signal| !FAULTS.contains(signal)).for_each(|signal| all.add(signal));
-        let before = all.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let letters = signalfd::SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        // Ignored, as it may be inherited, ended children leave no status behind (wait(2)).
-        let children = set(Signal::SIGCHLD, &usual())?;
+        Signal::iterator()
+            .filter(|signal| !FAULT_SIGNALS.contains(signal))
+            .for_each(|signal| all.add(signal));
+        let mask_before = all.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let signals = signalfd::SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        // With SIGCHLD ignored, which may be inherited, exited children leave no status behind (wait(2)).
+        let sigchld_before = set(Signal::SIGCHLD, &default_action())?;
         let mut ignored = Vec::new();
-        for signal in ENDS {
-            // Blocked as they are now, it does not matter what is done about them meanwhile.
-            let action = set(signal, &usual())?;
+        for signal in TERMINATION_SIGNALS {
+            // They are blocked now, so the action in between does not matter.
+            let action = set(signal, &default_action())?;
             if matches!(action.handler(), SigHandler::SigIgn) {
                 ignored.push(signal);
             }
             set(signal, &action)?;
         }
-        Ok(Self { letters, before, children, ignored })
+        Ok(Self { signals, mask_before, sigchld_before, ignored })
     }
 
-    /// Whether `signal` asks us to end, and is not ignored.
+    /// Whether `signal` asks for termination, and is not ignored.
     #[must_use]
-    pub fn is_end(&self, signal: Signal) -> bool {
-        ENDS.contains(&signal) && !self.ignored.contains(&signal)
+    pub fn is_termination(&self, signal: Signal) -> bool {
+        TERMINATION_SIGNALS.contains(&signal) && !self.ignored.contains(&signal)
     }
 
-    /// The next one, if there is one.
+    /// The next signal, if there is one. Does not block.
     ///
     /// # Errors
     /// None is known.
     pub fn next(&self) -> io::Result<Option<ReceivedSignal>> {
-        while let Some(read) = self.letters.read_signal()? {
+        while let Some(read) = self.signals.read_signal()? {
             let number = i32::try_from(read.ssi_signo).unwrap_or_default();
-            // What has no name is not asked for.
+            // Signals without a name are not in the mask.
             if let Ok(signal) = Signal::try_from(number) {
-                // si_code of sigaction(2): SI_USER is 0, what else a process can send is below.
+                // si_code of sigaction(2): SI_USER is 0, other signals by a process are below.
                 return Ok(Some(ReceivedSignal { signal, by_kernel: read.ssi_code > 0 }));
             }
         }
         Ok(None)
     }
 
-    /// Puts back what was before, for what is run next.
+    /// Restores mask and action, for the program to execute next.
     ///
     /// # Errors
     /// None is known.
-    pub fn put_back(&self) -> io::Result<()> {
-        set(Signal::SIGCHLD, &self.children)?;
-        Ok(self.before.thread_set_mask()?)
+    pub fn restore(&self) -> io::Result<()> {
+        set(Signal::SIGCHLD, &self.sigchld_before)?;
+        Ok(self.mask_before.thread_set_mask()?)
     }
 
-    /// Suffers a signal as if nothing had been done about it. Comes back where that does not end us: when we are
-    /// continued, or at once where the kernel takes a stop for pointless (an orphaned process group).
+    /// Raises a signal with its default action. Returns unless that terminates the process: when it is continued, or at once
+    /// where the kernel discards a stop (an orphaned process group).
     ///
     /// # Errors
     /// For `KILL` and `STOP`, none is known; they act at once.
-    pub fn suffer(&self, signal: Signal) -> io::Result<()> {
+    pub fn raise_default(&self, signal: Signal) -> io::Result<()> {
         let always = matches!(signal, Signal::SIGKILL | Signal::SIGSTOP);
         if always {
             return Ok(nix::sys::signal::raise(signal)?);
         }
-        let before = set(signal, &usual())?;
+        let before = set(signal, &default_action())?;
         nix::sys::signal::raise(signal)?;
         let mut one = SigSet::empty();
         one.add(signal);
-        // Here it is delivered.
+        // It is delivered here.
         one.thread_unblock()?;
         one.thread_block()?;
         set(signal, &before)?;
         Ok(())
     }
 
-    /// Ends this process by `signal`, without a core of ours. Comes back where it cannot be done: the first process of
-    /// a pid namespace does not end so.
-    pub fn end_by(&self, signal: Signal) {
-        // A handler of cores is not kept away by the limit alone (core(5)).
+    /// Terminates this process by `signal`, without a core dump. Returns if that is impossible: the first process of a pid
+    /// namespace is not terminated by it.
+    pub fn terminate_by(&self, signal: Signal) {
+        // The limit alone does not prevent a core dump handler (core(5)).
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-        let _ = self.suffer(signal);
+        let _ = self.raise_default(signal);
     }
 }
 
 impl AsFd for SignalFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.letters.as_fd()
+        self.signals.as_fd()
     }
 }
 
-fn usual() -> SigAction {
+fn default_action() -> SigAction {
     SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty())
 }
 
-#[allow(unsafe_code, reason = "what is done about a signal is set in no other way")]
+#[allow(unsafe_code, reason = "the action for a signal can be set in no other way")]
 fn set(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
-    // SAFETY: the default action, or the one that was there before: no code of ours runs in a handler.
+    // SAFETY: it is the default action or the previous one: no code of ours runs in a handler.
     unsafe { sigaction(signal, action) }
 }

@@ -155,7 +155,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = parse(&text);
         }
     }

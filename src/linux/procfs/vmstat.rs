@@ -109,7 +109,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = number_behind(SWAPPED_IN, &text);
             let _ = number_behind(OOM_KILLS, &text);
         }

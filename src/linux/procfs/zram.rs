@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_refused_not_fatal(text: Vec<u8>) {
+        fn does_not_panic_on_garbage(text: Vec<u8>) {
             let _ = MmStat::parse(&text);
         }
     }

@@ -139,7 +139,7 @@ impl<'a> ChildMonitor<'a> {
         let signal = Signal::try_from(signal).ok().and_then(signals::own_stop);
         // If it was continued already, nothing would continue the monitor.
         match signal.filter(|_| self.is_stopped()) {
-            Some(signal) => self.signals.suffer(signal),
+            Some(signal) => self.signals.raise_default(signal),
             None => Ok(()),
         }
     }

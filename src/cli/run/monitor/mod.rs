@@ -74,7 +74,7 @@ impl<'a> Monitor<'a> {
             let child = match Child::fork()? {
                 Forked::Child => {
                     drop(ours);
-                    self.signals.put_back()?;
+                    self.signals.restore()?;
                     return Ok(exec_limited(self.setup, &program, theirs));
                 }
                 Forked::Parent(child) => child,
@@ -137,7 +137,7 @@ fn finish(signals: &SignalFd, exit: CommandExit) -> u8 {
         CommandExit::Exited(code) => code,
         CommandExit::Killed(number) => {
             if let Ok(signal) = Signal::try_from(number) {
-                signals.end_by(signal);
+                signals.terminate_by(signal);
             }
             u8::try_from(128 + number).unwrap_or(u8::MAX)
         }

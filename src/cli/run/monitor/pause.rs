@@ -15,8 +15,8 @@ pub(super) fn pause(signals: &SignalFd, time: Duration) -> io::Result<Option<Sig
     loop {
         while let Some(received) = signals.next()? {
             match received.signal {
-                signal if signals.is_end(signal) => return Ok(Some(signal)),
-                Signal::SIGTSTP => signals.suffer(Signal::SIGTSTP)?,
+                signal if signals.is_termination(signal) => return Ok(Some(signal)),
+                Signal::SIGTSTP => signals.raise_default(Signal::SIGTSTP)?,
                 _ => {}
             }
         }
