@@ -1,4 +1,4 @@
-//! What is asked and what comes back.
+//! Calls and their replies.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -25,7 +25,7 @@ fn a_status_arrives_as_it_was_published() {
     assert_eq!(seen, status(7).seen_by(me));
 }
 
-/// Closes the first `closed` connections without a word, then answers one.
+/// Closes the first `closed` connections after `word`, then answers one.
 fn restarting(closed: usize, word: &'static [u8]) -> (tempfile::TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
@@ -43,7 +43,7 @@ fn restarting(closed: usize, word: &'static [u8]) -> (tempfile::TempDir, std::pa
 }
 
 #[test]
-fn who_asks_during_a_restart_asks_once_more() {
+fn a_call_is_repeated_once_after_a_restart() {
     let (_directory, path) = restarting(1, b"");
     let seen = Client::connect(&[path]).unwrap().status().unwrap();
     assert_eq!(seen.guest.mem_available, Bytes::new(7));
@@ -65,7 +65,7 @@ fn a_reply_keeps_the_order_of_its_fields() {
 }
 
 #[test]
-fn a_stream_begins_at_once_goes_on_with_changes_and_ends_with_the_supervisor() {
+fn a_stream_sends_each_change_and_ends_with_the_supervisor() {
     let mut server = Server::start();
     let mut peer = server.connect();
     let first = peer.ask(FOLLOW);
@@ -79,7 +79,7 @@ fn a_stream_begins_at_once_goes_on_with_changes_and_ends_with_the_supervisor() {
 }
 
 #[test]
-fn a_reader_that_lags_gets_the_newest_and_no_queue() {
+fn a_slow_reader_gets_the_newest_and_no_queue() {
     let server = Server::start();
     let mut peer = server.connect();
     peer.ask(FOLLOW);
@@ -99,7 +99,7 @@ fn a_reader_that_lags_gets_the_newest_and_no_queue() {
 }
 
 #[test]
-fn a_wrong_call_is_refused_by_name() {
+fn an_invalid_call_gets_an_error_with_its_name() {
     let server = Server::start();
     let mut peer = server.connect();
     let call = |method: &str, rest: &str| format!(r#"{{"method":"{method}"{rest}}}"#);
@@ -156,7 +156,7 @@ fn a_wrong_call_is_refused_by_name() {
 }
 
 #[test]
-fn calls_may_be_sent_ahead_and_are_answered_in_order() {
+fn pipelined_calls_are_answered_in_order() {
     let server = Server::start();
     let mut peer = server.connect();
     let oneway = r#"{"method":"io.moltdown.Watchdog.Status","oneway":true,"more":true}"#;
@@ -171,7 +171,7 @@ fn calls_may_be_sent_ahead_and_are_answered_in_order() {
 }
 
 #[test]
-fn another_implementation_is_a_client_too() {
+fn another_varlink_implementation_works_as_client() {
     use zlink::varlink_service::Proxy;
     let server = Server::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -190,7 +190,7 @@ fn another_implementation_is_a_client_too() {
 }
 
 #[test]
-fn others_see_totals_and_owners_and_root_see_all() {
+fn only_owner_and_root_see_details() {
     let full = status(1);
     assert_eq!(full.clone().seen_by(Uid::ROOT), full);
     assert_eq!(full.clone().seen_by(Uid::new(1000)), full);
@@ -199,7 +199,7 @@ fn others_see_totals_and_owners_and_root_see_all() {
     for secret in ["/home/alice", "node", "--resume"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    // Field by field: what is left of it is its totals.
+    // Field by field: only totals remain.
     let AgentInfo { cwd, command, culprits, .. } = &stranger.agents[0];
     assert_eq!((cwd, command, culprits), (&None, &None, &Vec::new()));
     let whole = AgentInfo { cwd: None, command: None, culprits: Vec::new(), ..full.agents[0].clone() };
@@ -207,15 +207,15 @@ fn others_see_totals_and_owners_and_root_see_all() {
 }
 
 #[test]
-fn a_process_is_explained_to_whoever_asks_as_they_may_see_it() {
+fn an_explanation_is_filtered_for_the_caller() {
     let server = Server::start();
     let mut client = Client::connect(&[server.path()]).unwrap();
     let pid = Pid::new(1).unwrap();
     let me = Uid::new(rustix::process::geteuid().as_raw());
     assert_eq!(client.explain(pid).unwrap(), explanation(pid).seen_by(me));
-    let nobody = Pid::new(2_000_000_000).unwrap();
-    let refused = client.explain(nobody).unwrap_err();
-    let is_it = |error: &MethodError| *error == MethodError::NoSuchProcess { pid: nobody };
+    let missing = Pid::new(2_000_000_000).unwrap();
+    let refused = client.explain(missing).unwrap_err();
+    let is_it = |error: &MethodError| *error == MethodError::NoSuchProcess { pid: missing };
     assert!(matches!(&refused, ClientError::Refused { error, .. } if is_it(error)), "{refused}");
     assert!(client.status().is_ok(), "the connection lives on");
     let stranger = explanation(pid).seen_by(Uid::new(1001));
@@ -224,7 +224,7 @@ fn a_process_is_explained_to_whoever_asks_as_they_may_see_it() {
 }
 
 #[test]
-fn an_explanation_that_takes_its_time_delays_nobody_else() {
+fn a_slow_explanation_delays_no_other_client() {
     let server = Server::start();
     let mut slow = server.connect();
     slow.send(r#"{"method":"io.moltdown.Watchdog.Explain","parameters":{"pid":3}}"#);

@@ -1,4 +1,4 @@
-//! Clients that are slow, silent, flooding, malformed, too many or gone: nobody else may notice.
+//! Clients that are slow, silent, flooding, malformed, too many or gone: other clients are not affected.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::world::{
 };
 
 #[test]
-fn a_flood_of_calls_waits_its_turn() {
+fn a_flood_of_calls_is_throttled() {
     let server = Server::with(ServerLimits { calls: RateLimit { max: 5, ..quota::CALLS }, ..GENEROUS });
     let mut peer = server.connect();
     for _ in 0..7 {
@@ -29,7 +29,7 @@ fn a_flood_of_calls_waits_its_turn() {
 }
 
 #[test]
-fn clients_that_say_nothing_or_half_a_call_delay_nobody_and_are_dropped() {
+fn idle_clients_delay_no_other_and_are_dropped() {
     let server = Server::with(ServerLimits { idle_timeout: Duration::from_secs(1), ..GENEROUS });
     let silent = server.connect();
     let mut halfway = server.connect();
@@ -40,7 +40,7 @@ fn clients_that_say_nothing_or_half_a_call_delay_nobody_and_are_dropped() {
 }
 
 #[test]
-fn a_client_that_never_reads_delays_nobody_and_is_dropped() {
+fn a_client_that_never_reads_is_dropped() {
     let server = Server::with(ServerLimits { write_timeout: Duration::from_secs(1), ..GENEROUS });
     server.publish(large(1));
     let mut deaf: Vec<_> = (0..5).map(|_| server.connect()).collect();
@@ -54,9 +54,9 @@ fn a_client_that_never_reads_delays_nobody_and_is_dropped() {
     server.answers_others();
 }
 
-/// Large replies that nobody reads are not held for each of a user's connections.
+/// Unread large replies are not kept for each of a user's connections.
 #[test]
-fn who_lets_large_replies_wait_is_told_that_these_are_enough() {
+fn unread_replies_are_bounded_per_user() {
     let server = Server::with(ServerLimits {
         unread_reply_bytes: QuotaLimits { per_user: 3 << 20, root: 3 << 20, ..quota::UNREAD_REPLY_BYTES },
         ..GENEROUS
@@ -69,8 +69,8 @@ fn who_lets_large_replies_wait_is_told_that_these_are_enough() {
     let mut third = server.connect();
     let reply = third.send(FOLLOW).reply().unwrap();
     assert!(reply.to_string().contains("Busy"), "{reply}");
-    assert_eq!(third.reply(), None, "and cut off");
-    // Who reads makes room.
+    assert_eq!(third.reply(), None, "and disconnected");
+    // Reading makes room.
     let mut first = deaf.remove(0);
     assert_eq!(available(&first.reply().unwrap()), 1);
     assert_eq!(available(&server.connect().ask(STATUS)), 1);
@@ -89,7 +89,7 @@ fn garbage_closes_the_connection() {
 }
 
 #[test]
-fn a_megabyte_without_an_end_is_not_kept() {
+fn an_unterminated_megabyte_closes_the_connection() {
     let server = Server::start();
     let mut peer = server.connect();
     assert_eq!(peer.write(&vec![b'x'; 1 << 20]).reply(), None);
@@ -117,7 +117,7 @@ fn two_hundred_clients_at_once_are_all_answered() {
 }
 
 #[test]
-fn a_full_house_says_so_and_has_room_again_when_somebody_leaves() {
+fn connections_over_the_quota_are_refused_until_others_close() {
     let server = Server::with(ServerLimits {
         connections: QuotaLimits { total: 4, per_user: 4, root: 4, reserved_for_root: 0 },
         ..GENEROUS
@@ -137,7 +137,7 @@ fn a_full_house_says_so_and_has_room_again_when_somebody_leaves() {
 }
 
 #[test]
-fn a_client_gone_in_the_middle_of_a_stream_is_let_go_at_once() {
+fn a_disconnected_subscriber_is_dropped_at_once() {
     let server = Server::start();
     let mut peers: Vec<_> = (0..20).map(|_| server.connect()).collect();
     for peer in &mut peers {
@@ -150,7 +150,7 @@ fn a_client_gone_in_the_middle_of_a_stream_is_let_go_at_once() {
 }
 
 #[test]
-fn a_client_that_closed_its_sending_half_keeps_its_stream_until_it_leaves() {
+fn a_half_closed_client_keeps_its_stream() {
     let server = Server::start();
     let mut peer = server.connect();
     peer.send(FOLLOW).finish();
@@ -165,14 +165,14 @@ fn a_client_that_closed_its_sending_half_keeps_its_stream_until_it_leaves() {
 const FD_LIMIT_SOCKET: &str = "IPC_TEST_FD_LIMIT_SOCKET";
 
 #[test]
-fn the_fd_limit_does_not_end_the_server() {
+fn the_server_survives_the_descriptor_limit() {
     if let Some(path) = std::env::var_os(FD_LIMIT_SOCKET) {
         return serve_with_few_fds(Path::new(&path));
     }
     let directory = tempfile::tempdir().unwrap();
     let path = socket_in(&directory);
     let mut server = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "hostile::the_fd_limit_does_not_end_the_server"])
+        .args(["--exact", "hostile::the_server_survives_the_descriptor_limit"])
         .env(FD_LIMIT_SOCKET, &path)
         .stdout(Stdio::null())
         .spawn()

@@ -1,4 +1,4 @@
-//! Events, and what is asked for over the socket.
+//! Events, history and requests that change something.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ fn me() -> u32 {
 }
 
 #[test]
-fn events_are_kept_and_the_last_of_them_can_be_had() {
+fn the_last_events_can_be_requested() {
     let server = Server::start();
     let mut peer = server.connect();
     assert_eq!(peer.ask(EVENTS), json!({ "parameters": { "events": [], "missed": 0 } }));
@@ -41,7 +41,7 @@ fn events_are_kept_and_the_last_of_them_can_be_had() {
 }
 
 #[test]
-fn who_follows_gets_each_event_once_and_the_end() {
+fn a_subscriber_gets_each_event_once() {
     let mut server = Server::start();
     server.happens(None);
     let mut peer = server.connect();
@@ -61,7 +61,7 @@ fn who_follows_gets_each_event_once_and_the_end() {
 }
 
 #[test]
-fn who_does_not_read_is_told_what_was_missed() {
+fn a_slow_subscriber_gets_the_number_missed() {
     let server = Server::start();
     let mut peer = server.connect();
     peer.ask(FOLLOW);
@@ -75,7 +75,7 @@ fn who_does_not_read_is_told_what_was_missed() {
         missed += reply["parameters"]["missed"].as_u64().unwrap();
         read += u64::try_from(numbers(&reply).len()).unwrap();
     }
-    assert_eq!(read + missed, 20_000, "nothing is told twice, and nothing is kept back");
+    assert_eq!(read + missed, 20_000, "each event is either read or counted as missed");
 }
 
 /// For root, who may see all, this shows nothing; the guest cases show it with two users.
@@ -91,7 +91,7 @@ fn events_of_other_users_agents_are_not_shown() {
 }
 
 #[test]
-fn a_stop_is_answered_with_what_became_of_it_or_why_not() {
+fn a_stop_returns_its_result_or_an_error() {
     let server = Server::start();
     let stop = |agent: &str| Client::connect(&[server.path()]).unwrap().stop(agent);
     assert_eq!(stop("claude-1").unwrap().outcome, "memory is back");
@@ -109,7 +109,7 @@ fn a_stop_is_answered_with_what_became_of_it_or_why_not() {
 }
 
 #[test]
-fn a_configuration_that_is_wrong_comes_back_with_its_place() {
+fn an_invalid_configuration_is_reported_with_its_place() {
     let server = Server::start();
     match Client::connect(&[server.path()]).unwrap().reload() {
         Err(ClientError::Refused { error: MethodError::InvalidConfiguration { problem }, .. }) => {
@@ -120,7 +120,7 @@ fn a_configuration_that_is_wrong_comes_back_with_its_place() {
 }
 
 #[test]
-fn who_leaves_while_an_agent_ends_holds_nothing() {
+fn a_client_that_disconnects_during_a_stop_is_dropped() {
     let server = Server::start();
     let mut peer = server.connect();
     peer.send(STOP_STUCK);
@@ -128,7 +128,7 @@ fn who_leaves_while_an_agent_ends_holds_nothing() {
     server.answers_others();
     drop(peer);
     server.wait_until_held(0);
-    // Nor does one that half leaves first, or talks on and on meanwhile.
+    // So is one that half-closes first, or sends calls without end.
     let mut half = server.connect();
     half.send(STOP_STUCK).finish();
     server.wait_until_held(1);
@@ -146,7 +146,7 @@ fn who_leaves_while_an_agent_ends_holds_nothing() {
 }
 
 #[test]
-fn a_call_that_wants_no_reply_gets_none_and_the_next_one_does() {
+fn a_oneway_call_gets_no_reply() {
     let server = Server::start();
     let mut peer = server.connect();
     peer.send(r#"{"method":"io.moltdown.Watchdog.Stop","parameters":{"agent":"claude-1"},"oneway":true}"#);
@@ -155,7 +155,7 @@ fn a_call_that_wants_no_reply_gets_none_and_the_next_one_does() {
 }
 
 #[test]
-fn who_asks_and_leaves_at_once_is_heard() {
+fn a_stop_is_carried_out_although_its_client_disconnects() {
     let server = Server::start();
     let call = r#"{"method":"io.moltdown.Watchdog.Stop","parameters":{"agent":"counted"}"#;
     for turn in 0..200 {
@@ -177,7 +177,7 @@ fn history(parameters: &Value) -> String {
 }
 
 #[test]
-fn the_past_is_told_of_as_much_as_is_asked() {
+fn history_has_the_requested_length() {
     let server = Server::start();
     let mut peer = server.connect();
     let reply = peer.ask(&history(&json!({ "since_seconds": 60 })));
@@ -191,9 +191,9 @@ fn the_past_is_told_of_as_much_as_is_asked() {
     assert_eq!(client.history(Duration::from_mins(1)).unwrap().series.len(), 3);
 }
 
-/// Each may be large, so only few are made at a time; who does not wait for theirs gives the place back.
+/// Each may be large, so few are written at a time; a client that disconnects releases its permit.
 #[test]
-fn few_are_told_of_the_past_at_once() {
+fn history_replies_are_bounded() {
     let server = Server::start();
     let never = history(&json!({ "since_seconds": 86_400 * 365 }));
     let mut waiting: Vec<_> = (0..4).map(|_| server.connect()).collect();
@@ -205,16 +205,16 @@ fn few_are_told_of_the_past_at_once() {
     let busy = |reply: &Value| reply["error"] == "io.moltdown.Watchdog.Busy";
     let begun = Instant::now();
     while !busy(&peer.ask(&soon)) {
-        assert!(begun.elapsed() < GUARD, "the places are never full");
+        assert!(begun.elapsed() < GUARD, "the quota is never used up");
     }
     drop(waiting);
     while busy(&peer.ask(&soon)) {
-        assert!(begun.elapsed() < GUARD, "the places never come back");
+        assert!(begun.elapsed() < GUARD, "the permits are never released");
     }
 }
 
 #[test]
-fn a_limit_is_asked_for_by_whoever_is_to_have_it() {
+fn a_limit_request_applies_to_its_caller() {
     let server = Server::start();
     let mut client = Client::connect(&[server.path()]).unwrap();
     let mut request = LimitRequest {

@@ -27,7 +27,7 @@ fn a_stopping_server_closes_its_streams_and_removes_its_socket() {
 }
 
 #[test]
-fn a_stopping_server_answers_who_was_asking_and_waits_for_nobody_else() {
+fn a_stopping_server_answers_only_calls_in_progress() {
     let mut server = Server::start();
     let (mut asking, mut idle, mut half) = (server.connect(), server.connect(), server.connect());
     for peer in [&mut asking, &mut idle, &mut half] {
@@ -44,7 +44,7 @@ fn a_stopping_server_answers_who_was_asking_and_waits_for_nobody_else() {
 }
 
 #[test]
-fn the_first_socket_where_somebody_listens_is_taken() {
+fn the_first_socket_with_a_listener_is_used() {
     let server = Server::start();
     let nowhere = server.directory.path().join("nothing").join("here");
     let client = Client::connect(&[nowhere, server.path()]).unwrap();
@@ -52,7 +52,7 @@ fn the_first_socket_where_somebody_listens_is_taken() {
 }
 
 #[test]
-fn everybody_may_connect_and_nobody_else_may_lock() {
+fn all_users_may_connect_and_only_the_owner_may_lock() {
     let server = Server::start();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&server.path()), 0o666);
@@ -62,7 +62,7 @@ fn everybody_may_connect_and_nobody_else_may_lock() {
 }
 
 #[test]
-fn a_dead_supervisors_socket_is_taken_over_and_a_living_ones_is_not() {
+fn only_the_socket_of_a_dead_supervisor_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = socket_in(&directory);
     let (dead, file) = bind(&path).unwrap();
@@ -75,7 +75,7 @@ fn a_dead_supervisors_socket_is_taken_over_and_a_living_ones_is_not() {
 }
 
 #[test]
-fn what_is_no_socket_is_not_replaced() {
+fn a_file_that_is_no_socket_is_not_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("precious");
     fs::write(&path, "data").unwrap();

@@ -1,4 +1,4 @@
-//! A server to test against, and a client that sends what it likes.
+//! A server to test against, and a client that sends arbitrary bytes.
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -27,10 +27,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
 
-/// Only keeps a broken test from hanging; nothing is measured by it.
+/// Keeps a broken test from hanging; nothing is measured by it.
 pub(super) const GUARD: Duration = Duration::from_mins(1);
 
-/// Limits that no test meets by accident, however slow the machine.
+/// Limits that no test reaches by accident, however slow the machine.
 pub(super) const GENEROUS: ServerLimits = ServerLimits {
     connections: GENEROUS_QUOTA,
     calls: RateLimit { max: 1000, ..quota::CALLS },
@@ -43,7 +43,7 @@ pub(super) const GENEROUS: ServerLimits = ServerLimits {
 const GENEROUS_QUOTA: QuotaLimits =
     QuotaLimits { total: 1000, per_user: 1000, root: 1000, reserved_for_root: 0 };
 
-/// How often the end of `counted` was asked for; of one test.
+/// Number of stop requests for the agent `counted`, used by one test.
 pub(super) static COUNTED: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) const STATUS: &str = r#"{"method":"io.moltdown.Watchdog.Status"}"#;
@@ -70,7 +70,7 @@ pub(super) fn status(available: u64) -> StatusInfo {
     .unwrap()
 }
 
-/// A status that no socket buffer holds a second time.
+/// A status too large to fit twice into a socket buffer.
 pub(super) fn large(available: u64) -> StatusInfo {
     StatusInfo { notes: vec!["x".repeat(1 << 20)], ..status(available) }
 }
@@ -89,7 +89,7 @@ impl Service for Published {
         self.events.clone()
     }
 
-    /// A part of user 1000's agent and the guest; one that is asked for a year never comes.
+    /// A part of user 1000's agent and the guest; a request for a year never returns.
     async fn history(&self, since: Duration) -> Result<HistoryInfo, MethodError> {
         if since.as_secs() >= 86_400 * 31 {
             std::future::pending::<()>().await;
@@ -97,7 +97,7 @@ impl Service for Published {
         Ok(history(since))
     }
 
-    /// Agents are `claude-1`, which ends at once, `stuck`, which never does, and `another's`.
+    /// Agents are `claude-1`, which exits at once, `stuck`, which never does, and `another's`.
     async fn stop(&self, agent: String, by: Caller) -> Result<ActionInfo, MethodError> {
         assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
         match agent.as_str() {
@@ -116,7 +116,7 @@ impl Service for Published {
         Err(MethodError::InvalidConfiguration { problem: "config.toml:3: no such key".to_owned() })
     }
 
-    /// Limits are 8, whoever asks for them; 1 cannot be.
+    /// Every limit is 8; a request for 1 fails.
     async fn limit(&self, request: LimitRequest, by: Caller) -> Result<LimitInfo, MethodError> {
         assert!(by.pid.is_some_and(|pid| u32::try_from(pid.get()) == Ok(std::process::id())), "{by:?}");
         match (request.pid, request.limit.get()) {
@@ -133,7 +133,7 @@ impl Service for Published {
 
     async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, MethodError> {
         match pid.get() {
-            // Somebody whose memory map is locked.
+            // A process whose memory map is locked.
             3 => tokio::time::sleep(Duration::from_millis(500)).await,
             1 | 2 => {}
             _ => return Err(MethodError::NoSuchProcess { pid }),
@@ -227,7 +227,7 @@ impl Server {
         Peer::connect(&self.path())
     }
 
-    /// Connections that the server still holds: the kernel lists both their state and our directory's name.
+    /// Connections that the server still has open: the kernel lists both their state and our directory's name.
     pub(super) fn held(&self) -> usize {
         let directory = self.directory.path().to_str().unwrap().to_owned();
         let table = fs::read_to_string("/proc/net/unix").unwrap();
@@ -272,7 +272,7 @@ pub(super) fn socket_in(directory: &TempDir) -> PathBuf {
     directory.path().join("run").join("io.moltdown.Watchdog")
 }
 
-/// A client that sends what it likes.
+/// A client that sends arbitrary bytes.
 pub(super) struct Peer(pub(super) BufReader<UnixStream>);
 
 impl Peer {

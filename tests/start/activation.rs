@@ -1,4 +1,4 @@
-//! The socket that a service manager passes.
+//! Sockets passed by a service manager.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -8,7 +8,7 @@ use claude_watchdog::ipc::{Client, ClientError, INTERFACE, MethodError};
 use super::world::{World, count, exists};
 
 #[test]
-fn a_passed_socket_is_answered_on_and_outlives_us() {
+fn a_passed_socket_is_used_and_not_removed() {
     let world = World::new();
     let path = world.path("passed");
     let listener = UnixListener::bind(&path).unwrap();
@@ -22,7 +22,7 @@ fn a_passed_socket_is_answered_on_and_outlives_us() {
     assert!(flags & 0o4_000 != 0, "it does not block: {flags:o}");
     daemon.end();
     assert!(exists(&path), "its file is not ours");
-    // Nobody runs, but the service manager listens: who comes now waits for the next one.
+    // No daemon runs, but the service manager listens: a client waits for the next daemon.
     let waiting = {
         let path = path.clone();
         std::thread::spawn(move || Client::connect(&[path]).and_then(|mut client| client.status()))
@@ -33,7 +33,7 @@ fn a_passed_socket_is_answered_on_and_outlives_us() {
 }
 
 #[test]
-fn what_is_for_another_process_is_left_alone() {
+fn a_socket_passed_to_another_process_is_ignored() {
     let world = World::new();
     let passed = UnixListener::bind(world.path("passed")).unwrap();
     let own = world.path(INTERFACE);
@@ -51,7 +51,7 @@ fn what_is_for_another_process_is_left_alone() {
 }
 
 #[test]
-fn what_is_no_listening_socket_is_named_and_supervision_goes_on() {
+fn supervision_starts_without_a_usable_passed_socket() {
     let world = World::new();
     let (connection, _other) = UnixStream::pair().unwrap();
     let file = std::fs::File::open(world.path("config.toml")).unwrap();
@@ -64,7 +64,7 @@ fn what_is_no_listening_socket_is_named_and_supervision_goes_on() {
 }
 
 #[test]
-fn a_passed_socket_goes_before_one_that_is_named() {
+fn a_passed_socket_precedes_the_option() {
     let world = World::new();
     let (path, named) = (world.path("passed"), world.path("named"));
     let listener = UnixListener::bind(&path).unwrap();
@@ -76,7 +76,7 @@ fn a_passed_socket_goes_before_one_that_is_named() {
 }
 
 #[test]
-fn who_waits_for_one_that_cannot_start_is_told_so_once_and_at_once() {
+fn waiting_clients_get_an_error_if_the_daemon_cannot_start() {
     let world = World::new().file("config.toml", "[thresholds\n");
     let path = world.path("passed");
     let listener = UnixListener::bind(&path).unwrap();
@@ -89,5 +89,5 @@ fn who_waits_for_one_that_cannot_start_is_told_so_once_and_at_once() {
         assert!(matches!(error, ClientError::Refused { error: MethodError::Unconfigured {}, .. }), "{error}");
         assert!(error.to_string().contains("claude-watchdog check-config"), "{error}");
     }
-    assert!(listener.accept().is_err(), "nobody came back, or it would be started again");
+    assert!(listener.accept().is_err(), "no client reconnects, or the daemon would be started again");
 }

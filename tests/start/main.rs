@@ -1,5 +1,4 @@
-//! How the binary starts: with the socket that it is handed, and on machines that lack something; how it brings to an
-//! end what it has begun.
+//! The daemon as a process: passed sockets, missing kernel features, actions in progress.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 

@@ -1,4 +1,4 @@
-//! An action is brought to its end, and told as it was, whatever is asked meanwhile.
+//! An action is completed and reported correctly despite requests meanwhile.
 
 use claude_watchdog::api::status::{AgentLevel, StatusInfo};
 
@@ -11,7 +11,7 @@ fn acting(status: &StatusInfo) -> bool {
 }
 
 #[test]
-fn what_was_begun_goes_on_though_its_rule_is_gone() {
+fn an_action_continues_after_its_rule_is_removed() {
     let world = World::new().file("config.toml", GRACE);
     let daemon = world.daemon();
     daemon.status();
@@ -31,7 +31,7 @@ fn what_was_begun_goes_on_though_its_rule_is_gone() {
 }
 
 #[test]
-fn an_agent_without_a_rule_is_let_go_when_its_action_is_over() {
+fn an_agent_without_a_rule_is_dropped_after_its_action() {
     let world = World::new().file("config.toml", "[act]\ngrace = \"0s\"\n");
     let daemon = world.daemon();
     daemon.status();
@@ -47,7 +47,7 @@ fn an_agent_without_a_rule_is_let_go_when_its_action_is_over() {
 }
 
 #[test]
-fn an_agent_whose_rule_is_gone_has_not_ended() {
+fn an_agent_without_a_rule_is_not_reported_as_exited() {
     let world = World::new().file("config.toml", "[act]\ngrace = \"0s\"\n");
     let daemon = world.daemon();
     daemon.status();
@@ -59,7 +59,7 @@ fn an_agent_whose_rule_is_gone_has_not_ended() {
 }
 
 #[test]
-fn who_asks_while_it_ends_gets_the_same_answer() {
+fn concurrent_stop_requests_get_the_same_result() {
     let world = World::new().file("config.toml", GRACE);
     let daemon = world.daemon();
     daemon.status();

@@ -12,7 +12,7 @@ use claude_watchdog::api::status::{ActionInfo, StatusInfo};
 use claude_watchdog::ipc::{Client, ClientError, INTERFACE};
 use tempfile::TempDir;
 
-/// The pid of the agent is beyond any kernel's.
+/// Pid of the agent; no kernel gives out such a pid.
 const AGENT: u32 = 2_000_000_001;
 
 /// Only keeps a broken test from hanging.
@@ -56,23 +56,23 @@ impl World {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// The agent ends, and its memory is not back.
+    /// The agent exits, and its memory is not available yet.
     pub(super) fn end_agent(&self) {
         fs::remove_dir_all(self.path(&format!("proc/{AGENT}"))).unwrap();
     }
 
-    /// The guest has no memory left, and there is little time for anything.
+    /// The machine runs out of memory.
     pub(super) fn fill_up(&self) {
         self.write("proc/meminfo", "MemTotal: 33554432 kB\nMemFree: 0 kB\nMemAvailable: 0 kB\n");
     }
 
-    /// The guest shows more memory than before.
+    /// The memory of the agent becomes available.
     pub(super) fn give_back(&self) {
         let text = "MemTotal: 33554432 kB\nMemFree: 16777216 kB\nMemAvailable: 25165824 kB\n";
         self.write("proc/meminfo", text);
     }
 
-    /// What is typed to start it, without a socket.
+    /// The command line to start it, without a socket.
     fn arguments(&self) -> Vec<String> {
         let place = |name: &str| self.path(name).to_str().unwrap().to_owned();
         let binary = env!("CARGO_BIN_EXE_claude-watchdog");
@@ -91,7 +91,7 @@ impl World {
         Daemon::start(command, socket)
     }
 
-    /// One whose files may have no more than so many KiB, as on a disk that is full.
+    /// One whose files are limited to `kib`, as on a full disk.
     pub(super) fn cramped(&self, kib: u32) -> Daemon {
         let mut command = Command::new("bash");
         command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"")]).arg("bash");
@@ -106,7 +106,7 @@ impl World {
         let mut command = Command::new("sh");
         let script = format!("exec 3<&0 </dev/null; export LISTEN_PID={pid} LISTEN_FDS=1; exec \"$@\"");
         command.args(["-c", &script, "sh"]).args(self.arguments()).args(more).stdin(passed);
-        // Nowhere else than where it is told to.
+        // The default socket must not be used.
         command.env("XDG_RUNTIME_DIR", self.path("runtime"));
         Daemon::start(command, socket)
     }
@@ -156,13 +156,13 @@ impl Daemon {
         Client::connect(std::slice::from_ref(&self.socket)).unwrap()
     }
 
-    /// Asks for the end of the agent.
+    /// Requests to stop the agent.
     pub(super) fn stop(&self) -> JoinHandle<Result<ActionInfo, ClientError>> {
         let mut client = self.client();
         std::thread::spawn(move || client.stop(&format!("claude-{AGENT}")))
     }
 
-    /// Everything that it said on standard error, after it was asked to end.
+    /// Terminates it and returns its standard error.
     pub(super) fn end(mut self) -> Vec<String> {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -170,12 +170,12 @@ impl Daemon {
         BufReader::new(self.child.stderr.take().unwrap()).lines().map(Result::unwrap).collect()
     }
 
-    /// The code that it leaves with by itself.
+    /// Its exit code, once it exits by itself.
     pub(super) fn code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
-    /// Waits until it said what holds `wanted`; all up to there.
+    /// Waits for a line with `wanted`; returns all lines up to it.
     pub(super) fn says(&mut self, wanted: &str) -> Vec<String> {
         let mut said = Vec::new();
         for line in BufReader::new(self.child.stderr.as_mut().unwrap()).lines() {
@@ -195,12 +195,12 @@ impl Drop for Daemon {
     }
 }
 
-/// How many of `said` hold `wanted`.
+/// Number of lines with `wanted`.
 pub(super) fn count(said: &[String], wanted: &str) -> usize {
     said.iter().filter(|line| line.contains(wanted)).count()
 }
 
-/// Whether there is something at `path`.
+/// Whether `path` exists.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
