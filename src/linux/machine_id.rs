@@ -1,10 +1,10 @@
-//! Which machine this is, and which boot of it: a clone has its image's files, and is not that image.
+//! Identifiers of this machine and its boot. A clone has the files of its image, but is another machine.
 
 use std::fs;
 use std::path::Path;
 
-/// Which machine this is: its id, and the firmware's, which a clone has of its own where it kept the image's machine id.
-/// Empty parts where they cannot be read.
+/// The machine id and the firmware's id, which differs in a clone that kept the machine id of its image. A part that cannot be
+/// read is empty.
 #[must_use]
 pub fn machine(root: &Path) -> String {
     let id = read(root, "etc/machine-id");
@@ -12,7 +12,7 @@ pub fn machine(root: &Path) -> String {
     format!("{id} {firmware}").trim().to_owned()
 }
 
-/// Which boot of it.
+/// The boot id.
 #[must_use]
 pub fn boot(root: &Path) -> String {
     read(root, "proc/sys/kernel/random/boot_id")

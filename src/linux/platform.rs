@@ -1,4 +1,4 @@
-//! What this machine does not give us: read once, at the start.
+//! Missing features of this machine, probed once at the start.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,15 +14,15 @@ use crate::model::{Bytes, MissingFeature, Uid};
 /// The pid namespace of a machine, not of a container (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
-/// The name of a container longer than this is none.
-const LONGEST_NAME: usize = 32;
+/// A longer name of a container is ignored.
+const MAX_CONTAINER_NAME_LEN: usize = 32;
 
-/// Where to look, and as whom.
+/// The trees to probe, and the user that the supervisor runs as.
 #[derive(Clone, Debug)]
 pub struct Platform {
     proc: PathBuf,
     cgroup: PathBuf,
-    /// `/`: where a container and systemd leave their marks.
+    /// `/`, for the marker files of containers and systemd.
     root: PathBuf,
     uid: Uid,
     pidfd: bool,
@@ -36,7 +36,7 @@ impl Platform {
         Self { proc: proc.to_owned(), cgroup: cgroup.to_owned(), root: PathBuf::from("/"), uid, pidfd }
     }
 
-    /// All that is missing, what matters most first. What cannot be read is not known to be missing.
+    /// All missing features, the most important first. A feature that cannot be probed is not reported.
     #[must_use]
     pub fn lacks(&self) -> Vec<MissingFeature> {
         let options = self.mount_options();
@@ -54,13 +54,13 @@ impl Platform {
         lacks.into_iter().flatten().collect()
     }
 
-    /// Empty where it cannot be read.
+    /// Empty if it cannot be read.
     fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.proc.join(name)).unwrap_or_default()
     }
 
-    /// How `/proc` is mounted (`proc_pid_mountinfo(5)`): the options of the file system, behind the lone hyphen. What
-    /// was mounted last lies on top.
+    /// The mount options of `/proc` (`proc_pid_mountinfo(5)`): those of the file system, after the lone hyphen. The last mount
+    /// is on top.
     fn mount_options(&self) -> Vec<String> {
         let text = self.read("self/mountinfo");
         let mounts = text.split(|&b| b == b'\n').filter_map(|line| {
@@ -71,7 +71,7 @@ impl Platform {
         });
         let mounts: Vec<_> = mounts.collect();
         let at = |place: &OsStr| mounts.iter().rev().find(|mount| mount.0 == place.as_bytes());
-        // A copied tree tells of where it was copied from.
+        // A copied tree describes its original.
         let found = at(self.proc.as_os_str()).or_else(|| at(OsStr::new("/proc")));
         let options = found.map(|mount| String::from_utf8_lossy(mount.1)).unwrap_or_default();
         options.split(',').map(str::to_owned).collect()
@@ -82,7 +82,7 @@ impl Platform {
         (only_pids && !self.proc.join("meminfo").exists()).then_some(MissingFeature::Meminfo)
     }
 
-    /// Whoever may trace all processes, or is of the group that may, sees the first one all the same.
+    /// A process that may trace all others, or is in the group of `gid=`, sees pid 1 all the same.
     fn processes(&self, options: &[String]) -> Option<MissingFeature> {
         let hides = |option: &&String| {
             let how = option.strip_prefix("hidepid=");
@@ -92,8 +92,8 @@ impl Platform {
         self.read("1/stat").is_empty().then(|| MissingFeature::Processes(option.clone()))
     }
 
-    /// Where the namespace is known it decides: a machine made of a container's image has its marks too, and who shares
-    /// the machine's pids sees all of them.
+    /// A known pid namespace decides: a machine made from a container's image has the marker files too, and a container with the
+    /// machine's pids sees all processes.
     fn outside(&self) -> Option<MissingFeature> {
         let namespace = fs::read_link(self.proc.join("self/ns/pid")).ok();
         match namespace {
@@ -103,7 +103,7 @@ impl Platform {
         }
     }
 
-    /// What `systemd-detect-virt --container` goes by (`detect_container` of `src/basic/virt.c`).
+    /// As `systemd-detect-virt --container` does (`detect_container` of `src/basic/virt.c`).
     fn container(&self) -> Option<String> {
         let told = fs::read(self.root.join("run/systemd/container")).ok();
         let environment = self.read("1/environ");
@@ -113,7 +113,7 @@ impl Platform {
         name.or_else(|| marked("run/.containerenv", "podman")).or_else(|| marked(".dockerenv", "docker"))
     }
 
-    /// The root of all cgroups has no limit, that of a container may.
+    /// The root of all cgroups has no limit; the root of a container may have one.
     fn measure(&self) -> Option<MissingFeature> {
         let total = meminfo::parse(&self.read("meminfo"))?.mem_total;
         let limit = ["memory.max", "memory/memory.limit_in_bytes"].iter().find_map(|file| {
@@ -141,11 +141,12 @@ impl Platform {
     }
 }
 
-/// What names a container, if a plain word does: it is shown to people.
+/// The name of a container, if it is a plain word: it is shown to users.
 fn name(text: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(text).ok()?.trim_end();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (!name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain)).then(|| name.to_owned())
+    (!name.is_empty() && name.len() <= MAX_CONTAINER_NAME_LEN && name.chars().all(plain))
+        .then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The lines of `/proc/meminfo` that we use. A sandbox or container may leave out the rest (gVisor, lxcfs), which
-//! the procfs crate takes for an error of the whole file.
+//! The lines of `/proc/meminfo` that we use. A sandbox or container may leave out the rest (gVisor, lxcfs), which the procfs
+//! crate treats as an error of the whole file.
 
 use std::io;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::model::{Bytes, Charge, SystemMemory};
 /// The longest seen has 1.6 KiB; what we use stands in its first half, huge pages at its end.
 const MEMINFO_LEN: usize = 8 * 1024;
 
-/// Reads `meminfo`. Keeps the kernel's file open: this is looked at before each tick, and allocates nothing.
+/// Reads `meminfo`. Keeps the kernel's file open: it is read in each tick, without an allocation.
 #[derive(Debug)]
 pub struct Meminfo {
     file: ProcFile,
 }
 
 impl Meminfo {
-    /// That of the tree at `root`, `/proc` as a rule.
+    /// That of the tree at `root`, usually `/proc`.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         Self { file: ProcFile::of(root.join("meminfo")) }
@@ -28,7 +28,7 @@ impl Meminfo {
     /// Memory of the guest as it is now.
     ///
     /// # Errors
-    /// Where it is missing or is no meminfo.
+    /// If it is missing or is no meminfo.
     pub fn read(&self) -> Result<SystemMemory, ReadError> {
         let mut text = [0; MEMINFO_LEN];
         let read = self.file.read(&mut text, is_whole).map_err(io::Error::from);
@@ -46,7 +46,7 @@ fn is_whole(text: &[u8]) -> bool {
     last.ends_with(b" kB\n") && last.windows(9).any(|word| word == b"DirectMap")
 }
 
-/// Reads the text of a `meminfo` file (`proc_meminfo(5)`); `None` where it names no total.
+/// Reads the text of a `meminfo` file (`proc_meminfo(5)`); `None` if it has no total.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<SystemMemory> {
     let (mut total, mut free, mut available) = (None, None, None);

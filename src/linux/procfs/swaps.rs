@@ -1,5 +1,5 @@
-//! What swap can really take off memory. On a disk that is all that is free there; zram keeps what it is given in
-//! memory, compressed, so only what it saves counts.
+//! How much memory swap can relieve. On a disk that is all free space. zram stores pages in memory, compressed, so only
+//! its savings count.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,21 +11,20 @@ use crate::model::{Boottime, Bytes, SystemMemory};
 /// A line has some 80 bytes, and there are 32 swap areas at most (`MAX_SWAPFILES`).
 const SWAPS_LEN: usize = 8 * 1024;
 
-/// A list that is older is read again, though nothing says that it has changed: one area may have been exchanged for
-/// another of its size.
-const OLD: Duration = Duration::from_secs(10);
+/// An older list is read again although the totals are the same: one area may have been replaced by another of its size.
+const MAX_LIST_AGE: Duration = Duration::from_secs(10);
 
-/// Knows the areas of swap, and what each can take.
+/// The areas of swap, and how much memory each can relieve.
 #[derive(Debug)]
 pub struct SwapRoom {
     swaps: ProcFile,
     block: PathBuf,
-    seen: Option<Seen>,
+    seen: Option<AreaList>,
 }
 
-/// The list of areas as it was.
+/// The list of areas at one moment.
 #[derive(Debug)]
-struct Seen {
+struct AreaList {
     at: Boottime,
     /// `SwapTotal` and `SwapFree` of that moment.
     total: Bytes,
@@ -42,14 +41,14 @@ struct Area {
 }
 
 impl SwapRoom {
-    /// Of the trees at `proc` and `sys`, `/proc` and `/sys` as a rule.
+    /// That of the trees at `proc` and `sys`, usually `/proc` and `/sys`.
     #[must_use]
     pub fn of(proc: &Path, sys: &Path) -> Self {
         Self { swaps: ProcFile::of(proc.join("swaps")), block: sys.join("block"), seen: None }
     }
 
-    /// Sets what swap can take off memory (`swap_headroom`) of a guest that was looked at just now, and what it takes of it
-    /// (`zram`). Does nothing where there is no swap; asks nothing of zram as long as swap is empty.
+    /// Sets `swap_headroom`, the memory that swap can still relieve, and `zram`, the memory that it takes, in a reading of this
+    /// moment. Does nothing without swap, and does not read zram while swap is empty.
     pub fn measure(&mut self, at: Boottime, guest: &mut SystemMemory) {
         if guest.swap_total == Bytes::ZERO {
             self.seen = None;
@@ -59,7 +58,7 @@ impl SwapRoom {
             Some(seen) if seen.holds(at, guest) => seen,
             before => {
                 let areas = self.areas().unwrap_or_default();
-                let mut seen = Seen { at, total: guest.swap_total, free: guest.swap_free, areas };
+                let mut seen = AreaList { at, total: guest.swap_total, free: guest.swap_free, areas };
                 seen.remember(before.as_ref().map_or(&[], |before| &before.areas));
                 seen
             }
@@ -70,7 +69,7 @@ impl SwapRoom {
         self.seen = Some(seen);
     }
 
-    /// `None` where the list cannot be read: then all swap is taken for a disk's.
+    /// `None` if the list cannot be read: then all swap counts as on a disk.
     fn areas(&self) -> Option<Vec<Area>> {
         let mut text = [0; SWAPS_LEN];
         let len = self.swaps.read(&mut text, to_end).ok()?;
@@ -78,7 +77,7 @@ impl SwapRoom {
     }
 
     /// An area by its line in `proc_swaps(5)`: name, kind, size and used in KiB, priority. A blank within the name is
-    /// written `\040`. The header is no area, and neither is a line that was cut.
+    /// written `\040`. The header is no area, nor is an incomplete line.
     fn area(&self, line: &[u8]) -> Option<Area> {
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let (name, _kind) = (words.next()?, words.next()?);
@@ -89,32 +88,31 @@ impl SwapRoom {
     }
 }
 
-impl Seen {
-    /// Whether it still says enough of the guest. Where disks and zram are mixed, what was taken since may have come
-    /// from either, so only a list of now will do.
+impl AreaList {
+    /// Whether it still applies. With both disks and zram, pages swapped since may be on either, so only a current list will do.
     fn holds(&self, at: Boottime, guest: &SystemMemory) -> bool {
         let moved = self.free != guest.swap_free;
         let is_mixed = self.areas.iter().any(|area| area.zram.is_some() != self.areas[0].zram.is_some());
         self.total == guest.swap_total
-            && at.since(self.at) < OLD
+            && at.since(self.at) < MAX_LIST_AGE
             && !(moved && (is_mixed || self.free == Bytes::ZERO))
     }
 
-    /// A list that is read again is of the same devices, as a rule.
+    /// Keeps the statistics of devices that are in both lists.
     fn remember(&mut self, before: &[Area]) {
         for old in before.iter().filter_map(|area| area.zram.as_ref()) {
             self.areas.iter_mut().filter_map(|area| area.zram.as_mut()).for_each(|zram| zram.remember(old));
         }
     }
 
-    /// What swap can take off memory, and what zram takes of it already.
+    /// The memory that swap can still relieve, and the memory that zram takes.
     fn room(&mut self, guest: &SystemMemory) -> (Bytes, Bytes) {
         if self.areas.iter().all(|area| area.zram.is_none()) {
             return (guest.swap_free, Bytes::ZERO);
         }
         let in_use = guest.swap_free < guest.swap_total;
         let listed: Bytes = self.areas.iter().map(|area| area.free).sum();
-        // What was taken since the list was read was taken from all alike.
+        // Pages swapped since the list was read are taken to be spread evenly.
         let measure = |area: &mut Area| {
             let free = area.free.share(guest.swap_free.get(), listed.get());
             area.zram.as_mut().map_or((free, Bytes::ZERO), |zram| zram.measure(free, in_use))

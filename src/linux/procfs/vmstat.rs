@@ -1,4 +1,4 @@
-//! What the kernel counts of swapping and of ends, from `/proc/vmstat`.
+//! Swap-ins and OOM kills since boot, from `/proc/vmstat`.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use crate::model::Bytes;
 /// The file has 4 KiB, and each kernel adds a line or two.
 const VMSTAT_LEN: usize = 16 * 1024;
 
-/// The lines that we use, and what ends the one before each.
+/// The keys that we use, with the line feed before them.
 const SWAPPED_IN: &[u8] = b"\npswpin ";
 const OOM_KILLS: &[u8] = b"\noom_kill ";
 
-/// Reads `vmstat`. Keeps the kernel's file open: a look allocates nothing.
+/// Reads `vmstat`. Keeps the kernel's file open: a read allocates nothing.
 #[derive(Debug)]
 pub struct Vmstat {
     file: ProcFile,
@@ -20,20 +20,19 @@ pub struct Vmstat {
 }
 
 impl Vmstat {
-    /// That of the tree at `root`, `/proc` as a rule.
+    /// That of the tree at `root`, usually `/proc`.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         Self { file: ProcFile::of(root.join("vmstat")), page: rustix::param::page_size() as u64 }
     }
 
-    /// What was read back from swap since boot; `None` where the kernel has no swap, or does not say.
+    /// Memory read back from swap since boot; `None` if the kernel has no swap, or does not say.
     #[must_use]
     pub fn swapped_in(&self) -> Option<Bytes> {
         self.count(SWAPPED_IN).map(|pages| Bytes::new(pages.saturating_mul(self.page)))
     }
 
-    /// How many processes the OOM killer has ended since boot, for the guest's sake or a cgroup's; `None` where the
-    /// kernel does not say.
+    /// Processes that the OOM killer has killed since boot, for the guest or a cgroup; `None` if the kernel does not say.
     #[must_use]
     pub fn oom_kills(&self) -> Option<u64> {
         self.count(OOM_KILLS)
@@ -46,7 +45,7 @@ impl Vmstat {
     }
 }
 
-/// The number behind `key`; `None` where the text does not say it in a line that has its end.
+/// The number after `key`; `None` unless the text has it in a complete line.
 fn number_behind(key: &[u8], text: &[u8]) -> Option<u64> {
     let rest = text.strip_prefix(&key[1..]).or_else(|| {
         let at = text.windows(key.len()).position(|window| window == key)?;

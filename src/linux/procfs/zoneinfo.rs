@@ -1,4 +1,4 @@
-//! Free pages that processors keep for themselves, from `/proc/zoneinfo`.
+//! Free pages in per-CPU lists, from `/proc/zoneinfo`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::colon_pairs;
 use super::file::{ProcFile, to_end};
 use crate::model::Bytes;
 
-/// 5 to 8 KiB with two processors, and 150 bytes a zone for each further one. What does not fit is not counted.
+/// 5 to 8 KiB with two processors, and 150 bytes a zone for each further one. A text beyond it is not counted.
 const ZONEINFO_LEN: usize = 64 * 1024;
 
 /// Reads `zoneinfo`. Keeps the kernel's file open: reading it allocates nothing.
@@ -14,20 +14,19 @@ const ZONEINFO_LEN: usize = 64 * 1024;
 pub struct Zoneinfo {
     file: ProcFile,
     page: u64,
-    /// Too large for a stack; what no text needs is never touched.
+    /// Too large for a stack; the part that no text needs is never touched.
     text: Box<[u8]>,
 }
 
 impl Zoneinfo {
-    /// That of the tree at `root`, `/proc` as a rule.
+    /// That of the tree at `root`, usually `/proc`.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let text = vec![0; ZONEINFO_LEN].into_boxed_slice();
         Self { file: ProcFile::of(root.join("zoneinfo")), page: rustix::param::page_size() as u64, text }
     }
 
-    /// What the lists of all processors hold; nothing where the kernel does not say. What a process gave back stands
-    /// there first: a processor may keep up to an eighth of a zone (`MIN_PERCPU_PAGELIST_HIGH_FRACTION` of
+    /// Memory in the lists of all processors; 0 if the kernel does not say. Freed memory goes there first: a processor may keep up to an eighth of a zone (`MIN_PERCPU_PAGELIST_HIGH_FRACTION` of
     /// `mm/page_alloc.c`).
     #[must_use]
     pub fn per_cpu(&mut self) -> Bytes {
@@ -36,7 +35,7 @@ impl Zoneinfo {
     }
 }
 
-/// The sum of `count:` of all `pagesets`. A line that was cut is none.
+/// The sum of `count:` of all `pagesets`, without an incomplete last line.
 fn pages(text: &[u8]) -> u64 {
     let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
     let counts =

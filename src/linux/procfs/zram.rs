@@ -1,19 +1,18 @@
-//! One zram device: swap that is memory, compressed.
+//! One zram device: swap in compressed memory.
 
 use std::path::{Path, PathBuf};
 
 use crate::linux::procfs::file::{open, read_from_start, to_end};
 use crate::model::Bytes;
 
-/// How much of it must be in use for its ratio to say something of what comes; before, it is that of the first few
-/// programs that idle.
-const ENOUGH: Bytes = Bytes::mib(64);
+/// Minimum of stored pages for the ratio to predict that of further ones; below, it is that of the first few idle programs.
+const MIN_STORED: Bytes = Bytes::mib(64);
 
 /// The ratio until then: "we expect a 2:1 compression ratio" (`Documentation/admin-guide/blockdev/zram.rst`).
-const ASSUMED: Ratio = Ratio { stored: Bytes::new(2), taken: Bytes::new(1) };
+const DEFAULT_RATIO: Ratio = Ratio { stored: Bytes::new(2), taken: Bytes::new(1) };
 
-/// What was stored last says most of what comes next: a leak is of one kind. A step of so much is a ratio of its own.
-const STEP: Bytes = Bytes::mib(16);
+/// The ratio of the pages stored last predicts best that of the next: a leak is of one kind. It is taken over steps of this size.
+const RATIO_STEP: Bytes = Bytes::mib(16);
 
 /// Nine numbers of twenty digits and what stands between them.
 const MM_STAT_LEN: usize = 256;
@@ -107,7 +106,7 @@ impl Lately {
         if now.stored < begun.stored {
             // Whose it was has ended, or wanted it back: what comes next is another's.
             *self = Self { begun: Some(now), ratio: None };
-        } else if now.stored >= begun.stored + STEP {
+        } else if now.stored >= begun.stored + RATIO_STEP {
             let stored = now.stored.saturating_sub(begun.stored);
             let ratio = Ratio { stored, taken: now.taken.saturating_sub(begun.taken) };
             *self = Self { begun: Some(now), ratio: Some(ratio) };
@@ -117,10 +116,13 @@ impl Lately {
 
 /// By the ratio of all that is stored or of what was stored lately, whichever is worse.
 fn saves(free: Bytes, stat: Option<MmStat>, lately: Option<Ratio>) -> Bytes {
-    let enough = stat.filter(|stat| stat.stored >= ENOUGH);
+    let enough = stat.filter(|stat| stat.stored >= MIN_STORED);
     let all = enough.map(|MmStat { stored, taken, .. }| Ratio { stored, taken });
     let ratios = all.into_iter().chain(lately);
-    ratios.map(|ratio| saves_at(ratio, free, stat)).min().unwrap_or_else(|| saves_at(ASSUMED, free, stat))
+    ratios
+        .map(|ratio| saves_at(ratio, free, stat))
+        .min()
+        .unwrap_or_else(|| saves_at(DEFAULT_RATIO, free, stat))
 }
 
 fn saves_at(ratio: Ratio, free: Bytes, stat: Option<MmStat>) -> Bytes {
