@@ -99,9 +99,9 @@ impl Quota {
     #[must_use]
     pub fn try_acquire_many(&self, user: Uid, count: usize) -> Option<Permit> {
         let user = user.account();
-        let mut used = self.used();
-        let all = used.values().fold(count, |all, own| all.saturating_add(*own));
-        let own = used.get(&user).copied().unwrap_or(0);
+        let mut in_use = self.used();
+        let all = in_use.values().fold(count, |all, own| all.saturating_add(*own));
+        let own = in_use.get(&user).copied().unwrap_or(0);
         let QuotaLimits { total, per_user, root, reserved_for_root } = self.limits;
         let (total, per_user) = if user == Uid::ROOT {
             (total, root)
@@ -112,7 +112,7 @@ impl Quota {
         if all > total || (own > 0 && sum > per_user) {
             return None;
         }
-        used.insert(user, sum);
+        in_use.insert(user, sum);
         Some(Permit { quota: self.clone(), user, count })
     }
 
@@ -124,11 +124,11 @@ impl Quota {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut used = self.quota.used();
-        if let Some(own) = used.get_mut(&self.user) {
+        let mut in_use = self.quota.used();
+        if let Some(own) = in_use.get_mut(&self.user) {
             *own -= self.count;
             if *own == 0 {
-                used.remove(&self.user);
+                in_use.remove(&self.user);
             }
         }
     }

@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn a_limit_is_as_requested_up_to_the_cap() {
         let plan = |max, swap_max, cap| plan_new(RequestedLimits { max, swap_max }, cap).unwrap();
-        let plain = plan(Bytes::gib(8), None, CAP);
-        assert_eq!((plain.max, plain.swap_max), (Bytes::gib(8), Bytes::mib(512)));
+        let uncapped = plan(Bytes::gib(8), None, CAP);
+        assert_eq!((uncapped.max, uncapped.swap_max), (Bytes::gib(8), Bytes::mib(512)));
         let clamped = plan(DEFAULT_LIMIT, None, slice_cap(Bytes::gib(8)));
         assert_eq!(clamped.max, Bytes::kib(7_130_304 / 64 * 64), "85 % of 8G");
         assert_eq!(plan(Bytes::mib(300), Some(Bytes::ZERO), CAP).swap_max, Bytes::ZERO);

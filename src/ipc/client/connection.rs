@@ -111,7 +111,7 @@ impl Connection {
         loop {
             match Self::open(&candidates, self.deadline) {
                 Err(ClientError::Absent { .. }) if Instant::now() < until => {
-                    thread::sleep(RECONNECT_INTERVAL)
+                    thread::sleep(RECONNECT_INTERVAL);
                 }
                 connected => return connected,
             }
