@@ -155,7 +155,10 @@ impl ControlLoop {
             is_followed: self.outputs.publisher.is_followed(),
             published_at: self.outputs.publisher.published_at(),
         };
-        self.outputs.count_poll(demand.wakeups);
+        let counters = &mut self.outputs.counters;
+        counters.polls += 1;
+        counters.woken_by_pressure += demand.wakeups.pressure;
+        counters.woken_by_cgroups += demand.wakeups.cgroups;
         let has_new_pids = || self.sampler.has_new_pids(now);
         let trigger = self.schedule.trigger(started, now, poll, demand, has_new_pids);
         // A process that is no agent's is no reason for a sample.

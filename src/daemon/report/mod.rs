@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use tracing::Level;
 
-use super::control_loop::waker::PendingWakeups;
 use crate::api::history::HistoryInfo;
 use crate::api::status::SupervisorInfo;
 use crate::model::{Event, Snapshot, Thresholds};
@@ -67,13 +66,6 @@ impl Outputs {
     pub(crate) fn ready(&mut self) {
         self.notifier.status(&self.publisher.status_line(), true);
         self.notifier.ready();
-    }
-
-    /// Counts a poll and the wakeups before it.
-    pub(crate) fn count_poll(&mut self, wakeups: PendingWakeups) {
-        self.counters.polls += 1;
-        self.counters.woken_by_pressure += wakeups.pressure;
-        self.counters.woken_by_cgroups += wakeups.cgroups;
     }
 
     /// Logs a line.
