@@ -14,4 +14,7 @@ pub use name::LimitName;
 #[cfg(feature = "standalone")]
 pub use placement::{CgroupNode, Placement, find_placement};
 pub use plan::{CurrentScope, Tightening, plan_new, plan_tighten};
-pub use scope::{SLICE, any_scope_of, is_scope, root_of, scope_name, scope_of};
+pub use scope::{any_scope_of, is_scope, root_of, scope_name, scope_of};
+
+/// The slice of all limited agents, with a cap of its own.
+pub const SLICE: &str = "agents.slice";

@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::LimitName;
+use super::SLICE;
 use crate::model::{Pid, ProcessKey};
-
-/// The slice of all limited agents, with a cap of its own.
-pub const SLICE: &str = "agents.slice";
 
 /// The name of the scope that begins with the process `root`. Pids are reused, and the scope of an earlier process with the
 /// same pid may still have processes: `retry` yields a different name.

@@ -6,7 +6,6 @@ mod slice_guard;
 mod stop_requests;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::status::AgentLevel;
@@ -14,7 +13,7 @@ use crate::model::event::{Danger, EventKind};
 use crate::model::forecast::ForecastSummary;
 use crate::model::{
     ActionSettings, AgentRef, AgentSample, Boottime, Bytes, BytesPerSecond, Event, GuardSettings, ProcessKey,
-    Signal, Snapshot, SystemMemory, Thresholds,
+    Snapshot, SystemMemory, Thresholds,
 };
 
 use super::agent_state::AgentState;
@@ -25,6 +24,7 @@ use super::poll_interval::{
     self, Headroom, MAX_POLL_INTERVAL, MIN_POLL_INTERVAL, MIN_SAMPLE_INTERVAL, PollIntervals,
 };
 use super::restart_backoff::RestartBackoffs;
+use super::signal_batch::SignalBatch;
 use super::unkillable::Unkillable;
 use slice_guard::SliceGuard;
 use stop_requests::StopRequest;
@@ -104,23 +104,6 @@ pub struct MemoryPoll {
     pub memory_changed: bool,
     /// Time until the next poll otherwise.
     pub next_poll: Duration,
-}
-
-/// One signal to several processes, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignalBatch {
-    /// The action that it belongs to.
-    pub action: u64,
-    /// The signal.
-    pub signal: Signal,
-    /// The processes that get it.
-    pub targets: Vec<ProcessKey>,
-    /// Stopped processes that are resumed instead of getting this signal.
-    pub resumed: Vec<ProcessKey>,
-    /// A cgroup of the targets alone, killed as a whole: that includes processes forked meanwhile.
-    pub cgroup: Option<PathBuf>,
-    /// The agent's own cgroup, if it had one: a throttle on it is removed before the first signal.
-    pub scope: Option<PathBuf>,
 }
 
 impl Engine {

@@ -11,10 +11,12 @@ mod kill_target;
 mod oom_kill_detector;
 mod poll_interval;
 mod restart_backoff;
+mod signal_batch;
 mod unkillable;
 pub mod victim;
 
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, MemoryPoll, SignalBatch, Step};
+pub use engine::{Engine, MemoryPoll, Step};
+pub use signal_batch::SignalBatch;

@@ -153,7 +153,11 @@ impl Found {
                 TokenTree::Group(group) => {
                     self.close(&mut path);
                     colons = 0;
-                    self.tokens(group.stream());
+                    // `pub(in crate::cli)` names who may see an item, and needs nothing.
+                    let first = group.stream().into_iter().next().map(|token| token.to_string());
+                    if first.is_none_or(|first| first != "in") {
+                        self.tokens(group.stream());
+                    }
                 }
                 TokenTree::Literal(literal) => {
                     self.close(&mut path);
