@@ -9,33 +9,33 @@ use quote::ToTokens;
 use syn::visit::Visit;
 
 /// A path of names, `crate` left out: `["policy", "Engine"]`.
-pub type Names = Vec<String>;
+pub(crate) type Names = Vec<String>;
 
 /// One file.
-pub struct Source {
+pub(crate) struct Source {
     /// Below `src`, without the suffix: `policy/engine/mod`.
-    pub file: String,
+    pub(crate) file: String,
     /// The module that it is.
-    pub module: Names,
+    pub(crate) module: Names,
     /// All identifiers outside of comments and strings.
-    pub identifiers: BTreeSet<String>,
+    pub(crate) identifiers: BTreeSet<String>,
     /// All string literals, joined.
-    pub strings: String,
+    pub(crate) strings: String,
     /// Paths into this crate, resolved to where the name is defined.
-    pub imports: BTreeSet<Names>,
+    pub(crate) imports: BTreeSet<Names>,
     /// Paths into other crates, `std` included.
-    pub externals: BTreeSet<String>,
+    pub(crate) externals: BTreeSet<String>,
 }
 
 /// All files of the crate.
-pub struct House {
-    pub sources: Vec<Source>,
+pub(crate) struct House {
+    pub(crate) sources: Vec<Source>,
     modules: BTreeMap<Names, usize>,
 }
 
 impl House {
     /// Reads `src`.
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut parsed = Vec::new();
         for path in files(&root) {
@@ -79,18 +79,18 @@ impl House {
     }
 
     /// The files whose module begins with `names`.
-    pub fn below<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a Source> {
+    pub(crate) fn below<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a Source> {
         self.sources.iter().filter(move |source| starts_with(&source.module, names))
     }
 
     /// The file that defines what `names` leads to.
-    pub fn file_of(&self, names: &Names) -> usize {
+    pub(crate) fn file_of(&self, names: &Names) -> usize {
         (0..=names.len()).rev().find_map(|len| self.modules.get(&names[..len])).copied().unwrap()
     }
 }
 
 /// Whether `module` is `names` or below.
-pub fn starts_with(module: &[String], names: &[&str]) -> bool {
+pub(crate) fn starts_with(module: &[String], names: &[&str]) -> bool {
     module.len() >= names.len() && module.iter().zip(names).all(|(one, other)| one == other)
 }
 
