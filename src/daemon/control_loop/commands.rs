@@ -199,7 +199,7 @@ impl WaitingClient {
                 }
             }
             EventKind::Ended { action, .. } if self.action == Some(*action) => {
-                self.finish(*action, action_info)
+                self.finish(*action, action_info);
             }
             // A request refused at once has no action of its own; the failure of another action of the agent does not count.
             EventKind::Failed { action, .. } if self.action.map_or(!is_pending, |own| own == *action) => {

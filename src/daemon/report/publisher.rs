@@ -111,7 +111,9 @@ impl Publisher {
             // A reader keeps the version that it reads: no reader is waited for.
             self.events.send_modify(|log| {
                 let log = Arc::make_mut(log);
-                events.iter().for_each(|event| log.push(event.clone()));
+                for event in events {
+                    log.push(event.clone());
+                }
             });
         }
     }

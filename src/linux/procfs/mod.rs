@@ -116,6 +116,7 @@ impl Proc {
 
     /// Owner and memory of a process whose main thread has exited before the others, from the `status` of one of
     /// those. Returns `None` if it has exited, or none of its threads holds memory any more.
+    #[must_use]
     pub fn status_of_threads(&self, pid: Pid) -> Option<Status> {
         let mut buffer = [0; STATUS_LEN];
         self.threads(pid).into_iter().find_map(|thread| {
@@ -152,6 +153,7 @@ impl Proc {
 
     /// Whether the executable of one process is still `exe`; `false` also if that is unknown. Costs a third of
     /// [`Self::stat`], and allocates nothing.
+    #[must_use]
     pub fn runs(&self, pid: Pid, exe: &Path) -> bool {
         let mut path = [0; PATH_LEN];
         let Ok(path) = process_path(pid, "exe", &mut path) else { return false };

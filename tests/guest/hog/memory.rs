@@ -46,7 +46,7 @@ impl Memory {
             let mut block = vec![0; BLOCK_SIZE];
             match &self.noise {
                 Some(noise) => {
-                    block.chunks_exact_mut(PAGE_SIZE).for_each(|page| page.copy_from_slice(&noise[..]))
+                    block.chunks_exact_mut(PAGE_SIZE).for_each(|page| page.copy_from_slice(&noise[..]));
                 }
                 None => block.iter_mut().step_by(PAGE_SIZE).for_each(|byte| *byte = 1),
             }

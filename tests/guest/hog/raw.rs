@@ -134,7 +134,7 @@ pub(crate) fn bomb(count: u32, size: usize) -> io::Result<()> {
     }
 }
 
-/// Exits the calling thread only, as C programs exit their main thread with pthread_exit(3).
+/// Exits the calling thread only, as C programs exit their main thread with `pthread_exit(3)`.
 pub(crate) fn exit_thread() -> ! {
     loop {
         // SAFETY: memory owned by this thread stays mapped, and no other thread uses it.

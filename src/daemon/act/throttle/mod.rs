@@ -166,7 +166,7 @@ pub(crate) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<
         Ok(0) => {}
         Ok(count) => log(Level::WARN, format!("released {count} cgroups throttled by a crashed daemon")),
         Err(error) => {
-            log(Level::ERROR, format!("cannot release a cgroup throttled by a crashed daemon: {error}"))
+            log(Level::ERROR, format!("cannot release a cgroup throttled by a crashed daemon: {error}"));
         }
     }
     let throttles = CgroupThrottles::start(&options.cgroup);
