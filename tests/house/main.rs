@@ -139,9 +139,9 @@ fn no_files_import_one_another_in_a_circle() {
         seen
     };
     let reached: Vec<Vec<bool>> = (0..targets.len()).map(reach).collect();
-    for one in 0..targets.len() {
+    for (one, from_one) in reached.iter().enumerate() {
         let circle: Vec<&str> = (0..targets.len())
-            .filter(|other| reached[one][*other] && reached[*other][one])
+            .filter(|other| from_one[*other] && reached[*other][one])
             .map(|other| house.sources[other].file.as_str())
             .collect();
         assert!(circle.is_empty(), "{} stands in a circle with {circle:?}", house.sources[one].file);

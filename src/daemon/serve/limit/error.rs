@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-#[cfg(feature = "standalone")]
-use super::manual_backend::ManualError;
 use crate::ipc::MethodError;
 use crate::limit::LimitError;
+#[cfg(feature = "standalone")]
+use crate::linux::cgroup::tree::ChangeError;
 use crate::linux::procfs::ReadError;
 use crate::model::{Bytes, Pid};
 use crate::systemd::manager::ManagerError;
@@ -66,4 +66,32 @@ impl From<ApplyError> for MethodError {
             other => Self::NotLimited { reason: other.to_string() },
         }
     }
+}
+
+/// Why no cgroup can be created.
+#[cfg(feature = "standalone")]
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ManualError {
+    #[error(
+        "systemd is not running, and {0}: cgroups can only be read; start the container with a writable /sys/fs/cgroup (as \
+         `--privileged` does), or with a memory limit for the whole container"
+    )]
+    ReadOnly(#[source] ChangeError),
+    #[error("systemd is not running, and cgroups cannot be created below {}: {source}", path.display())]
+    NotWritable { path: PathBuf, source: ChangeError },
+    #[error("systemd is not running, and {} has no memory controller: enable it in cgroup.subtree_control of the cgroup \
+             above", path.display())]
+    NoController { path: PathBuf },
+    #[error("systemd is not running, and {} has processes that cannot be migrated ({reason}), which prevents limits below it: \
+             move them into a cgroup of their own", path.display())]
+    NotMigratable { path: PathBuf, reason: String },
+    #[error(
+        "systemd is not running, and the cgroup of the process is not visible: mount /sys/fs/cgroup anew, in the cgroup \
+         namespace of the process"
+    )]
+    Outside,
+    #[error("the kernel refuses {0}")]
+    Change(#[from] ChangeError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }

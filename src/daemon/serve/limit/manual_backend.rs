@@ -8,13 +8,13 @@
 use std::path::{Path, PathBuf};
 
 use super::backend::CgroupBackend;
-use super::error::ApplyError;
+use super::error::{ApplyError, ManualError};
 use super::target::LimitTarget;
 use crate::limit::{self, CgroupNode, LimitName, MemoryLimits, Placement, SLICE};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::cgroup::tree::{ChangeError, MemoryController};
-use crate::linux::procfs::{Proc, ReadError};
+use crate::linux::procfs::Proc;
 use crate::model::{Bytes, Pid, Uid};
 
 /// The cgroup for processes that are migrated out of the way.
@@ -22,33 +22,6 @@ const MIGRATION_CGROUP: &str = "others";
 
 /// Rounds of a migration: processes that fork meanwhile need further ones.
 const MAX_MIGRATION_ROUNDS: u32 = 10;
-
-/// Why no cgroup can be created.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ManualError {
-    #[error(
-        "systemd is not running, and {0}: cgroups can only be read; start the container with a writable /sys/fs/cgroup (as \
-         `--privileged` does), or with a memory limit for the whole container"
-    )]
-    ReadOnly(#[source] ChangeError),
-    #[error("systemd is not running, and cgroups cannot be created below {}: {source}", path.display())]
-    NotWritable { path: PathBuf, source: ChangeError },
-    #[error("systemd is not running, and {} has no memory controller: enable it in cgroup.subtree_control of the cgroup \
-             above", path.display())]
-    NoController { path: PathBuf },
-    #[error("systemd is not running, and {} has processes that cannot be migrated ({reason}), which prevents limits below it: \
-             move them into a cgroup of their own", path.display())]
-    NotMigratable { path: PathBuf, reason: String },
-    #[error(
-        "systemd is not running, and the cgroup of the process is not visible: mount /sys/fs/cgroup anew, in the cgroup \
-         namespace of the process"
-    )]
-    Outside,
-    #[error("the kernel refuses {0}")]
-    Change(#[from] ChangeError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
 
 /// Creates cgroups directly in the cgroup tree.
 #[derive(Debug)]
