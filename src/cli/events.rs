@@ -36,7 +36,10 @@ struct EventPrinter {
 }
 
 impl EventPrinter {
-    fn print(&self, ipc::Events { events, missed }: ipc::Events) -> Result<ReaderState, CommandError> {
+    fn print(
+        &self,
+        ipc::EventsReply { events, missed }: ipc::EventsReply,
+    ) -> Result<ReaderState, CommandError> {
         if missed > 0 {
             // On standard error: programs rely on the numbers of the events.
             eprintln!("claude-watchdog: {missed} events were dropped before they could be read");

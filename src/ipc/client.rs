@@ -6,21 +6,23 @@ mod error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::INTERFACE;
 #[cfg(doc)]
 use super::MethodError;
 use super::codec::Call;
+use super::replies::{
+    EventsReply, ExplainReply, HistoryReply, LimitReply, ReloadReply, StatusReply, StopReply,
+};
 use crate::api::history::HistoryInfo;
 use crate::api::status::{ActionInfo, StatusInfo};
 use crate::api::{
-    event_log::EventInfo,
     explanation::Explanation,
     limited::{LimitInfo, LimitRequest},
 };
 use crate::model::Pid;
-use connection::{Connection, Deadline};
+use connection::{DaemonConnection, Deadline};
 
 pub use error::ClientError;
 
@@ -30,22 +32,9 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of a `Limit` call: there may be many concurrent ones, and the service manager does one after the other.
 const LIMIT_REPLY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Recent events.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct Events {
-    /// Oldest first.
-    pub events: Vec<EventInfo>,
-    /// Number of events that were dropped before they could be read.
-    pub missed: u64,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    status: StatusInfo,
-}
-
+/// Parameters of `Events`.
 #[derive(Serialize)]
-struct Last {
+struct EventsParameters {
     last: Option<usize>,
 }
 
@@ -56,7 +45,7 @@ fn method(name: &str) -> String {
 /// A connection to a supervisor that may be trusted.
 #[derive(Debug)]
 pub struct Client {
-    connection: Connection,
+    connection: DaemonConnection,
 }
 
 impl Client {
@@ -66,7 +55,7 @@ impl Client {
     /// [`ClientError::Absent`] if none has a listener, [`ClientError::Untrusted`] if another user listens there.
     pub fn connect(candidates: &[PathBuf]) -> Result<Self, ClientError> {
         let deadline = Deadline { timeout: REPLY_TIMEOUT, until: None };
-        Connection::open(candidates, deadline).map(|connection| Self { connection })
+        DaemonConnection::open(candidates, deadline).map(|connection| Self { connection })
     }
 
     /// [`connect`](Self::connect), with one timeout for the connection and all calls together.
@@ -75,7 +64,7 @@ impl Client {
     /// As [`Client::connect`].
     pub fn connect_within(candidates: &[PathBuf], time: Duration) -> Result<Self, ClientError> {
         let deadline = Deadline { timeout: time, until: Some(Instant::now() + time) };
-        Connection::open(candidates, deadline).map(|connection| Self { connection })
+        DaemonConnection::open(candidates, deadline).map(|connection| Self { connection })
     }
 
     /// The socket that answered.
@@ -89,7 +78,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path.
     pub fn status(&mut self) -> Result<StatusInfo, ClientError> {
-        self.connection.call::<Status>(&Call::of(method("Status"))).map(|answer| answer.status)
+        self.connection.call::<StatusReply>(&Call::of(method("Status"))).map(|reply| reply.status)
     }
 
     /// Requests the status; the supervisor may wait at most `wait` for newer figures.
@@ -98,12 +87,13 @@ impl Client {
     /// [`ClientError`], with the path.
     pub fn status_waiting(&mut self, wait: Duration) -> Result<StatusInfo, ClientError> {
         #[derive(Serialize)]
-        struct Question {
+        struct StatusParameters {
             max_wait_ms: u128,
         }
-        let call =
-            self.connection.with(Call::of(method("Status")), &Question { max_wait_ms: wait.as_millis() })?;
-        self.connection.call::<Status>(&call).map(|answer| answer.status)
+        let call = self
+            .connection
+            .with(Call::of(method("Status")), &StatusParameters { max_wait_ms: wait.as_millis() })?;
+        self.connection.call::<StatusReply>(&call).map(|reply| reply.status)
     }
 
     /// Requests the history recorded in the last `since`.
@@ -112,17 +102,13 @@ impl Client {
     /// [`ClientError`], with the path.
     pub fn history(&mut self, since: Duration) -> Result<HistoryInfo, ClientError> {
         #[derive(Serialize)]
-        struct Question {
+        struct HistoryParameters {
             since_seconds: u64,
-        }
-        #[derive(Deserialize)]
-        struct Answer {
-            history: HistoryInfo,
         }
         let call = self
             .connection
-            .with(Call::of(method("History")), &Question { since_seconds: since.as_secs() })?;
-        self.connection.call::<Answer>(&call).map(|answer| answer.history)
+            .with(Call::of(method("History")), &HistoryParameters { since_seconds: since.as_secs() })?;
+        self.connection.call::<HistoryReply>(&call).map(|reply| reply.history)
     }
 
     /// Requests an explanation of one process.
@@ -131,23 +117,19 @@ impl Client {
     /// [`ClientError`], with the path; [`MethodError::NoSuchProcess`] in it if there is none.
     pub fn explain(&mut self, pid: Pid) -> Result<Explanation, ClientError> {
         #[derive(Serialize)]
-        struct Question {
+        struct ExplainParameters {
             pid: Pid,
         }
-        #[derive(Deserialize)]
-        struct Answer {
-            explanation: Explanation,
-        }
-        let call = self.connection.with(Call::of(method("Explain")), &Question { pid })?;
-        self.connection.call::<Answer>(&call).map(|answer| answer.explanation)
+        let call = self.connection.with(Call::of(method("Explain")), &ExplainParameters { pid })?;
+        self.connection.call::<ExplainReply>(&call).map(|reply| reply.explanation)
     }
 
     /// Requests the newest events visible to the caller, at most `last`.
     ///
     /// # Errors
     /// [`ClientError`], with the path.
-    pub fn events(&mut self, last: Option<usize>) -> Result<Events, ClientError> {
-        let call = self.connection.with(Call::of(method("Events")), &Last { last })?;
+    pub fn events(&mut self, last: Option<usize>) -> Result<EventsReply, ClientError> {
+        let call = self.connection.with(Call::of(method("Events")), &EventsParameters { last })?;
         self.connection.call(&call)
     }
 
@@ -158,9 +140,11 @@ impl Client {
     pub fn follow_events(
         &mut self,
         last: Option<usize>,
-        mut take: impl FnMut(Events) -> bool,
+        mut take: impl FnMut(EventsReply) -> bool,
     ) -> Result<(), ClientError> {
-        let call = self.connection.with(Call { more: true, ..Call::of(method("Events")) }, &Last { last })?;
+        let call = self
+            .connection
+            .with(Call { more: true, ..Call::of(method("Events")) }, &EventsParameters { last })?;
         self.connection.write(&call)?;
         let mut timeout = Some(self.connection.left());
         loop {
@@ -182,16 +166,12 @@ impl Client {
     /// [`ClientError`], with the path; [`MethodError::NoSuchAgent`], [`MethodError::PermissionDenied`], [`MethodError::NotStopped`] in it.
     pub fn stop(&mut self, agent: &str) -> Result<ActionInfo, ClientError> {
         #[derive(Serialize)]
-        struct Question<'a> {
+        struct StopParameters<'a> {
             agent: &'a str,
         }
-        #[derive(Deserialize)]
-        struct Answer {
-            action: ActionInfo,
-        }
-        let call = self.connection.with(Call::of(method("Stop")), &Question { agent })?;
+        let call = self.connection.with(Call::of(method("Stop")), &StopParameters { agent })?;
         self.connection.write(&call)?;
-        self.connection.reply::<Answer>(None).map(|(answer, _)| answer.action)
+        self.connection.reply::<StopReply>(None).map(|(reply, _)| reply.action)
     }
 
     /// Reloads the configuration and returns its warnings.
@@ -199,11 +179,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::InvalidConfiguration`] and [`MethodError::PermissionDenied`] in it.
     pub fn reload(&mut self) -> Result<Vec<String>, ClientError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            notes: Vec<String>,
-        }
-        self.connection.call::<Answer>(&Call::of(method("Reload"))).map(|answer| answer.notes)
+        self.connection.call::<ReloadReply>(&Call::of(method("Reload"))).map(|reply| reply.notes)
     }
 
     /// Limits this process, or another one of the caller's.
@@ -211,13 +187,9 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::NotLimited`], [`MethodError::PermissionDenied`] and [`MethodError::Busy`] in it.
     pub fn limit(&mut self, request: &LimitRequest) -> Result<LimitInfo, ClientError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            limited: LimitInfo,
-        }
         let call = self.connection.with(Call::of(method("Limit")), request)?;
         self.connection.write(&call)?;
-        self.connection.reply::<Answer>(Some(LIMIT_REPLY_TIMEOUT)).map(|(answer, _)| answer.limited)
+        self.connection.reply::<LimitReply>(Some(LIMIT_REPLY_TIMEOUT)).map(|(reply, _)| reply.limited)
     }
 }
 
@@ -238,7 +210,7 @@ mod tests {
             match Client::connect_within(std::slice::from_ref(&path), time) {
                 Ok(mut client) if waiting.is_empty() => {
                     let error = client.status().expect_err("no reply").to_string();
-                    assert!(error.contains("no answer within 50ms"), "{error}");
+                    assert!(error.contains("no reply within 50ms"), "{error}");
                     waiting.push(client);
                 }
                 Ok(client) => waiting.push(client),
@@ -268,7 +240,7 @@ mod tests {
             String::from_utf8(call).expect("text")
         });
         let mut client = Client::connect(&[path]).expect("connected");
-        let history = client.history(Duration::from_mins(90)).expect("an answer");
+        let history = client.history(Duration::from_mins(90)).expect("an reply");
         assert_eq!((history.now.0, history.since.0), (9, 2));
         let call = r#"{"method":"io.moltdown.Watchdog.History","parameters":{"since_seconds":5400}}"#;
         assert_eq!(supervisor.join().expect("no panic"), format!("{call}\0"));
@@ -290,7 +262,7 @@ mod tests {
             stream.write_all(b"{\"parameters\":{\"events\":[],\"missed\":7}}\0").expect("taken");
             stream.read(&mut [0; 1024]).expect("a call")
         });
-        assert_eq!(client.events(None).expect("an answer").missed, 7);
+        assert_eq!(client.events(None).expect("an reply").missed, 7);
         supervisor.join().expect("no panic");
         std::fs::remove_file(&path).expect("removed");
         assert!(matches!(client.events(None), Err(ClientError::Absent { .. })), "not for ever");

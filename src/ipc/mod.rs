@@ -12,9 +12,11 @@ pub mod server;
 pub mod socket;
 
 mod connect;
+mod replies;
 
-pub use client::{Client, ClientError, Events};
+pub use client::{Client, ClientError};
 pub use method_error::MethodError;
+pub use replies::EventsReply;
 pub use server::{Caller, ServerLimits, Service, serve};
 pub use socket::{BindError, SocketFile, bind};
 

@@ -33,14 +33,14 @@ pub enum Alarm {
 /// A thread that waits for alarms.
 #[derive(Debug)]
 pub struct Alarms {
-    shared: Arc<Shared>,
+    shared: Arc<AlarmThreadState>,
     /// The last requested set of cgroups. The thread never takes this lock.
     requested: Mutex<Vec<PathBuf>>,
     pressure_error: Option<io::Error>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct AlarmThreadState {
     /// Ends the thread's wait.
     eventfd: EventFd,
     /// A set of cgroups for the thread to take over. Locked only to move it in or out.
@@ -65,7 +65,7 @@ impl Alarms {
             Ok(trigger) => (Some(trigger), None),
             Err(error) => (None, Some(error)),
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AlarmThreadState {
             eventfd: EventFd::new()?,
             pending: Mutex::new(None),
             cgroup_gone: AtomicBool::new(false),
@@ -108,7 +108,7 @@ impl Drop for Alarms {
 
 /// The state of the thread.
 struct Watcher {
-    shared: Arc<Shared>,
+    shared: Arc<AlarmThreadState>,
     trigger: Option<Trigger>,
     cgroups: Option<Cgroups>,
     watched: Vec<EventWatch>,

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
+use super::cgroup::values::Value;
 use super::procfs::meminfo;
 use crate::model::missing_feature::Hierarchy;
-use crate::model::{Bytes, MissingFeature, Uid};
+use crate::model::{MissingFeature, Uid};
 
 /// The pid namespace of a machine, not of a container (`PROC_PID_INIT_INO` of `include/linux/proc_ns.h`).
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
@@ -38,9 +39,9 @@ impl Platform {
 
     /// All missing features, the most important first. A feature that cannot be probed is not reported.
     #[must_use]
-    pub fn lacks(&self) -> Vec<MissingFeature> {
+    pub fn missing_features(&self) -> Vec<MissingFeature> {
         let options = self.mount_options();
-        let lacks = [
+        let features = [
             (self.uid != Uid::ROOT).then_some(MissingFeature::Root),
             self.meminfo(&options),
             self.processes(&options),
@@ -51,7 +52,7 @@ impl Platform {
             (!self.read("pressure/memory").starts_with(b"some ")).then_some(MissingFeature::Pressure),
             (!self.root.join("run/systemd/system").is_dir()).then_some(MissingFeature::Systemd),
         ];
-        lacks.into_iter().flatten().collect()
+        features.into_iter().flatten().collect()
     }
 
     /// Empty if it cannot be read.
@@ -105,10 +106,10 @@ impl Platform {
 
     /// As `systemd-detect-virt --container` does (`detect_container` of `src/basic/virt.c`).
     fn container(&self) -> Option<String> {
-        let told = fs::read(self.root.join("run/systemd/container")).ok();
+        let marker = fs::read(self.root.join("run/systemd/container")).ok();
         let environment = self.read("1/environ");
         let variable = environment.split(|&b| b == 0).find_map(|word| word.strip_prefix(b"container="));
-        let name = told.as_deref().or(variable).and_then(name);
+        let name = marker.as_deref().or(variable).and_then(name);
         let marked = |file: &str, name: &str| self.root.join(file).exists().then(|| name.to_owned());
         name.or_else(|| marked("run/.containerenv", "podman")).or_else(|| marked(".dockerenv", "docker"))
     }
@@ -116,9 +117,9 @@ impl Platform {
     /// The root of all cgroups has no limit; the root of a container may have one.
     fn measure(&self) -> Option<MissingFeature> {
         let total = meminfo::parse(&self.read("meminfo"))?.mem_total;
-        let limit = ["memory.max", "memory/memory.limit_in_bytes"].iter().find_map(|file| {
-            fs::read_to_string(self.cgroup.join(file)).ok()?.trim().parse().ok().map(Bytes::new)
-        })?;
+        let limit = ["memory.max", "memory/memory.limit_in_bytes"]
+            .iter()
+            .find_map(|file| Value::parse(&fs::read(self.cgroup.join(file)).ok()?)?.bytes())?;
         (limit < total).then_some(MissingFeature::Measure { limit, total })
     }
 

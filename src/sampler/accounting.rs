@@ -11,7 +11,7 @@ use crate::attribution::membership::{Tree, TreeMember};
 use crate::attribution::shared_memory::{MemberMemory, ShareReading, Sharing};
 use crate::limit;
 use crate::linux::cgroup::Cgroups;
-use crate::linux::procfs::background::{BackgroundReader, Found, Question, SmapsReading};
+use crate::linux::procfs::background::{BackgroundReader, ReadRequest, ReadResult, SmapsReading};
 use crate::linux::procfs::stat::MemoryCounters;
 use crate::linux::procfs::{Proc, ReadError};
 use crate::model::snapshot::Slice;
@@ -121,7 +121,7 @@ impl MemoryAccounting {
     /// Takes the requested readings of shared memory that arrive within `timeout`.
     pub(super) fn collect_answers(&mut self, at: Boottime, timeout: Duration) {
         for answer in self.reader.collect(timeout) {
-            let Found::Smaps(reading, took) = answer.found else { continue };
+            let ReadResult::Smaps(reading, took) = answer.found else { continue };
             let reading = reading.map(|SmapsReading { rollup, charge, totals }| ShareReading {
                 seen: charge,
                 totals,
@@ -140,7 +140,7 @@ impl MemoryAccounting {
         let sharing = self.sharing.entry(tree.agent.root).or_default();
         let estimate = sharing.estimate(pass.at, pass.guest, &memory);
         for &key in &estimate.to_read {
-            if !self.reader.ask(key, 0, Question::Smaps) {
+            if !self.reader.ask(key, 0, ReadRequest::Smaps) {
                 sharing.record(pass.at, key, None, Duration::ZERO);
             }
         }

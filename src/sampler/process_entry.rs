@@ -13,7 +13,7 @@ use crate::rules::{self, ProcessFacts, Rules};
 pub(crate) const MAX_COMMAND_LEN: usize = 256;
 
 /// The program that a process runs.
-pub(crate) struct Program {
+pub(crate) struct RunningProgram {
     pub(crate) uid: Uid,
     /// `None` without the permission to see it.
     pub(crate) exe: Option<PathBuf>,
@@ -23,7 +23,7 @@ pub(crate) struct Program {
 
 /// The origin of a process, as its environment says.
 #[derive(Clone, Debug)]
-pub(crate) enum Environment {
+pub(crate) enum EnvironmentState {
     /// Not requested.
     NotRead,
     /// Requested, and not answered yet.
@@ -54,7 +54,7 @@ pub(crate) struct ProcessEntry {
     outdated: bool,
     /// A copy of its parent, forked and no exec since: it is no agent of its own, although it looks like one.
     is_copy: bool,
-    pub(crate) environment: Environment,
+    pub(crate) environment: EnvironmentState,
     /// The limit of its heap by its arguments, and by its environment.
     heap_limits: [Option<Bytes>; 2],
     pub(crate) name: String,
@@ -69,10 +69,10 @@ impl ProcessEntry {
         rules: &Rules,
         at: Boottime,
         stat: &Stat,
-        program: Program,
+        program: RunningProgram,
         before: Option<Self>,
     ) -> Self {
-        let Program { uid, exe, is_copy } = program;
+        let RunningProgram { uid, exe, is_copy } = program;
         let same = before.filter(|entry| entry.exe == exe && entry.exec_id == stat.start_stack);
         let still = |entry: &Self| if entry.outdated { entry.matched.clone() } else { entry.rule.clone() };
         let matched = same.as_ref().and_then(still);
@@ -90,7 +90,7 @@ impl ProcessEntry {
             matched,
             outdated: false,
             is_copy: is_copy || same.as_ref().is_some_and(|entry| entry.is_copy),
-            environment: same.as_ref().map_or(Environment::NotRead, |entry| entry.environment.clone()),
+            environment: same.as_ref().map_or(EnvironmentState::NotRead, |entry| entry.environment.clone()),
             heap_limits: same.as_ref().map_or([None; 2], |entry| entry.heap_limits),
             name: ProcessIdentity::name(exe.as_deref(), None, stat.comm.as_bytes()),
             command: same.map(|entry| entry.command).unwrap_or_default(),
@@ -152,7 +152,7 @@ impl ProcessEntry {
 
     /// Records its environment variables; `None` if they are hidden.
     pub(crate) fn variables(&mut self, values: Option<&[Option<OsString>]>) {
-        self.environment = Environment::Read(values.and_then(rules::origin).map(Arc::new));
+        self.environment = EnvironmentState::Read(values.and_then(rules::origin).map(Arc::new));
         self.heap_limits[1] = values.and_then(rules::heap_limit_in);
     }
 
@@ -160,7 +160,8 @@ impl ProcessEntry {
     pub(crate) fn heap_limit(&self, memory: Bytes) -> Option<Bytes> {
         let [argument, variable] = self.heap_limits;
         // Not before both are read.
-        let is_known = matches!(self.environment, Environment::Read(_)) && rules::has_heap_limit(&self.name);
+        let is_known =
+            matches!(self.environment, EnvironmentState::Read(_)) && rules::has_heap_limit(&self.name);
         is_known.then(|| argument.or(variable).unwrap_or_else(|| rules::default_heap_limit(memory)))
     }
 

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::process_entry::{Environment, ProcessEntry, Program};
+use super::process_entry::{EnvironmentState, ProcessEntry, RunningProgram};
 use super::sampling_policy::ScanDepth;
 use super::scopes::LimitedScopes;
 use crate::attribution::membership::ObservedProcess;
-use crate::linux::procfs::background::{BackgroundReader, Found, Question};
+use crate::linux::procfs::background::{BackgroundReader, ReadRequest, ReadResult};
 use crate::linux::procfs::last_pid::{LastPid, Window};
 use crate::linux::procfs::stat::Stat;
 use crate::linux::procfs::{Proc, ReadError};
@@ -204,13 +204,13 @@ impl ProcessTable {
             let Some(entry) = self.entries.get_mut(&answer.key.pid).filter(is_asked) else { continue };
             self.changed = true;
             match answer.found {
-                Found::Arguments(argv) => {
+                ReadResult::Arguments(argv) => {
                     entry.arguments(&self.rules, &argv, &|| proc.cwd(answer.key.pid));
                 }
-                Found::Variables(values) => {
+                ReadResult::Variables(values) => {
                     entry.variables(values.as_deref());
                 }
-                Found::Smaps(..) => {}
+                ReadResult::Smaps(..) => {}
             }
         }
     }
@@ -312,7 +312,7 @@ impl ProcessTable {
             Some(entry) if unchanged => entry,
             before => {
                 let mut entry = self.identify(proc, at, &stat, before)?;
-                if !self.reader.ask(stat.key, entry.exec_id, Question::Arguments) {
+                if !self.reader.ask(stat.key, entry.exec_id, ReadRequest::Arguments) {
                     entry.checked_at = None;
                 }
                 entry
@@ -344,7 +344,13 @@ impl ProcessTable {
         let parent = parent.filter(|p| ProcessIdentity::is_copy(stat.start_stack, p.start_stack));
         // Without address space randomization (setarch -R) two programs may have the same start of the stack.
         let is_copy = parent.is_some_and(|p| proc.exe(p.key.pid).is_ok_and(|parents| parents == exe));
-        Some(ProcessEntry::new(&self.rules, at, stat, Program { uid: status.uid, exe, is_copy }, before))
+        Some(ProcessEntry::new(
+            &self.rules,
+            at,
+            stat,
+            RunningProgram { uid: status.uid, exe, is_copy },
+            before,
+        ))
     }
 
     /// Whether its parent may not be the process that started it: a subreaper has a session of its own.
@@ -372,19 +378,19 @@ impl ProcessTable {
             uid: entry.uid,
             rule: self.rule(entry).filter(|_| self.supervises(entry.uid)),
             origin: match &entry.environment {
-                Environment::Read(origin) => origin.clone(),
+                EnvironmentState::Read(origin) => origin.clone(),
                 _ => None,
             },
-            environment_read: matches!(entry.environment, Environment::Read(_)),
+            environment_read: matches!(entry.environment, EnvironmentState::Read(_)),
             scope: self.limited.root_of(entry.key.pid),
         }
     }
 }
 
 fn ask_environment(reader: &mut BackgroundReader, entry: &mut ProcessEntry) {
-    if matches!(entry.environment, Environment::NotRead)
-        && reader.ask(entry.key, entry.exec_id, Question::Variables)
+    if matches!(entry.environment, EnvironmentState::NotRead)
+        && reader.ask(entry.key, entry.exec_id, ReadRequest::Variables)
     {
-        entry.environment = Environment::Requested;
+        entry.environment = EnvironmentState::Requested;
     }
 }

@@ -13,7 +13,7 @@ use zbus::proxy::CacheProperties;
 use zbus::{Connection, Fd, MatchRule, MessageStream, ObjectPath, OwnedObjectPath, Variant};
 
 use crate::model::{Bytes, Pid};
-use bus::{ManagerProxy, SliceProxy};
+use bus::{SystemdManagerProxy, SystemdSliceProxy};
 pub use error::ManagerError;
 
 /// Timeout of a single call, and of a job. Fifty scopes at once took 21 s in all in an emulated guest, four at a time.
@@ -33,7 +33,7 @@ pub enum ManagerKind {
 
 /// A scope to be started.
 #[derive(Debug)]
-pub struct Scope {
+pub struct TransientScope {
     /// Its name, ending in `.scope`.
     pub name: String,
     /// The slice above it.
@@ -86,7 +86,7 @@ impl ManagerFeatures {
 /// A connection to a manager.
 pub struct Manager {
     connection: Connection,
-    proxy: ManagerProxy<'static>,
+    proxy: SystemdManagerProxy<'static>,
 }
 
 impl Manager {
@@ -101,7 +101,7 @@ impl Manager {
             ManagerKind::User => Builder::session(),
         };
         let connection = builder.method_timeout(CALL_TIMEOUT).build().await.map_err(absent)?;
-        let proxy = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No);
+        let proxy = SystemdManagerProxy::builder(&connection).cache_properties(CacheProperties::No);
         let proxy = proxy.build().await.map_err(absent)?;
         Ok(Self { connection, proxy })
     }
@@ -110,7 +110,11 @@ impl Manager {
     ///
     /// # Errors
     /// [`ManagerError::Exists`] if a scope of that name exists; others if the manager refuses it or fails.
-    pub async fn start(&self, scope: &Scope, features: &ManagerFeatures) -> Result<(), ManagerError> {
+    pub async fn start(
+        &self,
+        scope: &TransientScope,
+        features: &ManagerFeatures,
+    ) -> Result<(), ManagerError> {
         let of = |source| ManagerError::of(&scope.name, source);
         // Listen before starting the job. The client that started a job receives its signal without a subscription
         // (`bus_foreach_bus` of systemd's dbus.c).
@@ -154,7 +158,7 @@ impl Manager {
 
     async fn start_unit(
         &self,
-        scope: &Scope,
+        scope: &TransientScope,
         pidfd: Option<&OwnedFd>,
         oom_policy: bool,
     ) -> zbus::Result<OwnedObjectPath> {
@@ -206,7 +210,7 @@ impl Manager {
     pub async fn memory_max(&self, slice: &str) -> Result<Option<Bytes>, ManagerError> {
         let of = |source| ManagerError::of(slice, source);
         let path = self.proxy.load_unit(slice).await.map_err(of)?;
-        let unit = SliceProxy::builder(&self.connection).path(path).build().await.map_err(of)?;
+        let unit = SystemdSliceProxy::builder(&self.connection).path(path).build().await.map_err(of)?;
         let max = unit.memory_max().await.map_err(of)?;
         Ok((max != INFINITY).then_some(Bytes::new(max)))
     }

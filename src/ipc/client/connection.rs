@@ -29,7 +29,7 @@ const RECONNECT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A connection to a supervisor that may be trusted.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct DaemonConnection {
     path: PathBuf,
     stream: UnixStream,
     frames: Frames,
@@ -51,7 +51,7 @@ impl Deadline {
     }
 }
 
-impl Connection {
+impl DaemonConnection {
     /// Connects to the first of `candidates` with a listener.
     pub(super) fn open(candidates: &[PathBuf], deadline: Deadline) -> Result<Self, ClientError> {
         for path in candidates {

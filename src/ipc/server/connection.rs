@@ -11,16 +11,16 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::method_call::{
-    EventsReply, ExplainReply, HistoryReply, LimitReply, MethodCall, ReloadReply, StatusReply, StopReply,
-    parse,
-};
+use super::method_call::{MethodCall, parse};
 use super::{Caller, ServerLimits, Service, SharedQuotas, Shutdown};
 use crate::api::event_log::EventLog;
 use crate::api::event_log::Unread;
 use crate::api::status::StatusInfo;
 use crate::ipc::MethodError;
 use crate::ipc::codec::{Call, Frames, Reply, encode};
+use crate::ipc::replies::{
+    EventsReply, ExplainReply, HistoryReply, LimitReply, ReloadReply, StatusReply, StopReply,
+};
 use crate::model::{Pid, Uid};
 use crate::quota::RateWindow;
 
@@ -35,7 +35,7 @@ const READ_CHUNK_LEN: usize = 4 << 10;
 const HALF_CLOSED_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A client and its unanswered calls.
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     stream: UnixStream,
     peer: Uid,
     limits: ServerLimits,
@@ -48,7 +48,7 @@ pub(super) struct Connection {
     calls: RateWindow,
 }
 
-impl Connection {
+impl ClientConnection {
     pub(super) fn new(
         stream: UnixStream,
         peer: Uid,

@@ -1,17 +1,10 @@
-//! Parses calls into typed methods, and the replies that belong to them.
+//! Parses calls into typed methods.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::api::event_log::Unread;
-use crate::api::history::HistoryInfo;
-use crate::api::status::{ActionInfo, StatusInfo};
-use crate::api::{
-    event_log::EventInfo,
-    explanation::Explanation,
-    limited::{LimitInfo, LimitRequest},
-};
+use crate::api::limited::LimitRequest;
 use crate::ipc::codec::Call;
 use crate::ipc::parameters::Parameters;
 use crate::ipc::{DESCRIPTION, INTERFACE, MethodError, VARLINK, VARLINK_DESCRIPTION};
@@ -60,55 +53,6 @@ pub(super) struct Info {
 #[derive(Debug, Serialize)]
 pub(super) struct Description {
     description: &'static str,
-}
-
-/// Reply of `Status`.
-#[derive(Debug, Serialize)]
-pub(super) struct StatusReply {
-    pub(super) status: StatusInfo,
-}
-
-/// Reply of `Explain`.
-#[derive(Debug, Serialize)]
-pub(super) struct ExplainReply {
-    pub(super) explanation: Explanation,
-}
-
-/// Reply of `Events`.
-#[derive(Debug, Serialize)]
-pub(super) struct EventsReply {
-    pub(super) events: Vec<EventInfo>,
-    pub(super) missed: u64,
-}
-
-impl From<Unread> for EventsReply {
-    fn from(Unread { events, missed, .. }: Unread) -> Self {
-        Self { events, missed }
-    }
-}
-
-/// Reply of `History`.
-#[derive(Debug, Serialize)]
-pub(super) struct HistoryReply {
-    pub(super) history: HistoryInfo,
-}
-
-/// Reply of `Stop`.
-#[derive(Debug, Serialize)]
-pub(super) struct StopReply {
-    pub(super) action: ActionInfo,
-}
-
-/// Reply of `Reload`.
-#[derive(Debug, Serialize)]
-pub(super) struct ReloadReply {
-    pub(super) notes: Vec<String>,
-}
-
-/// Reply of `Limit`.
-#[derive(Debug, Serialize)]
-pub(super) struct LimitReply {
-    pub(super) limited: LimitInfo,
 }
 
 /// Parses the method and its parameters.

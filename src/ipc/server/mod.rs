@@ -25,7 +25,7 @@ use crate::api::{
 };
 use crate::model::{Pid, Uid};
 use crate::quota::{Permit, Quota};
-use connection::Connection;
+use connection::ClientConnection;
 
 pub use limits::ServerLimits;
 
@@ -135,7 +135,8 @@ async fn accept<S: Service + 'static>(
         };
         match accepted.and_then(|(stream, _)| admit(stream, &quotas.connections)) {
             Ok(Some((stream, peer, permit))) => {
-                let connection = Connection::new(stream, peer, limits, shutdown.clone(), quotas.clone());
+                let connection =
+                    ClientConnection::new(stream, peer, limits, shutdown.clone(), quotas.clone());
                 connections.spawn_local(serve_connection(connection, permit, Rc::clone(&service)));
             }
             Ok(None) => tokio::task::yield_now().await,
@@ -165,7 +166,7 @@ fn admit(stream: UnixStream, quota: &Quota) -> io::Result<Option<(UnixStream, Ui
     Ok(None)
 }
 
-async fn serve_connection<S: Service>(mut connection: Connection, permit: Permit, service: Rc<S>) {
+async fn serve_connection<S: Service>(mut connection: ClientConnection, permit: Permit, service: Rc<S>) {
     // Garbage, a stall and a vanished client all end here, and the connection with them.
     if let Err(error) = connection.serve(&*service).await {
         tracing::debug!(peer = %connection.peer(), %error, "connection closed early");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Cgroups;
-use super::values::Events;
+use super::values::EventCounts;
 use crate::linux::procfs::file::{open, read_from_start, to_end};
 
 /// Six or seven short lines.
@@ -19,7 +19,7 @@ const MIN_WAKE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct EventWatch {
     path: PathBuf,
     file: OwnedFd,
-    last: Events,
+    last: EventCounts,
     woke_at: Option<Instant>,
 }
 
@@ -59,10 +59,10 @@ impl AsFd for EventWatch {
 }
 
 /// Reads an open `memory.events`; `None` if its cgroup is gone (ENODEV).
-pub(super) fn read_events(file: &OwnedFd) -> Option<Events> {
+pub(super) fn read_events(file: &OwnedFd) -> Option<EventCounts> {
     let mut text = [0; EVENTS_LEN];
     let len = read_from_start(file, &mut text, to_end).ok()?;
-    Some(Events::parse(&text[..len]))
+    Some(EventCounts::parse(&text[..len]))
 }
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
             Self {
                 path: PathBuf::from(path),
                 file: open(Path::new("/")).unwrap(),
-                last: Events::default(),
+                last: EventCounts::default(),
                 woke_at: None,
             }
         }

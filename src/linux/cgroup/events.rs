@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Cgroups;
 use super::event_watch::read_events;
-use super::values::{Events, Value};
+use super::values::{EventCounts, Value};
 use crate::linux::procfs::file::{open, read_from_start, to_end};
 use crate::model::Bytes;
 
@@ -19,7 +19,7 @@ pub struct MemoryEvents {
     file: OwnedFd,
     /// Linux 5.19 and later have it.
     peak: Option<OwnedFd>,
-    first: Events,
+    first: EventCounts,
 }
 
 /// OOM events in the cgroup and those below it.

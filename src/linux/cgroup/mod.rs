@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::snapshot::CgroupMemory;
 use crate::model::{Charge, Pid};
-use values::{Events, MemoryStat, Value};
+use values::{EventCounts, MemoryStat, Value};
 
 /// Upper bound for the cgroups that are walked below one, once a second and agent: a user may make any number of them.
 const MAX_CGROUPS: usize = 256;
@@ -86,7 +86,7 @@ impl Cgroups {
     pub fn memory(&self, path: &Path) -> Option<CgroupMemory> {
         let folder = self.folder(path)?;
         let stat = MemoryStat::parse(&fs::read(folder.join("memory.stat")).ok()?);
-        let events = Events::parse(&fs::read(folder.join("memory.events")).unwrap_or_default());
+        let events = EventCounts::parse(&fs::read(folder.join("memory.events")).unwrap_or_default());
         let bytes = |name| value(&folder, name).and_then(Value::bytes);
         Some(CgroupMemory {
             path: path.to_owned(),

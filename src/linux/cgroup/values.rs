@@ -49,7 +49,7 @@ fn number(digits: &[u8]) -> Option<u64> {
 /// `memory.events`: how often an event happened in the cgroup and those below it. An event that the kernel does not
 /// count stays 0; `low` does not concern us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Events {
+pub(crate) struct EventCounts {
     /// Over `memory.high`.
     pub(crate) high: u64,
     /// At `memory.max`.
@@ -60,7 +60,7 @@ pub(crate) struct Events {
     pub(crate) oom_kill: u64,
 }
 
-impl Events {
+impl EventCounts {
     /// Parses the text of the file.
     pub(crate) fn parse(text: &[u8]) -> Self {
         let mut events = Self::default();
@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn four_events_are_counted() {
         let text = b"low 9\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\nsock_throttled 6\n";
-        assert_eq!(Events::parse(text), Events { high: 1, max: 2, oom: 3, oom_kill: 4 });
+        assert_eq!(EventCounts::parse(text), EventCounts { high: 1, max: 2, oom: 3, oom_kill: 4 });
         for malformed in
             [&b""[..], b"high\n", b"high x\n", b"high  1\n", b"highest 1\n", b"\xff\n", b" high 1\n"]
         {
-            assert_eq!(Events::parse(malformed), Events::default(), "{}", malformed.escape_ascii());
+            assert_eq!(EventCounts::parse(malformed), EventCounts::default(), "{}", malformed.escape_ascii());
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn does_not_panic_on_garbage(text: Vec<u8>) {
-            let _ = (Events::parse(&text), MemoryStat::parse(&text), parse_cpu_max(&text));
+            let _ = (EventCounts::parse(&text), MemoryStat::parse(&text), parse_cpu_max(&text));
         }
 
         #[test]

@@ -20,7 +20,7 @@ fn paths(names: &[&str]) -> Vec<PathBuf> {
 }
 
 fn watcher(root: &Path) -> Watcher {
-    let shared = Shared {
+    let shared = AlarmThreadState {
         eventfd: EventFd::new().unwrap(),
         pending: Mutex::default(),
         cgroup_gone: AtomicBool::new(false),

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::Bytes;
 
-/// A machine of files. It begins as a Debian guest looks to root: nothing is missing.
+/// A machine of files: a Debian guest as root sees it, with no missing feature.
 struct Machine {
     dir: TempDir,
     uid: Uid,
@@ -61,23 +62,23 @@ impl Machine {
         self.file("proc/self/mountinfo", text)
     }
 
-    fn lacks(&self) -> Vec<MissingFeature> {
+    fn missing_features(&self) -> Vec<MissingFeature> {
         let root = self.dir.path().to_owned();
         let (proc, cgroup) = (root.join("proc"), root.join("cgroup"));
-        Platform { proc, cgroup, root, uid: self.uid, pidfd: self.pidfd }.lacks()
+        Platform { proc, cgroup, root, uid: self.uid, pidfd: self.pidfd }.missing_features()
     }
 
     fn says(&self) -> String {
-        let lines: Vec<_> = self.lacks().iter().map(ToString::to_string).collect();
+        let lines: Vec<_> = self.missing_features().iter().map(ToString::to_string).collect();
         lines.join("\n")
     }
 }
 
 #[test]
-fn a_debian_guest_gives_root_everything() {
-    assert_eq!(Machine::new().lacks(), []);
+fn a_debian_guest_has_all_features_for_root() {
+    assert_eq!(Machine::new().missing_features(), []);
     let version_one = Machine::new().file("cgroup/memory.max", "max\n");
-    assert_eq!(version_one.lacks(), []);
+    assert_eq!(version_one.missing_features(), []);
 }
 
 #[test]
@@ -93,34 +94,38 @@ fn a_user_and_an_old_kernel() {
 }
 
 #[test]
-fn what_hides_processes_is_told_where_it_does() {
+fn hidepid_is_reported_where_it_hides_processes() {
     for option in ["hidepid=1", "hidepid=2", "hidepid=invisible", "hidepid=ptraceable"] {
         let machine = Machine::new().proc_mounted(&format!("rw,gid=27,{option}"));
-        assert_eq!(machine.lacks(), [], "who may trace them sees them");
+        assert_eq!(machine.missing_features(), [], "a process that may trace them sees them");
         let machine = machine.without("proc/1/stat");
-        assert_eq!(machine.lacks(), [MissingFeature::Processes(option.to_owned())]);
+        assert_eq!(machine.missing_features(), [MissingFeature::Processes(option.to_owned())]);
     }
     for option in ["rw", "hidepid=0", "hidepid=off", "hidepid=", "xhidepid=2"] {
-        assert_eq!(Machine::new().proc_mounted(option).without("proc/1/stat").lacks(), [], "{option}");
+        assert_eq!(
+            Machine::new().proc_mounted(option).without("proc/1/stat").missing_features(),
+            [],
+            "{option}"
+        );
     }
     let machine = Machine::new().proc_mounted("rw,subset=pid");
-    assert_eq!(machine.lacks(), [], "something else was mounted over it");
-    let lacks = machine.without("proc/meminfo").lacks();
-    assert_eq!(lacks, [MissingFeature::Meminfo]);
+    assert_eq!(machine.missing_features(), [], "something else was mounted over it");
+    let features = machine.without("proc/meminfo").missing_features();
+    assert_eq!(features, [MissingFeature::Meminfo]);
 }
 
 #[test]
-fn a_container_is_one_by_its_namespace_and_named_by_its_marks() {
+fn a_pid_namespace_makes_a_container_and_marker_files_name_it() {
     let docker = Machine::new().file(".dockerenv", "");
-    assert_eq!(docker.lacks(), [], "an image that became a machine");
+    assert_eq!(docker.missing_features(), [], "an image that became a machine");
     let docker = docker.namespace("pid:[4026532201]");
-    assert_eq!(docker.lacks(), [MissingFeature::Outside(Some("docker".to_owned()))]);
+    assert_eq!(docker.missing_features(), [MissingFeature::Outside(Some("docker".to_owned()))]);
     let unshared = Machine::new().namespace("pid:[4026532201]");
-    assert_eq!(unshared.lacks(), [MissingFeature::Outside(None)]);
-    let named = |machine: Machine| match machine.without("proc/self/ns/pid").lacks().as_slice() {
+    assert_eq!(unshared.missing_features(), [MissingFeature::Outside(None)]);
+    let named = |machine: Machine| match machine.without("proc/self/ns/pid").missing_features().as_slice() {
         [] => None,
         [MissingFeature::Outside(name)] => name.clone(),
-        lacks => panic!("{lacks:?}"),
+        features => panic!("{features:?}"),
     };
     assert_eq!(named(Machine::new()), None);
     let of = |file: &str, text: &[u8]| named(Machine::new().file(file, text));
@@ -137,27 +142,27 @@ fn a_limit_below_the_memory_of_the_machine() {
     for (file, text) in
         [("cgroup/memory.max", "2147483648\n"), ("cgroup/memory/memory.limit_in_bytes", "2147483648\n")]
     {
-        let lacks = Machine::new().file(file, text).lacks();
+        let features = Machine::new().file(file, text).missing_features();
         assert_eq!(
-            lacks,
+            features,
             [MissingFeature::Measure { limit: Bytes::gib(2), total: Bytes::gib(16) }],
             "{file}"
         );
     }
     for none in ["max\n", "", "17179869184\n", "9223372036854771712\n", "-1\n", "2G\n", "\0\0"] {
         let machine = Machine::new().file("cgroup/memory.max", none);
-        assert_eq!(machine.lacks(), [], "{none:?}");
+        assert_eq!(machine.missing_features(), [], "{none:?}");
     }
     let lxcfs = Machine::new().file("cgroup/memory.max", "2147483648\n");
     let lxcfs = lxcfs.file("proc/meminfo", "MemTotal: 2097152 kB\nMemFree: 1 kB\n");
-    assert_eq!(lxcfs.lacks(), [], "lxcfs tells the limit");
+    assert_eq!(lxcfs.missing_features(), [], "lxcfs shows the limit as the total");
 }
 
 #[test]
 fn cgroups_of_all_kinds() {
-    let of = |machine: Machine| match machine.lacks().as_slice() {
+    let of = |machine: Machine| match machine.missing_features().as_slice() {
         [MissingFeature::Cgroups(hierarchy)] => *hierarchy,
-        lacks => panic!("{lacks:?}"),
+        features => panic!("{features:?}"),
     };
     let empty = || Machine::new().without("cgroup");
     assert_eq!(of(empty()), Hierarchy::Absent);
@@ -173,7 +178,7 @@ fn cgroups_of_all_kinds() {
         ("cgroup/cgroup.subtree_control", "\n"),
     ] {
         assert_eq!(
-            Machine::new().file(file, text).lacks(),
+            Machine::new().file(file, text).missing_features(),
             [MissingFeature::MemoryController],
             "{file} {text:?}"
         );
@@ -181,7 +186,7 @@ fn cgroups_of_all_kinds() {
 }
 
 #[test]
-fn a_machine_of_which_nothing_can_be_read() {
+fn a_machine_without_readable_files() {
     let machine = Machine::new().without("proc").without("cgroup").without("run");
     assert_snapshot!(machine.says(), @"
     cgroup v2 not available (no cgroups at all): tmpfs files and cgroup limits are not taken into account
@@ -191,26 +196,26 @@ fn a_machine_of_which_nothing_can_be_read() {
 }
 
 #[test]
-fn this_machine_is_looked_at_without_fear() {
+fn this_machine_is_probed() {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
-    let lacks = Platform::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).lacks();
-    assert_eq!(lacks.contains(&MissingFeature::Root), uid != Uid::ROOT);
-    assert!(!lacks.contains(&MissingFeature::Pidfd), "the tests of pidfds need them, too");
+    let features = Platform::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).missing_features();
+    assert_eq!(features.contains(&MissingFeature::Root), uid != Uid::ROOT);
+    assert!(!features.contains(&MissingFeature::Pidfd), "the tests of pidfds need them, too");
 }
 
 proptest! {
     // Each case writes a score of files.
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn garbage_is_told_in_single_lines(text: Vec<u8>) {
+    fn garbage_is_reported_in_single_lines(text: Vec<u8>) {
         let files = ["proc/self/mountinfo", "proc/meminfo", "proc/pressure/memory", "proc/1/environ"];
         let cgroup = ["cgroup/memory.max", "cgroup/cgroup.controllers"];
         let mut machine = Machine::new().without("proc/self/ns/pid");
         for file in files.into_iter().chain(cgroup).chain(["run/systemd/container"]) {
             machine = machine.file(file, &text);
         }
-        for lack in machine.lacks() {
-            prop_assert!(!lack.to_string().contains(char::is_control), "{lack}");
+        for feature in machine.missing_features() {
+            prop_assert!(!feature.to_string().contains(char::is_control), "{feature}");
         }
     }
 }

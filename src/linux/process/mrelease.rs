@@ -61,7 +61,7 @@ struct Tally {
 
 /// The result for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+enum ReleaseOutcome {
     Released,
     NotNeeded,
     GivenUp,
@@ -108,46 +108,46 @@ fn release_all(proc: &OwnedFd, asked: &Receiver<ProcessKey>, tally: &Tally) {
     for key in asked {
         let begun = Instant::now();
         let counter = match release(proc, key) {
-            Outcome::Released => {
+            ReleaseOutcome::Released => {
                 let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
                 tally.last_micros.store(micros, Ordering::Relaxed);
                 &tally.processes
             }
-            Outcome::NotNeeded => &tally.not_needed,
-            Outcome::GivenUp => &tally.given_up,
+            ReleaseOutcome::NotNeeded => &tally.not_needed,
+            ReleaseOutcome::GivenUp => &tally.given_up,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn release(proc: &OwnedFd, key: ProcessKey) -> Outcome {
+fn release(proc: &OwnedFd, key: ProcessKey) -> ReleaseOutcome {
     let pidfd = match open_process(proc, key) {
         Ok(Some((pidfd, _))) => pidfd,
-        Ok(None) | Err(Errno::SRCH | Errno::NOENT) => return Outcome::NotNeeded,
-        Err(_) => return Outcome::GivenUp,
+        Ok(None) | Err(Errno::SRCH | Errno::NOENT) => return ReleaseOutcome::NotNeeded,
+        Err(_) => return ReleaseOutcome::GivenUp,
     };
     // A main thread that has exited before the others shows no memory at all.
     if resident(proc, key.pid).is_none_or(|resident| resident > Bytes::ZERO && resident < MIN_RESIDENT) {
-        return Outcome::NotNeeded;
+        return ReleaseOutcome::NotNeeded;
     }
     retry(|| process_mrelease(pidfd.as_fd()), || thread::sleep(RETRY_INTERVAL))
 }
 
 /// Repeats the call until it succeeds or turns out to be needless.
-fn retry(mut ask: impl FnMut() -> Result<(), Errno>, mut wait: impl FnMut()) -> Outcome {
+fn retry(mut ask: impl FnMut() -> Result<(), Errno>, mut wait: impl FnMut()) -> ReleaseOutcome {
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
             wait();
         }
         match ask() {
-            Ok(()) => return Outcome::Released,
-            Err(Errno::SRCH) => return Outcome::NotNeeded,
+            Ok(()) => return ReleaseOutcome::Released,
+            Err(Errno::SRCH) => return ReleaseOutcome::NotNeeded,
             Err(Errno::INVAL | Errno::AGAIN | Errno::INTR) => {}
             // ENOSYS before 5.15, EPERM from a filter of system calls.
-            Err(_) => return Outcome::GivenUp,
+            Err(_) => return ReleaseOutcome::GivenUp,
         }
     }
-    Outcome::GivenUp
+    ReleaseOutcome::GivenUp
 }
 
 /// Resident memory of a process (the second number of `statm`); `None` if it has exited.
@@ -206,12 +206,12 @@ mod tests {
         let (mut child, key) = holder();
         let proc = open_proc().unwrap();
         assert!(resident(&proc, key.pid).unwrap() > Bytes::new(SIZE));
-        assert_eq!(release(&proc, key), Outcome::GivenUp);
+        assert_eq!(release(&proc, key), ReleaseOutcome::GivenUp);
         assert!(resident(&proc, key.pid).unwrap() > Bytes::new(SIZE));
         assert!(child.try_wait().unwrap().is_none(), "it lives");
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(release(&proc, key), Outcome::NotNeeded, "it is gone");
+        assert_eq!(release(&proc, key), ReleaseOutcome::NotNeeded, "it is gone");
     }
 
     #[test]
@@ -249,9 +249,9 @@ mod tests {
             (outcome, waits)
         };
         let later = [Err(Errno::INVAL), Err(Errno::AGAIN), Err(Errno::INTR), Ok(())];
-        assert_eq!(asked(&later), (Outcome::Released, 3));
-        assert_eq!(asked(&[Err(Errno::INVAL), Err(Errno::SRCH)]), (Outcome::NotNeeded, 1));
-        assert_eq!(asked(&[Err(Errno::NOSYS)]), (Outcome::GivenUp, 0));
-        assert_eq!(asked(&[Err(Errno::INVAL); 20]), (Outcome::GivenUp, 19));
+        assert_eq!(asked(&later), (ReleaseOutcome::Released, 3));
+        assert_eq!(asked(&[Err(Errno::INVAL), Err(Errno::SRCH)]), (ReleaseOutcome::NotNeeded, 1));
+        assert_eq!(asked(&[Err(Errno::NOSYS)]), (ReleaseOutcome::GivenUp, 0));
+        assert_eq!(asked(&[Err(Errno::INVAL); 20]), (ReleaseOutcome::GivenUp, 19));
     }
 }

@@ -33,7 +33,7 @@ const MAX_ARGUMENTS: usize = 256;
 
 /// A question about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Question {
+pub enum ReadRequest {
     /// Its arguments.
     Arguments,
     /// The environment variables that the reader was created for.
@@ -44,7 +44,7 @@ pub enum Question {
 
 /// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum ReadResult {
     /// Its arguments; empty if it has none or hides them.
     Arguments(Vec<OsString>),
     /// The values of the variables, in the order of their names; `None` if it has none of them or hides them.
@@ -67,17 +67,17 @@ pub struct SmapsReading {
 
 /// The answer to one question.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ReadReply {
     /// The process.
     pub key: ProcessKey,
     /// The program that it ran at the question: an exec may have replaced it since.
     pub exec_id: u64,
     /// The content.
-    pub found: Found,
+    pub found: ReadResult,
 }
 
 /// The process, its program, and the question.
-type Asked = (ProcessKey, u64, Question);
+type Asked = (ProcessKey, u64, ReadRequest);
 
 /// Passes questions to workers and collects their answers.
 #[derive(Debug)]
@@ -86,8 +86,8 @@ pub struct BackgroundReader {
     variables: &'static [&'static str],
     ask: Sender<Asked>,
     asked: Arc<Mutex<Receiver<Asked>>>,
-    answer: SyncSender<Answer>,
-    answered: Receiver<Answer>,
+    answer: SyncSender<ReadReply>,
+    answered: Receiver<ReadReply>,
     /// Unanswered questions, and when they were asked.
     open: HashMap<Asked, Instant>,
     workers: usize,
@@ -115,7 +115,7 @@ impl BackgroundReader {
 
     /// Asks, unless the same question is unanswered. `exec_id` identifies the program that the process runs; it comes back with
     /// the answer. Returns `false` if the question is refused.
-    pub fn ask(&mut self, key: ProcessKey, exec_id: u64, question: Question) -> bool {
+    pub fn ask(&mut self, key: ProcessKey, exec_id: u64, question: ReadRequest) -> bool {
         if self.open.len() >= MAX_PENDING_QUESTIONS || (self.workers == 0 && !self.spawn_worker()) {
             return false;
         }
@@ -135,7 +135,7 @@ impl BackgroundReader {
 
     /// Takes all answers. Waits for those whose question is not older than `timeout`: a process that blocks is waited for
     /// once, not in every tick.
-    pub fn collect(&mut self, timeout: Duration) -> Vec<Answer> {
+    pub fn collect(&mut self, timeout: Duration) -> Vec<ReadReply> {
         let mut answers = Vec::new();
         while let Some(newest) = self.open.values().max() {
             let left = timeout.saturating_sub(newest.elapsed());
@@ -173,7 +173,7 @@ impl BackgroundReader {
                 let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok((key, exec_id, question)) = next else { return };
                 let found = read(&proc, key, question, variables);
-                if answer.send(Answer { key, exec_id, found }).is_err() {
+                if answer.send(ReadReply { key, exec_id, found }).is_err() {
                     return;
                 }
             }
@@ -184,30 +184,30 @@ impl BackgroundReader {
     }
 }
 
-impl Found {
-    fn question(&self) -> Question {
+impl ReadResult {
+    fn question(&self) -> ReadRequest {
         match self {
-            Self::Arguments(_) => Question::Arguments,
-            Self::Variables(_) => Question::Variables,
-            Self::Smaps(..) => Question::Smaps,
+            Self::Arguments(_) => ReadRequest::Arguments,
+            Self::Variables(_) => ReadRequest::Variables,
+            Self::Smaps(..) => ReadRequest::Smaps,
         }
     }
 }
 
-fn read(proc: &Proc, key: ProcessKey, question: Question, variables: &[&str]) -> Found {
+fn read(proc: &Proc, key: ProcessKey, question: ReadRequest, variables: &[&str]) -> ReadResult {
     match question {
-        Question::Arguments => {
+        ReadRequest::Arguments => {
             let mut argv = proc.arguments(key.pid).unwrap_or_default();
             argv.truncate(MAX_ARGUMENTS);
             argv.shrink_to_fit();
-            Found::Arguments(argv)
+            ReadResult::Arguments(argv)
         }
-        Question::Variables => Found::Variables(
+        ReadRequest::Variables => ReadResult::Variables(
             capability::reading_any_file(|| proc.variables(key.pid, variables)).ok().flatten(),
         ),
-        Question::Smaps => {
+        ReadRequest::Smaps => {
             let begun = Instant::now();
-            Found::Smaps(read_smaps(proc, key), begun.elapsed())
+            ReadResult::Smaps(read_smaps(proc, key), begun.elapsed())
         }
     }
 }
@@ -235,7 +235,9 @@ mod tests {
     #[test]
     fn each_question_is_answered_once() {
         let mut reader = BackgroundReader::open(Path::new("/proc"), &["PATH", "NO_SUCH_VARIABLE"]).unwrap();
-        for question in [Question::Arguments, Question::Variables, Question::Smaps, Question::Arguments] {
+        for question in
+            [ReadRequest::Arguments, ReadRequest::Variables, ReadRequest::Smaps, ReadRequest::Arguments]
+        {
             assert!(reader.ask(ourselves(), 7, question));
         }
         assert!(reader.waits_for(ourselves()));
@@ -243,11 +245,11 @@ mod tests {
         assert_eq!(answers.len(), 3);
         for answer in answers {
             match answer.found {
-                Found::Arguments(argv) => assert!(!argv.is_empty()),
-                Found::Variables(values) => {
+                ReadResult::Arguments(argv) => assert!(!argv.is_empty()),
+                ReadResult::Variables(values) => {
                     assert_eq!(values, Some(vec![std::env::var_os("PATH"), None]));
                 }
-                Found::Smaps(reading, _) => {
+                ReadResult::Smaps(reading, _) => {
                     let SmapsReading { rollup, charge, totals } = reading.unwrap();
                     assert!(rollup.share.anon > Bytes::ZERO && charge.anon <= totals.anon);
                 }
@@ -260,8 +262,8 @@ mod tests {
     fn an_exited_process_is_answered_too() {
         let mut reader = BackgroundReader::open(Path::new("/proc"), &[]).unwrap();
         let gone = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-        reader.ask(gone, 0, Question::Smaps);
-        reader.ask(gone, 0, Question::Arguments);
+        reader.ask(gone, 0, ReadRequest::Smaps);
+        reader.ask(gone, 0, ReadRequest::Arguments);
         assert_eq!(reader.collect(TIMEOUT).len(), 2);
     }
 
@@ -280,7 +282,7 @@ mod tests {
         std::fs::write(root.path().join("3/cmdline"), "three\0").unwrap();
         let mut reader = BackgroundReader::open(root.path(), &[]).unwrap();
         for pid in [1, 2, 3] {
-            assert!(reader.ask(key(pid), 0, Question::Arguments));
+            assert!(reader.ask(key(pid), 0, ReadRequest::Arguments));
         }
         let mut answered = Vec::new();
         while answered.len() < 2 {
@@ -298,8 +300,8 @@ mod tests {
     #[test]
     fn after_an_exec_the_same_is_asked_again() {
         let mut reader = BackgroundReader::open(Path::new("/proc"), &[]).unwrap();
-        assert!(reader.ask(ourselves(), 1, Question::Arguments));
-        assert!(reader.ask(ourselves(), 2, Question::Arguments));
+        assert!(reader.ask(ourselves(), 1, ReadRequest::Arguments));
+        assert!(reader.ask(ourselves(), 2, ReadRequest::Arguments));
         let mut exec_ids: Vec<u64> = reader.collect(TIMEOUT).into_iter().map(|a| a.exec_id).collect();
         exec_ids.sort_unstable();
         assert_eq!(exec_ids, [1, 2]);
@@ -311,8 +313,8 @@ mod tests {
         std::fs::create_dir(root.path().join("5")).unwrap();
         std::fs::write(root.path().join("5/cmdline"), "x\0".repeat(4 * MAX_ARGUMENTS)).unwrap();
         let mut reader = BackgroundReader::open(root.path(), &[]).unwrap();
-        reader.ask(ProcessKey { pid: Pid::new(5).unwrap(), start_ticks: 0 }, 0, Question::Arguments);
+        reader.ask(ProcessKey { pid: Pid::new(5).unwrap(), start_ticks: 0 }, 0, ReadRequest::Arguments);
         let answer = reader.collect(TIMEOUT).remove(0);
-        assert!(matches!(answer.found, Found::Arguments(argv) if argv.len() == MAX_ARGUMENTS));
+        assert!(matches!(answer.found, ReadResult::Arguments(argv) if argv.len() == MAX_ARGUMENTS));
     }
 }

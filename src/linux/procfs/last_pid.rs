@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use super::file::ProcFile;
-use super::status::Status;
+use super::status::ProcessStatus;
 use crate::model::Pid;
 
 /// Five numbers of twenty digits and what stands between them; 30 bytes are usual.
@@ -111,7 +111,7 @@ fn parse(text: &[u8]) -> Option<Pid> {
 /// Whether the tree shows the pid namespace of the calling process, whose `status` this is: `NSpid` then has one pid, else
 /// one for each level from that namespace down to ours (`proc_pid_status(5)`).
 fn is_of_our_namespace(status: &[u8]) -> bool {
-    Status::parse(status).is_some_and(|status| status.pid_depth == 1)
+    ProcessStatus::parse(status).is_some_and(|status| status.pid_depth == 1)
 }
 
 #[cfg(test)]

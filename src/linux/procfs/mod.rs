@@ -36,7 +36,7 @@ use super::procfs::file::ProcFile;
 use super::procfs::meminfo::Meminfo;
 use super::procfs::smaps_rollup::Rollup;
 use super::procfs::stat::Stat;
-use super::procfs::status::Status;
+use super::procfs::status::ProcessStatus;
 use crate::model::system_memory::Stall;
 use crate::model::{Bytes, Pid, Pressure, ProcessIdentity, SystemMemory};
 
@@ -110,18 +110,18 @@ impl Proc {
     ///
     /// # Errors
     /// If it lives and cannot be read.
-    pub fn status(&self, pid: Pid) -> Result<Option<Status>, ReadError> {
-        self.small_file(pid, "status", &mut [0; STATUS_LEN], Status::parse)
+    pub fn status(&self, pid: Pid) -> Result<Option<ProcessStatus>, ReadError> {
+        self.small_file(pid, "status", &mut [0; STATUS_LEN], ProcessStatus::parse)
     }
 
     /// Owner and memory of a process whose main thread has exited before the others, from the `status` of one of
     /// those. Returns `None` if it has exited, or none of its threads holds memory any more.
     #[must_use]
-    pub fn status_of_threads(&self, pid: Pid) -> Option<Status> {
+    pub fn status_of_threads(&self, pid: Pid) -> Option<ProcessStatus> {
         let mut buffer = [0; STATUS_LEN];
         self.threads(pid).into_iter().find_map(|thread| {
             let len = read_file(&self.dir, pid, &format!("task/{thread}/status"), &mut buffer).ok()?;
-            Status::parse(&buffer[..len]).filter(|status| status.charge.is_some())
+            ProcessStatus::parse(&buffer[..len]).filter(|status| status.charge.is_some())
         })
     }
 

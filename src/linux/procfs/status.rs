@@ -5,7 +5,7 @@ use crate::model::{Bytes, Charge, Pid, Uid};
 
 /// The lines of one `status` file that we use (`proc_pid_status(5)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
+pub struct ProcessStatus {
     /// `Tgid`: the process; another than the requested pid if that is a thread, which has a folder in `/proc` but is not
     /// listed there. `None` if the text does not say.
     pub tgid: Option<Pid>,
@@ -21,7 +21,7 @@ pub struct Status {
     pub charge: Option<Charge>,
 }
 
-impl Status {
+impl ProcessStatus {
     /// Parses the text of a `status` file; `None` if it is not one.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -89,7 +89,7 @@ mod tests {
             b"Name:\t\xff\xfeRssAnon: 1 kB\\n\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t77\nUid:\t1000\t0\t0\t0\n"
                 .to_vec();
         text.extend(b"VmRSS:\t  300 kB\nRssAnon:\t     120 kB\nRssFile:\t  60 kB\nRssShmem:\t  40 kB\nVmSwap:\t  7 kB\nHugetlbPages:\t 2048 kB\n");
-        let status = Status::parse(&text).unwrap();
+        let status = ProcessStatus::parse(&text).unwrap();
         assert_eq!((status.tgid, status.uid), (Pid::new(77), Uid::new(1000)));
         let charge = status.charge.unwrap();
         assert_eq!(
@@ -100,13 +100,14 @@ mod tests {
 
     #[test]
     fn a_kernel_thread_has_no_charge() {
-        assert_eq!(Status::parse(b"Name:\tkthreadd\nUid:\t0\t0\t0\t0\n").unwrap().charge, None);
-        assert_eq!(Status::parse(b""), None);
+        assert_eq!(ProcessStatus::parse(b"Name:\tkthreadd\nUid:\t0\t0\t0\t0\n").unwrap().charge, None);
+        assert_eq!(ProcessStatus::parse(b""), None);
     }
 
     #[test]
     fn a_setuid_program_is_privileged() {
-        let privileged = |text: &str| Status::parse(text.as_bytes()).map(|status| status.is_privileged());
+        let privileged =
+            |text: &str| ProcessStatus::parse(text.as_bytes()).map(|status| status.is_privileged());
         assert_eq!(privileged("Name:\tx\nTgid:\t7\nUid:\t1000\t1000\t1000\t1000\n"), Some(false));
         assert_eq!(privileged("Name:\tx\nTgid:\t5\nUid:\t1000\t0\t0\t0\n"), Some(true));
         assert_eq!(privileged("Uid:\t1000\t1000\t1000\t0\n"), Some(true));
@@ -118,7 +119,7 @@ mod tests {
     fn a_process_of_another_pid_namespace_has_several_pids() {
         let depth = |text: &[u8]| {
             let text = [text, b"Uid:\t1\t2\t3\t4\n"].concat();
-            let status = Status::parse(&text).unwrap();
+            let status = ProcessStatus::parse(&text).unwrap();
             (status.pid_depth, status.shares_pids())
         };
         assert_eq!(depth(b"Name:\tx\nNSpid:\t4711\t17\nNSpgid:\t4711\t17\n"), (2, false));
@@ -130,13 +131,13 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn does_not_panic_on_garbage(text: Vec<u8>, uids in "Uid:[\t 0-9]{0,30}\n(Tgid:[\t 0-9-]{0,20}\n)?") {
-            let _ = Status::parse(&text);
-            let _ = Status::parse(uids.as_bytes());
+            let _ = ProcessStatus::parse(&text);
+            let _ = ProcessStatus::parse(uids.as_bytes());
         }
 
         #[test]
         fn a_text_without_uids_is_refused(text in "([A-TV-Za-z]{1,8}:\t[0-9]{1,9} kB\n){0,8}") {
-            proptest::prop_assert_eq!(Status::parse(text.as_bytes()), None);
+            proptest::prop_assert_eq!(ProcessStatus::parse(text.as_bytes()), None);
         }
     }
 }

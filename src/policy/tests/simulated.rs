@@ -8,7 +8,7 @@ use crate::model::Signal;
 
 /// The outcome of one run.
 #[derive(Debug, Default)]
-struct Outcome {
+struct SimulationResult {
     /// The lowest remaining memory.
     least: Bytes,
     /// Memory was exhausted: the kernel's OOM killer would have acted.
@@ -25,7 +25,7 @@ struct Case {
     total: Bytes,
     swap: Bytes,
     /// Swap is compressed memory; `None`: it is on a disk.
-    zram: Option<Zram>,
+    zram: Option<SimulatedZram>,
     /// Memory used outside agents at the beginning.
     others: Bytes,
     /// Memory of the agent apart from the leak.
@@ -48,7 +48,7 @@ struct Case {
 
 /// How well new pages compress.
 #[derive(Clone, Copy, Debug)]
-struct Zram {
+struct SimulatedZram {
     /// Percent of a page that compression saves.
     saves: u64,
     /// Whether that is known from the start. Otherwise half a page is assumed, until some pages were stored.
@@ -147,7 +147,7 @@ impl Leak {
     }
 }
 
-fn run(case: Case, seconds: u64) -> Outcome {
+fn run(case: Case, seconds: u64) -> SimulationResult {
     let mut world = World::new().agent(100, case.base).child(100, 101, "leak", Bytes::ZERO);
     world.engine = Engine::new(
         LINES_OUT_OF_REACH,
@@ -155,7 +155,7 @@ fn run(case: Case, seconds: u64) -> Outcome {
         GuardSettings::default(),
     );
     let mut leak = Leak { case, stopped: None, ends: None };
-    let mut outcome = Outcome { least: case.total, ..Outcome::default() };
+    let mut outcome = SimulationResult { least: case.total, ..SimulationResult::default() };
     let mut now = Duration::ZERO;
     while now < Duration::from_secs(seconds) && !outcome.exhausted {
         outcome.glances += 1;
@@ -179,7 +179,7 @@ fn run(case: Case, seconds: u64) -> Outcome {
     outcome
 }
 
-impl Outcome {
+impl SimulationResult {
     fn saw(&mut self, left: Bytes) {
         self.least = self.least.min(left);
         self.exhausted |= left == Bytes::ZERO;
@@ -229,8 +229,8 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-fn known(saves: u64) -> Zram {
-    Zram { saves, is_known: true }
+fn known(saves: u64) -> SimulatedZram {
+    SimulatedZram { saves, is_known: true }
 }
 
 /// Zram as large as the memory at most, with pages that compress well, badly or not at all. The last 3 % of memory last
@@ -238,7 +238,7 @@ fn known(saves: u64) -> Zram {
 fn unknown_zram() -> impl Strategy<Value = Case> {
     let saves = prop_oneof![Just(0u64), 0u64..90];
     (cases(), 3u64..=100, saves).prop_map(|(case, size, saves)| {
-        let zram = Some(Zram { saves, is_known: false });
+        let zram = Some(SimulatedZram { saves, is_known: false });
         let rate = case.rate.min(case.total.share(3, 8).get() >> 20);
         Case { swap: case.total.share(size, 100), zram, rate, ..case }
     })

@@ -10,14 +10,14 @@ use crate::model::snapshot::Slice;
 const SLICE: &str = "/agents.slice";
 
 /// Two agents with limits of 8G in a slice of 10G, and one without limit.
-struct Shared {
+struct SharedSlice {
     world: World,
     /// Kernel memory charged to the slice, beside the agents' own.
     kernel: Bytes,
     cap: Bytes,
 }
 
-impl Shared {
+impl SharedSlice {
     fn new(calm: Bytes, other: Bytes) -> Self {
         let mut world = World::new()
             .agent(100, calm)
@@ -61,7 +61,7 @@ impl Shared {
 
 #[test]
 fn the_growing_agent_is_killed_before_the_kernel_acts() {
-    let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(300));
+    let mut shared = SharedSlice::new(Bytes::gib(5), Bytes::mib(300));
     shared.step();
     let (at, step) = (1..200)
         .map(|second| {
@@ -91,7 +91,7 @@ fn the_growing_agent_is_killed_before_the_kernel_acts() {
 
 #[test]
 fn agents_within_the_slice_limit_are_left_alone() {
-    let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(4400));
+    let mut shared = SharedSlice::new(Bytes::gib(5), Bytes::mib(4400));
     for _ in 0..60 {
         assert!(shared.step().signals.is_none());
     }
@@ -104,7 +104,7 @@ fn agents_within_the_slice_limit_are_left_alone() {
 
 #[test]
 fn no_agent_is_killed_without_effect_on_the_slice() {
-    let mut shared = Shared::new(Bytes::mib(50), Bytes::mib(50));
+    let mut shared = SharedSlice::new(Bytes::mib(50), Bytes::mib(50));
     shared.step();
     // Memory of other processes, or of the kernel.
     shared.kernel = Bytes::mib(9900);
@@ -117,7 +117,7 @@ fn no_agent_is_killed_without_effect_on_the_slice() {
 
 #[test]
 fn a_dry_run_reports_the_slice_once() {
-    let mut shared = Shared::new(Bytes::gib(5), Bytes::mib(300));
+    let mut shared = SharedSlice::new(Bytes::gib(5), Bytes::mib(300));
     shared.world.engine.reconfigure(
         Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) },
         ActionSettings { dry_run: true, grace: Duration::from_secs(10), ..ActionSettings::default() },
@@ -136,7 +136,7 @@ fn signals_precede_the_slice_limit_at_each_rate() {
     // Also far from their own thresholds, when many other processes are in the slice.
     for (rate, kernel) in [10, 100, 500, 1000, 2000, 4000].map(|rate| [(rate, 20), (rate, 4500)]).concat() {
         for offset in [0, 7, 13, 19] {
-            let mut shared = Shared::new(Bytes::gib(3), Bytes::mib(300));
+            let mut shared = SharedSlice::new(Bytes::gib(3), Bytes::mib(300));
             shared.kernel = Bytes::mib(kernel);
             let mut next = shared.step().next_poll;
             let mut time = Duration::from_millis(offset);

@@ -11,7 +11,7 @@ type Auxiliary<'a> = (&'a str, Vec<(&'a str, Variant<'a>)>);
     default_service = "org.freedesktop.systemd1",
     default_path = "/org/freedesktop/systemd1"
 )]
-pub(super) trait Manager {
+pub(super) trait SystemdManager {
     fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
 
     fn start_transient_unit(
@@ -31,7 +31,7 @@ pub(super) trait Manager {
 }
 
 #[proxy(interface = "org.freedesktop.systemd1.Slice", default_service = "org.freedesktop.systemd1")]
-pub(super) trait Slice {
+pub(super) trait SystemdSlice {
     #[zbus(property(emits_changed_signal = "false"))]
     fn memory_max(&self) -> zbus::Result<u64>;
 }

@@ -14,7 +14,7 @@ use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::Proc;
 use crate::linux::procfs::smaps_rollup::Rollup;
 use crate::linux::procfs::stat::Stat;
-use crate::linux::procfs::status::Status;
+use crate::linux::procfs::status::ProcessStatus;
 use crate::model::snapshot::CgroupMemory;
 use crate::model::{Pid, ProcessIdentity, ProcessKey, Uid};
 use crate::quota::Permit;
@@ -31,7 +31,7 @@ pub(crate) struct Reading {
     /// The requested pid: the process, or one of its threads.
     pub(crate) requested: Pid,
     pub(crate) stat: Stat,
-    pub(crate) status: Status,
+    pub(crate) status: ProcessStatus,
     /// Its parents, nearest first.
     pub(crate) ancestors: Vec<Stat>,
     /// The roots of agents below it, by their present parents.
@@ -180,13 +180,13 @@ impl Source {
         Some(())
     }
 
-    fn stat_and_status(&self, pid: Pid) -> Option<(Stat, Status)> {
+    fn stat_and_status(&self, pid: Pid) -> Option<(Stat, ProcessStatus)> {
         Some((self.proc.stat(pid).ok()??, self.proc.status(pid).ok()??))
     }
 
-    fn same(&self, stat: &Stat, status: &Status) -> Option<()> {
+    fn same(&self, stat: &Stat, status: &ProcessStatus) -> Option<()> {
         let (stat_now, status_now) = self.stat_and_status(stat.key.pid)?;
-        let rights = |status: &Status| (status.uid, status.is_privileged());
+        let rights = |status: &ProcessStatus| (status.uid, status.is_privileged());
         (stat_now.key == stat.key && rights(&status_now) == rights(status)).then_some(())
     }
 

@@ -11,7 +11,7 @@ use crate::linux::cgroup::Cgroups;
 use crate::linux::cgroup::limits::InheritedLimits;
 use crate::linux::procfs::Proc;
 use crate::model::Bytes;
-use crate::systemd::manager::{Manager, ManagerError, ManagerKind, Scope};
+use crate::systemd::manager::{Manager, ManagerError, ManagerKind, TransientScope};
 
 /// Creates scopes by a service manager.
 pub(crate) struct SystemdBackend<'a> {
@@ -57,7 +57,7 @@ impl CgroupBackend for SystemdBackend<'_> {
         inherited: InheritedLimits,
     ) -> Result<String, ApplyError> {
         for retry in [false, true] {
-            let scope = Scope {
+            let scope = TransientScope {
                 name: limit::scope_name(name, target.key, retry),
                 slice: SLICE.to_owned(),
                 description: format!("{name} of user {}, limited to {}", target.uid, limits.max),
