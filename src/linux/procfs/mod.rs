@@ -1,7 +1,7 @@
 //! `/proc`, or a tree that looks like it.
 //!
 //! [`Proc`] reads files of single processes and opens each anew. Files that are read in every tick are kept open
-//! ([`file::ProcFile`]); files that may block are read on other threads ([`background`]).
+//! (`ProcFile`); files that may block are read on other threads ([`background`]).
 
 pub mod background;
 pub(crate) mod colon_pairs;
