@@ -110,8 +110,9 @@ impl Platform {
         let environment = self.read("1/environ");
         let variable = environment.split(|&b| b == 0).find_map(|word| word.strip_prefix(b"container="));
         let name = marker.as_deref().or(variable).and_then(name);
-        let marked = |file: &str, name: &str| self.root.join(file).exists().then(|| name.to_owned());
-        name.or_else(|| marked("run/.containerenv", "podman")).or_else(|| marked(".dockerenv", "docker"))
+        let from_file = |file: &str, name: &str| self.root.join(file).exists().then(|| name.to_owned());
+        name.or_else(|| from_file("run/.containerenv", "podman"))
+            .or_else(|| from_file(".dockerenv", "docker"))
     }
 
     /// The root of all cgroups has no limit; the root of a container may have one.
