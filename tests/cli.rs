@@ -17,7 +17,7 @@ use tempfile::TempDir;
 fn called(name: &str, arguments: &[&str]) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(env!("CARGO_BIN_EXE_claude-watchdog"));
-    command.arg0(name).args(arguments).env_remove("CLAUDE_WATCHDOG_SOCKET").env("NO_COLOR", "1");
+    command.arg0(name).args(arguments).env("CLAUDE_WATCHDOG_SOCKET", "/nowhere/socket").env("NO_COLOR", "1");
     command
 }
 
@@ -64,15 +64,16 @@ impl World {
 
     fn daemon(&self, arguments: &[&str]) -> Daemon {
         let socket = self.path(INTERFACE);
-        let proc = self.path("proc");
         let config = self.path("config.toml");
         if !config.exists() {
             fs::write(&config, "").unwrap();
         }
-        let places = ["daemon", "--proc", proc.to_str().unwrap(), "--config", config.to_str().unwrap()];
-        let child = called("claude-watchdog", &places)
-            .arg("--socket")
+        let child = called("claude-watchdog", &["daemon", "--socket"])
             .arg(&socket)
+            .arg("--config")
+            .arg(&config)
+            .args(["--proc".into(), self.path("proc"), "--cgroup".into(), self.path("cgroup")])
+            .args(["--state-dir".into(), self.path("state")])
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()

@@ -76,8 +76,8 @@ impl World {
     fn arguments(&self) -> Vec<String> {
         let place = |name: &str| self.path(name).to_str().unwrap().to_owned();
         let binary = env!("CARGO_BIN_EXE_claude-watchdog");
-        let [proc, cgroup, config] = ["proc", "cgroup", "config.toml"].map(place);
-        [binary, "daemon", "--proc", &proc, "--cgroup", &cgroup, "--config", &config]
+        let [proc, cgroup, config, state] = ["proc", "cgroup", "config.toml", "state"].map(place);
+        [binary, "daemon", "--proc", &proc, "--cgroup", &cgroup, "--config", &config, "--state-dir", &state]
             .map(str::to_owned)
             .into()
     }
@@ -91,12 +91,11 @@ impl World {
         Daemon::start(command, socket)
     }
 
-    /// One whose files are limited to `kib`, as on a full disk.
+    /// A supervisor that can write files of at most `kib`, as on a full disk.
     pub(super) fn cramped(&self, kib: u32) -> Daemon {
         let mut command = Command::new("bash");
         command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"")]).arg("bash");
         command.args(self.arguments()).arg("--socket").arg(self.path(INTERFACE));
-        command.arg("--state-dir").arg(self.path("state"));
         Daemon::start(command, self.path(INTERFACE))
     }
 
