@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cycle_is_known_after_its_second_turn() {
+    fn a_cycle_is_detected_after_two_climbs() {
         let mut cycles = Cycles::default();
         let mut at = Duration::ZERO;
         let mut turns = 0;

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::cast_precision_loss, reason = "small")]
-    fn it_is_the_slope_of_the_last_half_hour() {
+    fn the_slope_covers_the_last_half_hour() {
         assert_eq!(of(|_| 5.0, 2), None);
         assert_eq!(of(|_| 5.0, 3), Some(0.0));
         let straight = of(|at| 7.0 * at as f64, 10).unwrap();

@@ -56,7 +56,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mean_is_between_and_no_look_is_lost(values in prop::collection::vec(any::<u64>(), 1..50)) {
+        fn merging_keeps_extremes_and_counts_every_sample(values in prop::collection::vec(any::<u64>(), 1..50)) {
             let whole = values.iter().map(|v| Cell::of(Bytes::new(*v))).reduce(Cell::merge).unwrap();
             let (min, max) = (values.iter().min().unwrap(), values.iter().max().unwrap());
             prop_assert_eq!((&whole.min, &whole.max, whole.looks as usize), (min, max, values.len()));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_of_the_looks() {
+    fn the_mean_is_weighted_by_samples() {
         let whole = [1, 2, 6].map(|v| Cell::of(Bytes::new(v))).into_iter().reduce(Cell::merge).unwrap();
         assert_eq!(whole.point(0, 60).mean, Bytes::new(3));
         assert_eq!(Cell::from_row((5, 1, 6, 2)), None);

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_minutes_are_kept_as_they_were_and_the_rest_by_the_minute() {
+    fn samples_are_kept_for_ten_minutes_and_merged_by_minute() {
         let mut recent = Recent::default();
         for second in 0..1800 {
             assert_eq!(recent.take(&look(second, second.cast_signed(), second)), None);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_a_jump_and_a_step_back_are_told_apart() {
+    fn gaps_clock_jumps_and_steps_back_are_distinguished() {
         let breaks = |boot, wall| {
             let mut recent = Recent::default();
             recent.take(&look(1000, 1000, 1));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_by_two_clocks_are_on_no_line() {
+    fn a_clock_jump_discards_earlier_samples() {
         let mut recent = Recent::default();
         for n in 0..10 {
             recent.take(&look(n, n.cast_signed(), 1));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_gone_is_forgotten() {
+    fn exited_series_are_removed_and_their_number_is_bounded() {
         let mut recent = Recent::default();
         let agent = |pid: i32| {
             let key = crate::model::ProcessKey { pid: crate::model::Pid::new(pid).unwrap(), start_ticks: 1 };

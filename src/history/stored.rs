@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_found_again_in_its_boot_only() {
+    fn stored_process_keys_are_valid_in_their_boot_only() {
         let of = |subject, name: &str| Series { subject, name: name.into(), uid: Uid::new(1000) };
         let all = [
             of(SeriesSubject::Guest, "guest"),

@@ -91,7 +91,7 @@ fn assert_in_order(history: &HistoryInfo) {
 }
 
 #[test]
-fn ten_minutes_are_whole_and_what_is_older_is_by_the_minute() {
+fn recent_samples_are_unchanged_and_older_ones_merged_by_minute() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     (0..3600).for_each(|second| world.look(second, second, u64::try_from(second).unwrap()));
@@ -114,7 +114,7 @@ fn ten_minutes_are_whole_and_what_is_older_is_by_the_minute() {
 }
 
 #[test]
-fn it_goes_on_after_a_restart_and_after_a_boot() {
+fn history_continues_across_restarts_and_boots() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     (0..600).for_each(|second| world.look(second, second, 100));
@@ -151,7 +151,7 @@ fn it_goes_on_after_a_restart_and_after_a_boot() {
 }
 
 #[test]
-fn a_clones_first_boot_does_not_show_its_image() {
+fn a_clone_does_not_show_the_history_of_its_image() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     (0..120).for_each(|second| world.look(second, second, 100));
@@ -172,7 +172,7 @@ fn a_clones_first_boot_does_not_show_its_image() {
 }
 
 #[test]
-fn what_a_clock_that_is_set_back_makes_future_is_forgotten() {
+fn rows_in_the_future_of_a_reset_clock_are_removed() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     (0..7200).step_by(10).for_each(|second| world.look(second, second, 100));
@@ -197,7 +197,7 @@ fn what_a_clock_that_is_set_back_makes_future_is_forgotten() {
 
 /// By a minute, as a clock is corrected that runs ahead.
 #[test]
-fn a_clock_that_is_set_back_a_little_leaves_the_hour() {
+fn a_small_clock_step_back_keeps_the_hour() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     (0..3500).step_by(10).for_each(|second| world.look(second, second, 100));
@@ -215,7 +215,7 @@ fn a_clock_that_is_set_back_a_little_leaves_the_hour() {
 }
 
 #[test]
-fn a_broken_file_is_set_aside_and_never_fatal() {
+fn a_corrupt_file_is_moved_aside() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("history.redb");
     let world = World::at(&directory);
@@ -255,7 +255,7 @@ fn a_broken_file_is_set_aside_and_never_fatal() {
 }
 
 #[test]
-fn what_cannot_be_written_is_kept_in_memory_and_told_once() {
+fn an_unwritable_history_stays_in_memory_with_one_notice() {
     let directory = TempDir::new().unwrap();
     let blocked = directory.path().join("file");
     fs::write(&blocked, "").unwrap();
@@ -274,7 +274,7 @@ fn what_cannot_be_written_is_kept_in_memory_and_told_once() {
 }
 
 #[test]
-fn what_is_another_machines_and_cannot_be_moved_is_told_of_once() {
+fn an_immovable_foreign_file_is_reported_once() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     world.look(1, 1, 1);
@@ -287,7 +287,7 @@ fn what_is_another_machines_and_cannot_be_moved_is_told_of_once() {
 }
 
 #[test]
-fn only_one_has_the_file() {
+fn a_second_process_cannot_open_the_file() {
     let directory = TempDir::new().unwrap();
     let first = World::at(&directory);
     first.look(1, 1, 1);
@@ -336,7 +336,7 @@ fn the_file_stays_below_its_cap() {
 }
 
 #[test]
-fn each_says_what_to_know() {
+fn each_notice_states_its_consequence() {
     let path = || std::path::PathBuf::from("/var/lib/claude-watchdog/history.redb");
     let all = [
         Notice::SetAside { to: Some(path().with_extension("redb.corrupt")), why: "DB corrupted".into() },
@@ -355,7 +355,7 @@ fn each_says_what_to_know() {
 
 /// A guest that comes up with its clock at 1970, until the network sets it.
 #[test]
-fn a_clock_that_is_wrong_for_a_moment_loses_nothing() {
+fn a_briefly_wrong_clock_loses_no_history() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
     (0..3600).step_by(10).for_each(|second| world.look(second, second, 100));
@@ -374,7 +374,7 @@ fn a_clock_that_is_wrong_for_a_moment_loses_nothing() {
 }
 
 #[test]
-fn the_file_is_its_owners() {
+fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);

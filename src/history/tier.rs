@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_tier_is_made_of_whole_spans_of_the_finer_one() {
+    fn each_tier_consists_of_whole_finer_spans() {
         for pair in TIERS.windows(2) {
             assert_eq!(pair[1].width % pair[0].width, 0);
             assert!(pair[1].keep > pair[0].keep && pair[0].keep >= pair[0].answers);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_begins_at_a_multiple_of_its_width() {
+    fn a_span_starts_at_a_multiple_of_its_width() {
         assert_eq!([0, 59, 60, 119, -1].map(|time| TIERS[0].start(time)), [0, 0, 60, 60, -60]);
         let hours = |hours| Tier::of(hours * HOUR);
         assert_eq!([1, 24, 25, 192, 193, 9999].map(hours), [0, 0, 1, 1, 2, 2]);

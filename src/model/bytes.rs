@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_read_as_a_person_writes_them() {
+    fn sizes_are_displayed_with_binary_unit_letters() {
         let cases = [
             (0, "0"),
             (1023, "1023"),

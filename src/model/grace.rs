@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_a_person_writes_them() {
+    fn common_durations_are_accepted() {
         for (text, seconds) in
             [("0s", 0), ("10s", 10), ("90s", 90), (" 10m ", 600), ("1m 30s", 90), ("600s", 600)]
         {
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_or_too_long_is_refused() {
+    fn invalid_and_too_long_durations_are_rejected() {
         for text in ["", "10", "-1s", "10m 1s", "1h 30m", "10M", "99999999999999999999y", "ten", "1e3s"] {
             assert!(grace(text).is_err(), "{text}");
         }

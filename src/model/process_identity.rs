@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_is_that_of_the_first_known_of_three() {
+    fn the_name_is_the_first_known_of_three() {
         let name = |exe: Option<&str>, argv0: Option<&str>| {
             ProcessIdentity::name(exe.map(Path::new), argv0.map(OsStr::new), b"MainThread")
         };
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_cut_at_a_character() {
+    fn a_command_is_truncated_at_a_character_boundary() {
         let argv = ["äää", "b"].map(OsString::from);
         assert_eq!(ProcessIdentity::command(&argv, 100), "äää b");
         assert_eq!(ProcessIdentity::command(&argv, 5), "ää");

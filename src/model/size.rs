@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused_with_the_text() {
+    fn invalid_sizes_are_rejected_with_their_text() {
         for text in
             ["", "G", "8X", "-1", "8GB", "101%", "%", "1e9", "0x10", "1_000", "8 G G", "99999999999999999999"]
         {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_of_the_guest() {
+    fn a_percentage_applies_to_total_memory() {
         assert_eq!(Size::percent(55).of(Bytes::gib(10)), Bytes::new(5_905_580_032));
         assert_eq!(Size::Bytes(Bytes::gib(8)).of(Bytes::gib(4)), Bytes::gib(8));
         assert_eq!(Size::percent(55).to_string(), "55%");

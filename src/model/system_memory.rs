@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_processors_keep_is_left_and_is_no_more_than_there_is() {
+    fn per_cpu_pages_count_as_remaining_up_to_total_memory() {
         let guest = |available: u64, per_cpu: u64| SystemMemory {
             mem_total: Bytes::mib(1000),
             mem_available: Bytes::mib(available),
@@ -111,7 +111,7 @@ mod tests {
 
     /// 3 GiB of 8 in memory; then a gigabyte of that in swap of 2 GiB.
     #[test]
-    fn what_is_used_does_not_change_by_where_it_is() {
+    fn used_memory_is_the_same_in_ram_swap_and_zram() {
         let guest = |available: u64, total: u64, free: u64, zram: u64| SystemMemory {
             mem_total: Bytes::gib(8),
             mem_available: Bytes::mib(available),

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_brings_the_lines_down_and_never_up() {
+    fn a_limit_lowers_thresholds_and_never_raises_them() {
         let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
         assert_eq!(thresholds.within(None), thresholds);
         assert_eq!(thresholds.within(Some(Bytes::gib(14))), thresholds);

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_has_each_of_them_in_this_order() {
+    fn the_documentation_lists_all_rules_in_order() {
         fn code<T: ToString>(texts: Option<&Vec<T>>) -> String {
             let texts = texts.into_iter().flatten().map(|text| format!("`{}`", text.to_string()));
             texts.collect::<Vec<_>>().join(", ")

@@ -47,14 +47,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_of_claude_knows_its_session() {
+    fn a_claude_tool_has_its_session_id() {
         let origin = of(Some("7a1c-9"), Some("1"), None).unwrap();
         assert_eq!((origin.rule.as_str(), origin.session.as_deref()), ("claude", Some("7a1c-9")));
         assert_eq!(origin.resume.as_deref(), Some("claude --resume 7a1c-9"));
     }
 
     #[test]
-    fn without_a_session_only_the_kind_is_known() {
+    fn without_a_session_only_the_rule_is_known() {
         assert_eq!(of(None, Some("1"), None).unwrap().session, None);
         assert_eq!(of(Some("x; rm -rf /"), Some("1"), None).unwrap().resume, None, "that is no id");
         assert_eq!(of(None, None, Some("1")).unwrap().rule, "gemini");

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_option_before_the_script_counts_the_last_of_them() {
+    fn the_last_option_before_the_script_applies() {
         assert_eq!(of("node --max-old-space-size=8192 a.js"), Some(8192));
         assert_eq!(of("node --max_old_space_size 512 a.js"), Some(512));
         assert_eq!(of("node --no-warnings --max-old-space-size=1 --max-old-space-size=2 a.js"), Some(2));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_says_it_too() {
+    fn the_limit_is_read_from_node_options() {
         let with = |options: &str| {
             let of = |name: &&str| (*name == "NODE_OPTIONS").then(|| OsString::from(options));
             let values: Vec<_> = environment::VARIABLES.iter().map(of).collect();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn without_either_it_goes_by_memory() {
+    fn the_default_limit_depends_on_memory() {
         let default = |gib| default_heap_limit(Bytes::gib(gib)).get() >> 20;
         assert_eq!([1, 2, 8, 14, 16, 24].map(default), [512, 1024, 2048, 2048, 4096, 4096]);
     }

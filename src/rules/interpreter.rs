@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interpreters_are_known_with_their_versions() {
+    fn interpreters_are_recognised_with_version_suffixes() {
         for path in
             ["/usr/bin/node", "/usr/bin/python3.11", "/usr/bin/nodejs", "/opt/node22", "bun", "python3.13t"]
         {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_script_stands_after_the_options() {
+    fn the_script_is_the_first_argument_after_options() {
         let cases = [
             (Interpreter::Node, "a.js b", "a.js"),
             (Interpreter::Node, "--inspect -r x.js a.js", "a.js"),

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn system_programs_count_in_system_directories_only() {
+    fn system_programs_are_protected_in_system_directories_only() {
         for exe in [
             "/usr/bin/login",
             "/sbin/init",
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn multiplexers_count_in_any_directory() {
+    fn multiplexers_are_protected_in_any_directory() {
         assert!(protects("/home/u/.local/bin/tmux") && protects("/usr/bin/zellij"));
         assert!(!protects("/usr/bin/node"));
     }

@@ -69,7 +69,7 @@ impl World {
 }
 
 #[test]
-fn descendants_belong_to_the_nearest_agent_above() {
+fn descendants_belong_to_their_nearest_agent() {
     let mut world = World::default()
         .process(1, 0)
         .process(5, 1)
@@ -81,7 +81,7 @@ fn descendants_belong_to_the_nearest_agent_above() {
 }
 
 #[test]
-fn a_member_stays_when_it_reparents() {
+fn reparenting_keeps_membership() {
     let mut world =
         World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(13, 12);
     world.trees();
@@ -94,7 +94,7 @@ fn a_member_stays_when_it_reparents() {
 }
 
 #[test]
-fn orphans_of_a_dead_agent_stay_its_own_until_the_last_is_gone() {
+fn a_dead_agent_keeps_its_orphans_until_the_last_exits() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.trees();
     world.end(10);
@@ -105,7 +105,7 @@ fn orphans_of_a_dead_agent_stay_its_own_until_the_last_is_gone() {
 }
 
 #[test]
-fn an_agent_started_by_an_agent_is_its_own() {
+fn a_nested_agent_is_separate_from_its_parent_agent() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10).agent(12, 11).process(13, 12);
     assert_eq!(world.trees(), ["claude-10: 10* 11*", "claude-12 of claude-10: 12 13"]);
     world.end(12);
@@ -113,7 +113,7 @@ fn an_agent_started_by_an_agent_is_its_own() {
 }
 
 #[test]
-fn a_shell_that_becomes_an_agent_takes_its_children_along() {
+fn an_exec_into_an_agent_moves_its_descendants() {
     let mut world =
         World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(14, 10);
     world.trees();
@@ -122,7 +122,7 @@ fn a_shell_that_becomes_an_agent_takes_its_children_along() {
 }
 
 #[test]
-fn an_agent_that_becomes_something_else_is_none_any_more() {
+fn an_agent_that_execs_another_program_is_removed() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.trees();
     world.exec(10, None);
@@ -130,7 +130,7 @@ fn an_agent_that_becomes_something_else_is_none_any_more() {
 }
 
 #[test]
-fn a_reused_pid_is_no_member() {
+fn a_reused_pid_is_not_a_member() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.trees();
     world.end(11);
@@ -160,7 +160,7 @@ fn a_reused_pid_is_no_member() {
 }
 
 #[test]
-fn a_loop_of_parents_ends() {
+fn a_loop_of_parents_terminates() {
     let mut world = World::default();
     for (pid, parent) in [(10, 11), (11, 10)] {
         let process = ObservedProcess {
@@ -194,7 +194,7 @@ impl World {
 }
 
 #[test]
-fn a_launcher_and_what_it_launches_are_one_agent() {
+fn a_launcher_and_its_child_are_one_agent() {
     let mut world =
         World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11).process(13, 12);
     world.matched(10, "gemini", Role::Launcher);
@@ -224,7 +224,7 @@ fn a_child_launched_late_belongs_to_its_launcher() {
 
 /// A script that matches as a launcher may be the agent itself, and its tools may exec another one.
 #[test]
-fn an_agent_in_a_tools_session_is_not_launched() {
+fn an_agent_in_another_session_is_a_separate_agent() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10);
     world.session(10, 5);
     world.session(11, 11);
@@ -234,7 +234,7 @@ fn an_agent_in_a_tools_session_is_not_launched() {
 }
 
 #[test]
-fn an_agent_started_after_another_child_is_not_launched() {
+fn an_agent_started_after_another_child_is_separate() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 10);
     world.matched(10, "gemini", Role::Launcher);
     world.matched(12, "gemini", Role::Launcher);
@@ -242,7 +242,7 @@ fn an_agent_started_after_another_child_is_not_launched() {
 }
 
 #[test]
-fn a_launcher_found_after_what_it_launched_is_one_with_it() {
+fn a_launcher_recognised_after_its_child_is_merged_with_it() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11);
     world.matched(11, "codex", Role::Agent);
     assert_eq!(world.trees(), ["codex-11: 11 12"]);
@@ -263,7 +263,7 @@ fn a_launcher_that_execs_in_place_is_the_agent() {
 }
 
 #[test]
-fn a_service_is_an_entity_of_its_own_whoever_started_it() {
+fn a_service_is_separate_from_the_agent_that_started_it() {
     let mut world =
         World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).process(13, 1);
     assert_eq!(world.trees(), ["claude-10: 10 11 12"]);
@@ -278,7 +278,7 @@ fn a_service_is_an_entity_of_its_own_whoever_started_it() {
 }
 
 #[test]
-fn a_service_of_another_user_is_another() {
+fn each_user_has_a_separate_service() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 1);
     world.matched(10, "codex-app-server", Role::Service);
     world.matched(11, "codex-app-server", Role::Service);
@@ -287,7 +287,7 @@ fn a_service_of_another_user_is_another() {
 }
 
 #[test]
-fn a_root_that_another_rule_matches_now_is_another_agent() {
+fn a_root_matched_by_another_rule_is_a_new_agent() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.trees();
     world.exec(10, Some("codex"));
@@ -295,7 +295,7 @@ fn a_root_that_another_rule_matches_now_is_another_agent() {
 }
 
 #[test]
-fn a_stray_is_found_again_by_the_session_of_its_siblings() {
+fn an_orphan_joins_the_agent_with_its_session() {
     let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 1).process(21, 20);
     let mut world = {
         world.start(30, 1);
@@ -321,7 +321,7 @@ fn a_stray_is_found_again_by_the_session_of_its_siblings() {
 }
 
 #[test]
-fn a_stray_of_an_unknown_session_belongs_to_the_only_agent_that_can_have_started_it() {
+fn an_orphan_joins_the_only_possible_agent() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(30, 1).agent(40, 1);
     world.origin(30, "a");
     assert_eq!(world.trees(), ["claude-10: 10 30", "claude-40: 40"], "40 is younger");
@@ -332,7 +332,7 @@ fn a_stray_of_an_unknown_session_belongs_to_the_only_agent_that_can_have_started
 }
 
 #[test]
-fn a_stray_that_two_can_have_started_is_charged_to_neither() {
+fn an_ambiguous_orphan_is_charged_to_no_agent() {
     let mut world = World::default()
         .process(1, 0)
         .agent(10, 1)
@@ -350,7 +350,7 @@ fn a_stray_that_two_can_have_started_is_charged_to_neither() {
 }
 
 #[test]
-fn the_session_that_a_root_was_born_into_is_not_its_own() {
+fn an_inherited_session_is_not_attributed_to_the_root() {
     // 20 was started by a tool of 10, and its helper 21 has inherited 10's session.
     let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 10).process(21, 20).process(30, 1);
     for pid in [20, 21, 30] {
@@ -360,7 +360,7 @@ fn the_session_that_a_root_was_born_into_is_not_its_own() {
 }
 
 #[test]
-fn another_users_stray_is_not_ours() {
+fn an_orphan_of_another_user_is_not_assigned() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(30, 1);
     world.origin(30, "a");
     world.processes[2].uid = Uid::new(1001);
@@ -369,7 +369,7 @@ fn another_users_stray_is_not_ours() {
 
 /// `/clear` begins another conversation in the same process.
 #[test]
-fn an_agent_may_have_one_session_after_another() {
+fn an_agent_can_have_several_sessions() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.origin(11, "a");
     world.trees();
@@ -386,7 +386,7 @@ fn an_agent_may_have_one_session_after_another() {
 }
 
 #[test]
-fn a_session_is_learned_only_once_the_root_was_asked() {
+fn a_session_is_learned_after_reading_the_roots_environment() {
     let mut world = World::default().process(1, 0).agent(10, 1).agent(20, 10).process(21, 20).process(30, 1);
     world.origin(21, "a");
     world.origin(30, "a");
@@ -398,7 +398,7 @@ fn a_session_is_learned_only_once_the_root_was_asked() {
 }
 
 #[test]
-fn a_launcher_launches_once() {
+fn a_launcher_has_one_launched_child_at_a_time() {
     let mut world = World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 10);
     for pid in [10, 11, 12] {
         world.matched(pid, "gemini", Role::Launcher);
@@ -416,7 +416,7 @@ fn a_launcher_launches_once() {
 }
 
 #[test]
-fn what_was_started_by_one_of_two_that_are_one_is_the_ones() {
+fn merging_agents_reparents_their_nested_agents() {
     let mut world =
         World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11).process(13, 12);
     world.matched(11, "codex", Role::Agent);
@@ -427,7 +427,7 @@ fn what_was_started_by_one_of_two_that_are_one_is_the_ones() {
 }
 
 #[test]
-fn an_orphan_that_becomes_an_agent_is_alive() {
+fn an_orphan_that_execs_an_agent_becomes_its_root() {
     let mut world = World::default().process(1, 0).process(30, 1);
     world.origin(30, "a");
     assert_eq!(world.trees(), ["claude-30 (dead): 30"]);
@@ -443,7 +443,7 @@ impl World {
 
 /// A tool's shell is the first of its session, as Claude starts it; what it started outlives it, and starts more.
 #[test]
-fn a_stray_in_a_session_that_a_member_began_is_a_member() {
+fn an_orphan_in_a_members_session_is_a_member() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11);
     world.session(11, 11);
     world.session(12, 11);
@@ -459,7 +459,7 @@ fn a_stray_in_a_session_that_a_member_began_is_a_member() {
 
 /// All that was known of an agent has ended, and something that it had forked just before is seen only now.
 #[test]
-fn the_strays_of_an_agent_that_has_ended_are_still_its_own() {
+fn late_orphans_belong_to_their_exited_agent() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.session(11, 11);
     world.trees();
@@ -476,7 +476,7 @@ fn the_strays_of_an_agent_that_has_ended_are_still_its_own() {
 }
 
 #[test]
-fn a_session_that_no_member_began_says_nothing() {
+fn sessions_created_by_non_members_assign_no_orphans() {
     // The agent is in its terminal's session.
     let mut world = World::default().process(1, 0).process(5, 1).agent(10, 5).process(30, 1).process(31, 1);
     for pid in [5, 10, 30] {
@@ -508,7 +508,7 @@ fn a_session_that_no_member_began_says_nothing() {
 }
 
 #[test]
-fn who_is_held_stays_what_it_is_until_it_is_let_go() {
+fn a_pinned_agent_keeps_its_rule_until_unpinned() {
     let mut world =
         World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11).agent(20, 1).agent(30, 1);
     world.trees();
@@ -526,7 +526,7 @@ fn who_is_held_stays_what_it_is_until_it_is_let_go() {
 }
 
 #[test]
-fn what_a_limited_agent_left_behind_unseen_is_its_own() {
+fn orphans_in_a_limited_agents_scope_belong_to_it() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(20, 1).process(21, 20).process(9, 1);
     let within = |world: &mut World, pid: i32, root: i32| {
         let process = world.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
@@ -546,7 +546,7 @@ fn what_a_limited_agent_left_behind_unseen_is_its_own() {
 
 /// A terminal multiplexer is never ended, nor what runs in it: that takes to know what runs in it.
 #[test]
-fn strays_that_are_found_together_keep_their_own_order() {
+fn orphans_found_together_keep_their_lineage() {
     let lineage = |world: &mut World, pid: i32| {
         let trees = world.tracker.update(&world.processes);
         let member = trees[0].members.iter().find(|m| m.key.pid.get() == pid).unwrap();
@@ -579,7 +579,7 @@ fn strays_that_are_found_together_keep_their_own_order() {
 }
 
 #[test]
-fn its_environment_goes_before_the_scope_that_agents_share() {
+fn the_environment_takes_precedence_over_a_shared_scope() {
     let mut world = World::default().process(1, 0).agent(10, 1).agent(11, 10).process(12, 11).process(20, 1);
     world.origin(12, "inner");
     for process in &mut world.processes {

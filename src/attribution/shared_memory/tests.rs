@@ -60,7 +60,7 @@ impl World {
 }
 
 #[test]
-fn members_that_share_nothing_are_not_looked_at() {
+fn members_without_shared_memory_are_not_read() {
     let mut world =
         World::new(anon(900)).member(1, 7, anon(300)).member(2, 8, anon(200)).member(3, 0, anon(100));
     world.add(4, 0, anon(100));
@@ -71,7 +71,7 @@ fn members_that_share_nothing_are_not_looked_at() {
 }
 
 #[test]
-fn a_fork_that_touches_nothing_costs_nothing() {
+fn an_unmodified_fork_adds_no_charge() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300));
     assert_eq!(world.total(), 300);
     world.add(2, 7, anon(300));
@@ -90,7 +90,7 @@ fn a_fork_that_touches_nothing_costs_nothing() {
 }
 
 #[test]
-fn a_fork_that_writes_costs_what_the_guest_loses_until_a_look_proves_it() {
+fn a_writing_fork_is_charged_machine_growth_until_verified() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300));
     world.tick();
     world.add(2, 7, anon(300));
@@ -111,7 +111,7 @@ fn a_fork_that_writes_costs_what_the_guest_loses_until_a_look_proves_it() {
 }
 
 #[test]
-fn what_a_member_maps_anew_is_its_own_at_once() {
+fn new_mappings_are_charged_to_their_member_at_once() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
     world.tick();
     world.answer(1, anon(150));
@@ -127,7 +127,7 @@ fn what_a_member_maps_anew_is_its_own_at_once() {
 }
 
 #[test]
-fn looks_that_fail_or_do_not_come_leave_the_sum() {
+fn without_readings_members_are_charged_in_full() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
     world.tick();
     world.sharing.record(world.at, key(1), None, Duration::ZERO);
@@ -146,7 +146,7 @@ fn looks_that_fail_or_do_not_come_leave_the_sum() {
 
 /// A parent of 6 GB with 40 workers that it has forked: the looks take 1.6 s, longer than anybody waits for one.
 #[test]
-fn looks_that_come_late_are_waited_for_while_they_come() {
+fn a_slow_batch_is_awaited_while_answers_arrive() {
     let mut world = World::new(anon(13 << 10));
     for pid in 1..=41 {
         world.add(pid, 7, anon(6 << 10));
@@ -170,7 +170,7 @@ fn looks_that_come_late_are_waited_for_while_they_come() {
 }
 
 #[test]
-fn whoever_leaves_makes_the_next_look_urgent() {
+fn an_exiting_member_makes_the_next_reading_urgent() {
     let mut world = World::new(anon(20 << 10)).member(1, 7, anon(7 << 10)).member(2, 7, anon(6 << 10));
     world.add(3, 7, anon(7 << 10));
     world.tick();
@@ -186,7 +186,7 @@ fn whoever_leaves_makes_the_next_look_urgent() {
 }
 
 #[test]
-fn who_holds_swapped_segments_of_its_own_is_charged_for_them() {
+fn a_process_is_charged_for_its_own_swapped_segments() {
     let mut world = World::new(Charge::default());
     for pid in 1..=9 {
         world.add(pid, 10 + u64::try_from(pid).unwrap(), shmem(8));
@@ -202,7 +202,7 @@ fn who_holds_swapped_segments_of_its_own_is_charged_for_them() {
 }
 
 #[test]
-fn a_segment_counts_once_and_two_count_twice() {
+fn each_shared_segment_counts_once() {
     let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
     world.tick();
     world.answer(1, shmem(150));
@@ -222,7 +222,7 @@ fn a_segment_counts_once_and_two_count_twice() {
 }
 
 #[test]
-fn a_segment_that_is_swapped_out_still_counts() {
+fn a_swapped_out_segment_counts() {
     let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
     world.guest.swap_total = Bytes::gib(1);
     world.guest.swap_free = Bytes::mib(1000);
@@ -245,7 +245,7 @@ fn a_segment_that_is_swapped_out_still_counts() {
 }
 
 #[test]
-fn looks_are_rarer_the_longer_they_take() {
+fn slow_readings_are_taken_less_often() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
     let mut readings = 0;
     for _ in 0..400 {
@@ -288,7 +288,7 @@ proptest::proptest! {
 
 /// Between the tick that asked and the look the process has grown: what it holds then is in the look already.
 #[test]
-fn what_grows_while_a_look_is_under_way_counts_once() {
+fn growth_during_a_reading_counts_once() {
     let mut world = World::new(shmem(900)).member(1, 7, shmem(200)).member(2, 8, shmem(200));
     world.tick();
     world.members[0].charge = shmem(340);

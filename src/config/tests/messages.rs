@@ -31,7 +31,7 @@ fn unknown_keys_name_the_nearest_one() {
 }
 
 #[test]
-fn wrong_values_say_what_would_be_right() {
+fn wrong_values_name_the_expected_value() {
     insta::assert_snapshot!(messages(&[
         "[thresholds]\nkill = true",
         "[thresholds]\nkill = 13",

@@ -15,14 +15,14 @@ fn found(rules: &Rules, exe: &str, argv: &str) -> Option<(String, Role, Option<S
 }
 
 #[test]
-fn without_a_word_of_the_user_the_built_in_ones_hold() {
+fn without_user_rules_the_built_in_rules_apply() {
     let (none, built_in) = (rules("").unwrap(), Rules::built_in());
     assert!(none.names().eq(built_in.names()));
     assert!(none.shadowed().is_empty());
 }
 
 #[test]
-fn the_users_own_come_first_by_their_names() {
+fn user_rules_precede_built_in_rules_in_name_order() {
     let rules =
         rules("[zed]\nargv0 = ['zed-agent']\n[my-agent]\nscript = ['bin/claude']\nresume = 'again'").unwrap();
     assert_eq!(rules.names().take(3).collect::<Vec<_>>(), ["my-agent", "zed", "claude"]);
@@ -31,7 +31,7 @@ fn the_users_own_come_first_by_their_names() {
 }
 
 #[test]
-fn a_built_in_one_changes_key_by_key() {
+fn a_patch_replaces_single_keys_of_a_built_in_rule() {
     let rules = rules("[claude]\nresume = 'claude --resume'\nargv0 = []\n[gemini]\nenabled = false").unwrap();
     let (_, role, resume) = found(&rules, "/usr/bin/node", "node /usr/bin/claude").unwrap();
     assert_eq!((role, resume.as_deref()), (Role::Launcher, Some("claude --resume")));
@@ -41,7 +41,7 @@ fn a_built_in_one_changes_key_by_key() {
 }
 
 #[test]
-fn what_a_process_is_to_its_agent_can_be_said() {
+fn launcher_and_service_keys_set_the_role() {
     let rules = rules(
         "[l]\nscript = ['bin/l']\nexe = ['lib/l']\nlauncher = true\n[s]\nscript = ['bin/s']\nmodule = ['s']\nservice = true",
     )
@@ -54,7 +54,7 @@ fn what_a_process_is_to_its_agent_can_be_said() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_says_why() {
+fn each_invalid_rule_names_its_problem() {
     let texts = [
         "[My]\nargv0 = ['x']",
         "[limited]\nargv0 = ['x']",
@@ -69,7 +69,7 @@ fn a_rule_that_cannot_be_says_why() {
 }
 
 #[test]
-fn a_rule_behind_wider_ones_is_told_of() {
+fn shadowed_rules_are_reported() {
     let shadowed = |text: &str| {
         let all: Vec<String> = rules(text)
             .unwrap()

@@ -33,7 +33,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_star_is_any_run() {
+    fn a_star_matches_any_run() {
         let cases = [
             ("", "", true),
             ("", "*", true),
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_its_definition_says(text in "[ab*]{0,8}", pattern in "[ab*]{0,6}") {
+        fn matching_equals_the_recursive_definition(text in "[ab*]{0,8}", pattern in "[ab*]{0,6}") {
             let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
             prop_assert_eq!(fits(text, pattern), plainly(text, pattern));
         }

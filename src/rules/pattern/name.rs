@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_compared_whole() {
+    fn a_name_matches_whole_names_only() {
         let matches = |pattern: &str, name: &str| pattern.parse::<Name>().unwrap().matches(name.as_bytes());
         assert!(matches("codex", "codex"));
         assert!(!matches("codex", "codex-linux-sandbox"));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn one_covers_another() {
+    fn a_wider_name_covers_a_narrower_one() {
         let covers = |a: &str, b: &str| a.parse::<Name>().unwrap().covers(&b.parse().unwrap());
         assert!(covers("codex", "codex"));
         assert!(covers("co*", "codex"));

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_says_what_would_be_right() {
+    fn each_rejection_names_a_valid_form() {
         let texts = [
             "",
             " ",
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_no_path() {
+    fn a_name_with_a_path_is_rejected() {
         assert_eq!("bin/x".parse::<Name>().unwrap_err().wanted(), "a name without its path, like \"x\"");
         assert!("".parse::<Name>().is_err());
         assert!("*".parse::<Name>().is_err());
@@ -147,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_sentence_shows_no_control_character() {
+    fn error_messages_contain_no_control_characters() {
         let error = "\u{1b}[2J".parse::<Pattern>().unwrap_err().to_string();
         assert!(!error.contains('\u{1b}'), "{error:?}");
     }
 
     #[test]
-    fn what_is_usual_is_taken() {
+    fn common_patterns_are_accepted() {
         for text in [
             "claude",
             "bin/claude",

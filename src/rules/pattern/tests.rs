@@ -6,7 +6,7 @@ fn pattern(text: &str) -> Pattern {
 }
 
 #[test]
-fn a_pattern_is_a_path_ending() {
+fn a_pattern_matches_a_path_ending() {
     let cases = [
         ("b/c", "/a/b/c", true),
         ("c", "c", true),
@@ -29,7 +29,7 @@ fn a_pattern_is_a_path_ending() {
 }
 
 #[test]
-fn two_stars_are_any_number_of_components() {
+fn two_stars_match_any_number_of_components() {
     let daemon = pattern("daemon/releases/**/codex");
     for path in ["/d/daemon/releases/codex", "/daemon/releases/1/codex", "/daemon/releases/1/bin/codex"] {
         assert!(daemon.matches(Path::new(path)), "{path}");
@@ -42,7 +42,7 @@ fn two_stars_are_any_number_of_components() {
 }
 
 #[test]
-fn a_slash_in_front_makes_it_whole() {
+fn a_leading_slash_anchors_the_pattern() {
     assert!(pattern("/opt/x").matches(Path::new("/opt/x")));
     assert!(!pattern("/opt/x").matches(Path::new("/srv/opt/x")));
     assert!(!pattern("/opt/x").matches(Path::new("opt/x")));
@@ -51,14 +51,14 @@ fn a_slash_in_front_makes_it_whole() {
 }
 
 #[test]
-fn names_need_not_be_unicode() {
+fn non_unicode_paths_are_matched() {
     use std::ffi::OsStr;
     let path = Path::new(OsStr::from_bytes(b"/opt/\xff\xfe/claude"));
     assert!(pattern("*/claude").matches(path));
 }
 
 #[test]
-fn one_covers_another() {
+fn a_wider_pattern_covers_a_narrower_one() {
     let cases = [
         ("claude", "bin/claude", true),
         ("claude", "claude", true),
@@ -80,7 +80,7 @@ fn one_covers_another() {
 }
 
 #[test]
-fn what_would_match_every_program_is_known() {
+fn patterns_that_match_interpreters_are_detected() {
     for text in [
         "node",
         "bin/python3",
@@ -100,7 +100,7 @@ fn what_would_match_every_program_is_known() {
 }
 
 #[test]
-fn what_would_match_every_script_is_known() {
+fn patterns_that_match_common_scripts_are_detected() {
     for text in ["index.js", "*.js", "*/cli.js", "dist/*", "app/*", "*.py"] {
         assert!(pattern(text).takes_in_any_script(), "{text}");
     }
@@ -115,7 +115,7 @@ fn some_pattern() -> impl Strategy<Value = Pattern> {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in any::<String>(), path in any::<String>()) {
+    fn arbitrary_patterns_do_not_panic(text in any::<String>(), path in any::<String>()) {
         if let Ok(pattern) = text.parse::<Pattern>() {
             let _: bool = pattern.matches(Path::new(&path));
         }
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn what_covers_matches_as_well(a in some_pattern(), b in some_pattern(), path in "/?[ab]{1,3}(/[ab]{1,3}){0,4}") {
+    fn a_covering_pattern_matches_the_same_paths(a in some_pattern(), b in some_pattern(), path in "/?[ab]{1,3}(/[ab]{1,3}){0,4}") {
         prop_assert!(!a.covers(&b) || !b.matches(Path::new(&path)) || a.matches(Path::new(&path)));
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_plain() {
+    fn rule_names_are_lowercase_words() {
         for name in ["claude", "my-agent", "agent2", "x"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_replaces_what_it_gives() {
+    fn a_patch_replaces_only_its_own_keys() {
         let below =
             RulePatch { argv0: Some(vec!["x".parse().unwrap()]), service: Some(true), ..Default::default() };
         let above = RulePatch { argv0: Some(vec![]), enabled: Some(false), ..Default::default() };

@@ -4,7 +4,7 @@ use super::{Row, ask};
 use crate::rules::Rules;
 
 #[test]
-fn what_only_mentions_an_agent_is_none() {
+fn programs_that_mention_an_agent_are_not_agents() {
     const NODE: &str = "/usr/bin/node";
     const CLAUDE: &str = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
     const CODEX: &str = "/x/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex";

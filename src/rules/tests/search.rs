@@ -22,7 +22,7 @@ fn script(cwd: Option<&str>, script: &str) -> (Option<String>, bool) {
 }
 
 #[test]
-fn a_relative_script_is_looked_for_where_it_was_started() {
+fn a_relative_script_is_resolved_in_the_working_directory() {
     let claude = Some("claude".to_owned());
     assert_eq!(script(Some("/x/@anthropic-ai/claude-code"), "cli.js"), (claude.clone(), true));
     assert_eq!(script(Some("/x/@anthropic-ai/claude-code"), "./cli.js"), (claude.clone(), true));
@@ -36,7 +36,7 @@ fn a_relative_script_is_looked_for_where_it_was_started() {
 }
 
 #[test]
-fn the_working_directory_is_not_asked_for_without_need() {
+fn the_working_directory_is_read_only_for_relative_scripts() {
     assert_eq!(script(Some("/"), "/srv/server.js"), (None, false));
     let never = || -> Option<PathBuf> { unreachable!("no relative script") };
     for (exe, argv) in

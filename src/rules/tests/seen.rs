@@ -22,7 +22,7 @@ fn all_are(rule: &str, rows: &[(Role, &str, &str, &str)]) {
 }
 
 #[test]
-fn claude() {
+fn claude_is_recognised() {
     let npm = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
     let native = "/home/u/.local/share/claude/versions/2.1.197";
     all_are(
@@ -77,7 +77,7 @@ fn claude() {
 }
 
 #[test]
-fn codex() {
+fn codex_is_recognised() {
     all_are(
         "codex",
         &[
@@ -126,7 +126,7 @@ fn codex() {
 }
 
 #[test]
-fn gemini_and_qwen() {
+fn gemini_and_qwen_are_recognised() {
     all_are(
         "gemini",
         &[
@@ -148,7 +148,7 @@ fn gemini_and_qwen() {
 }
 
 #[test]
-fn opencode_copilot_amp() {
+fn opencode_copilot_amp_are_recognised() {
     all_are(
         "opencode",
         &[
@@ -191,7 +191,7 @@ fn opencode_copilot_amp() {
 
 /// By their packages and installers; these were not run.
 #[test]
-fn aider_goose_crush_cursor() {
+fn aider_goose_crush_cursor_are_recognised() {
     let python = "/usr/bin/python3.12";
     all_are(
         "aider",
@@ -240,7 +240,7 @@ fn aider_goose_crush_cursor() {
 }
 
 #[test]
-fn the_command_name_says_nothing() {
+fn the_command_name_is_ignored() {
     let rules = Rules::built_in();
     for comm in ["node", "MainThread", "claude", "2.1.197", ""] {
         let gemini = Row { comm, exe: NODE, argv: &["node", "/usr/bin/gemini"] };
@@ -251,7 +251,7 @@ fn the_command_name_says_nothing() {
 }
 
 #[test]
-fn each_kind_says_how_to_resume_except_the_service() {
+fn each_rule_except_services_has_a_resume_command() {
     let rules = Rules::built_in();
     let row = Row { comm: "claude", exe: "", argv: &["claude"] };
     assert_eq!(ask(&rules, &row).and_then(|r| r.resume.clone()).as_deref(), Some("claude --continue"));
