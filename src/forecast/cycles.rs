@@ -16,11 +16,11 @@ const CLIMB_RETENTION: Duration = Duration::from_hours(12);
 pub(super) struct Cycles {
     trough: Option<(Duration, f64)>,
     peak: (Duration, f64),
-    recovered: VecDeque<Recovered>,
+    recovered: VecDeque<CompletedClimb>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Recovered {
+struct CompletedClimb {
     at: Duration,
     peak: f64,
     climb: Duration,
@@ -42,7 +42,7 @@ impl Cycles {
                 self.recovered.pop_front();
             }
             let climb = self.peak.0.saturating_sub(trough.0);
-            self.recovered.push_back(Recovered { at: self.peak.0, peak: self.peak.1, climb });
+            self.recovered.push_back(CompletedClimb { at: self.peak.0, peak: self.peak.1, climb });
             (self.trough, self.peak) = (Some((at, floor)), (at, floor));
         } else if floor < trough.1 {
             (self.trough, self.peak) = (Some((at, floor)), (at, floor));

@@ -21,7 +21,7 @@ struct ClimbWindow {
     min_rising: f64,
 }
 
-const LONG: ClimbWindow = ClimbWindow {
+const SUSTAINED_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
     length: OBSERVATION_WINDOW,
     min_samples: 7,
     shortest: Duration::from_secs(85),
@@ -30,7 +30,7 @@ const LONG: ClimbWindow = ClimbWindow {
 };
 
 /// A climb of a minute or two shows in a shorter part, if it is steep enough.
-const SHORT: ClimbWindow = ClimbWindow {
+const STEEP_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
     length: Duration::from_secs(50),
     min_samples: 5,
     shortest: Duration::from_secs(35),
@@ -102,7 +102,9 @@ impl Runaway {
         if last - self.trough < alone.max(1.5 * self.largest_spike) {
             return None;
         }
-        let climbs = [&LONG, &SHORT].into_iter().filter_map(|window| self.climb(window, limit));
+        let climbs = [&SUSTAINED_CLIMB_WINDOW, &STEEP_CLIMB_WINDOW]
+            .into_iter()
+            .filter_map(|window| self.climb(window, limit));
         climbs.map(|rate| (limit - last).max(0.0) / rate).reduce(f64::min)
     }
 

@@ -15,7 +15,7 @@ pub(super) struct Cell {
 }
 
 /// Its stored form.
-pub(super) type Row = (u64, u64, u64, u32);
+pub(super) type StoredCell = (u64, u64, u64, u32);
 
 impl Cell {
     pub(super) fn of(value: Bytes) -> Self {
@@ -32,12 +32,12 @@ impl Cell {
         }
     }
 
-    pub(super) fn row(self) -> Row {
+    pub(super) fn row(self) -> StoredCell {
         (self.min, self.max, self.sum, self.looks)
     }
 
     /// `None` for bytes that no cell can have.
-    pub(super) fn from_row((min, max, sum, looks): Row) -> Option<Self> {
+    pub(super) fn from_row((min, max, sum, looks): StoredCell) -> Option<Self> {
         (min <= max && looks > 0).then_some(Self { min, max, sum, looks })
     }
 

@@ -27,7 +27,7 @@ use crate::model::Bytes;
 use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
 pub use notice::Notice;
-use thread::{HistoryRequest, State, StoreLocation, Worker};
+use thread::{HistoryRequest, StoreLocation, Worker, WorkerState};
 
 /// Maximum size on disk.
 pub const MAX_DISK_SIZE: Bytes = Bytes::mib(32);
@@ -80,7 +80,7 @@ impl History {
             asks: asked,
             dropped: Arc::clone(&dropped),
             tell,
-            state: State::default(),
+            state: WorkerState::default(),
         };
         threads::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || worker.run())?;
         Ok(Self { figures, asks, dropped })

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::cell::Cell;
-use super::recent::{Followed, Recent};
-use super::store::{Points, Store, StoreError};
-use super::stored::Stored;
+use super::recent::{RecentSamples, RecentSeries};
+use super::store::{CellsBySeries, Store, StoreError};
+use super::stored::StoredSeries;
 use super::tier::{MAX_SAMPLE_REPLY_SECONDS, TIERS, Tier};
 use crate::api::history::{BreakInfo, HistoryInfo, PointInfo, SeriesInfo};
 use crate::model::Bytes;
@@ -17,14 +17,14 @@ const MAX_SERIES: usize = 500;
 
 /// A series of a reply.
 struct ReplySeries {
-    stored: Stored,
+    stored: StoredSeries,
     info: SeriesInfo,
 }
 
 /// The history from `since` until `now`, including the disk if there is one.
 pub(super) fn read(
     store: Option<&Store>,
-    recent: &Recent,
+    recent: &RecentSamples,
     breaks: &[BreakInfo],
     boot: &str,
     since: i64,
@@ -33,14 +33,14 @@ pub(super) fn read(
     let tier = Tier::of(now - since);
     let mut rows = match store {
         Some(store) => store.read(tier, since, now + 1)?,
-        None => Points::new(),
+        None => CellsBySeries::new(),
     };
     let mut told = Vec::new();
     for followed in recent.series() {
         let number = store.and_then(|store| store.number(&followed.series.subject));
         let rows = number.and_then(|number| rows.remove(&number)).unwrap_or_default();
         let agent = recent.agent_of(followed);
-        let stored = Stored::of(&followed.series, agent, boot);
+        let stored = StoredSeries::of(&followed.series, agent, boot);
         let points = points(rows, Some(followed), tier, since, now);
         told.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
     }
@@ -68,7 +68,7 @@ pub(super) fn read(
 /// The points of a series, oldest first, without overlap: spans, then the samples of the last minutes.
 fn points(
     rows: Vec<(i64, Cell)>,
-    followed: Option<&Followed>,
+    followed: Option<&RecentSeries>,
     tier: usize,
     since: i64,
     now: i64,

@@ -23,14 +23,14 @@ const MAX_CLOCK_DRIFT_SECONDS: i64 = 60;
 
 /// Samples as they arrive.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
-    series: HashMap<SeriesSubject, Followed>,
+pub(super) struct RecentSamples {
+    series: HashMap<SeriesSubject, RecentSeries>,
     last: Option<(Boottime, i64)>,
 }
 
 /// A series with a sample in the last ten minutes.
 #[derive(Debug)]
-pub(super) struct Followed {
+pub(super) struct RecentSeries {
     pub(super) series: Arc<Series>,
     /// Oldest first.
     pub(super) looks: VecDeque<(i64, Bytes)>,
@@ -40,7 +40,7 @@ pub(super) struct Followed {
 
 /// The difference to the previous sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct DetectedBreak {
     pub(super) kind: BreakKind,
     pub(super) time: i64,
     pub(super) seconds: Option<u64>,
@@ -48,9 +48,9 @@ pub(super) struct Broken {
     pub(super) back: bool,
 }
 
-impl Recent {
+impl RecentSamples {
     /// Records a sample. Returns whether the history has a break there.
-    pub(super) fn take(&mut self, figures: &SeriesSample) -> Option<Broken> {
+    pub(super) fn take(&mut self, figures: &SeriesSample) -> Option<DetectedBreak> {
         let (at, time) = (figures.at, figures.time.0);
         let broken = self.last.and_then(|last| broken(last, (at, time)));
         if broken.is_some_and(|broken| broken.kind == BreakKind::Clock) {
@@ -66,7 +66,7 @@ impl Recent {
             if self.series.len() >= MAX_SERIES && !self.series.contains_key(&series.subject) {
                 continue;
             }
-            let followed = self.series.entry(series.subject).or_insert_with(|| Followed {
+            let followed = self.series.entry(series.subject).or_insert_with(|| RecentSeries {
                 series: Arc::clone(series),
                 looks: VecDeque::new(),
                 pending: Vec::new(),
@@ -77,12 +77,12 @@ impl Recent {
         broken
     }
 
-    pub(super) fn series(&self) -> impl Iterator<Item = &Followed> {
+    pub(super) fn series(&self) -> impl Iterator<Item = &RecentSeries> {
         self.series.values()
     }
 
     /// The name of the agent that a part belongs to.
-    pub(super) fn agent_of(&self, part: &Followed) -> Option<&str> {
+    pub(super) fn agent_of(&self, part: &RecentSeries) -> Option<&str> {
         let SeriesSubject::Part { agent, .. } = part.series.subject else { return None };
         self.series.get(&SeriesSubject::Agent(agent)).map(|followed| followed.series.name.as_str())
     }
@@ -93,7 +93,7 @@ impl Recent {
     }
 }
 
-impl Followed {
+impl RecentSeries {
     fn take(&mut self, time: i64, value: Bytes) {
         self.looks.push_back((time, value));
         while self.looks.len() > MAX_SAMPLES_PER_SERIES
@@ -127,14 +127,14 @@ pub(super) const MAX_CLOCK_STEP_BACK_SECONDS: i64 = 48 * 3600;
 /// Spans kept for a disk that is full: three hours.
 const MAX_PENDING_SPANS: usize = 180;
 
-fn broken((last, then): (Boottime, i64), (at, time): (Boottime, i64)) -> Option<Broken> {
+fn broken((last, then): (Boottime, i64), (at, time): (Boottime, i64)) -> Option<DetectedBreak> {
     let passed = at.since(last).as_secs();
     let jump = time.saturating_sub(then).saturating_sub(i64::try_from(passed).unwrap_or(i64::MAX));
     if jump.saturating_abs() > MAX_CLOCK_DRIFT_SECONDS {
         let back = (1..=MAX_CLOCK_STEP_BACK_SECONDS).contains(&then.saturating_sub(time));
-        return Some(Broken { kind: BreakKind::Clock, time, seconds: None, back });
+        return Some(DetectedBreak { kind: BreakKind::Clock, time, seconds: None, back });
     }
-    (passed > MIN_GAP_SECONDS).then_some(Broken {
+    (passed > MIN_GAP_SECONDS).then_some(DetectedBreak {
         kind: BreakKind::Gap,
         time,
         seconds: Some(passed),
@@ -161,13 +161,13 @@ mod tests {
         }
     }
 
-    fn guest(recent: &Recent) -> &Followed {
+    fn guest(recent: &RecentSamples) -> &RecentSeries {
         recent.series().next().unwrap()
     }
 
     #[test]
     fn samples_are_kept_for_ten_minutes_and_merged_by_minute() {
-        let mut recent = Recent::default();
+        let mut recent = RecentSamples::default();
         for second in 0..1800 {
             assert_eq!(recent.take(&look(second, second.cast_signed(), second)), None);
         }
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn gaps_clock_jumps_and_steps_back_are_distinguished() {
         let breaks = |boot, wall| {
-            let mut recent = Recent::default();
+            let mut recent = RecentSamples::default();
             recent.take(&look(1000, 1000, 1));
             recent.take(&look(boot, wall, 2)).map(|b| (b.kind, b.seconds, b.back))
         };
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_clock_jump_discards_earlier_samples() {
-        let mut recent = Recent::default();
+        let mut recent = RecentSamples::default();
         for n in 0..10 {
             recent.take(&look(n, n.cast_signed(), 1));
         }
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn exited_series_are_removed_and_their_number_is_bounded() {
-        let mut recent = Recent::default();
+        let mut recent = RecentSamples::default();
         let agent = |pid: i32| {
             let key = crate::model::ProcessKey { pid: crate::model::Pid::new(pid).unwrap(), start_ticks: 1 };
             Arc::new(Series {

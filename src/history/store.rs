@@ -10,9 +10,9 @@ use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
 };
 
-use super::cell::{Cell, Row};
-use super::recent::Recent;
-use super::stored::Stored;
+use super::cell::{Cell, StoredCell};
+use super::recent::RecentSamples;
+use super::stored::StoredSeries;
 use super::tier::TIERS;
 use crate::api::history::{BreakInfo, BreakKind};
 use crate::model::Bytes;
@@ -35,7 +35,7 @@ const MAX_BREAKS: u64 = 1000;
 /// Time and series.
 type Key = (i64, u32);
 
-const CELLS: [TableDefinition<'static, Key, Row>; 3] =
+const CELLS: [TableDefinition<'static, Key, StoredCell>; 3] =
     [TableDefinition::new("minutes"), TableDefinition::new("tens"), TableDefinition::new("hours")];
 const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("series");
 const BREAKS_AT: TableDefinition<'static, i64, (u8, Option<u64>)> = TableDefinition::new("breaks");
@@ -70,7 +70,7 @@ pub(super) struct Store {
 
 /// Contents found when the store was opened.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Before {
+pub(super) struct PreviousContents {
     /// It belongs to another machine.
     pub(super) foreign: bool,
     /// The boot that wrote it last, and when.
@@ -78,7 +78,7 @@ pub(super) struct Before {
 }
 
 /// Rows by series number.
-pub(super) type Points = BTreeMap<u32, Vec<(i64, Cell)>>;
+pub(super) type CellsBySeries = BTreeMap<u32, Vec<(i64, Cell)>>;
 
 impl Store {
     /// Opens the store at `path`, or creates it.
@@ -87,7 +87,7 @@ impl Store {
         machine: &str,
         boot: &str,
         cap: Bytes,
-    ) -> Result<(Self, Before), StoreError> {
+    ) -> Result<(Self, PreviousContents), StoreError> {
         let is_new = !fs::metadata(path).is_ok_and(|file| file.len() > 0);
         let opened = Self::try_open(path, machine, boot, cap);
         // Remove an incomplete file: it would be taken for a corrupt one next time. Keep one that another process uses.
@@ -101,7 +101,12 @@ impl Store {
         }
     }
 
-    fn try_open(path: &Path, machine: &str, boot: &str, cap: Bytes) -> Result<(Self, Before), StoreError> {
+    fn try_open(
+        path: &Path,
+        machine: &str,
+        boot: &str,
+        cap: Bytes,
+    ) -> Result<(Self, PreviousContents), StoreError> {
         let mut builder = Builder::new();
         // Detects a file altered since it was written, on which redb could panic.
         builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
@@ -129,9 +134,9 @@ impl Store {
     }
 
     /// Creates missing tables, and reads what they contain of this boot.
-    fn look_over(&mut self, machine: &str) -> Result<Before, StoreError> {
+    fn look_over(&mut self, machine: &str) -> Result<PreviousContents, StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
-        let mut before = Before::default();
+        let mut before = PreviousContents::default();
         {
             let mut facts = write.open_table(FACTS).map_err(broken)?;
             let fact = |name: &str| facts.get(name).map(|f| f.map(|f| f.value().to_owned())).map_err(broken);
@@ -154,7 +159,7 @@ impl Store {
             for entry in series.iter().map_err(broken)? {
                 let (number, stored) = entry.map_err(broken)?;
                 self.next = self.next.max(number.value().saturating_add(1));
-                let Ok(stored) = serde_json::from_slice::<Stored>(stored.value()) else { continue };
+                let Ok(stored) = serde_json::from_slice::<StoredSeries>(stored.value()) else { continue };
                 if let Some(subject) = stored.subject(&self.boot) {
                     self.numbers.insert(subject, number.value());
                 }
@@ -167,7 +172,7 @@ impl Store {
     /// Writes pending spans in one durable commit and drops excess rows; with `ages` also expired ones.
     pub(super) fn write(
         &mut self,
-        recent: &Recent,
+        recent: &RecentSamples,
         breaks: &[(BreakInfo, bool)],
         now: i64,
         ages: bool,
@@ -201,7 +206,8 @@ impl Store {
                 let number = match self.numbers.get(&subject) {
                     Some(number) => *number,
                     None => {
-                        let stored = Stored::of(&followed.series, recent.agent_of(followed), &self.boot);
+                        let stored =
+                            StoredSeries::of(&followed.series, recent.agent_of(followed), &self.boot);
                         let text =
                             serde_json::to_vec(&stored).map_err(|e| StoreError::Broken(e.to_string()))?;
                         series.insert(self.next, text.as_slice()).map_err(broken)?;
@@ -263,10 +269,10 @@ impl Store {
     }
 
     /// All points of a tier from `since` until before `until`.
-    pub(super) fn read(&self, tier: usize, since: i64, until: i64) -> Result<Points, StoreError> {
+    pub(super) fn read(&self, tier: usize, since: i64, until: i64) -> Result<CellsBySeries, StoreError> {
         let read = self.database.begin_read().map_err(broken)?;
         let table = read.open_table(CELLS[tier]).map_err(broken)?;
-        let mut points = Points::new();
+        let mut points = CellsBySeries::new();
         let from = TIERS[tier].start(since);
         for entry in table.range((from, 0)..(until, 0)).map_err(broken)? {
             let (key, row) = entry.map_err(broken)?;
@@ -279,7 +285,7 @@ impl Store {
     }
 
     /// The description of a series.
-    pub(super) fn series(&self, number: u32) -> Result<Option<Stored>, StoreError> {
+    pub(super) fn series(&self, number: u32) -> Result<Option<StoredSeries>, StoreError> {
         let read = self.database.begin_read().map_err(broken)?;
         let table = read.open_table(SERIES).map_err(broken)?;
         let stored = table.get(number).map_err(broken)?;
@@ -311,13 +317,13 @@ fn kind_of(number: u8) -> Option<BreakKind> {
 }
 
 /// Errors of the disk are retried; a file that contradicts itself is moved aside.
-fn broken(error: impl Into<Failed>) -> StoreError {
+fn broken(error: impl Into<StoreFailure>) -> StoreError {
     error.into().0
 }
 
-struct Failed(StoreError);
+struct StoreFailure(StoreError);
 
-impl<E: Into<redb::Error>> From<E> for Failed {
+impl<E: Into<redb::Error>> From<E> for StoreFailure {
     fn from(error: E) -> Self {
         match error.into() {
             // redb reports this for a file that is not its own.

@@ -8,7 +8,7 @@ use crate::model::{Pid, ProcessKey, Uid};
 
 /// Subject and name of a series. Process keys are valid in one boot only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stored {
+pub(super) struct StoredSeries {
     /// The boot id; empty for the machine, whose series continues.
     boot: String,
     kind: SeriesKind,
@@ -22,7 +22,7 @@ pub(super) struct Stored {
     top: Option<(Pid, u64)>,
 }
 
-impl Stored {
+impl StoredSeries {
     /// `agent`: the name of the agent that a part belongs to.
     pub(super) fn of(series: &Series, agent: Option<&str>, boot: &str) -> Self {
         let process = |key: ProcessKey| Some((key.pid, key.start_ticks));
@@ -89,11 +89,12 @@ mod tests {
             of(SeriesSubject::Agent(key(5)), "claude-5"),
             of(SeriesSubject::Part { agent: key(5), top: key(9) }, "node"),
         ];
-        let stored: Vec<Stored> = all.iter().map(|s| Stored::of(s, Some("claude-5"), "b")).collect();
+        let stored: Vec<StoredSeries> =
+            all.iter().map(|s| StoredSeries::of(s, Some("claude-5"), "b")).collect();
         for (stored, series) in stored.iter().zip(&all) {
             assert_eq!(stored.subject("b"), Some(series.subject));
             let text = serde_json::to_vec(stored).unwrap();
-            assert_eq!(serde_json::from_slice::<Stored>(&text).unwrap(), *stored);
+            assert_eq!(serde_json::from_slice::<StoredSeries>(&text).unwrap(), *stored);
         }
         let other = stored.iter().map(|s| s.subject("c")).collect::<Vec<_>>();
         assert_eq!(other, [Some(SeriesSubject::Guest), None, None]);

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::notice::Notice;
 use super::reading::read;
-use super::recent::{MAX_CLOCK_STEP_BACK_SECONDS, Recent};
-use super::store::{Before, Store, StoreError};
+use super::recent::{MAX_CLOCK_STEP_BACK_SECONDS, RecentSamples};
+use super::store::{PreviousContents, Store, StoreError};
 use crate::api::history::{BreakInfo, BreakKind, HistoryInfo};
 use crate::model::Bytes;
 use crate::model::series::SeriesSample;
@@ -63,15 +63,15 @@ pub(super) struct Worker<T> {
     pub(super) asks: Receiver<HistoryRequest>,
     pub(super) dropped: Arc<AtomicU64>,
     pub(super) tell: T,
-    pub(super) state: State,
+    pub(super) state: WorkerState,
 }
 
 #[derive(Default)]
-pub(super) struct State {
-    recent: Recent,
+pub(super) struct WorkerState {
+    recent: RecentSamples,
     store: Option<Store>,
     /// Contents of the store when it was opened, until the first sample.
-    before: Option<Before>,
+    before: Option<PreviousContents>,
     /// Not on disk yet; and whether the clock was set back there.
     breaks: Vec<(BreakInfo, bool)>,
     /// Time of the last sample.
@@ -183,9 +183,9 @@ impl<T: FnMut(Notice)> Worker<T> {
         // A file moved aside makes room for a new one, once.
         for _ in 0..2 {
             match self.try_open(&path) {
-                Ok((store, Before { foreign: false, last })) => {
+                Ok((store, PreviousContents { foreign: false, last })) => {
                     let first = self.state.now == 0;
-                    self.state.before = Some(Before { foreign: false, last }).filter(|_| first);
+                    self.state.before = Some(PreviousContents { foreign: false, last }).filter(|_| first);
                     self.state.store = Some(store);
                     return;
                 }
@@ -211,7 +211,7 @@ impl<T: FnMut(Notice)> Worker<T> {
         }
     }
 
-    fn try_open(&self, path: &std::path::Path) -> Result<(Store, Before), StoreError> {
+    fn try_open(&self, path: &std::path::Path) -> Result<(Store, PreviousContents), StoreError> {
         let StoreLocation { directory, machine, boot, cap } = &self.place;
         if let Some(directory) = directory {
             DirBuilder::new()
@@ -262,7 +262,7 @@ impl<T: FnMut(Notice)> Worker<T> {
         if self.state.store.is_none() {
             self.open();
         }
-        let State { recent, store, breaks, now, writes, steady, .. } = &mut self.state;
+        let WorkerState { recent, store, breaks, now, writes, steady, .. } = &mut self.state;
         let Some(store) = store.as_mut().filter(|_| *now != 0) else {
             self.forget_breaks();
             return;
@@ -306,7 +306,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     }
 
     fn read(&mut self, since: UnixSeconds, now: UnixSeconds) -> HistoryInfo {
-        let State { recent, store, breaks, .. } = &self.state;
+        let WorkerState { recent, store, breaks, .. } = &self.state;
         let breaks: Vec<BreakInfo> = breaks.iter().map(|(info, _)| *info).collect();
         let boot = self.place.boot.clone();
         match guarded(|| read(store.as_ref(), recent, &breaks, &boot, since.0, now.0)) {

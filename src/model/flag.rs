@@ -6,7 +6,7 @@ use serde::Deserializer;
 use serde::de::{Error, Visitor};
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
-    from.deserialize_bool(Switch)
+    from.deserialize_bool(BoolVisitor)
 }
 
 /// The same for a key that need not be there.
@@ -14,9 +14,9 @@ pub(crate) fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D
     deserialize(from).map(Some)
 }
 
-struct Switch;
+struct BoolVisitor;
 
-impl Visitor<'_> for Switch {
+impl Visitor<'_> for BoolVisitor {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

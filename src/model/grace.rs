@@ -14,12 +14,12 @@ pub(crate) fn serialize<S: Serializer>(grace: &Duration, to: S) -> Result<S::Ok,
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    from.deserialize_str(Grace)
+    from.deserialize_str(GraceVisitor)
 }
 
-struct Grace;
+struct GraceVisitor;
 
-impl Visitor<'_> for Grace {
+impl Visitor<'_> for GraceVisitor {
     type Value = Duration;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

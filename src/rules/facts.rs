@@ -6,7 +6,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::interpreter::{Interpreter, Program};
+use super::interpreter::{InterpretedCode, Interpreter};
 
 /// A process to be matched.
 #[derive(Clone, Copy)]
@@ -46,10 +46,11 @@ impl<'a> ProcessFacts<'a> {
     pub(crate) fn program(&self) -> Option<MatchInput<'a>> {
         let argv0 = self.argv0()?;
         let interpreter = Interpreter::named(self.exe.map_or(argv0, without_deleted));
-        match interpreter.map_or(Program::Unnamed, |interpreter| interpreter.program(&self.argv[1..])) {
-            Program::Script(script) => Some(MatchInput::Script(self.whole(Path::new(script)))),
-            Program::Module(name) => Some(MatchInput::Module(name)),
-            Program::Unnamed => argv0.file_name().map(MatchInput::Argv0),
+        match interpreter.map_or(InterpretedCode::Unnamed, |interpreter| interpreter.program(&self.argv[1..]))
+        {
+            InterpretedCode::Script(script) => Some(MatchInput::Script(self.whole(Path::new(script)))),
+            InterpretedCode::Module(name) => Some(MatchInput::Module(name)),
+            InterpretedCode::Unnamed => argv0.file_name().map(MatchInput::Argv0),
         }
     }
 

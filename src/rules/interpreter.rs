@@ -15,7 +15,7 @@ pub(crate) enum Interpreter {
 
 /// The program that an interpreter runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Program<'a> {
+pub(crate) enum InterpretedCode<'a> {
     Script(&'a OsStr),
     Module(&'a OsStr),
     /// Code among its arguments or on its input; or the arguments are lost.
@@ -79,32 +79,34 @@ impl Interpreter {
     }
 
     /// The program by the arguments after `argv[0]`.
-    pub(crate) fn program(self, arguments: &[OsString]) -> Program<'_> {
+    pub(crate) fn program(self, arguments: &[OsString]) -> InterpretedCode<'_> {
         let mut arguments = arguments.iter().map(OsString::as_os_str);
         while let Some(argument) = arguments.next() {
             match argument.as_bytes() {
-                b"--" => return arguments.next().map_or(Program::Unnamed, Program::Script),
-                b"" | b"-" => return Program::Unnamed,
-                [b'-', letters @ ..] if self == Self::Python => match python(letters) {
-                    Python::Flags => {}
-                    Python::Value => _ = arguments.next(),
-                    Python::Code => return Program::Unnamed,
-                    Python::Module(b"") => return arguments.next().map_or(Program::Unnamed, Program::Module),
-                    Python::Module(name) => return Program::Module(OsStr::from_bytes(name)),
+                b"--" => return arguments.next().map_or(InterpretedCode::Unnamed, InterpretedCode::Script),
+                b"" | b"-" => return InterpretedCode::Unnamed,
+                [b'-', letters @ ..] if self == Self::Python => match python_option(letters) {
+                    PythonOption::Flags => {}
+                    PythonOption::Value => _ = arguments.next(),
+                    PythonOption::Code => return InterpretedCode::Unnamed,
+                    PythonOption::Module(b"") => {
+                        return arguments.next().map_or(InterpretedCode::Unnamed, InterpretedCode::Module);
+                    }
+                    PythonOption::Module(name) => return InterpretedCode::Module(OsStr::from_bytes(name)),
                 },
-                option if CODE_OPTIONS.contains(&option) => return Program::Unnamed,
+                option if CODE_OPTIONS.contains(&option) => return InterpretedCode::Unnamed,
                 option if OPTIONS_WITH_VALUE.contains(&option) => _ = arguments.next(),
                 b"run" if self == Self::Bun => {}
                 option if option.starts_with(b"-") => {}
-                _ => return Program::Script(argument),
+                _ => return InterpretedCode::Script(argument),
             }
         }
-        Program::Unnamed
+        InterpretedCode::Unnamed
     }
 }
 
 /// The meaning of options on Python's command line for the arguments after them.
-enum Python<'a> {
+enum PythonOption<'a> {
     Flags,
     Value,
     Code,
@@ -113,20 +115,20 @@ enum Python<'a> {
 
 /// Python accepts combined single letters, the last one with its value: `-Im aider`, `-maider`, `-Xdev`
 /// (`python --help`).
-fn python(letters: &[u8]) -> Python<'_> {
+fn python_option(letters: &[u8]) -> PythonOption<'_> {
     if letters.starts_with(b"-") {
-        return if letters == b"-check-hash-based-pycs" { Python::Value } else { Python::Flags };
+        return if letters == b"-check-hash-based-pycs" { PythonOption::Value } else { PythonOption::Flags };
     }
     for (at, letter) in letters.iter().enumerate() {
         match letter {
-            b'c' => return Python::Code,
-            b'm' => return Python::Module(&letters[at + 1..]),
-            b'X' | b'W' if at + 1 == letters.len() => return Python::Value,
-            b'X' | b'W' => return Python::Flags,
+            b'c' => return PythonOption::Code,
+            b'm' => return PythonOption::Module(&letters[at + 1..]),
+            b'X' | b'W' if at + 1 == letters.len() => return PythonOption::Value,
+            b'X' | b'W' => return PythonOption::Flags,
             _ => {}
         }
     }
-    Python::Flags
+    PythonOption::Flags
 }
 
 #[cfg(test)]
@@ -148,9 +150,9 @@ mod tests {
     fn found(interpreter: Interpreter, line: &str) -> String {
         let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         match interpreter.program(&arguments) {
-            Program::Script(script) => script.to_string_lossy().into_owned(),
-            Program::Module(name) => format!("module {}", name.to_string_lossy()),
-            Program::Unnamed => String::new(),
+            InterpretedCode::Script(script) => script.to_string_lossy().into_owned(),
+            InterpretedCode::Module(name) => format!("module {}", name.to_string_lossy()),
+            InterpretedCode::Unnamed => String::new(),
         }
     }
 

@@ -115,7 +115,7 @@ impl Rules {
     pub fn still(&self, before: &Self, said: &Recognised) -> Option<Arc<Recognised>> {
         let rule = self.rules.iter().find(|rule| rule.name == said.rule)?;
         let lasts = before.rules.iter().any(|before| before.recognises_as(rule));
-        lasts.then(|| rule.says_as(said.role))
+        lasts.then(|| rule.result_for_role(said.role))
     }
 
     /// Rules of the user that never match: each of their patterns is covered by one of an earlier rule.

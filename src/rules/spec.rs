@@ -100,7 +100,7 @@ impl Rule {
     }
 
     /// Its result for a process that had this role before.
-    pub(crate) fn says_as(&self, role: Role) -> Arc<Recognised> {
+    pub(crate) fn result_for_role(&self, role: Role) -> Arc<Recognised> {
         Arc::clone(if role == Role::Launcher { &self.by_script } else { &self.otherwise })
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess};
+use super::{AgentEntry, Live, MemberRecord, MembershipTracker, ObservedProcess};
 use crate::model::{AgentRef, MembershipReason, ProcessKey, Role, SpawnOrigin};
 
 /// Sessions remembered for each agent: `/clear` starts another one.
@@ -29,7 +29,7 @@ impl MembershipTracker {
             let joined = MembershipReason::Environment;
             match live_agent {
                 Some(agent) => {
-                    self.members.insert(orphan.key, Membership { agent, started_by: agent, joined });
+                    self.members.insert(orphan.key, MemberRecord { agent, started_by: agent, joined });
                 }
                 None => self.add_rootless(orphan, origin),
             }
@@ -70,7 +70,7 @@ impl MembershipTracker {
     /// Reverts assignments that later knowledge contradicts.
     fn revise(&mut self, processes: &[ObservedProcess]) {
         let known =
-            |agents: &[Entry], origin: &SpawnOrigin| agents.iter().any(|e| !e.rootless && e.has(origin));
+            |agents: &[AgentEntry], origin: &SpawnOrigin| agents.iter().any(|e| !e.rootless && e.has(origin));
         for process in processes {
             let Some(origin) = process.origin.as_deref() else { continue };
             if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, origin) {
@@ -96,15 +96,15 @@ impl MembershipTracker {
 
     /// Whether the environment of an agent that may have started the orphan was not read yet.
     fn is_pending(&self, orphan: &ObservedProcess, origin: &SpawnOrigin, live: &Live<'_>) -> bool {
-        let of_kind = |e: &&Entry| e.agent.rule == origin.rule && e.agent.uid == orphan.uid;
-        let unread = |e: &Entry| {
+        let of_kind = |e: &&AgentEntry| e.agent.rule == origin.rule && e.agent.uid == orphan.uid;
+        let unread = |e: &AgentEntry| {
             live.get(&e.agent.root.pid).is_some_and(|s| s.key == e.agent.root && !s.environment_read)
         };
         self.agents.iter().filter(of_kind).any(unread)
     }
 
     fn by_session(&self, origin: &SpawnOrigin, orphan: &ObservedProcess) -> Option<ProcessKey> {
-        let same = |e: &&Entry| e.has(origin) && e.agent.uid == orphan.uid;
+        let same = |e: &&AgentEntry| e.has(origin) && e.agent.uid == orphan.uid;
         self.agents.iter().find(same).map(|e| e.agent.root)
     }
 
@@ -115,7 +115,7 @@ impl MembershipTracker {
         orphan: &ObservedProcess,
         live: &Live<'_>,
     ) -> Option<ProcessKey> {
-        let possible = |e: &&Entry| {
+        let possible = |e: &&AgentEntry| {
             !e.rootless
                 && e.sessions.is_empty()
                 && e.role != Role::Service
@@ -137,7 +137,7 @@ impl MembershipTracker {
             ..AgentRef::new(&origin.rule, orphan.key, orphan.uid)
         };
         let sessions = vec![Arc::clone(session)];
-        self.agents.push(Entry {
+        self.agents.push(AgentEntry {
             agent,
             role: Role::Agent,
             parent: None,
@@ -150,7 +150,7 @@ impl MembershipTracker {
     }
 }
 
-impl Entry {
+impl AgentEntry {
     /// Whether `origin` names this agent, or its remains.
     fn has(&self, origin: &SpawnOrigin) -> bool {
         self.agent.rule == origin.rule && origin.session.as_ref().is_some_and(|s| self.sessions.contains(s))

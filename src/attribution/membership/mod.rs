@@ -66,8 +66,8 @@ pub struct TreeMember {
 #[derive(Debug, Default)]
 pub struct MembershipTracker {
     /// Ordered by the start of their roots.
-    agents: Vec<Entry>,
-    members: HashMap<ProcessKey, Membership>,
+    agents: Vec<AgentEntry>,
+    members: HashMap<ProcessKey, MemberRecord>,
     /// Sessions created by members, while they have processes.
     session_creators: SessionCreators,
     /// Roots of agents that keep their rule, whatever the rules now match.
@@ -75,7 +75,7 @@ pub struct MembershipTracker {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct AgentEntry {
     agent: AgentRef,
     role: Role,
     parent: Option<AgentRef>,
@@ -92,7 +92,7 @@ struct Entry {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Membership {
+struct MemberRecord {
     agent: ProcessKey,
     started_by: ProcessKey,
     joined: MembershipReason,
@@ -189,7 +189,7 @@ impl MembershipTracker {
         };
         match agent {
             Some(agent) => self.members.extend(path.into_iter().map(|(key, started_by)| {
-                (key, Membership { agent, started_by, joined: MembershipReason::Child })
+                (key, MemberRecord { agent, started_by, joined: MembershipReason::Child })
             })),
             None => outside.extend(path.into_iter().map(|(key, _)| key).chain([process.key])),
         }
@@ -285,7 +285,7 @@ impl MembershipTracker {
         if self.is_root(key) { Some(key) } else { self.members.get(&key).map(|m| m.agent) }
     }
 
-    fn entry(&self, root: ProcessKey) -> Option<&Entry> {
+    fn entry(&self, root: ProcessKey) -> Option<&AgentEntry> {
         self.agents.iter().find(|e| e.agent.root == root)
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Entry, Live, Membership, MembershipTracker, ObservedProcess, parent};
+use super::{AgentEntry, Live, MemberRecord, MembershipTracker, ObservedProcess, parent};
 use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Recognised, Role};
 
 impl MembershipTracker {
     /// Removes agents whose root now runs another program. Their members are assigned again.
     pub(crate) fn remove_changed(&mut self, live: &Live<'_>) {
         let pinned = &self.pinned;
-        let changed = |entry: &Entry| {
+        let changed = |entry: &AgentEntry| {
             if pinned.contains(&entry.agent.root) {
                 return false;
             }
@@ -85,7 +85,7 @@ impl MembershipTracker {
                     entry.launched = Some(process.key);
                 }
                 let joined = MembershipReason::Child;
-                self.members.insert(process.key, Membership { agent: whole, started_by: whole, joined });
+                self.members.insert(process.key, MemberRecord { agent: whole, started_by: whole, joined });
             } else {
                 self.add_agent(process, rule, live);
                 new.push(process);
@@ -119,7 +119,7 @@ impl MembershipTracker {
         self.split_off(process.key, process.key);
         let owner = before.and_then(|m| self.entry(m.agent)).map(|e| e.agent.clone());
         let started_by = before.map(|m| m.started_by);
-        let entry = Entry {
+        let entry = AgentEntry {
             agent,
             role: rule.role,
             parent: owner,
@@ -148,7 +148,7 @@ impl MembershipTracker {
     fn merge_launched(&mut self, launcher: &ObservedProcess, live: &Live<'_>) {
         let Some(above) = self.entry(launcher.key).filter(|e| e.launched.is_none()) else { return };
         let agent = above.agent.clone();
-        let is_launched = |e: &&Entry| {
+        let is_launched = |e: &&AgentEntry| {
             if self.pinned.contains(&e.agent.root) {
                 return false;
             }
@@ -165,7 +165,7 @@ impl MembershipTracker {
             membership.agent = launcher.key;
         }
         let (started_by, joined) = (launcher.key, MembershipReason::Child);
-        self.members.insert(root, Membership { agent: launcher.key, started_by, joined });
+        self.members.insert(root, MemberRecord { agent: launcher.key, started_by, joined });
         self.reparent(root, &agent);
         if let Some(entry) = self.agents.iter_mut().find(|e| e.agent.root == launcher.key) {
             entry.launched = Some(root);
@@ -191,7 +191,7 @@ impl MembershipTracker {
     }
 }
 
-fn is_service_of(process: &ObservedProcess, entry: &Entry) -> bool {
+fn is_service_of(process: &ObservedProcess, entry: &AgentEntry) -> bool {
     let same = |rule: &Recognised| rule.role == Role::Service && rule.rule == entry.agent.rule;
     entry.role == Role::Service && process.uid == entry.agent.uid && process.rule.as_deref().is_some_and(same)
 }
@@ -203,7 +203,7 @@ fn is_service_of(process: &ObservedProcess, entry: &Entry) -> bool {
 /// The time between the two starts says nothing: a machine that is short of memory is slow, and Node was seen to need 10 s
 /// in one emulated guest and over a minute in another. A launcher stays in its terminal's session, or its agent could
 /// not read from it, and starts nothing else before; an agent runs its tools in sessions of their own.
-fn launches(launcher: &Entry, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> bool {
+fn launches(launcher: &AgentEntry, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> bool {
     let root = launcher.agent.root;
     let is_next = || match launcher.launched {
         None => {

@@ -1,7 +1,7 @@
 //! Assigns orphans by the scope that limits an agent: only root moves processes into a system scope, so all in it were
 //! started by the agent.
 
-use super::{Live, Membership, MembershipTracker, ObservedProcess};
+use super::{Live, MemberRecord, MembershipTracker, ObservedProcess};
 use crate::model::{MembershipReason, ProcessKey};
 
 impl MembershipTracker {
@@ -14,7 +14,7 @@ impl MembershipTracker {
                 continue;
             }
             let Some(agent) = self.limited_root(process, live) else { continue };
-            let membership = Membership { agent, started_by: agent, joined: MembershipReason::Scope };
+            let membership = MemberRecord { agent, started_by: agent, joined: MembershipReason::Scope };
             self.members.insert(process.key, membership);
             assigned = true;
         }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Membership, MembershipTracker, ObservedProcess};
+use super::{MemberRecord, MembershipTracker, ObservedProcess};
 use crate::model::{MembershipReason, Pid, ProcessKey};
 
 /// The creators of sessions, and their agents.
@@ -56,7 +56,7 @@ impl MembershipTracker {
             };
             // The agent may have exited as a whole since; its orphans still belong to it.
             if self.is_root(agent) && key.start_ticks <= process.key.start_ticks {
-                let membership = Membership { agent, started_by: key, joined: MembershipReason::Session };
+                let membership = MemberRecord { agent, started_by: key, joined: MembershipReason::Session };
                 self.members.insert(process.key, membership);
                 assigned = true;
             }

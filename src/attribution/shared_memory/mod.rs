@@ -53,7 +53,7 @@ pub struct MemberMemory {
 
 /// Charge of all members of an agent.
 #[derive(Clone, Debug, Default)]
-pub struct Estimate {
+pub struct ChargeEstimate {
     /// The share of each member, in the order of the members.
     pub charges: Vec<Charge>,
     /// The charge of the agent; never less than the sum of the shares.
@@ -89,7 +89,7 @@ impl Sharing {
         self.batch.as_ref().is_some_and(|b| b.is_pending(key))
     }
 
-    /// Records the answer to a request of [`Estimate::to_read`]; `None`: it could not be read.
+    /// Records the answer to a request of [`ChargeEstimate::to_read`]; `None`: it could not be read.
     pub fn record(&mut self, at: Boottime, key: ProcessKey, reading: Option<ShareReading>, took: Duration) {
         if let Some(batch) = &mut self.batch {
             batch.answer(at, key, reading, took);
@@ -97,7 +97,12 @@ impl Sharing {
     }
 
     /// Estimates the charge of `members` together.
-    pub fn estimate(&mut self, at: Boottime, guest: &SystemMemory, members: &[MemberMemory]) -> Estimate {
+    pub fn estimate(
+        &mut self,
+        at: Boottime,
+        guest: &SystemMemory,
+        members: &[MemberMemory],
+    ) -> ChargeEstimate {
         let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
         self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= MIN_SHARED).map(|m| m.key));
         self.mapped.retain(|key| present.contains(key));
@@ -146,7 +151,7 @@ impl Sharing {
         }
     }
 
-    fn is_due(&self, at: Boottime, sharers: &HashSet<ProcessKey>, estimate: &Estimate) -> bool {
+    fn is_due(&self, at: Boottime, sharers: &HashSet<ProcessKey>, estimate: &ChargeEstimate) -> bool {
         let Some((last, took)) = self.last else { return !sharers.is_empty() };
         let idle = self.batch.is_none() && !sharers.is_empty();
         let doubt = estimate.unverified > estimate.total.total().share(1, 16);
@@ -159,7 +164,7 @@ impl Sharing {
         idle && at.since(last) >= apart
     }
 
-    fn sum(&self, guest: &SystemMemory, members: &[MemberMemory], groups: &[Group]) -> Estimate {
+    fn sum(&self, guest: &SystemMemory, members: &[MemberMemory], groups: &[Group]) -> ChargeEstimate {
         let mut charges: Vec<Charge> = members.iter().map(|m| m.charge).collect();
         for group in groups {
             let measured = group.members.iter().any(|&i| self.readings.contains_key(&members[i].key));
@@ -187,7 +192,7 @@ impl Sharing {
             total = total.plus_beyond(likely, own);
         }
         let unverified = total.total().saturating_sub(proven.total());
-        Estimate { charges, total, unverified, to_read: Vec::new() }
+        ChargeEstimate { charges, total, unverified, to_read: Vec::new() }
     }
 
     /// Memory that a group may have unshared since its readings: at most the growth of the machine's totals since, less the

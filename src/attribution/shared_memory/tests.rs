@@ -37,7 +37,7 @@ impl World {
         self.members.push(MemberMemory { key: key(pid), exec_id, charge });
     }
 
-    fn tick(&mut self) -> Estimate {
+    fn tick(&mut self) -> ChargeEstimate {
         self.at = self.at + Duration::from_millis(250);
         self.sharing.estimate(self.at, &self.guest, &self.members)
     }

@@ -1,10 +1,10 @@
 //! Path patterns of rules.
 
+pub(crate) mod deserialize;
 mod glob;
 mod interpreters;
 mod name;
-mod refused;
-pub(crate) mod spelling;
+mod validate;
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use std::path::{Component, Path};
 use std::str::FromStr;
 
 pub use name::Name;
-pub use refused::PatternError;
+pub use validate::PatternError;
 
 /// A path ending, compared component by component: `bin/claude` matches `/usr/bin/claude` but not `/usr/xbin/claude`.
 ///
@@ -50,13 +50,13 @@ impl Pattern {
     /// Whether it matches an interpreter or a shell in one of their usual places: as the pattern of an executable it would match
     /// every program.
     #[must_use]
-    pub fn takes_in_interpreters(&self) -> bool {
+    pub fn matches_interpreters(&self) -> bool {
         interpreters::paths().any(|path| self.matches(&path))
     }
 
     /// Whether it matches scripts with names common to many projects, like `index.js`.
     #[must_use]
-    pub fn takes_in_any_script(&self) -> bool {
+    pub fn matches_common_scripts(&self) -> bool {
         interpreters::scripts().any(|path| self.matches(path))
     }
 }
@@ -99,7 +99,7 @@ impl FromStr for Pattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        refused::path(text)?;
+        validate::path(text)?;
         Ok(Self(text.to_owned()))
     }
 }

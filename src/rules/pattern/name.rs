@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{PatternError, glob, interpreters, refused};
+use super::{PatternError, glob, interpreters, validate};
 
 /// A whole name, in which `*` matches any characters: the base name of an `argv[0]`, or a module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +30,7 @@ impl Name {
 
     /// Whether it matches an interpreter or a shell: as `argv[0]` it would match every program.
     #[must_use]
-    pub fn takes_in_interpreters(&self) -> bool {
+    pub fn matches_interpreters(&self) -> bool {
         interpreters::NAMES.iter().any(|name| self.matches(name.as_bytes()))
     }
 }
@@ -39,7 +39,7 @@ impl FromStr for Name {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        refused::name(text)?;
+        validate::name(text)?;
         Ok(Self(text.to_owned()))
     }
 }

@@ -91,21 +91,21 @@ fn patterns_that_match_interpreters_are_detected() {
         "/usr/bin/node",
         "versions/node/*/bin/node",
     ] {
-        assert!(pattern(text).takes_in_interpreters(), "{text}");
+        assert!(pattern(text).matches_interpreters(), "{text}");
     }
     for text in ["bin/claude", "cursor-agent/versions/*/node", "claude/versions/*", "/opt/agent/node", "cl*"]
     {
-        assert!(!pattern(text).takes_in_interpreters(), "{text}");
+        assert!(!pattern(text).matches_interpreters(), "{text}");
     }
 }
 
 #[test]
 fn patterns_that_match_common_scripts_are_detected() {
     for text in ["index.js", "*.js", "*/cli.js", "dist/*", "app/*", "*.py"] {
-        assert!(pattern(text).takes_in_any_script(), "{text}");
+        assert!(pattern(text).matches_common_scripts(), "{text}");
     }
     for text in ["my-agent/index.js", "*bin/my-agent", "my-agent.py"] {
-        assert!(!pattern(text).takes_in_any_script(), "{text}");
+        assert!(!pattern(text).matches_common_scripts(), "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! A rule as written in a file.
 
+mod deserialize;
 mod problem;
-mod spelling;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,22 +21,22 @@ pub struct RulePatch {
     #[serde(deserialize_with = "flag::some")]
     pub enabled: Option<bool>,
     /// The executable.
-    #[serde(deserialize_with = "spelling::executables")]
+    #[serde(deserialize_with = "deserialize::specific_executables")]
     pub exe: Option<Vec<Pattern>>,
     /// The script that an interpreter runs.
-    #[serde(deserialize_with = "spelling::scripts")]
+    #[serde(deserialize_with = "deserialize::specific_scripts")]
     pub script: Option<Vec<Pattern>>,
     /// The module that Python runs (`-m`).
-    #[serde(deserialize_with = "spelling::modules")]
+    #[serde(deserialize_with = "deserialize::modules")]
     pub module: Option<Vec<Name>>,
     /// The base name of `argv[0]`, for agents recognised by nothing else.
-    #[serde(deserialize_with = "spelling::names")]
+    #[serde(deserialize_with = "deserialize::specific_names")]
     pub argv0: Option<Vec<Name>>,
     /// Base names of `argv[0]` under which the executable is another program: some agents are their own `rg`.
-    #[serde(deserialize_with = "spelling::other_names")]
+    #[serde(deserialize_with = "deserialize::any_names")]
     pub not_argv0: Option<Vec<Name>>,
     /// The command that resumes the work.
-    #[serde(deserialize_with = "spelling::command")]
+    #[serde(deserialize_with = "deserialize::command")]
     pub resume: Option<String>,
     /// The script starts the agent as its direct child; both are one agent.
     #[serde(deserialize_with = "flag::some")]

@@ -12,20 +12,20 @@ use super::{ProcessFacts, Rules};
 use crate::model::Recognised;
 
 /// A process. What `comm` says of it is there for the reader: no rule gets to see it.
-pub(crate) struct Row<'a> {
+pub(crate) struct ExampleProcess<'a> {
     pub(crate) comm: &'a str,
     pub(crate) exe: &'a str,
     pub(crate) argv: &'a [&'a str],
 }
 
-impl Row<'_> {
+impl ExampleProcess<'_> {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         self.argv.iter().map(OsString::from).collect()
     }
 }
 
 /// Asks `rules` about a process in `/home/u/work`.
-pub(crate) fn ask(rules: &Rules, row: &Row<'_>) -> Option<Arc<Recognised>> {
+pub(crate) fn ask(rules: &Rules, row: &ExampleProcess<'_>) -> Option<Arc<Recognised>> {
     let argv = row.arguments();
     let cwd = || Some(PathBuf::from("/home/u/work"));
     let facts =

@@ -1,6 +1,6 @@
 //! Agents as they were seen running, each with the version it had.
 
-use super::{Row, ask};
+use super::{ExampleProcess, ask};
 use crate::model::Role::{self, Agent, Launcher, Service};
 use crate::rules::Rules;
 
@@ -14,7 +14,7 @@ fn all_are(rule: &str, rows: &[(Role, &str, &str, &str)]) {
     let rules = Rules::built_in();
     for &(role, comm, exe, argv) in rows {
         let argv: Vec<&str> = argv.split(' ').collect();
-        let row = Row { comm, exe, argv: &argv };
+        let row = ExampleProcess { comm, exe, argv: &argv };
         let found = ask(&rules, &row);
         let found = found.as_deref().map(|found| (found.rule.as_str(), found.role));
         assert_eq!(found, Some((rule, role)), "{} {exe} {argv:?}", row.comm);
@@ -243,9 +243,9 @@ fn aider_goose_crush_cursor_are_recognised() {
 fn the_command_name_is_ignored() {
     let rules = Rules::built_in();
     for comm in ["node", "MainThread", "claude", "2.1.197", ""] {
-        let gemini = Row { comm, exe: NODE, argv: &["node", "/usr/bin/gemini"] };
+        let gemini = ExampleProcess { comm, exe: NODE, argv: &["node", "/usr/bin/gemini"] };
         assert_eq!(ask(&rules, &gemini).map(|r| r.rule.clone()).as_deref(), Some("gemini"), "{comm}");
-        let server = Row { comm, exe: NODE, argv: &["node", "server.js"] };
+        let server = ExampleProcess { comm, exe: NODE, argv: &["node", "server.js"] };
         assert_eq!(ask(&rules, &server), None, "{comm}");
     }
 }
@@ -253,7 +253,7 @@ fn the_command_name_is_ignored() {
 #[test]
 fn each_rule_except_services_has_a_resume_command() {
     let rules = Rules::built_in();
-    let row = Row { comm: "claude", exe: "", argv: &["claude"] };
+    let row = ExampleProcess { comm: "claude", exe: "", argv: &["claude"] };
     assert_eq!(ask(&rules, &row).and_then(|r| r.resume.clone()).as_deref(), Some("claude --continue"));
     for (name, rule) in crate::rules::built_in::patches().unwrap() {
         assert_eq!(rule.resume.is_none(), rule.service == Some(true), "{name}");

@@ -13,13 +13,13 @@ use super::{Name, Pattern, PatternError};
 pub(crate) fn text<'de, D: Deserializer<'de>, T: FromStr<Err = PatternError>>(
     from: D,
 ) -> Result<T, D::Error> {
-    from.deserialize_str(Text(PhantomData))
+    from.deserialize_str(TextVisitor(PhantomData))
 }
 
 /// A text that is read as a `T`.
-struct Text<T>(PhantomData<T>);
+struct TextVisitor<T>(PhantomData<T>);
 
-impl<T: FromStr<Err = PatternError>> Visitor<'_> for Text<T> {
+impl<T: FromStr<Err = PatternError>> Visitor<'_> for TextVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,25 +6,33 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
-use crate::rules::pattern::spelling::text;
+use crate::rules::pattern::deserialize::text;
 use crate::rules::pattern::{Name, Pattern, PatternError};
 
-pub(crate) fn scripts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
-    from.deserialize_seq(Visit::<Script>::new("a list of path endings, like [\"my-agent/cli.js\"]"))
-        .map(|list| Some(list.into_iter().map(|Script(pattern)| pattern).collect()))
+pub(crate) fn specific_scripts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
+    from.deserialize_seq(ListVisitor::<SpecificScript>::new(
+        "a list of path endings, like [\"my-agent/cli.js\"]",
+    ))
+    .map(|list| Some(list.into_iter().map(|SpecificScript(pattern)| pattern).collect()))
 }
 
-pub(crate) fn executables<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Pattern>>, D::Error> {
-    from.deserialize_seq(Visit::<Executable>::new("a list of path endings, like [\"bin/my-agent\"]"))
-        .map(|list| Some(list.into_iter().map(|Executable(pattern)| pattern).collect()))
+pub(crate) fn specific_executables<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Vec<Pattern>>, D::Error> {
+    from.deserialize_seq(ListVisitor::<SpecificExecutable>::new(
+        "a list of path endings, like [\"bin/my-agent\"]",
+    ))
+    .map(|list| Some(list.into_iter().map(|SpecificExecutable(pattern)| pattern).collect()))
 }
 
-pub(crate) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Name>>, D::Error> {
-    from.deserialize_seq(Visit::<OwnName>::new("a list of names without a path, like [\"my-agent\"]"))
-        .map(|list| Some(list.into_iter().map(|OwnName(name)| name).collect()))
+pub(crate) fn specific_names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Name>>, D::Error> {
+    from.deserialize_seq(ListVisitor::<SpecificName>::new(
+        "a list of names without a path, like [\"my-agent\"]",
+    ))
+    .map(|list| Some(list.into_iter().map(|SpecificName(name)| name).collect()))
 }
 
-pub(crate) fn other_names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Name>>, D::Error> {
+pub(crate) fn any_names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Name>>, D::Error> {
     list(from, "a list of names without a path, like [\"rg\"]")
 }
 
@@ -33,40 +41,40 @@ pub(crate) fn modules<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<N
 }
 
 pub(crate) fn command<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    from.deserialize_str(Command).map(Some)
+    from.deserialize_str(CommandVisitor).map(Some)
 }
 
 fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
     wanted: &'static str,
 ) -> Result<Option<Vec<T>>, D::Error> {
-    from.deserialize_seq(Visit::new(wanted)).map(Some)
+    from.deserialize_seq(ListVisitor::new(wanted)).map(Some)
 }
 
 /// An executable that is not that of many programs.
-struct Executable(Pattern);
+struct SpecificExecutable(Pattern);
 
 /// An `argv[0]` that is not that of many programs.
-struct OwnName(Name);
+struct SpecificName(Name);
 
-impl FromStr for Executable {
+impl FromStr for SpecificExecutable {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let pattern: Pattern = text.parse()?;
-        if pattern.takes_in_interpreters() { Err(of_many(text)) } else { Ok(Self(pattern)) }
+        if pattern.matches_interpreters() { Err(shared_program_error(text)) } else { Ok(Self(pattern)) }
     }
 }
 
 /// A script that is not called as that of any project.
-struct Script(Pattern);
+struct SpecificScript(Pattern);
 
-impl FromStr for Script {
+impl FromStr for SpecificScript {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let pattern: Pattern = text.parse()?;
-        if pattern.takes_in_any_script() {
+        if pattern.matches_common_scripts() {
             let wanted = "what is of one agent alone, and many programs have such a script: \
                           put the folder of the agent in front, like \"my-agent/cli.js\"";
             return Err(PatternError::new(text, wanted));
@@ -75,51 +83,51 @@ impl FromStr for Script {
     }
 }
 
-impl<'de> Deserialize<'de> for Script {
+impl<'de> Deserialize<'de> for SpecificScript {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         text(from)
     }
 }
 
-impl FromStr for OwnName {
+impl FromStr for SpecificName {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let name: Name = text.parse()?;
-        if name.takes_in_interpreters() { Err(of_many(text)) } else { Ok(Self(name)) }
+        if name.matches_interpreters() { Err(shared_program_error(text)) } else { Ok(Self(name)) }
     }
 }
 
-fn of_many(text: &str) -> PatternError {
+fn shared_program_error(text: &str) -> PatternError {
     let wanted = "what is of one agent alone, and this is of many programs: \
                   an agent that an interpreter runs is told by its `script`";
     PatternError::new(text, wanted)
 }
 
-impl<'de> Deserialize<'de> for Executable {
+impl<'de> Deserialize<'de> for SpecificExecutable {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         text(from)
     }
 }
 
-impl<'de> Deserialize<'de> for OwnName {
+impl<'de> Deserialize<'de> for SpecificName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         text(from)
     }
 }
 
-struct Visit<T> {
+struct ListVisitor<T> {
     wanted: &'static str,
     of: PhantomData<T>,
 }
 
-impl<T> Visit<T> {
+impl<T> ListVisitor<T> {
     fn new(wanted: &'static str) -> Self {
         Self { wanted, of: PhantomData }
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Visit<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,9 +143,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Visit<T> {
     }
 }
 
-struct Command;
+struct CommandVisitor;
 
-impl Visitor<'_> for Command {
+impl Visitor<'_> for CommandVisitor {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
