@@ -36,7 +36,7 @@ pub enum ClientError {
         owner: Uid,
     },
     /// The supervisor accepts connections but does not reply.
-    #[error("{}: no answer within {}; see `systemctl status claude-watchdog`", path.display(), humantime::format_duration(*after))]
+    #[error("{}: no reply within {}; see `systemctl status claude-watchdog`", path.display(), humantime::format_duration(*after))]
     Silent {
         /// The socket.
         path: PathBuf,
