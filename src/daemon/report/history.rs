@@ -69,7 +69,7 @@ impl HistoryRecorder {
     /// Records the figures of a sample; never blocks.
     pub(crate) fn record(&self, at: Boottime, forecasts: &ForecastTracker) {
         if let Some(history) = &self.0 {
-            history.record(SeriesSample { at, time: clock::wall(), figures: forecasts.figures() });
+            history.record(SeriesSample { at, time: clock::wall(), figures: forecasts.latest_values() });
         }
     }
 

@@ -1,10 +1,10 @@
-//! One agent: its charge, its larger parts, and processes whose runtime has a limit of its own.
+//! The forecasts of one agent: for its charge, for its largest parts, and for processes with a heap limit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ceiling;
-use super::series::{ForecastSeries, Turn};
+use super::series::{AlertChange, ForecastSeries};
 use crate::api::forecast::Forecast;
 use crate::api::history::PointInfo;
 use crate::api::status::AgentInfo;
@@ -15,62 +15,65 @@ use crate::model::time::UnixSeconds;
 use crate::model::{AgentRef, AgentSample, Boottime, Bytes, Pid, ProcessKey, SystemMemory};
 use crate::policy::victim::{Subtree, largest, subtrees};
 
-/// So many parts of an agent are foretold: as many as are shown.
-const PARTS: usize = 3;
+/// Largest parts of an agent with a forecast: as many as the status shows.
+const MAX_PARTS: usize = 3;
 
-/// A smaller part is nobody's culprit yet.
-const SMALLEST_PART: Bytes = Bytes::mib(64);
+/// Smaller parts get no forecast: none of them is a culprit yet.
+const MIN_PART_CHARGE: Bytes = Bytes::mib(64);
 
-/// A heap is worth a forecast once it has so much of its limit.
-const HEAP_PERCENT: u64 = 25;
+/// Share of the agent's ceiling that exited processes must have held to interrupt its trend.
+const MIN_LOST_PERCENT: u64 = 5;
 
-/// So many heaps of an agent are foretold, those that were worth it first.
-const HEAPS: usize = 8;
+/// Share of its limit from which a heap gets a forecast.
+const MIN_HEAP_PERCENT: u64 = 25;
 
-/// What is further above the heap's limit is not in the heap: buffers and native memory do not count there.
-const BEYOND_HEAP_PERCENT: u64 = 110;
+/// Heaps of an agent with a forecast, those that qualified first.
+const MAX_HEAPS: usize = 8;
 
-/// An agent and what is foretold of it.
+/// Memory above this share of a heap's limit is not in the heap: buffers and native memory do not count there.
+const MAX_HEAP_PERCENT: u64 = 110;
+
+/// The forecasts of one agent.
 #[derive(Debug)]
-pub(crate) struct AgentSight {
+pub(crate) struct AgentForecast {
     series: Arc<Series>,
     own: ForecastSeries,
     ceiling: (Ceiling, Bytes),
-    parts: HashMap<ProcessKey, Part>,
-    heaps: HashMap<ProcessKey, Heap>,
-    /// Heaps that were told of and have ended, which is still to be told.
-    ended: u32,
-    /// Its processes at the last look, and what each held.
+    parts: HashMap<ProcessKey, PartForecast>,
+    heaps: HashMap<ProcessKey, HeapForecast>,
+    /// Exited heaps with a reported alert that is not yet reported as cleared.
+    exited_heaps: u32,
+    /// Its processes in the latest sample, each with its charge.
     members: HashMap<ProcessKey, Bytes>,
 }
 
-/// A process whose runtime limits its heap.
+/// The forecast of a process with a heap limit set by its runtime.
 #[derive(Debug)]
-struct Heap {
-    sight: ForecastSeries,
-    /// It holds more than the heap may, so that is not in the heap, whose limit says nothing then.
-    is_beyond: bool,
+struct HeapForecast {
+    forecast: ForecastSeries,
+    /// The process uses more than fits into its heap, so most of it is elsewhere and the heap's limit does not apply.
+    exceeds_limit: bool,
 }
 
-/// A part of an agent.
+/// The forecast of a subtree of an agent.
 #[derive(Debug)]
-struct Part {
+struct PartForecast {
     series: Arc<Series>,
-    sight: ForecastSeries,
+    forecast: ForecastSeries,
 }
 
-impl Part {
+impl PartForecast {
     fn new(sample: &AgentSample, subtree: &Subtree<'_>) -> Self {
         let series = Series {
             subject: SeriesSubject::Part { agent: sample.agent.root, top: subtree.top.key },
             name: subtree.top.name.clone(),
             uid: sample.agent.uid,
         };
-        Self { series: Arc::new(series), sight: ForecastSeries::new(Ceiling::Heap, Bytes::ZERO) }
+        Self { series: Arc::new(series), forecast: ForecastSeries::new(Ceiling::Heap, Bytes::ZERO) }
     }
 }
 
-impl AgentSight {
+impl AgentForecast {
     pub(crate) fn new(agent: &AgentRef) -> Self {
         let subject = SeriesSubject::Agent(agent.root);
         let none = (Ceiling::KillThreshold, Bytes::ZERO);
@@ -80,13 +83,13 @@ impl AgentSight {
             ceiling: none,
             parts: HashMap::new(),
             heaps: HashMap::new(),
-            ended: 0,
+            exited_heaps: 0,
             members: HashMap::new(),
         }
     }
 
-    /// Takes in what a look saw of it; what is to be told.
-    pub(crate) fn take(
+    /// Observes a sample. Returns the change to report.
+    pub(crate) fn observe(
         &mut self,
         at: Boottime,
         sample: &AgentSample,
@@ -94,154 +97,162 @@ impl AgentSight {
         kill_threshold: Bytes,
     ) -> Option<EventKind> {
         let charge = sample.charge.total();
-        self.ceiling = ceiling::of(sample, guest, kill_threshold);
+        self.ceiling = ceiling::of_agent(sample, guest, kill_threshold);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
-        if self.has_lost(sample) {
+        if self.detect_loss(sample) {
             self.own.forecaster.interrupt();
         }
-        self.own.take(at, charge);
-        self.take_parts(at, sample);
-        self.take_heaps(at, sample);
-        // One leak is told of once: by the agent where it shows there, else by the heap that ends first. One thing a look:
-        // what is not told now is told at the next.
-        if let Some(own) = self.own.turn(at, false) {
-            return Some(own.told());
-        }
-        if let Some(others) = self.ended.checked_sub(1) {
-            self.ended = others;
-            return Some(Turn::Over.told());
-        }
-        let known = self.own.told >= ForecastLevel::Warn;
-        let mut heaps = self.heaps.values_mut().filter(|heap| !heap.is_beyond);
-        heaps.find_map(|heap| heap.sight.turn(at, known)).map(Turn::told)
+        self.own.record(at, charge);
+        self.observe_parts(at, sample);
+        self.observe_heaps(at, sample);
+        self.alert_change(at).map(EventKind::from)
     }
 
-    /// Goes on from what was recorded of it, as long as its root has been there.
-    pub(crate) fn recall(
+    /// The change to report, one for each sample; others follow with the next samples. One leak is reported once: by the agent
+    /// if its alert shows it, else by the heap that fills first.
+    fn alert_change(&mut self, at: Boottime) -> Option<AlertChange> {
+        if let Some(own) = self.own.alert_change(at, false) {
+            return Some(own);
+        }
+        if let Some(remaining) = self.exited_heaps.checked_sub(1) {
+            self.exited_heaps = remaining;
+            return Some(AlertChange::Cleared);
+        }
+        let is_reported = self.own.reported >= ForecastLevel::Warn;
+        let mut heaps = self.heaps.values_mut().filter(|heap| !heap.exceeds_limit);
+        heaps.find_map(|heap| heap.forecast.alert_change(at, is_reported))
+    }
+
+    /// Replays its recorded history, from the start of its root on.
+    pub(crate) fn seed(
         &mut self,
         at: Boottime,
         points: &[PointInfo],
-        then: impl Fn(UnixSeconds) -> Boottime,
+        to_boottime: impl Fn(UnixSeconds) -> Boottime,
         sample: &AgentSample,
         guest: &SystemMemory,
         kill_threshold: Bytes,
     ) {
-        self.ceiling = ceiling::of(sample, guest, kill_threshold);
+        self.ceiling = ceiling::of_agent(sample, guest, kill_threshold);
         self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
-        // What is older is of another process that had this pid.
+        // Older points are of another process that had this pid.
         let start = Boottime::from_ticks(sample.agent.root.start_ticks);
-        let first = points.partition_point(|point| then(point.time) < start);
-        self.own.recall(&points[first..], then, at);
+        let first = points.partition_point(|point| to_boottime(point.time) < start);
+        self.own.seed(&points[first..], to_boottime, at);
     }
 
-    /// Whether a part of it has ended that held some of what the agent may hold: a child of a build, a leak that was ended.
-    fn has_lost(&mut self, sample: &AgentSample) -> bool {
+    /// Updates the members. Returns whether processes with a significant charge have exited, and the agent's charge has
+    /// dropped: a child of a build, or a leak that was killed.
+    fn detect_loss(&mut self, sample: &AgentSample) -> bool {
         let now: HashMap<ProcessKey, Bytes> =
             sample.members.iter().map(|member| (member.key, member.charge.total())).collect();
-        let gone = self.members.iter().filter(|(key, _)| !now.contains_key(key));
-        let lost: Bytes = gone.map(|(_, charge)| *charge).sum();
+        let exited = self.members.iter().filter(|(key, _)| !now.contains_key(key));
+        let lost: Bytes = exited.map(|(_, charge)| *charge).sum();
         self.members = now;
-        lost >= SMALLEST_PART.max(self.ceiling.1.share(5, 100)) && sample.charge.total() < self.own.value
+        lost >= MIN_PART_CHARGE.max(self.ceiling.1.share(MIN_LOST_PERCENT, 100))
+            && sample.charge.total() < self.own.value
     }
 
-    fn take_parts(&mut self, at: Boottime, sample: &AgentSample) {
+    fn observe_parts(&mut self, at: Boottime, sample: &AgentSample) {
         self.parts.retain(|top, _| self.members.contains_key(top));
-        if sample.charge.total() < SMALLEST_PART && self.parts.is_empty() {
+        if sample.charge.total() < MIN_PART_CHARGE && self.parts.is_empty() {
             return;
         }
-        let newest = largest(sample, PARTS).into_iter().filter(|part| part.charge >= SMALLEST_PART);
+        let newest = largest(sample, MAX_PARTS).into_iter().filter(|part| part.charge >= MIN_PART_CHARGE);
         let newest: Vec<_> = newest.collect();
         for subtree in &newest {
             if self.parts.contains_key(&subtree.top.key) {
                 continue;
             }
-            if self.parts.len() >= 2 * PARTS {
-                // Whoever is not among the largest any more makes room, the smallest first.
+            if self.parts.len() >= 2 * MAX_PARTS {
+                // Replace a part that is no longer among the largest, the smallest first.
                 let is_large = |key: &ProcessKey| newest.iter().any(|subtree| subtree.top.key == *key);
                 let others = self.parts.iter().filter(|(key, _)| !is_large(key));
-                let least = others.min_by_key(|(_, part)| part.sight.value).map(|(key, _)| *key);
-                let Some(least) = least else { continue };
-                self.parts.remove(&least);
+                let smallest = others.min_by_key(|(_, part)| part.forecast.value).map(|(key, _)| *key);
+                let Some(smallest) = smallest else { continue };
+                self.parts.remove(&smallest);
             }
-            self.parts.insert(subtree.top.key, Part::new(sample, subtree));
+            self.parts.insert(subtree.top.key, PartForecast::new(sample, subtree));
         }
         for subtree in subtrees(sample) {
             let Some(part) = self.parts.get_mut(&subtree.top.key) else { continue };
             let others = sample.charge.total().saturating_sub(subtree.charge);
             let (kind, limit) = ceiling::of_part(self.ceiling, others);
-            part.sight.forecaster.aim(kind, limit);
-            part.sight.take(at, subtree.charge);
+            part.forecast.forecaster.aim(kind, limit);
+            part.forecast.record(at, subtree.charge);
         }
     }
 
-    /// The end of one that was told of.
-    fn take_heaps(&mut self, at: Boottime, sample: &AgentSample) {
+    fn observe_heaps(&mut self, at: Boottime, sample: &AgentSample) {
         self.heaps.retain(|key, heap| {
             let lives = self.members.contains_key(key);
-            self.ended += u32::from(!lives && heap.sight.was_told());
+            self.exited_heaps += u32::from(!lives && heap.forecast.has_reported());
             lives
         });
         for member in &sample.members {
             let (Some(limit), charge) = (member.heap_limit, member.charge.total()) else { continue };
-            let is_followed = self.heaps.contains_key(&member.key);
-            let is_worth_it = charge >= limit.share(HEAP_PERCENT, 100) && charge >= SMALLEST_PART;
-            if !is_followed && (!is_worth_it || self.heaps.len() >= HEAPS) {
+            let has_forecast = self.heaps.contains_key(&member.key);
+            let qualifies = charge >= limit.share(MIN_HEAP_PERCENT, 100) && charge >= MIN_PART_CHARGE;
+            if !has_forecast && (!qualifies || self.heaps.len() >= MAX_HEAPS) {
                 continue;
             }
-            let heap = self.heaps.entry(member.key).or_insert_with(|| Heap {
-                sight: ForecastSeries::patient(Ceiling::Heap, limit),
-                is_beyond: false,
+            let heap = self.heaps.entry(member.key).or_insert_with(|| HeapForecast {
+                forecast: ForecastSeries::with_grace_period(Ceiling::Heap, limit),
+                exceeds_limit: false,
             });
-            heap.is_beyond = charge > limit.share(BEYOND_HEAP_PERCENT, 100);
-            if !heap.is_beyond {
-                heap.sight.forecaster.aim(Ceiling::Heap, limit);
-                heap.sight.take(at, charge);
+            heap.exceeds_limit = charge > limit.share(MAX_HEAP_PERCENT, 100);
+            if !heap.exceeds_limit {
+                heap.forecast.forecaster.aim(Ceiling::Heap, limit);
+                heap.forecast.record(at, charge);
             }
         }
     }
 
-    /// The most pressing level of it and its heaps.
+    /// The highest level of the agent and its heaps.
     pub(crate) fn level(&self) -> ForecastLevel {
-        self.sights().map(|sight| sight.forecaster.level()).fold(ForecastLevel::None, ForecastLevel::max)
+        self.alerting_series()
+            .map(|series| series.forecaster.level())
+            .fold(ForecastLevel::None, ForecastLevel::max)
     }
 
-    /// The level that somebody was told.
-    pub(crate) fn told(&self) -> ForecastLevel {
-        self.sights().map(|sight| sight.told).fold(ForecastLevel::None, ForecastLevel::max)
+    /// The highest level reported for the agent and its heaps.
+    pub(crate) fn reported_level(&self) -> ForecastLevel {
+        self.alerting_series().map(|series| series.reported).fold(ForecastLevel::None, ForecastLevel::max)
     }
 
-    fn sights(&self) -> impl Iterator<Item = &ForecastSeries> {
-        std::iter::once(&self.own).chain(self.near_heaps())
+    /// The series that raise alerts. Parts never do.
+    fn alerting_series(&self) -> impl Iterator<Item = &ForecastSeries> {
+        std::iter::once(&self.own).chain(self.heaps_within_limit())
     }
 
-    fn near_heaps(&self) -> impl Iterator<Item = &ForecastSeries> {
-        self.heaps.values().filter(|heap| !heap.is_beyond).map(|heap| &heap.sight)
+    fn heaps_within_limit(&self) -> impl Iterator<Item = &ForecastSeries> {
+        self.heaps.values().filter(|heap| !heap.exceeds_limit).map(|heap| &heap.forecast)
     }
 
-    /// Each series of it, and where it stood at the last look.
-    pub(crate) fn figures(&self) -> impl Iterator<Item = (Arc<Series>, Bytes)> {
+    /// The series of the agent and its parts, each with its latest value.
+    pub(crate) fn latest_values(&self) -> impl Iterator<Item = (Arc<Series>, Bytes)> {
         let own = (Arc::clone(&self.series), self.own.value);
-        let parts = self.parts.values().map(|part| (Arc::clone(&part.series), part.sight.value));
+        let parts = self.parts.values().map(|part| (Arc::clone(&part.series), part.forecast.value));
         std::iter::once(own).chain(parts)
     }
 
-    /// Puts what is foretold of it into its status: whatever comes first, and its parts.
-    pub(crate) fn tell(&self, info: &mut AgentInfo) {
-        let heaps = self.near_heaps().map(ForecastSeries::forecast);
-        info.forecast = Some(heaps.fold(self.own.forecast(), sooner));
+    /// Adds the most urgent forecast of the agent and its heaps to its status, and those of its parts.
+    pub(crate) fn fill_in(&self, info: &mut AgentInfo) {
+        let heaps = self.heaps_within_limit().map(ForecastSeries::forecast);
+        info.forecast = Some(heaps.fold(self.own.forecast(), more_urgent));
         for culprit in &mut info.culprits {
-            culprit.forecast = self.part(culprit.pid).map(|part| part.sight.forecast());
+            culprit.forecast = self.part(culprit.pid).map(|part| part.forecast.forecast());
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn heaps(&self) -> usize {
+    pub(crate) fn heap_count(&self) -> usize {
         self.heaps.len()
     }
 
     #[cfg(test)]
-    pub(crate) fn tell_heaps(&mut self) {
-        self.heaps.values_mut().for_each(|heap| heap.sight.told = ForecastLevel::Warn);
+    pub(crate) fn mark_heaps_reported(&mut self) {
+        self.heaps.values_mut().for_each(|heap| heap.forecast.reported = ForecastLevel::Warn);
     }
 
     #[cfg(test)]
@@ -249,13 +260,13 @@ impl AgentSight {
         self.own.forecaster.forecast()
     }
 
-    fn part(&self, top: Pid) -> Option<&Part> {
+    fn part(&self, top: Pid) -> Option<&PartForecast> {
         self.parts.iter().find(|(key, _)| key.pid == top).map(|(_, part)| part)
     }
 }
 
-fn sooner(one: Forecast, other: Forecast) -> Forecast {
-    let when = |forecast: &Forecast| forecast.eta_seconds.unwrap_or(f64::INFINITY);
-    let comes_first = other.level > one.level || (other.level == one.level && when(&other) < when(&one));
-    if comes_first { other } else { one }
+fn more_urgent(one: Forecast, other: Forecast) -> Forecast {
+    let eta = |forecast: &Forecast| forecast.eta_seconds.unwrap_or(f64::INFINITY);
+    let is_more_urgent = other.level > one.level || (other.level == one.level && eta(&other) < eta(&one));
+    if is_more_urgent { other } else { one }
 }

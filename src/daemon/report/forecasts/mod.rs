@@ -1,7 +1,12 @@
-//! What is foretold of the guest, of each agent and of its larger parts, and when that is told.
+//! Forecasts for the machine, for each agent and for its largest parts, and the alerts that follow from them.
+//!
+//! One leak is reported once: by the agent if its alert shows it, else by one of its heaps, else by the machine.
 
 mod agent;
 mod ceiling;
+mod series;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,102 +15,103 @@ use std::time::Duration;
 use crate::api::forecast::Forecast;
 use crate::api::history::{BreakKind, HistoryInfo, SeriesKind};
 use crate::api::status::{StatusInfo, Verdict};
-use crate::model::event::EventKind;
 use crate::model::forecast::{Ceiling, ForecastLevel, ForecastSummary};
 use crate::model::series::{Series, SeriesSubject};
 use crate::model::time::UnixSeconds;
 use crate::model::{
     AgentSample, Boottime, Bytes, Event, ProcessKey, Snapshot, SystemMemory, Thresholds, Uid,
 };
-use agent::AgentSight;
-use series::{ForecastSeries, Turn};
+use agent::AgentForecast;
+use series::ForecastSeries;
 
-/// Looks that follow one another faster add nothing: the shortest window of a forecast is 50 s.
-const APART: Duration = Duration::from_millis(900);
+/// Samples in quicker succession are not recorded: the shortest window of a forecast is 50 s.
+const MIN_SAMPLE_SPACING: Duration = Duration::from_millis(900);
 
-/// So many agents are foretold, those that were there first: 10 KB a series after a day.
-const AGENTS: usize = 100;
+/// Agents with a forecast, those that came first. A series takes 10 KB after a day.
+const MAX_AGENTS: usize = 100;
 
-/// So much of the guest given back from one look to the next is the end of a process, or of what it did.
-const ENDED_PERCENT: u64 = 5;
+/// A drop of the machine's memory use by this share from one sample to the next means that a process has exited or has freed
+/// its memory.
+const MIN_DROP_PERCENT: u64 = 5;
 
-/// Forecasters of everything, fed by each look.
+/// The forecasts of the machine and of all agents, updated with each sample.
 #[derive(Debug)]
 pub(crate) struct ForecastTracker {
     guest: ForecastSeries,
     series: Arc<Series>,
-    agents: HashMap<ProcessKey, AgentSight>,
-    taken: Option<Boottime>,
+    agents: HashMap<ProcessKey, AgentForecast>,
+    last_sample_at: Option<Boottime>,
 }
 
 impl ForecastTracker {
     pub(crate) fn new() -> Self {
         let series = Series { subject: SeriesSubject::Guest, name: "guest".to_owned(), uid: Uid::ROOT };
         Self {
-            guest: ForecastSeries::patient(Ceiling::Guest, Bytes::ZERO),
+            guest: ForecastSeries::with_grace_period(Ceiling::Guest, Bytes::ZERO),
             series: Arc::new(series),
             agents: HashMap::new(),
-            taken: None,
+            last_sample_at: None,
         }
     }
 
-    /// Takes in a look; what is to be told of it. `None`: it follows the last one at once, and is left out. Each agent stands
-    /// at its own lines.
+    /// Observes a sample. Returns the events to report; `None` if the sample was ignored because it follows the last one too
+    /// soon. `thresholds` are the configured ones; limited agents have their own.
     pub(crate) fn observe(&mut self, snapshot: &Snapshot, thresholds: Thresholds) -> Option<Vec<Event>> {
         let (at, guest) = (snapshot.at, &snapshot.guest);
-        if self.taken.is_some_and(|taken| at.since(taken) < APART) {
+        if self.last_sample_at.is_some_and(|last| at.since(last) < MIN_SAMPLE_SPACING) {
             return None;
         }
-        self.taken = Some(at);
+        self.last_sample_at = Some(at);
         let mut events = Vec::new();
         self.agents.retain(|root, _| snapshot.agents.iter().any(|sample| sample.agent.root == *root));
         for sample in &snapshot.agents {
             let root = sample.agent.root;
-            if self.agents.len() >= AGENTS && !self.agents.contains_key(&root) {
+            if self.agents.len() >= MAX_AGENTS && !self.agents.contains_key(&root) {
                 continue;
             }
-            let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-            if let Some(kind) = sight.take(at, sample, guest, sample.thresholds(thresholds).kill) {
+            let forecast = self.agents.entry(root).or_insert_with(|| AgentForecast::new(&sample.agent));
+            let kill_threshold = sample.thresholds(thresholds).kill;
+            if let Some(kind) = forecast.observe(at, sample, guest, kill_threshold) {
                 events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), kind });
             }
         }
         self.guest.forecaster.aim(Ceiling::Guest, capacity(guest));
-        // Whatever it was that filled it has ended.
-        if self.guest.value.saturating_sub(guest.used()) >= capacity(guest).share(ENDED_PERCENT, 100) {
+        if self.guest.value.saturating_sub(guest.used()) >= capacity(guest).share(MIN_DROP_PERCENT, 100) {
             self.guest.forecaster.interrupt();
         }
-        self.guest.take(at, guest.used());
-        // Where one agent is behind it, that was told already.
-        let known = self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn);
-        if let Some(kind) = self.guest.turn(at, known).map(Turn::told) {
+        self.guest.record(at, guest.used());
+        let is_reported = self.is_reported_by_agent();
+        if let Some(change) = self.guest.alert_change(at, is_reported) {
             let charge = snapshot.agents.iter().map(|a| a.charge.total()).sum();
-            events.push(Event { agent: None, charge, kind });
+            events.push(Event { agent: None, charge, kind: change.into() });
         }
         Some(events)
     }
 
-    /// Goes on from what was recorded of the agents that `snapshot` shows, before anything else was taken in. Alarms that
-    /// stand by the end of it were told by whoever recorded it.
+    /// Replays the recorded history of the agents in `snapshot`, before the first sample is observed. Alerts that last until
+    /// its end were reported by the daemon that recorded it.
     pub(crate) fn seed(&mut self, history: &HistoryInfo, snapshot: &Snapshot, thresholds: Thresholds) {
-        let then = |time: UnixSeconds| past(snapshot.at, history.now.0.saturating_sub(time.0));
-        let from = begun(history, snapshot.at);
+        let to_boottime =
+            |time: UnixSeconds| boottime_before(snapshot.at, history.now.0.saturating_sub(time.0));
+        let from = usable_since(history, snapshot.at);
         for series in history.series.iter().filter(|series| series.this_boot) {
             let first = series.points.partition_point(|point| point.time.0 < from);
             let points = &series.points[first..];
             match series.kind {
                 SeriesKind::Guest => {
                     self.guest.forecaster.aim(Ceiling::Guest, capacity(&snapshot.guest));
-                    self.guest.recall(points, then, snapshot.at);
+                    self.guest.seed(points, to_boottime, snapshot.at);
                 }
                 SeriesKind::Agent => {
-                    let of = |sample: &&AgentSample| Some(sample.agent.root.pid) == series.pid;
-                    let Some(sample) = snapshot.agents.iter().find(of) else { continue };
+                    let is_subject = |sample: &&AgentSample| Some(sample.agent.root.pid) == series.pid;
+                    let Some(sample) = snapshot.agents.iter().find(is_subject) else { continue };
                     let root = sample.agent.root;
-                    let sight = self.agents.entry(root).or_insert_with(|| AgentSight::new(&sample.agent));
-                    sight.recall(
+                    let forecast =
+                        self.agents.entry(root).or_insert_with(|| AgentForecast::new(&sample.agent));
+                    forecast.seed(
                         snapshot.at,
                         points,
-                        then,
+                        to_boottime,
                         sample,
                         &snapshot.guest,
                         sample.thresholds(thresholds).kill,
@@ -114,34 +120,38 @@ impl ForecastTracker {
                 SeriesKind::Part => {}
             }
         }
-        // Where one agent was behind it, that was told of the agent.
-        if self.agents.values().any(|agent| agent.told() >= ForecastLevel::Warn) {
-            self.guest.others_told();
+        if self.is_reported_by_agent() {
+            self.guest.mark_covered();
         }
     }
 
-    /// What the policy should know of it.
+    /// Whether the alert of an agent covers that of the machine.
+    fn is_reported_by_agent(&self) -> bool {
+        self.agents.values().any(|agent| agent.reported_level() >= ForecastLevel::Warn)
+    }
+
+    /// The policy's view of the forecasts.
     pub(crate) fn summary(&self) -> ForecastSummary {
-        let agents = self.agents.values().map(AgentSight::level);
+        let agents = self.agents.values().map(AgentForecast::level);
         ForecastSummary {
             level: agents.fold(self.guest.forecaster.level(), ForecastLevel::max),
             climb: self.guest.forecaster.climbs().unwrap_or_default(),
         }
     }
 
-    /// Each series and where it stood at the last look, for the record.
-    pub(crate) fn figures(&self) -> Vec<(Arc<Series>, Bytes)> {
+    /// Each series with its latest value, for the history.
+    pub(crate) fn latest_values(&self) -> Vec<(Arc<Series>, Bytes)> {
         let guest = (Arc::clone(&self.series), self.guest.value);
-        std::iter::once(guest).chain(self.agents.values().flat_map(AgentSight::figures)).collect()
+        std::iter::once(guest).chain(self.agents.values().flat_map(AgentForecast::latest_values)).collect()
     }
 
-    /// Puts what is foretold into a status, and raises its verdict where something is.
+    /// Adds the forecasts to a status. An `Ok` verdict becomes a warning if one of them is pressing.
     pub(crate) fn fill_in(&self, status: &mut StatusInfo) {
         status.guest.forecast = Some(self.guest.forecast());
         for info in &mut status.agents {
-            let sight = self.agents.iter().find(|(root, _)| root.pid == info.pid).map(|(_, sight)| sight);
-            if let Some(sight) = sight {
-                sight.tell(info);
+            let forecast = self.agents.iter().find(|(root, _)| root.pid == info.pid);
+            if let Some((_, forecast)) = forecast {
+                forecast.fill_in(info);
             }
         }
         let agents = status.agents.iter().map(|agent| &agent.forecast);
@@ -152,34 +162,21 @@ impl ForecastTracker {
     }
 }
 
-/// Since when what was recorded is of this boot and by the clock of now.
-fn begun(history: &HistoryInfo, at: Boottime) -> i64 {
+/// Start of the usable history: older points are of another boot, or have times of another clock.
+fn usable_since(history: &HistoryInfo, at: Boottime) -> i64 {
     let uptime = i64::try_from(at.since_boot().as_secs()).unwrap_or(i64::MAX);
     let jumps = history.breaks.iter().filter(|info| info.kind == BreakKind::Clock);
     jumps.map(|info| info.time.0).fold(history.now.0.saturating_sub(uptime), i64::max)
 }
 
-/// So many seconds before `at`; what was before the boot was at the boot.
-fn past(at: Boottime, seconds: i64) -> Boottime {
+/// The time `seconds` before `at`, or the boot if that is later.
+fn boottime_before(at: Boottime, seconds: i64) -> Boottime {
     let ago = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     Boottime::new(at.since_boot().saturating_sub(ago))
 }
 
-/// When so much is used nothing can be had any more: all that there is but the floor, where swap is no zram. What that saves is
-/// learnt as it fills.
+/// Memory use at which nothing more can be allocated: all memory except the floor, with swap unless it is zram. The gain by
+/// compression in zram is learnt as it fills.
 fn capacity(guest: &SystemMemory) -> Bytes {
     guest.used() + guest.allocatable()
 }
-
-impl Turn {
-    fn told(self) -> EventKind {
-        match self {
-            Self::ForecastAlert(foretold) => EventKind::ForecastAlert(foretold),
-            Self::Over => EventKind::ForecastCleared,
-        }
-    }
-}
-
-mod series;
-#[cfg(test)]
-mod tests;

@@ -1,49 +1,62 @@
-//! One series, its forecaster, and what was told of it.
+//! One series with its forecaster, and which of its alerts were reported.
 
 use std::time::Duration;
 
 use crate::api::forecast::Forecast;
 use crate::api::history::PointInfo;
 use crate::forecast::{EVALUATION_INTERVAL, ForecastChange, Forecaster};
+use crate::model::event::EventKind;
 use crate::model::forecast::{Ceiling, ForecastAlert, ForecastLevel};
 use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Bytes};
 
-/// An alarm that has stood for so long is no other's that has just ended, and was told.
-const OWN: Duration = Duration::from_mins(5);
+/// A covered alert that outlives the covering one by this has another cause, and is reported itself. Below that the covering
+/// alert may just have been cleared first.
+const COVER_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Whoever else may tell of the same is asked within this, at other seconds of the minute.
-const PATIENCE: Duration = EVALUATION_INTERVAL.saturating_mul(2);
+/// Grace period before a series raises its own warning: the forecaster of another series, evaluated at a different second of
+/// the minute, may report the same leak first.
+const GRACE_PERIOD: Duration = EVALUATION_INTERVAL.saturating_mul(2);
 
-/// A series and its forecaster.
+/// A series with its forecaster. Its alert is *covered* while another series reports the same leak: then this one reports
+/// neither the alert nor its end.
 #[derive(Debug)]
 pub(crate) struct ForecastSeries {
     pub(crate) forecaster: Forecaster,
-    /// The last figure.
+    /// The latest value.
     pub(crate) value: Bytes,
-    /// When that was.
+    /// Time of the latest value.
     at: Boottime,
-    /// The last forecast, and when it was made; `None` before the first evaluation.
+    /// The latest forecast with the time of its evaluation; `None` before the first one.
     forecast: Option<(Boottime, Forecast)>,
-    /// The level that somebody was told.
-    pub(crate) told: ForecastLevel,
-    /// Somebody else told it, and so nobody is to be told that it is over.
-    silent: bool,
-    /// Since when nobody else does any more.
-    alone: Option<Boottime>,
-    /// Since when there is something to be told.
-    stands: Option<Boottime>,
-    /// A warning waits for so long whether somebody else tells it.
-    patience: Duration,
+    /// The highest level reported for the current alert, by this series or by the covering one.
+    pub(crate) reported: ForecastLevel,
+    /// The current alert was reported by another series.
+    is_covered: bool,
+    /// When the covering alert was cleared, while this one lasts.
+    uncovered_since: Option<Boottime>,
+    /// Since when the level is at least [`ForecastLevel::Warn`].
+    alerting_since: Option<Boottime>,
+    /// How long a warning waits for another series to report it.
+    grace_period: Duration,
 }
 
-/// Something to be told.
+/// A change of an alert that is to be reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It has become pressing, or more so.
-    ForecastAlert(ForecastAlert),
-    /// It is not any more.
-    Over,
+pub(crate) enum AlertChange {
+    /// The alert begins, or becomes a runaway.
+    Raised(ForecastAlert),
+    /// The alert is over.
+    Cleared,
+}
+
+impl From<AlertChange> for EventKind {
+    fn from(change: AlertChange) -> Self {
+        match change {
+            AlertChange::Raised(alert) => Self::ForecastAlert(alert),
+            AlertChange::Cleared => Self::ForecastCleared,
+        }
+    }
 }
 
 impl ForecastSeries {
@@ -53,98 +66,103 @@ impl ForecastSeries {
             value: Bytes::ZERO,
             at: Boottime::default(),
             forecast: None,
-            told: ForecastLevel::None,
-            silent: false,
-            alone: None,
-            stands: None,
-            patience: Duration::ZERO,
+            reported: ForecastLevel::None,
+            is_covered: false,
+            uncovered_since: None,
+            alerting_since: None,
+            grace_period: Duration::ZERO,
         }
     }
 
-    /// One that somebody else tells of as a rule.
-    pub(crate) fn patient(ceiling: Ceiling, limit: Bytes) -> Self {
-        Self { patience: PATIENCE, ..Self::new(ceiling, limit) }
+    /// A series with alerts that another one usually covers.
+    pub(crate) fn with_grace_period(ceiling: Ceiling, limit: Bytes) -> Self {
+        Self { grace_period: GRACE_PERIOD, ..Self::new(ceiling, limit) }
     }
 
-    /// Takes in a figure.
-    pub(crate) fn take(&mut self, at: Boottime, value: Bytes) {
+    /// Records a value.
+    pub(crate) fn record(&mut self, at: Boottime, value: Bytes) {
         (self.at, self.value) = (at, value);
-        let progress = self.forecaster.add(at, value);
-        if progress == ForecastChange::Forgotten {
-            // Not "no longer foretold": nobody has looked.
-            (self.told, self.silent) = (ForecastLevel::None, false);
+        let change = self.forecaster.add(at, value);
+        if change == ForecastChange::Forgotten {
+            // Not reported as cleared: there were no samples to conclude that from.
+            self.reset_reported();
         }
-        if progress != ForecastChange::Quiet {
+        if change != ForecastChange::Quiet {
             self.forecast = Some((at, self.forecaster.forecast()));
         }
     }
 
-    /// Takes in what was recorded until `now`; `then` is when that was. An alarm that stands since a while was told by whoever
-    /// recorded it.
-    pub(crate) fn recall(
+    /// Replays recorded history up to `now`; `to_boottime` converts the times of its points. An alert that has lasted for a
+    /// while was reported by the daemon that recorded it.
+    pub(crate) fn seed(
         &mut self,
         points: &[PointInfo],
-        then: impl Fn(UnixSeconds) -> Boottime,
+        to_boottime: impl Fn(UnixSeconds) -> Boottime,
         now: Boottime,
     ) {
-        let mut stands: Option<Boottime> = None;
+        let mut alerting_since: Option<Boottime> = None;
         for point in points {
-            let at = then(point.time);
-            stands = stands.or(Some(at)).filter(|_| self.forecaster.level() >= ForecastLevel::Warn);
-            self.take(at, point.min);
+            let at = to_boottime(point.time);
+            alerting_since =
+                alerting_since.or(Some(at)).filter(|_| self.forecaster.level() >= ForecastLevel::Warn);
+            self.record(at, point.min);
             // A point is over before the next one begins.
             let end = at + Duration::from_secs(u64::from(point.seconds.saturating_sub(1)));
-            self.take(end.min(now), point.max);
+            self.record(end.min(now), point.max);
         }
-        // What stood for an evaluation longer than anybody waits was told.
-        if stands.is_some_and(|since| now.since(since) >= EVALUATION_INTERVAL + self.patience) {
-            self.told = self.forecaster.level();
+        // An alert older than one evaluation and the grace period was reported.
+        if alerting_since.is_some_and(|since| now.since(since) >= EVALUATION_INTERVAL + self.grace_period) {
+            self.reported = self.forecaster.level();
         }
     }
 
-    /// What is to be told, once: an alarm that begins or becomes a runaway, and its end. Where it is `known` already it
-    /// counts as told.
-    pub(crate) fn turn(&mut self, at: Boottime, known: bool) -> Option<Turn> {
+    /// The change to report, each once: an alert that begins or becomes a runaway, and its end. With `is_reported_elsewhere`
+    /// the alert becomes covered instead.
+    pub(crate) fn alert_change(&mut self, at: Boottime, is_reported_elsewhere: bool) -> Option<AlertChange> {
         let level = self.forecaster.level();
-        self.alone = if self.silent && !known { self.alone.or(Some(at)) } else { None };
-        // Whoever told it has nothing to tell any more, and it stands: it is something else.
-        if self.alone.is_some_and(|since| at.since(since) >= OWN) {
-            (self.told, self.silent) = (ForecastLevel::None, false);
+        self.uncovered_since =
+            if self.is_covered && !is_reported_elsewhere { self.uncovered_since.or(Some(at)) } else { None };
+        if self.uncovered_since.is_some_and(|since| at.since(since) >= COVER_TIMEOUT) {
+            self.reset_reported();
         }
-        self.stands = self.stands.or(Some(at)).filter(|_| level >= ForecastLevel::Warn);
+        self.alerting_since = self.alerting_since.or(Some(at)).filter(|_| level >= ForecastLevel::Warn);
         if level < ForecastLevel::Warn {
-            let was_told = self.was_told();
-            (self.told, self.silent) = (ForecastLevel::None, false);
-            return was_told.then_some(Turn::Over);
+            let has_reported = self.has_reported();
+            self.reset_reported();
+            return has_reported.then_some(AlertChange::Cleared);
         }
-        // What is there already is not foretold, but acted on.
-        if level <= self.told || self.value >= self.forecaster.ceiling().1 {
+        // A ceiling that is already reached is no forecast; the policy acts on it.
+        if level <= self.reported || self.value >= self.forecaster.ceiling().1 {
             return None;
         }
-        if known {
-            (self.told, self.silent) = (level, true);
+        if is_reported_elsewhere {
+            (self.reported, self.is_covered) = (level, true);
             return None;
         }
-        let is_early = self.stands.is_none_or(|since| at.since(since) < self.patience);
+        let is_early = self.alerting_since.is_none_or(|since| at.since(since) < self.grace_period);
         if is_early && level < ForecastLevel::Runaway {
             return None;
         }
-        let foretold = self.forecaster.forecast().alert().filter(|told| told.eta > Duration::ZERO)?;
-        (self.told, self.silent) = (level, false);
-        Some(Turn::ForecastAlert(foretold))
+        let alert = self.forecaster.forecast().alert().filter(|alert| alert.eta > Duration::ZERO)?;
+        (self.reported, self.is_covered) = (level, false);
+        Some(AlertChange::Raised(alert))
     }
 
-    /// What was told before was told by somebody else.
-    pub(crate) fn others_told(&mut self) {
-        self.silent = self.told >= ForecastLevel::Warn;
+    /// Marks an alert reported so far as reported by another series.
+    pub(crate) fn mark_covered(&mut self) {
+        self.is_covered = self.reported >= ForecastLevel::Warn;
     }
 
-    /// Whether somebody was told, and by this.
-    pub(crate) fn was_told(&self) -> bool {
-        self.told >= ForecastLevel::Warn && !self.silent
+    /// Whether the current alert was reported by this series.
+    pub(crate) fn has_reported(&self) -> bool {
+        self.reported >= ForecastLevel::Warn && !self.is_covered
     }
 
-    /// The newest forecast, as of the last figure. Before the first there is one that says so.
+    fn reset_reported(&mut self) {
+        (self.reported, self.is_covered) = (ForecastLevel::None, false);
+    }
+
+    /// The latest forecast, as of the latest value. Before the first evaluation its trend says so.
     pub(crate) fn forecast(&self) -> Forecast {
         match &self.forecast {
             Some((made, forecast)) => forecast.clone().after(self.at.since(*made)),
