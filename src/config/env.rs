@@ -37,7 +37,7 @@ pub(super) fn read(
         let bytes = mebibytes(text).ok_or_else(|| ConfigError::Variable {
             variable,
             found: format!("\"{}\"", clip(text)),
-            wanted: "a whole number of MiB, like 13312 for 13G",
+            expected: "a whole number of MiB, like 13312 for 13G",
         })?;
         settings.push(VariableSetting { variable, key, bytes });
     }

@@ -111,7 +111,7 @@ pub enum ConfigError {
     },
 
     /// A value of the wrong type or outside its limits.
-    #[error("{position}: `{key}` is {found}, expected {wanted}")]
+    #[error("{position}: `{key}` is {found}, expected {expected}")]
     Value {
         /// Position of the value.
         position: Position,
@@ -120,18 +120,18 @@ pub enum ConfigError {
         /// The value as written, shortened.
         found: String,
         /// The expected value.
-        wanted: String,
+        expected: String,
     },
 
     /// An environment variable with an invalid value.
-    #[error("the environment variable {variable} is {found}, expected {wanted}")]
+    #[error("the environment variable {variable} is {found}, expected {expected}")]
     Variable {
         /// Its name.
         variable: &'static str,
         /// Its value, in quotes, shortened.
         found: String,
         /// The expected value.
-        wanted: &'static str,
+        expected: &'static str,
     },
 
     /// An invalid rule, or an invalid name of one.

@@ -81,12 +81,12 @@ impl TomlText<'_> {
                     }
                 }
                 (_, Some(Value::Table(_))) => {
-                    let wanted = if named_by_user {
+                    let expected = if named_by_user {
                         format!("a table for each rule: a line `[{above}my-agent]`, and its keys below")
                     } else {
                         format!("a table: a line `[{key}]`, and its keys below")
                     };
-                    return Err(self.invalid_value(value.span(), key, self.slice(&value.span()), wanted));
+                    return Err(self.invalid_value(value.span(), key, self.slice(&value.span()), expected));
                 }
                 (found, child) => leaves.push(Leaf {
                     key: if child.is_some() { key } else { first_leaf(key, found) },
@@ -130,14 +130,15 @@ impl TomlText<'_> {
         let Some(leaf) = leaves.iter().find(|leaf| leaf.value.contains(&span.start)) else {
             return self.syntax(error);
         };
-        // serde says "invalid type: FOUND, expected WANTED"; the text of the file is shown instead of FOUND.
-        let wanted = error.message().rsplit_once(", expected ").map_or(error.message(), |(_, wanted)| wanted);
+        // serde says "invalid type: FOUND, expected EXPECTED"; the text of the file is shown instead of FOUND.
+        let expected =
+            error.message().rsplit_once(", expected ").map_or(error.message(), |(_, expected)| expected);
         let found = if leaf.is_table { "a table".to_owned() } else { self.slice(&span) };
-        self.invalid_value(span, leaf.key.clone(), found, wanted.to_owned())
+        self.invalid_value(span, leaf.key.clone(), found, expected.to_owned())
     }
 
-    fn invalid_value(&self, at: Range<usize>, key: String, found: String, wanted: String) -> ConfigError {
-        ConfigError::Value { position: self.position(at.start), key, found, wanted }
+    fn invalid_value(&self, at: Range<usize>, key: String, found: String, expected: String) -> ConfigError {
+        ConfigError::Value { position: self.position(at.start), key, found, expected }
     }
 
     fn slice(&self, span: &Range<usize>) -> String {

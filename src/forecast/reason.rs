@@ -42,7 +42,9 @@ pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
                     span(*climb)
                 )
             }
-            NoForecastReason::TooEarly => "it grows since some minutes, too slowly to tell yet".to_owned(),
+            NoForecastReason::TooEarly => {
+                "it has grown for a few minutes, too slowly for a forecast yet".to_owned()
+            }
         },
     }
 }

@@ -51,7 +51,7 @@ pub(super) enum StoreError {
     #[error("{0}")]
     Broken(String),
     /// It was written by a newer version.
-    #[error("it has format {0}, and this version knows {FORMAT_VERSION}")]
+    #[error("its format is {0}, this version supports {FORMAT_VERSION}")]
     Newer(String),
     /// The disk is full, or returns an error.
     #[error("{0}")]
@@ -278,7 +278,7 @@ impl Store {
             let (key, row) = entry.map_err(broken)?;
             let (time, number) = key.value();
             let cell = Cell::from_row(row.value())
-                .ok_or_else(|| StoreError::Broken("a row is none of ours".to_owned()))?;
+                .ok_or_else(|| StoreError::Broken("a row is invalid".to_owned()))?;
             points.entry(number).or_default().push((time, cell));
         }
         Ok(points)

@@ -17,7 +17,7 @@ pub enum Size {
 /// A text that is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no size: write a number of bytes, K, M, G or T for powers of 1024 (\"8G\"), or a share of the guest (\"55%\")"
+    "invalid size `{text}`, expected a number of bytes, optionally with K, M, G or T (\"8G\"), or a percentage of memory (\"55%\")"
 )]
 pub struct SizeError {
     text: String,

@@ -35,7 +35,7 @@ pub struct Shadowed {
 
 impl fmt::Display for Shadowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "recognises nothing: {} comes first and matches all of it", self.by.join(", "))
+        write!(f, "never matches: {} comes first and matches the same", self.by.join(", "))
     }
 }
 
@@ -57,13 +57,13 @@ impl Rules {
         for (name, patch) in
             patches.iter().filter(|(name, _)| !built_in.iter().any(|(other, _)| other == *name))
         {
-            let refused = |problem| RuleError { rule: name.clone(), problem };
-            check_name(name).map_err(refused)?;
+            let invalid = |problem| RuleError { rule: name.clone(), problem };
+            check_name(name).map_err(invalid)?;
             if !patch.has_pattern() {
                 let names: Vec<_> = built_in.iter().map(|(name, _)| name.as_str()).collect();
-                return Err(refused(RuleProblem::NotBuiltIn { built_in: names.join(", ") }));
+                return Err(invalid(RuleProblem::NotBuiltIn { built_in: names.join(", ") }));
             }
-            rules.extend(Rule::new(name, patch.clone()).map_err(refused)?);
+            rules.extend(Rule::new(name, patch.clone()).map_err(invalid)?);
         }
         for (name, below) in built_in {
             let patch = patches.get(&name).cloned().unwrap_or_default().over(below);
@@ -85,7 +85,7 @@ impl Rules {
 
     fn find(&self, input: &MatchInput<'_>) -> Option<Arc<Recognised>> {
         let rule = self.rules.iter().find(|rule| matches!(rule.outcome(input), MatchOutcome::Matched(_)))?;
-        Some(rule.says(input))
+        Some(rule.result_for(input))
     }
 
     /// The same search with all its steps, for `explain`.
@@ -110,12 +110,12 @@ impl Rules {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
 
-    /// The result now for a process that `before` recognised as `said`; `None` if that rule no longer matches the same.
+    /// The current result for a process that `before` recognised as `previous`; `None` if the patterns of that rule have changed.
     #[must_use]
-    pub fn still(&self, before: &Self, said: &Recognised) -> Option<Arc<Recognised>> {
-        let rule = self.rules.iter().find(|rule| rule.name == said.rule)?;
-        let lasts = before.rules.iter().any(|before| before.recognises_as(rule));
-        lasts.then(|| rule.result_for_role(said.role))
+    pub fn update_result(&self, before: &Self, previous: &Recognised) -> Option<Arc<Recognised>> {
+        let rule = self.rules.iter().find(|rule| rule.name == previous.rule)?;
+        let is_unchanged = before.rules.iter().any(|before| before.has_same_patterns(rule));
+        is_unchanged.then(|| rule.result_for_role(previous.role))
     }
 
     /// Rules of the user that never match: each of their patterns is covered by one of an earlier rule.

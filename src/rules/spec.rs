@@ -44,7 +44,7 @@ impl Rule {
             return Ok(None);
         }
         if !patch.has_pattern() {
-            return Err(RuleProblem::NothingLeft);
+            return Err(RuleProblem::NoPatterns);
         }
         if launcher && service {
             return Err(RuleProblem::LauncherAndService);
@@ -53,12 +53,13 @@ impl Rule {
         if launcher && script.is_empty() {
             return Err(RuleProblem::LauncherWithoutScript);
         }
-        let says = |role| Arc::new(Recognised { rule: name.to_owned(), role, resume: patch.resume.clone() });
+        let result =
+            |role| Arc::new(Recognised { rule: name.to_owned(), role, resume: patch.resume.clone() });
         let role = if service { Role::Service } else { Role::Agent };
         Ok(Some(Self {
             name: name.to_owned(),
-            by_script: says(if launcher { Role::Launcher } else { role }),
-            otherwise: says(role),
+            by_script: result(if launcher { Role::Launcher } else { role }),
+            otherwise: result(role),
             exe: patch.exe.unwrap_or_default(),
             script,
             module: patch.module.unwrap_or_default(),
@@ -67,8 +68,8 @@ impl Rule {
         }))
     }
 
-    /// Whether it matches the same by the same name, whatever its other keys.
-    pub(crate) fn recognises_as(&self, other: &Self) -> bool {
+    /// Whether it has the same name and patterns; its other keys may differ.
+    pub(crate) fn has_same_patterns(&self, other: &Self) -> bool {
         self.name == other.name
             && (&self.exe, &self.script, &self.module) == (&other.exe, &other.script, &other.module)
             && (&self.argv0, &self.not_argv0) == (&other.argv0, &other.not_argv0)
@@ -95,7 +96,7 @@ impl Rule {
     }
 
     /// Its result for a process of which this property matched.
-    pub(crate) fn says(&self, matched: &MatchInput<'_>) -> Arc<Recognised> {
+    pub(crate) fn result_for(&self, matched: &MatchInput<'_>) -> Arc<Recognised> {
         Arc::clone(if matches!(matched, MatchInput::Script(_)) { &self.by_script } else { &self.otherwise })
     }
 

@@ -185,7 +185,7 @@ impl ProcessTable {
     /// Applies other rules from now on: every process is matched again in the next scan.
     pub(crate) fn reconfigure(&mut self, rules: Arc<Rules>) {
         for entry in self.entries.values_mut() {
-            entry.mark_outdated(|rule| rules.still(&self.rules, rule));
+            entry.mark_outdated(|rule| rules.update_result(&self.rules, rule));
         }
         self.rules = rules;
         self.exe_scan_at = self.exe_scan_at.map(|_| Boottime::default());

@@ -1,4 +1,4 @@
-//! Patterns in TOML: texts, refused with what would be right.
+//! Deserialises patterns from text. Each error names the expected form.
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::{Serialize, Serializer};
@@ -9,14 +9,14 @@ use std::str::FromStr;
 
 use super::{Name, Pattern, PatternError};
 
-/// Reads a text as a `T`, or refuses it with what it takes.
+/// Parses a text as a `T`, or rejects it with the expected form.
 pub(crate) fn text<'de, D: Deserializer<'de>, T: FromStr<Err = PatternError>>(
     from: D,
 ) -> Result<T, D::Error> {
     from.deserialize_str(TextVisitor(PhantomData))
 }
 
-/// A text that is read as a `T`.
+/// Visits a text that is parsed as a `T`.
 struct TextVisitor<T>(PhantomData<T>);
 
 impl<T: FromStr<Err = PatternError>> Visitor<'_> for TextVisitor<T> {
@@ -27,7 +27,7 @@ impl<T: FromStr<Err = PatternError>> Visitor<'_> for TextVisitor<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(|error: PatternError| E::invalid_value(Unexpected::Str(text), &error.wanted()))
+        text.parse().map_err(|error: PatternError| E::invalid_value(Unexpected::Str(text), &error.expected()))
     }
 }
 

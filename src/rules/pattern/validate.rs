@@ -1,24 +1,24 @@
-//! Refused patterns, with what would be accepted.
+//! Validation of patterns. Each error names the expected form.
 
 /// A text that is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no pattern; what is wanted is {wanted}", text.escape_debug())]
+#[error("invalid pattern `{}`, expected {expected}", text.escape_debug())]
 pub struct PatternError {
     text: String,
-    wanted: String,
+    expected: String,
 }
 
 impl PatternError {
-    /// Refuses `text`, naming what is accepted instead.
+    /// Rejects `text`; `expected` describes the accepted form.
     #[must_use]
-    pub fn new(text: &str, wanted: impl Into<String>) -> Self {
-        Self { text: text.to_owned(), wanted: wanted.into() }
+    pub fn new(text: &str, expected: impl Into<String>) -> Self {
+        Self { text: text.to_owned(), expected: expected.into() }
     }
 
-    /// The accepted form, to follow "it takes".
+    /// The accepted form, to follow "expected".
     #[must_use]
-    pub fn wanted(&self) -> &str {
-        &self.wanted
+    pub fn expected(&self) -> &str {
+        &self.expected
     }
 }
 
@@ -26,62 +26,63 @@ impl PatternError {
 const MAX_PATTERN_LEN: usize = 4096;
 
 pub(crate) fn path(text: &str) -> Result<(), PatternError> {
-    let refuse = |wanted: String| Err(PatternError::new(text, wanted));
-    either(text, "the end of a path")?;
+    let reject = |expected: String| Err(PatternError::new(text, expected));
+    check_common(text, "a path ending")?;
     if text.ends_with('/') {
         let trimmed = text.trim_end_matches('/');
-        return refuse(format!("the path of a file, without a / at its end{}", like(trimmed)));
+        return reject(format!("a file path without a trailing /{}", like(trimmed)));
     }
     let components: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
     if components.iter().any(|name| matches!(*name, "" | "." | "..")) {
         let plain: Vec<&str> =
             components.iter().copied().filter(|name| !matches!(*name, "" | "." | "..")).collect();
-        return refuse(format!("a path without ., .. and empty parts{}", like(&plain.join("/"))));
+        return reject(format!("a path without `.`, `..` and empty components{}", like(&plain.join("/"))));
     }
     if components.iter().any(|name| *name != "**" && name.contains("**")) {
-        return refuse("`**` as a whole part between slashes, like \"releases/**/codex\"".to_owned());
+        return reject("`**` only as a whole component, like \"releases/**/codex\"".to_owned());
     }
     if components.iter().filter(|name| **name == "**").count() > 1 {
-        return refuse("at most one `**`, which stands for any number of parts".to_owned());
+        return reject("at most one `**`, which matches any number of components".to_owned());
     }
     Ok(())
 }
 
 pub(crate) fn name(text: &str) -> Result<(), PatternError> {
-    either(text, "a name")?;
+    check_common(text, "a name")?;
     match text.rsplit_once('/') {
         None => Ok(()),
-        Some((_, last)) => Err(PatternError::new(text, format!("a name without its path{}", like(last)))),
+        Some((_, last)) => Err(PatternError::new(text, format!("a name without a path{}", like(last)))),
     }
 }
 
 /// Checks that apply to paths and names.
-fn either(text: &str, what: &str) -> Result<(), PatternError> {
-    let refuse = |wanted: String| Err(PatternError::new(text, wanted));
+fn check_common(text: &str, kind: &str) -> Result<(), PatternError> {
+    let reject = |expected: String| Err(PatternError::new(text, expected));
     if text.trim().is_empty() || text.len() > MAX_PATTERN_LEN {
-        return refuse(format!("{what}, like \"my-agent\""));
+        return reject(format!("{kind}, like \"my-agent\""));
     }
     let quotes = ['"', '\'', '`'];
     if text.contains(quotes) {
-        return refuse(format!("{what} without quotes inside the quotes{}", like(&text.replace(quotes, ""))));
+        return reject(format!("{kind} without quotes inside the quotes{}", like(&text.replace(quotes, ""))));
     }
     if text.trim() != text || text.chars().any(char::is_control) {
-        return refuse(format!("{what} without blanks around it or control characters{}", like(text.trim())));
+        return reject(format!(
+            "{kind} without surrounding spaces and control characters{}",
+            like(text.trim())
+        ));
     }
     let variable = text
         .match_indices('$')
         .any(|(at, _)| text[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '{'));
     if text.starts_with('~') || variable {
         let below = text.split_once('/').map_or("", |(_, below)| below);
-        return refuse(format!("{what}, for ~ and variables are not expanded{}", like(below)));
+        return reject(format!("{kind} without ~ and variables, which are not expanded{}", like(below)));
     }
     if text.contains(['\\', '^', '$', '|', '(', ')', '[', ']', '{', '}', '?']) || text.contains(".*") {
-        return refuse(format!(
-            "{what}, in which a * alone is special: no regular expression, no [] and no ?"
-        ));
+        return reject(format!("{kind} with * as its only wildcard, not a regular expression, [] or ?"));
     }
     if text.chars().all(|c| c == '*' || c == '/') {
-        return refuse(format!("{what} with a name in it: this would match every program"));
+        return reject(format!("{kind} that contains a name, since this one matches every program"));
     }
     Ok(())
 }
@@ -97,8 +98,8 @@ fn like(text: &str) -> String {
 mod tests {
     use crate::rules::pattern::{Name, Pattern};
 
-    fn wanted(text: &str) -> String {
-        text.parse::<Pattern>().expect_err(text).wanted().to_owned()
+    fn expected(text: &str) -> String {
+        text.parse::<Pattern>().expect_err(text).expected().to_owned()
     }
 
     #[test]
@@ -134,13 +135,13 @@ mod tests {
             "a/***/b",
             "**/a/**",
         ];
-        let all: Vec<String> = texts.iter().map(|text| format!("{text:16} {}", wanted(text))).collect();
+        let all: Vec<String> = texts.iter().map(|text| format!("{text:16} {}", expected(text))).collect();
         insta::assert_snapshot!(all.join("\n"));
     }
 
     #[test]
     fn a_name_with_a_path_is_rejected() {
-        assert_eq!("bin/x".parse::<Name>().unwrap_err().wanted(), "a name without its path, like \"x\"");
+        assert_eq!("bin/x".parse::<Name>().unwrap_err().expected(), "a name without a path, like \"x\"");
         assert!("".parse::<Name>().is_err());
         assert!("*".parse::<Name>().is_err());
         assert!("x.*".parse::<Name>().is_err());

@@ -1,4 +1,4 @@
-//! Rules in TOML: lists of patterns, and what each key does not take.
+//! Deserialises the keys of a rule. Each error names the expected value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -46,15 +46,15 @@ pub(crate) fn command<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Strin
 
 fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
-    wanted: &'static str,
+    expected: &'static str,
 ) -> Result<Option<Vec<T>>, D::Error> {
-    from.deserialize_seq(ListVisitor::new(wanted)).map(Some)
+    from.deserialize_seq(ListVisitor::new(expected)).map(Some)
 }
 
-/// An executable that is not that of many programs.
+/// The executable of one agent, not of an interpreter or shell, which many programs share.
 struct SpecificExecutable(Pattern);
 
-/// An `argv[0]` that is not that of many programs.
+/// The `argv[0]` of one agent, not of an interpreter or shell, which many programs share.
 struct SpecificName(Name);
 
 impl FromStr for SpecificExecutable {
@@ -66,7 +66,7 @@ impl FromStr for SpecificExecutable {
     }
 }
 
-/// A script that is not called as that of any project.
+/// The script of one agent, without names that many projects use.
 struct SpecificScript(Pattern);
 
 impl FromStr for SpecificScript {
@@ -75,9 +75,9 @@ impl FromStr for SpecificScript {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let pattern: Pattern = text.parse()?;
         if pattern.matches_common_scripts() {
-            let wanted = "what is of one agent alone, and many programs have such a script: \
-                          put the folder of the agent in front, like \"my-agent/cli.js\"";
-            return Err(PatternError::new(text, wanted));
+            let expected = "a script of one agent only, not a name that many programs use: \
+                          add the agent's directory, like \"my-agent/cli.js\"";
+            return Err(PatternError::new(text, expected));
         }
         Ok(Self(pattern))
     }
@@ -99,9 +99,9 @@ impl FromStr for SpecificName {
 }
 
 fn shared_program_error(text: &str) -> PatternError {
-    let wanted = "what is of one agent alone, and this is of many programs: \
-                  an agent that an interpreter runs is told by its `script`";
-    PatternError::new(text, wanted)
+    let expected = "a program of one agent only, not one that runs many programs: \
+                    for an agent run by an interpreter, set `script`";
+    PatternError::new(text, expected)
 }
 
 impl<'de> Deserialize<'de> for SpecificExecutable {
@@ -117,13 +117,13 @@ impl<'de> Deserialize<'de> for SpecificName {
 }
 
 struct ListVisitor<T> {
-    wanted: &'static str,
-    of: PhantomData<T>,
+    expected: &'static str,
+    element: PhantomData<T>,
 }
 
 impl<T> ListVisitor<T> {
-    fn new(wanted: &'static str) -> Self {
-        Self { wanted, of: PhantomData }
+    fn new(expected: &'static str) -> Self {
+        Self { expected, element: PhantomData }
     }
 }
 
@@ -131,7 +131,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.wanted)
+        f.write_str(self.expected)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<T>, A::Error> {
@@ -153,7 +153,7 @@ impl Visitor<'_> for CommandVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        // It is shown in a terminal, which nobody's file shall steer.
+        // It is shown in a terminal, which text from a file must not control.
         if text.trim().is_empty() || text.chars().any(char::is_control) {
             return Err(E::invalid_value(Unexpected::Str(text), &self));
         }

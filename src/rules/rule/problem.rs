@@ -2,7 +2,7 @@
 
 /// An invalid rule. The parts are for callers that know where it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rule `{}`: {problem}", rule.escape_debug())]
+#[error("rule `{}`: {problem}", rule.escape_debug())]
 pub struct RuleError {
     /// Its name.
     pub rule: String,
@@ -14,14 +14,14 @@ pub struct RuleError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleProblem {
     /// Its name cannot be part of the name of an agent.
-    #[error("its name has to be of a-z, 0-9 and -, at most 32 of them, like \"my-agent\"")]
+    #[error("invalid name, expected at most 32 characters of a-z, 0-9 and -, like \"my-agent\"")]
     Name,
     /// The name is reserved.
-    #[error("the name is taken by what `run-claude-limited` starts; give it another one")]
+    #[error("this name is reserved for commands started by `run-claude-limited`; choose another name")]
     Reserved,
     /// Neither built in nor with a pattern.
     #[error(
-        "it is not built in, so it needs at least one of `exe`, `script`, `module` and `argv0`; built in are {built_in}"
+        "not a built-in rule, so at least one of `exe`, `script`, `module` and `argv0` is required; the built-in rules are {built_in}"
     )]
     NotBuiltIn {
         /// The names of the built-in rules.
@@ -33,17 +33,17 @@ pub enum RuleProblem {
         /// The parser's message.
         reason: String,
     },
-    /// No pattern of a built-in rule is left.
-    #[error("no pattern of it is left; to switch it off, say `enabled = false`")]
-    NothingLeft,
+    /// All patterns of a built-in rule were removed.
+    #[error("all its patterns are empty; to disable the rule, set `enabled = false`")]
+    NoPatterns,
     /// A launcher is recognised by its script.
     #[error(
-        "`launcher` is about a script that starts the agent, but there is no `script`; add one, or leave it out"
+        "`launcher = true` requires a `script` that starts the agent; add `script` or set `launcher = false`"
     )]
     LauncherWithoutScript,
     /// `launcher` and `service` exclude each other.
     #[error(
-        "it cannot be a `launcher`, which is part of one agent, and a `service`, which is part of none; set one of the two to false"
+        "`launcher` and `service` exclude each other: a launcher is part of one agent, a service of none; set one of them to false"
     )]
     LauncherAndService,
 }
@@ -58,7 +58,7 @@ impl RuleProblem {
             | Self::Reserved
             | Self::NotBuiltIn { .. }
             | Self::Embedded { .. }
-            | Self::NothingLeft => None,
+            | Self::NoPatterns => None,
         }
     }
 }
