@@ -1,8 +1,8 @@
 //! A memory supervisor for AI coding agents.
 //!
-//! The rooms, and who may enter whom, are drawn in `ARCHITECTURE.md`. `model`, `policy`, `forecast`, `limit` and `agents` are
-//! pure;
-//! `linux`, `systemd`, `ipc` and `config` touch the system; `daemon` and `cli` join them.
+//! `ARCHITECTURE.md` draws the rooms and the imports that are allowed between them. `model`, `api`, `policy`, `forecast`, `limit`,
+//! `attribution` and `rules` are pure; `linux`, `systemd`, `ipc`, `config` and `history` touch the system; `sampler`, `daemon` and
+//! `cli` join them.
 
 pub mod api;
 pub mod attribution;

@@ -16,7 +16,7 @@ pub struct EventInfo {
     pub number: u64,
     /// When, RFC 3339.
     pub time: String,
-    /// What happened, by the journal's word for it (`ACTION`).
+    /// The kind of event, as in the journal's `ACTION`.
     pub kind: String,
     /// The journal's `MESSAGE_ID`, stable across versions.
     #[serde(default)]
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_on_misses_nothing_but_what_is_gone() {
+    fn a_continuing_reader_misses_only_dropped_events() {
         let (mut log, root) = (EventLog::default(), Uid::ROOT);
         assert_eq!(log.read(log.oldest(), None, root), Unread { next: 1, ..Unread::default() });
         (0..3).for_each(|_| log.push(of(None)));
@@ -198,11 +198,11 @@ mod tests {
         let late = log.read(first.next, None, root);
         assert_eq!((late.events.len(), late.missed), (EVENT_LOG_CAPACITY, 1));
         assert_eq!(late.events.first().map(|e| e.number), Some(5));
-        assert_eq!(log.read(log.oldest(), None, root).missed, 0, "who comes new has missed nothing");
+        assert_eq!(log.read(log.oldest(), None, root).missed, 0, "a new reader has missed nothing");
     }
 
     #[test]
-    fn what_is_of_an_agent_is_for_its_owner_and_root() {
+    fn events_of_an_agent_are_for_its_owner_and_root() {
         let mut log = EventLog::default();
         for uid in [Some(1000), Some(1001), None, Some(1000)] {
             log.push(of(uid));
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(seen(1000, None), [1, 3, 4]);
         assert_eq!(seen(1001, None), [2, 3]);
         assert_eq!(seen(0, None), [1, 2, 3, 4]);
-        assert_eq!(seen(1000, Some(2)), [3, 4], "the last of those that are for them");
+        assert_eq!(seen(1000, Some(2)), [3, 4], "the last of the visible ones");
         assert_eq!(seen(1000, Some(0)), [0; 0]);
     }
 }

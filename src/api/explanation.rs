@@ -215,7 +215,8 @@ impl Explanation {
         if let Some(cgroup) = &mut self.cgroup {
             cgroup.path = None;
         }
-        self.notes.push("it is another user's: only its owner and root see what it runs".to_owned());
+        self.notes
+            .push("it belongs to another user: only its owner and root see its command and paths".to_owned());
         self
     }
 }

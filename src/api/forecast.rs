@@ -40,7 +40,7 @@ impl Forecast {
         self.eta_seconds = sooner(self.eta_seconds);
         self.eta_low_seconds = sooner(self.eta_low_seconds);
         self.eta_high_seconds = sooner(self.eta_high_seconds);
-        if let Some(eta) = self.eta_seconds.filter(|_| self.trend.starts_with(PREDICTED)) {
+        if let Some(eta) = self.eta_seconds.filter(|_| self.trend.starts_with(PREDICTED_PREFIX)) {
             self.trend = predicted(eta);
         }
         self
@@ -66,14 +66,14 @@ impl Forecast {
     }
 }
 
-const PREDICTED: &str = "oom_predicted:";
+const PREDICTED_PREFIX: &str = "oom_predicted:";
 
 /// The original's trend word for a ceiling this many seconds away, at most a year.
 #[must_use]
 pub fn predicted(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let minutes = (seconds / 60.0).round() as u64;
-    format!("{PREDICTED}{}", minutes.min(365 * 24 * 60))
+    format!("{PREDICTED_PREFIX}{}", minutes.min(365 * 24 * 60))
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_foretold_comes_nearer_and_not_behind_us() {
+    fn an_aging_forecast_comes_nearer_and_never_negative() {
         let forecast = Forecast {
             level: ForecastLevel::Warn,
             trend: predicted(600.0),

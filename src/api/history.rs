@@ -16,7 +16,7 @@ pub struct HistoryInfo {
     pub series: Vec<SeriesInfo>,
     /// Breaks in the recording, oldest first.
     pub breaks: Vec<BreakInfo>,
-    /// Number of series omitted because there are too many, ended ones first.
+    /// Number of series omitted because there are too many, finished ones first.
     #[serde(default)]
     pub left_out: usize,
 }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_their_owners() {
+    fn parts_are_visible_to_their_owner_and_root() {
         let series = |kind| SeriesInfo {
             kind,
             id: "claude-1".into(),

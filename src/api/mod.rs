@@ -1,4 +1,4 @@
-//! What clients see: the types of the socket, `--json` and the journal. Values with `serde`; a change here changes a contract.
+//! The clients' view: the types of the socket, `--json` and the journal. Values with `serde`; a change here changes a contract.
 
 pub mod event_log;
 pub mod explanation;

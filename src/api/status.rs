@@ -21,7 +21,7 @@ pub struct StatusInfo {
     /// Recent actions, newest first.
     #[serde(default)]
     pub actions: Vec<ActionInfo>,
-    /// Remarks about the supervision itself, a sentence each: clamped lines, a dry run.
+    /// Remarks about the supervision itself, a sentence each: clamped thresholds, a dry run.
     #[serde(default)]
     pub notes: Vec<String>,
     /// State of the supervisor; null if none answers.

@@ -21,7 +21,7 @@ impl LoadedConfig {
     }
 }
 
-/// Loads the configuration that `options` names; `environment` looks up a variable.
+/// Loads the configuration that `options` names; `environment` returns the value of a variable.
 pub(crate) fn load(
     options: &Options,
     uid: Uid,
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_cannot_be_is_named_with_its_place() {
+    fn an_invalid_rule_is_reported_with_its_location() {
         let texts = [
             "[rules.gemeni]\nenabled = false",
             "\n[rules.my-agent]",
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_of_a_file_are_tried() {
+    fn rules_of_a_file_are_used() {
         let rules = read("[rules.my-agent]\nexe = ['my-agent/bin/*']").unwrap();
         assert_eq!(rules.names().next(), Some("my-agent"));
     }

@@ -1,4 +1,4 @@
-//! Why the supervisor could not start.
+//! Why the daemon could not start.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,24 +6,24 @@ use std::path::PathBuf;
 use crate::config::ConfigError;
 use crate::linux::procfs::ReadError;
 
-/// Why the supervisor could not start, or could not go on.
+/// Why the daemon could not start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The configuration is not one.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// `/proc` does not tell what is needed.
+    /// `/proc` cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The socket could not be opened.
     #[error(transparent)]
     Socket(#[from] crate::ipc::BindError),
-    /// A directory of ours could not be made.
-    #[error("cannot create {}: {source}; name another place with --socket", path.display())]
+    /// A directory could not be created.
+    #[error("cannot create {}: {source}; choose another path with --socket", path.display())]
     Directory {
-        /// Which.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The runtime or a thread could not be started.

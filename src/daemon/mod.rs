@@ -7,7 +7,7 @@
 //!     │      └── report  status, events, forecasts; threads of the journal and of the history
 //!     └── serve          the socket's thread: clients, reload, explain, limit
 //!            └── control_loop::{commands, waker, active_config}, report
-//!   standalone ── what the commands use when no daemon answers
+//!   standalone ── the commands' own work when no daemon answers
 //! ```
 
 pub(crate) mod act;

@@ -1,17 +1,17 @@
-//! The signals that end us.
+//! The signals that request shutdown.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for a request to end: `SIGTERM` from the service manager, `SIGINT` or `SIGHUP` from a terminal.
-pub(super) struct Ending {
+/// Waits for a shutdown request: `SIGTERM` from the service manager, `SIGINT` or `SIGHUP` from a terminal.
+pub(super) struct ShutdownSignals {
     term: Signal,
     int: Signal,
     hup: Signal,
 }
 
-impl Ending {
+impl ShutdownSignals {
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             term: signal(SignalKind::terminate())?,

@@ -14,7 +14,7 @@ use super::control_loop::active_config::{ActiveConfig, ResolvedConfig};
 use super::control_loop::commands::command_queue;
 use super::control_loop::schedule::Schedule;
 use super::control_loop::waker::{Waker, start_alarms};
-use super::control_loop::{ControlLoop, Inputs};
+use super::control_loop::{ControlLoop, LoopInputs};
 use super::error::DaemonError;
 use super::options::Options;
 use super::report::Outputs;
@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> Result<(), DaemonError> {
 }
 
 /// Aborts the process when a thread panics, so that the service manager restarts it: a missing thread would be noticed only when it
-/// is needed. The history thread alone may panic on what it reads, and handles that itself.
+/// is needed. The history thread is exempt: it may panic on damaged data, and handles that itself.
 fn abort_on_panic() {
     let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -102,7 +102,7 @@ fn supervise(
     Ok(())
 }
 
-/// Builds the control loop, with a first sample, and what answers on the socket.
+/// Builds the control loop, with a first sample, and the socket's handlers.
 fn assemble(
     options: &Options,
     uid: Uid,
@@ -122,8 +122,8 @@ fn assemble(
     let total = Proc::open(&options.proc)?.guest()?.mem_total;
     let resolved = ResolvedConfig::new(loaded, total);
     let only = (uid != Uid::ROOT).then_some(uid);
-    let whose = if only.is_some() { "your own agents" } else { "agents of all users" };
-    log(Level::INFO, format!("supervising {whose}, {total} of memory: {}", resolved.summary()));
+    let subject = if only.is_some() { "your own agents" } else { "agents of all users" };
+    log(Level::INFO, format!("supervising {subject}, {total} of memory: {}", resolved.summary()));
     for warning in resolved.warnings() {
         log(Level::WARN, warning);
     }
@@ -143,7 +143,7 @@ fn assemble(
     let source = StatusSource { engine: &engine, sampler: &sampler, thresholds, notes };
     let mut publisher = Publisher::new(snapshot, source);
     let history = HistoryRecorder::start(options, uid, reporter);
-    let handlers = Handlers::new(handlers::Inputs {
+    let handlers = Handlers::new(handlers::HandlerInputs {
         status: publisher.updates(),
         events: publisher.events(),
         published: publisher.latest(),
@@ -162,7 +162,7 @@ fn assemble(
         executor,
         throttle,
         config,
-        inputs: Inputs { waker, alarms, commands: queue },
+        inputs: LoopInputs { waker, alarms, commands: queue },
         outputs: Outputs::new(publisher, Notifier::start()?, history, reporter.clone()),
         schedule: Schedule::new(Instant::now()),
     };

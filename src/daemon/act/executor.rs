@@ -95,7 +95,7 @@ impl Executor {
         }
     }
 
-    /// After the last SIGKILL: frees memory early, and kills what was forked meanwhile.
+    /// After the last SIGKILL: frees memory early, and kills processes forked meanwhile.
     fn finish_kill(&self, batch: &SignalBatch) {
         if let Some(releaser) = &self.releaser {
             for &target in &batch.targets {

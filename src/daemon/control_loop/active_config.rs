@@ -11,7 +11,7 @@ use crate::daemon::options::Options;
 use crate::model::{ActionSettings, Bytes, GuardSettings, MissingFeature, Pid, Thresholds, Uid};
 use crate::rules::Rules;
 
-/// A configuration and what it amounts to on a machine with this much memory.
+/// A configuration, resolved for the memory of this machine.
 pub(crate) struct ResolvedConfig {
     config: Config,
     effective: EffectiveThresholds,
@@ -20,7 +20,7 @@ pub(crate) struct ResolvedConfig {
     pub(crate) guard: GuardSettings,
     /// Limited agents are throttled just below their limits.
     pub(crate) is_throttle_enabled: bool,
-    /// What a reader of the status should know, a sentence each.
+    /// Remarks for readers of the status, a sentence each.
     notes: Vec<String>,
     /// Settings without effect, for the author of the configuration.
     ineffective: Vec<String>,
@@ -62,7 +62,7 @@ impl ResolvedConfig {
         self.effective.thresholds
     }
 
-    /// All that the author of the configuration should know, a sentence each.
+    /// All warnings for the author of the configuration, a sentence each.
     pub(crate) fn warnings(&self) -> Vec<String> {
         [self.notes.as_slice(), &self.ineffective].concat()
     }
@@ -79,12 +79,12 @@ impl ResolvedConfig {
 #[derive(Debug)]
 pub(crate) struct ActiveConfig {
     settings: watch::Sender<Arc<Settings>>,
-    /// What a reader of the status should know, a sentence each.
+    /// Remarks for readers of the status, a sentence each.
     notes: Vec<String>,
     missing_features: Vec<MissingFeature>,
 }
 
-/// What explanations need of the configuration; replaced as a whole by a reload.
+/// The settings that explanations need; replaced as a whole by a reload.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Mount point of procfs.
@@ -94,7 +94,7 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) rules: Arc<Rules>,
     pub(crate) thresholds: EffectiveThresholds,
-    /// The only user whose agents are supervised; `None`: all users.
+    /// The only user with supervised agents; `None`: all users.
     pub(crate) only: Option<Uid>,
     /// The daemon's own pid; `None` without a daemon.
     pub(crate) supervisor: Option<Pid>,
@@ -135,7 +135,7 @@ impl ActiveConfig {
         self.settings.borrow().thresholds.thresholds
     }
 
-    /// What a reader of the status should know, a sentence each.
+    /// Remarks for readers of the status, a sentence each.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -20,15 +20,15 @@ const QUEUE_CAPACITY: usize = 16;
 
 /// A command to the loop.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum LoopCommand {
     /// Stop an agent.
     Stop(Stop),
     /// Put another configuration into force.
-    Reload(Box<LoadedConfig>, ReloadReply),
+    Reload(Box<LoadedConfig>, ReloadResponder),
 }
 
 /// Replies with configuration warnings once the new configuration is active.
-pub(crate) type ReloadReply = oneshot::Sender<Vec<String>>;
+pub(crate) type ReloadResponder = oneshot::Sender<Vec<String>>;
 
 /// Stops an agent. The caller has checked that `by` may do so.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Stop {
 /// The socket's end of the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandSender {
-    queue: mpsc::Sender<Command>,
+    queue: mpsc::Sender<LoopCommand>,
     waker: Arc<Waker>,
     stopping: watch::Receiver<Vec<AgentRef>>,
 }
@@ -50,12 +50,12 @@ pub(crate) struct CommandSender {
 /// The loop's end of the queue, with the clients that wait for a reply.
 #[derive(Debug)]
 pub(crate) struct CommandQueue {
-    queue: mpsc::Receiver<Command>,
+    queue: mpsc::Receiver<LoopCommand>,
     waiting: Vec<WaitingClient>,
     /// Reloads that took effect in this iteration, with their warnings.
-    reloads: Vec<(ReloadReply, Vec<String>)>,
+    reloads: Vec<(ReloadResponder, Vec<String>)>,
     stops: Stops,
-    /// Agents that are being stopped. A second client may name one of which nothing is left to be seen.
+    /// Agents that are being stopped. A second client may name one that has no visible process left.
     stopping: watch::Sender<Vec<AgentRef>>,
 }
 
@@ -88,18 +88,18 @@ impl CommandSender {
     ///
     /// # Errors
     /// [`MethodError::Busy`] if the queue is full.
-    pub(crate) fn send(&self, command: Command) -> Result<(), MethodError> {
+    pub(crate) fn send(&self, command: LoopCommand) -> Result<(), MethodError> {
         self.queue.try_send(command).map_err(|_| MethodError::Busy {})?;
-        self.waker.ask();
+        self.waker.request_sample();
         Ok(())
     }
 
     /// Requests a sample soon.
     pub(crate) fn request_sample(&self) {
-        self.waker.ask();
+        self.waker.request_sample();
     }
 
-    /// The agent of that name whose stop has begun and is not reported yet.
+    /// The agent of that name that is being stopped.
     pub(crate) fn stopping(&self, name: &str) -> Option<AgentRef> {
         self.stopping.borrow().iter().find(|agent| agent.is_called(name)).cloned()
     }
@@ -107,7 +107,7 @@ impl CommandSender {
 
 impl CommandQueue {
     /// The next command, if there is one.
-    pub(crate) fn next(&mut self) -> Option<Command> {
+    pub(crate) fn next(&mut self) -> Option<LoopCommand> {
         self.queue.try_recv().ok()
     }
 
@@ -125,7 +125,7 @@ impl CommandQueue {
     }
 
     /// Remembers a reload that took effect; see [`Self::confirm_reloads`].
-    pub(crate) fn confirm_later(&mut self, reply: ReloadReply, warnings: Vec<String>) {
+    pub(crate) fn confirm_later(&mut self, reply: ReloadResponder, warnings: Vec<String>) {
         self.reloads.push((reply, warnings));
     }
 
@@ -144,7 +144,7 @@ impl CommandQueue {
         self.waiting.clear();
     }
 
-    /// Replies to the clients whose agents have exited or cannot be stopped, after a step and its events.
+    /// Replies to the clients of agents that have exited or cannot be stopped, after a step and its events.
     pub(crate) fn reply(&mut self, events: &[Event], publisher: &Publisher, engine: &Engine) {
         let action_info = |action| publisher.action(action);
         self.reply_with(events, action_info, |root| engine.is_requested(root));
@@ -171,7 +171,7 @@ impl CommandQueue {
             }
             if client.action.is_none() && !is_pending {
                 match self.stops.latest(root) {
-                    // The agent was already being stopped when the client asked: that stop counts.
+                    // The agent was already being stopped at the time of the request: that stop counts.
                     Some(stop) if stop.is_over => client.finish(stop.action, &action_info),
                     Some(stop) => client.action = Some(stop.action),
                     None => {

@@ -34,7 +34,7 @@ use crate::model::{Boottime, Bytes, Snapshot};
 use crate::policy::{Engine, MemoryPoll};
 use crate::sampler::Sampler;
 use active_config::{ActiveConfig, ResolvedConfig};
-use commands::{Command, CommandQueue};
+use commands::{CommandQueue, LoopCommand};
 use schedule::{Demand, SampleTrigger, Schedule};
 use waker::Waker;
 
@@ -46,14 +46,14 @@ pub(super) struct ControlLoop {
     pub(super) executor: Executor,
     pub(super) throttle: Throttle,
     pub(super) config: ActiveConfig,
-    pub(super) inputs: Inputs,
+    pub(super) inputs: LoopInputs,
     pub(super) outputs: Outputs,
     pub(super) schedule: Schedule,
 }
 
-/// What wakes and commands the loop.
+/// The loop's inputs: wakeups and commands.
 #[derive(Debug)]
-pub(super) struct Inputs {
+pub(super) struct LoopInputs {
     pub(super) waker: Arc<Waker>,
     /// `None` if the thread of the kernel's alarms could not be started.
     pub(super) alarms: Option<Alarms>,
@@ -86,7 +86,8 @@ impl ControlLoop {
         };
 
         self.schedule.start_sample(started);
-        let is_status_wanted = self.inputs.waker.take_asked() | self.apply_commands(memory.mem_total);
+        let is_status_wanted =
+            self.inputs.waker.take_sample_request() | self.apply_commands(memory.mem_total);
         let depth = trigger.scan_depth(self.engine.action_target().is_some());
         let snapshot = self.sampler.sample(now, memory, depth)?;
 
@@ -109,15 +110,15 @@ impl ControlLoop {
             thresholds: self.config.thresholds(),
             notes: self.config.notes(),
         };
-        // A reader that has asked meanwhile need not wait for the next sample.
-        let is_status_wanted = is_status_wanted || self.inputs.waker.is_asked();
+        // A request made meanwhile need not wait for the next sample.
+        let is_status_wanted = is_status_wanted || self.inputs.waker.is_sample_requested();
         let events = self.outputs.publish(started, snapshot, events, source, is_status_wanted);
         // After the status: a client that gets its reply may read the status at once.
         self.inputs.commands.reply(&events, &self.outputs.publisher, &self.engine);
         Ok(Schedule::after_sample(delay, self.is_sample_awaited()))
     }
 
-    /// A tick, and what follows it whether it succeeds or not.
+    /// Runs a tick, and the work that follows even a failed one.
     fn iterate(&mut self, started: Instant) -> Duration {
         let result = self.tick(started);
         self.inputs.commands.confirm_reloads();
@@ -151,7 +152,7 @@ impl ControlLoop {
     ) -> Result<Option<SampleTrigger>, ReadError> {
         let demand = Demand {
             wakeups: self.inputs.waker.take_alarms(),
-            is_asked: self.inputs.waker.is_asked(),
+            is_sample_requested: self.inputs.waker.is_sample_requested(),
             is_followed: self.outputs.publisher.is_followed(),
             published_at: self.outputs.publisher.published_at(),
         };
@@ -161,7 +162,7 @@ impl ControlLoop {
         counters.woken_by_cgroups += demand.wakeups.cgroups;
         let has_new_pids = || self.sampler.has_new_pids(now);
         let trigger = self.schedule.trigger(started, now, poll, demand, has_new_pids);
-        // A process that is no agent's is no reason for a sample.
+        // A process that belongs to no agent is no reason for a sample.
         if trigger == Some(SampleTrigger::NewProcesses) && !self.sampler.scan_new_processes(now)? {
             return Ok(None);
         }
@@ -173,13 +174,13 @@ impl ControlLoop {
         self.outputs.publisher.is_followed() || self.sampler.has_young_processes()
     }
 
-    /// Carries out what was requested over the socket. Returns whether the configuration was reloaded.
+    /// Carries out the commands from the socket. Returns whether the configuration was reloaded.
     fn apply_commands(&mut self, total: Bytes) -> bool {
         let mut is_reloaded = false;
         while let Some(command) = self.inputs.commands.next() {
             match command {
-                Command::Stop(stop) => self.inputs.commands.request_stop(stop, &mut self.engine),
-                Command::Reload(loaded, reply) => {
+                LoopCommand::Stop(stop) => self.inputs.commands.request_stop(stop, &mut self.engine),
+                LoopCommand::Reload(loaded, reply) => {
                     let warnings = self.reconfigure(*loaded, total);
                     self.inputs.commands.confirm_later(reply, warnings);
                     is_reloaded = true;
@@ -196,7 +197,7 @@ impl ControlLoop {
         self.engine.reconfigure(thresholds, resolved.act, resolved.guard);
         self.throttle.set_enabled(resolved.is_throttle_enabled);
         self.sampler.reconfigure(Arc::clone(&resolved.rules));
-        // An action in progress ends under the rule that it began with.
+        // An action in progress keeps the rule that it began with.
         self.sampler.pin_rules_of(|root| self.engine.is_action_in_progress(root));
         self.sampler.verify_cgroups_above(thresholds.kill.share(1, 2));
         self.outputs.log(Level::INFO, format!("configuration reloaded: {}", resolved.summary()));
@@ -224,7 +225,8 @@ impl ControlLoop {
         let waker = &self.inputs.waker;
         while !waker.is_shutting_down() {
             let published_at = self.outputs.publisher.published_at();
-            let at = self.schedule.wake_at(planned, waker.is_alarmed(), waker.is_asked(), published_at);
+            let at =
+                self.schedule.wake_at(planned, waker.is_alarmed(), waker.is_sample_requested(), published_at);
             if !waker.wait_until(at) {
                 break;
             }
@@ -232,7 +234,7 @@ impl ControlLoop {
         schedule::record_wakeup_latency(&mut self.outputs.counters, planned, Instant::now());
     }
 
-    /// Leaves no process stopped or throttled, and writes what is not written yet.
+    /// Resumes stopped processes, removes all throttles and writes pending data.
     fn shut_down(&mut self) {
         self.inputs.commands.close();
         if let Some(throttles) = self.executor.throttles() {

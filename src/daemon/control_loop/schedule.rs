@@ -8,14 +8,14 @@ use crate::model::Boottime;
 use crate::policy::MemoryPoll;
 use crate::sampler::ScanDepth;
 
-/// Interval for what is no danger: new processes, and updates of a followed status.
+/// Interval of routine samples: for new processes and for a followed status.
 const ROUTINE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Shortest interval between two reads of the last pid; polls may be more frequent. Below [`ROUTINE_INTERVAL`] because timers
 /// are not exact.
 const MIN_LAST_PID_INTERVAL: Duration = Duration::from_millis(900);
 
-/// Readers trigger samples no more often than this, however many they are.
+/// Minimum interval between samples that readers trigger, for all readers together.
 pub(crate) const MIN_READER_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A sample delays the next one by its own duration, so that a guest with thousands of processes keeps its processors,
@@ -48,7 +48,7 @@ pub(crate) enum SampleTrigger {
 }
 
 impl SampleTrigger {
-    /// How thoroughly to scan. An incremental scan misses what changes neither a pid nor a counter. That matters when memory
+    /// How thoroughly to scan. An incremental scan misses changes that affect neither a pid nor a counter. That matters when memory
     /// use changes, when a reader waits, and during an action (`is_acting`): a guest with hundreds of busy processes may take longer
     /// to fork than its last pid is current, and a process that was not seen is not killed.
     pub(super) fn scan_depth(self, is_acting: bool) -> ScanDepth {
@@ -59,13 +59,13 @@ impl SampleTrigger {
     }
 }
 
-/// What outside the policy can trigger a sample.
+/// Triggers of a sample from outside the policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demand {
     /// Alarms since the last poll.
     pub(super) wakeups: PendingWakeups,
     /// A reader waits for a newer status.
-    pub(super) is_asked: bool,
+    pub(super) is_sample_requested: bool,
     /// A client follows the status.
     pub(super) is_followed: bool,
     /// When the published sample began.
@@ -87,8 +87,8 @@ impl Schedule {
         Self { last_sample: now, earliest_next: now, last_pid_check: Boottime::default(), is_failing: false }
     }
 
-    /// Whether, and why, this iteration takes a sample. After a failure it always does: polls of memory alone must not make a
-    /// loop look alive that no longer sees any agent.
+    /// Whether, and why, this iteration takes a sample. After a failure it always does: memory polls alone must
+    /// not hide that the loop no longer sees any agent.
     pub(super) fn trigger(
         &mut self,
         started: Instant,
@@ -98,11 +98,12 @@ impl Schedule {
         has_new_pids: impl FnOnce() -> bool,
     ) -> Option<SampleTrigger> {
         let since = started - self.last_sample;
-        let is_asked = demand.is_asked && started >= self.next_for_readers(demand.published_at);
+        let is_sample_requested =
+            demand.is_sample_requested && started >= self.next_for_readers(demand.published_at);
         let is_followed = demand.is_followed && (poll.sample_due || since >= ROUTINE_INTERVAL);
         if demand.wakeups.any() || self.is_failing {
             Some(SampleTrigger::Alarm)
-        } else if is_asked || is_followed {
+        } else if is_sample_requested || is_followed {
             Some(SampleTrigger::Reader)
         } else if poll.memory_changed {
             Some(SampleTrigger::Memory)
@@ -139,7 +140,7 @@ impl Schedule {
         sooner(next, ROUTINE_INTERVAL, is_awaited)
     }
 
-    /// After an iteration that began at `started`: if it took a sample, the next one has to wait.
+    /// Delays the next sample if the iteration that began at `started` took one.
     pub(super) fn back_off(&mut self, started: Instant, is_urgent: bool) {
         if self.last_sample == started {
             let max = if is_urgent { MAX_BACKOFF_URGENT } else { MAX_BACKOFF };
@@ -172,13 +173,13 @@ impl Schedule {
         &self,
         planned: Instant,
         is_alarmed: bool,
-        is_asked: bool,
+        is_sample_requested: bool,
         published_at: Instant,
     ) -> Instant {
         let due = planned.max(self.earliest_next);
         if is_alarmed {
             self.earliest_next
-        } else if is_asked {
+        } else if is_sample_requested {
             self.earliest_next.max(self.next_for_readers(published_at)).min(due)
         } else {
             due
@@ -226,7 +227,8 @@ mod tests {
             let poll =
                 MemoryPoll { sample_due: false, memory_changed: false, next_poll: Duration::from_secs(5) };
             let wakeups = PendingWakeups::default();
-            let demand = Demand { wakeups, is_asked: false, is_followed: false, published_at: start };
+            let demand =
+                Demand { wakeups, is_sample_requested: false, is_followed: false, published_at: start };
             Self { start, schedule: Schedule::new(start), poll, demand }
         }
 
@@ -259,7 +261,7 @@ mod tests {
         assert_eq!(world.trigger(10, true), Some(SampleTrigger::Interval));
         world.poll.memory_changed = true;
         assert_eq!(world.trigger(10, true), Some(SampleTrigger::Memory));
-        world.demand.is_asked = true;
+        world.demand.is_sample_requested = true;
         assert_eq!(world.trigger(10, true), Some(SampleTrigger::Memory), "a reader waits for its interval");
         assert_eq!(world.trigger(250, true), Some(SampleTrigger::Reader));
         world.demand.wakeups.pressure = 1;

@@ -1,4 +1,5 @@
-//! Actions that stop whole agents. A client that requests a stop which has begun, or has just ended, waits for that action.
+//! Actions that stop whole agents. A client that requests a stop which is in progress, or is just over, gets the
+//! result of that action.
 
 use std::collections::VecDeque;
 

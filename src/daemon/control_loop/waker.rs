@@ -17,7 +17,7 @@ use crate::linux::memory_alarm::{Alarm, Alarms};
 #[derive(Debug)]
 pub(crate) struct Waker {
     event: EventFd,
-    asked: AtomicBool,
+    sample_requested: AtomicBool,
     shutting_down: AtomicBool,
     pressure: AtomicU64,
     cgroups: AtomicU64,
@@ -34,7 +34,7 @@ impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             event: EventFd::new()?,
-            asked: AtomicBool::default(),
+            sample_requested: AtomicBool::default(),
             shutting_down: AtomicBool::default(),
             pressure: AtomicU64::default(),
             cgroups: AtomicU64::default(),
@@ -52,8 +52,8 @@ impl Waker {
     }
 
     /// Requests a sample soon, for a reader of the status.
-    pub(crate) fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+    pub(crate) fn request_sample(&self) {
+        self.sample_requested.store(true, Ordering::Relaxed);
         self.event.wake();
     }
 
@@ -74,8 +74,8 @@ impl Waker {
     }
 
     /// Whether a reader waits for a sample.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+    pub(crate) fn is_sample_requested(&self) -> bool {
+        self.sample_requested.load(Ordering::Relaxed)
     }
 
     /// Whether there was an alarm since the last poll.
@@ -84,8 +84,8 @@ impl Waker {
     }
 
     /// Resets the readers' request; the sample that follows serves them.
-    pub(crate) fn take_asked(&self) -> bool {
-        self.asked.swap(false, Ordering::Relaxed)
+    pub(crate) fn take_sample_request(&self) -> bool {
+        self.sample_requested.swap(false, Ordering::Relaxed)
     }
 
     /// Resets the alarms; the sample that follows serves them.
@@ -145,7 +145,7 @@ mod tests {
         });
         assert!(waker.wait_until(Instant::now() + Duration::from_mins(1)));
         thread.join().unwrap();
-        assert!(waker.is_alarmed() && !waker.is_asked());
+        assert!(waker.is_alarmed() && !waker.is_sample_requested());
         assert_eq!(waker.take_alarms(), PendingWakeups { pressure: 2, cgroups: 1 });
         assert!(!waker.is_alarmed() && !waker.take_alarms().any(), "taken once");
         assert!(!waker.is_shutting_down());

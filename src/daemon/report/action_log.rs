@@ -42,7 +42,7 @@ impl ActionLog {
                     resume,
                     ..new_action(event, agent, time)
                 };
-                self.keep(Some(decision.action), info);
+                self.push(Some(decision.action), info);
             }
             (EventKind::KernelOom { lost, limit, .. }, Some(agent)) => {
                 let time = Timestamp::now();
@@ -63,7 +63,7 @@ impl ActionLog {
                     resume: whole.then(|| resume(agent, cwd)).flatten(),
                     ..new_action(event, agent, time)
                 };
-                self.keep(None, info);
+                self.push(None, info);
             }
             (EventKind::Signalled { action, signal, .. }, _) => self.update(*action, |info| {
                 // Each signal once: SIGKILL is repeated for survivors.
@@ -97,7 +97,7 @@ impl ActionLog {
         self.actions.iter().map(|(_, info)| info.clone()).collect()
     }
 
-    fn keep(&mut self, number: Option<u64>, info: ActionInfo) {
+    fn push(&mut self, number: Option<u64>, info: ActionInfo) {
         self.actions.push_front((number, info));
         self.actions.truncate(MAX_ACTIONS);
     }
@@ -151,7 +151,7 @@ mod tests {
     use crate::model::testing::{self, key};
 
     #[test]
-    fn an_action_that_becomes_wider_is_told_as_what_it_has_become() {
+    fn an_escalated_action_shows_its_new_target() {
         let agent = AgentRef { resume: Some("claude --continue".to_owned()), ..testing::agent(7) };
         let part = Culprit { top: key(8), name: "make".to_owned(), charge: Bytes::gib(1), processes: 9 };
         let decision = Decision {
@@ -168,11 +168,11 @@ mod tests {
             grace: Duration::from_secs(10),
             dry_run: false,
         };
-        let mut ledger = ActionLog::default();
+        let mut log = ActionLog::default();
         let mut record = |kind| {
             let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(14), kind };
-            ledger.record(&event, |key| format!("command of {}", key.pid), || Some("/work".to_owned()));
-            let action = ledger.action(1).unwrap();
+            log.record(&event, |key| format!("command of {}", key.pid), || Some("/work".to_owned()));
+            let action = log.action(1).unwrap();
             (action.culprit.unwrap().command.unwrap(), action.resume)
         };
         assert_eq!(record(EventKind::Acted(decision)), ("command of 8".to_owned(), None));
@@ -183,18 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_ended_stands_beside_what_we_did() {
-        let mut ledger = ActionLog::default();
+    fn kills_by_the_kernel_are_listed_beside_ours() {
+        let mut log = ActionLog::default();
         let agent = AgentRef { resume: Some("claude --continue".into()), ..testing::agent(7) };
-        let mut take = |key| {
+        let mut record = |key| {
             let lost = Some(KilledProcess { key, name: "node".into(), charge: Bytes::gib(1) });
             let kind = EventKind::KernelOom { kills: 1, lost, limit: Some(Bytes::gib(2)) };
             let event = Event { agent: Some(agent.clone()), charge: Bytes::gib(2), kind };
-            ledger.record(&event, |_| "node leak.js".into(), || Some("/work".into()));
+            log.record(&event, |_| "node leak.js".into(), || Some("/work".into()));
         };
-        take(key(9));
-        take(key(7));
-        let [root, child] = ledger.actions().try_into().unwrap();
+        record(key(9));
+        record(key(7));
+        let [root, child] = log.actions().try_into().unwrap();
         assert_eq!(
             (root.kind.as_str(), root.cause.as_str(), root.threshold),
             ("kernel_oom", "kernel", Bytes::gib(2))
@@ -202,6 +202,6 @@ mod tests {
         assert_eq!(root.resume.unwrap().shell, "cd /work && claude --continue");
         assert_eq!((child.resume, child.culprit.unwrap().command.as_deref()), (None, Some("node leak.js")));
         assert_ne!(root.id, child.id);
-        assert!(ledger.action(0).is_none());
+        assert!(log.action(0).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Records memory use, and reads what was recorded.
+//! Records memory use, and reads the recorded history.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -19,10 +19,10 @@ use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Uid};
 
-/// How long forecasts wait for the recorded history; the loop never does.
+/// Forecasts wait this long for the recorded history; the loop itself never waits.
 pub(crate) const PAST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Seconds of history that a forecast can use, and some more.
+/// Seconds of history that a forecast can use, with a margin.
 const PAST_SECONDS: i64 = 9 * 3600;
 
 /// Time limit of a reply: it is read from disk.
@@ -88,7 +88,7 @@ impl HistoryRecorder {
         reply.ok().and_then(Result::ok).ok_or(MethodError::Busy {})
     }
 
-    /// Writes what is not written yet.
+    /// Writes pending data.
     pub(crate) fn close(&self) {
         if let Some(history) = &self.0 {
             history.close(CLOSE_TIMEOUT);

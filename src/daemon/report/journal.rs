@@ -72,7 +72,7 @@ impl Reporter {
         }
     }
 
-    /// Ends the thread. Returns whether the queue had room for that; with a blocked journal it may not.
+    /// Stops the thread. Returns whether the queue had room for that; with a blocked journal it may not.
     pub(crate) fn close(&self) -> bool {
         self.queue.try_send(Report::Close).is_ok()
     }

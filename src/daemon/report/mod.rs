@@ -1,4 +1,4 @@
-//! Reports what a tick has found and done: status, events, forecasts, history, journal, service manager.
+//! Reports the results of a tick: status, events, forecasts, history, journal, service manager.
 
 pub(crate) mod action_log;
 pub(crate) mod forecasts;
@@ -28,7 +28,7 @@ use publisher::Publisher;
 use status::StatusSource;
 
 /// Everything that the control loop reports to. Nothing here blocks the loop: the journal and the history have threads of
-/// their own, clients read what was published.
+/// their own, clients read the published values.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     pub(crate) publisher: Publisher,
@@ -62,7 +62,7 @@ impl Outputs {
         }
     }
 
-    /// Tells the service manager that supervision has begun.
+    /// Notifies the service manager that supervision has begun.
     pub(crate) fn ready(&mut self) {
         self.notifier.status(&self.publisher.status_line(), true);
         self.notifier.ready();
@@ -136,7 +136,7 @@ impl Outputs {
         events
     }
 
-    /// Writes what is not written yet, and tells the service manager that we stop.
+    /// Writes pending data, and notifies the service manager of the shutdown.
     pub(crate) fn close(&mut self) {
         self.notifier.stopping();
         self.history.close();

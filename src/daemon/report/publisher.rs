@@ -33,7 +33,7 @@ impl Published {
     }
 }
 
-/// Holds what clients read.
+/// The values that clients read.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     updates: watch::Sender<Arc<StatusInfo>>,
@@ -66,7 +66,7 @@ impl Publisher {
         self.events.subscribe()
     }
 
-    /// What is known of an action.
+    /// The record of an action.
     pub(crate) fn action(&self, number: u64) -> Option<ActionInfo> {
         self.action_log.action(number)
     }
@@ -105,7 +105,7 @@ impl Publisher {
         self.action_log.record(event, |key| sampler.command(key).to_owned(), cwd);
     }
 
-    /// Publishes events. Called after the status that shows their effects: a client that reads one may ask for the status.
+    /// Publishes events. Called after the status that shows their effects: a client that reads one may request the status.
     pub(crate) fn announce(&self, events: &[EventInfo]) {
         if !events.is_empty() {
             // A reader keeps the version that it reads: no reader is waited for.

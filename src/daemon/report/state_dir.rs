@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_place_of_their_own() {
+    fn root_and_each_user_have_their_own_directory() {
         let some = |text: &str| Some(OsString::from(text));
         let of = |given: Option<&str>, uid, state, home| {
             choose(given.map(PathBuf::from), Uid::new(uid), state, home)
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(of(None, 1000, some("/s"), home()).as_deref(), Some("/s/claude-watchdog"));
         let usual = Some("/home/a/.local/state/claude-watchdog");
         assert_eq!(of(None, 1000, None, home()).as_deref(), usual);
-        assert_eq!(of(None, 1000, some("s"), home()).as_deref(), usual, "a relative one is none");
+        assert_eq!(of(None, 1000, some("s"), home()).as_deref(), usual, "a relative path is ignored");
         assert_eq!(of(None, 1000, None, None), None);
         assert_eq!(of(Some("x"), 1000, None, None).as_deref(), Some("x"));
     }

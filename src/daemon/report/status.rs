@@ -12,14 +12,14 @@ use crate::sampler::Sampler;
 /// Subtrees of an agent that are shown.
 const MAX_CULPRITS: usize = 3;
 
-/// What a status is made from, besides the snapshot.
+/// Sources of a status besides the snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StatusSource<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) sampler: &'a Sampler,
     /// The configured thresholds; limited agents have their own.
     pub(crate) thresholds: Thresholds,
-    /// What a reader should know about the configuration and the platform, a sentence each.
+    /// Remarks about the configuration and the platform, a sentence each.
     pub(crate) notes: &'a [String],
 }
 
@@ -86,7 +86,7 @@ fn agent(sample: &AgentSample, source: StatusSource<'_>) -> AgentInfo {
 }
 
 /// Adds the charge of each agent to the totals of all agents above it. Agents are ordered by their start, so a parent comes
-/// before its children, and a cycle, which only a broken tree could have, ends.
+/// before its children, and the loop terminates even for a cycle in a broken tree.
 fn roll_up(mut agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
     for child in (0..agents.len()).rev() {
         let parent = agents[child].parent.clone();

@@ -19,7 +19,7 @@ use crate::api::{
     limited::{LimitInfo, LimitRequest},
 };
 use crate::daemon::control_loop::active_config::Settings;
-use crate::daemon::control_loop::commands::{Command, CommandSender, Stop};
+use crate::daemon::control_loop::commands::{CommandSender, LoopCommand, Stop};
 use crate::daemon::control_loop::waker::Waker;
 use crate::daemon::options::Options;
 use crate::daemon::report::history::HistoryRecorder;
@@ -35,7 +35,7 @@ use crate::quota::{REFUSAL_LOG, RateLimiter, STOP_REQUESTS};
 const SAMPLE_DELAY_AFTER_LIMIT: Duration = Duration::from_millis(200);
 
 /// The handlers' connections to the control loop and the reports.
-pub(crate) struct Inputs<'a> {
+pub(crate) struct HandlerInputs<'a> {
     pub(crate) status: watch::Receiver<Arc<StatusInfo>>,
     pub(crate) events: watch::Receiver<Arc<EventLog>>,
     pub(crate) published: watch::Receiver<Published>,
@@ -109,7 +109,7 @@ impl ipc::Service for Handlers {
         }
         let id = target.id.to_string();
         let (answer, result) = oneshot::channel();
-        self.commands.send(Command::Stop(Stop { agent: target, by: by.uid, reply: answer }))?;
+        self.commands.send(LoopCommand::Stop(Stop { agent: target, by: by.uid, reply: answer }))?;
         // The report of the action names the user; this adds the process.
         self.log(Level::INFO, format!("{} requested to stop {id}", process_of(by)));
         let shutting_down =
@@ -133,7 +133,7 @@ impl ipc::Service for Handlers {
             );
         })?;
         let (answer, warnings) = oneshot::channel();
-        self.commands.send(Command::Reload(Box::new(loaded), answer))?;
+        self.commands.send(LoopCommand::Reload(Box::new(loaded), answer))?;
         warnings.await.map_err(|_| MethodError::Busy {})
     }
 
@@ -167,9 +167,19 @@ impl ipc::Service for Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn new(inputs: Inputs<'_>) -> Self {
-        let Inputs { status, events, published, settings, waker, commands, history, reporter, options, uid } =
-            inputs;
+    pub(crate) fn new(inputs: HandlerInputs<'_>) -> Self {
+        let HandlerInputs {
+            status,
+            events,
+            published,
+            settings,
+            waker,
+            commands,
+            history,
+            reporter,
+            options,
+            uid,
+        } = inputs;
         Self {
             status,
             events,

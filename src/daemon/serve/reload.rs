@@ -23,14 +23,14 @@ const READ_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) struct Reloader {
     options: Options,
     uid: Uid,
-    environment: Environment,
+    environment: ServiceEnvironment,
     quota: Quota,
 }
 
 /// The environment variables in force. Those of our own process are as old as it is, so variables that the service manager
 /// took from its environment file are read from that file again.
 #[derive(Clone, Debug)]
-struct Environment {
+struct ServiceEnvironment {
     /// Text of that file at startup; `None` if the process was started without it.
     at_start: Option<String>,
 }
@@ -40,7 +40,7 @@ impl Reloader {
         Self {
             options: options.clone(),
             uid,
-            environment: Environment::at_start(options, uid),
+            environment: ServiceEnvironment::at_start(options, uid),
             quota: Quota::new(RELOADS),
         }
     }
@@ -72,7 +72,7 @@ impl Reloader {
     }
 }
 
-impl Environment {
+impl ServiceEnvironment {
     fn at_start(options: &Options, uid: Uid) -> Self {
         // systemd sets INVOCATION_ID for the services it starts; otherwise the file does not apply.
         let service =

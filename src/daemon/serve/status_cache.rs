@@ -13,10 +13,10 @@ use crate::daemon::report::publisher::Published;
 pub(crate) const STATUS_MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Shorter than [`STATUS_MAX_AGE`]: the process in question may have been started just now.
-pub(crate) const EXPLANATION_MAX_AGE: Duration = SPACING;
+pub(crate) const EXPLANATION_MAX_AGE: Duration = MIN_REFRESH_INTERVAL;
 
 /// Minimum interval between samples that clients trigger.
-pub(crate) const SPACING: Duration = Duration::from_millis(250);
+pub(crate) const MIN_REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a client waits for newer figures. A sample takes milliseconds; if it takes longer, the machine is under
 /// pressure, and old figures are better than none.
@@ -40,7 +40,7 @@ impl StatusCache {
         if published.borrow_and_update().at.elapsed() <= max_age {
             return;
         }
-        self.waker.ask();
+        self.waker.request_sample();
         let wait = max_wait.map_or(REFRESH_TIMEOUT, |max_wait| max_wait.min(REFRESH_TIMEOUT));
         let _ = timeout(wait, published.changed()).await;
     }
@@ -68,8 +68,8 @@ mod tests {
 
     /// Published figures of `age`, and the cache over them.
     fn world(age: Duration) -> (watch::Sender<Published>, StatusCache, Arc<Waker>) {
-        let then = Instant::now().checked_sub(age).unwrap();
-        let (sender, waker) = (watch::Sender::new(published(then)), Arc::new(Waker::new().unwrap()));
+        let sampled_at = Instant::now().checked_sub(age).unwrap();
+        let (sender, waker) = (watch::Sender::new(published(sampled_at)), Arc::new(Waker::new().unwrap()));
         let cache = StatusCache::new(sender.subscribe(), Arc::clone(&waker));
         (sender, cache, waker)
     }
@@ -79,7 +79,7 @@ mod tests {
         block_on(async {
             let (_sender, cache, waker) = world(Duration::ZERO);
             cache.refresh_if_older_than(Duration::from_mins(1), None).await;
-            assert!(!waker.is_asked());
+            assert!(!waker.is_sample_requested());
         });
     }
 
@@ -89,7 +89,7 @@ mod tests {
             let (sender, cache, waker) = world(Duration::from_secs(5));
             let control_loop = thread::spawn(move || {
                 waker.wait_until(Instant::now() + Duration::from_mins(1));
-                assert!(waker.take_asked());
+                assert!(waker.take_sample_request());
                 sender.send_replace(published(Instant::now()));
                 sender
             });
@@ -106,7 +106,7 @@ mod tests {
             let begun = Instant::now();
             cache.refresh_if_older_than(STATUS_MAX_AGE, None).await;
             assert!(begun.elapsed() >= REFRESH_TIMEOUT, "{:?}", begun.elapsed());
-            assert!(waker.is_asked());
+            assert!(waker.is_sample_requested());
         });
     }
 }

@@ -16,7 +16,7 @@ use super::listener::{self, PassedError};
 use crate::daemon::control_loop::waker::Waker;
 use crate::daemon::error::DaemonError;
 use crate::daemon::report::journal::Reporter;
-use crate::daemon::shutdown_signals::Ending;
+use crate::daemon::shutdown_signals::ShutdownSignals;
 use crate::ipc;
 use crate::model::Uid;
 
@@ -77,11 +77,11 @@ impl SocketServer {
         ready: &SyncSender<Result<(), DaemonError>>,
         stopped: impl Future<Output = ()>,
     ) -> Result<(), DaemonError> {
-        let mut ending = Ending::listen()?;
+        let mut shutdown_signals = ShutdownSignals::listen()?;
         let listening = listener::listen(self.passed, self.path.as_deref(), self.uid, &self.reporter)?;
         let _ = ready.send(Ok(()));
         let forward_signals = async {
-            ending.requested().await;
+            shutdown_signals.requested().await;
             self.waker.shut_down();
             // The other branch gives calls in progress their time.
             std::future::pending::<()>().await;

@@ -1,10 +1,10 @@
-//! What the commands use when no daemon answers: one sample, the built-in configuration.
+//! The commands' own work when no daemon answers, with one sample and the built-in configuration.
 
 mod explain;
 mod matches;
 mod status;
 
-pub use super::serve::limit::limit_alone as limit;
+pub use super::serve::limit::limit_without_daemon as limit;
 pub use explain::explain;
 pub use matches::{RunningMatch, running_matches};
 #[cfg(test)]

@@ -21,7 +21,7 @@ const CGROUP: &str = "/sys/fs/cgroup";
 /// Time limit of a single sample for `smaps_rollup`.
 const SMAPS_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What `/proc` alone shows, for when no daemon answers. The verdict is unknown.
+/// The status from `/proc` alone, for use without a daemon. Its verdict is unknown.
 ///
 /// # Errors
 /// `/proc` cannot be read.

@@ -1,6 +1,6 @@
 //! Throttles cgroups (`memory.high`), and removes the throttle at once.
 //!
-//! Setting `memory.high` below what a cgroup holds makes the kernel reclaim synchronously, in the writer's context
+//! Setting `memory.high` below the memory use of a cgroup makes the kernel reclaim synchronously, in the writer's context
 //! (`memory_high_write` of `mm/memcontrol.c`), so a thread does it. Removing it blocks on nothing and is done in place.
 
 use std::io::{self, Write};
@@ -52,7 +52,7 @@ struct ThrottledCgroup {
 }
 
 impl CgroupThrottles {
-    /// Starts the thread that sets throttles in the tree at `cgroup`; it ends with this value. `None` without cgroup v2.
+    /// Starts the thread that sets throttles in the tree at `cgroup`; it exits when the value is dropped. `None` without cgroup v2.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -246,7 +246,7 @@ mod tests {
         (root, file, throttles)
     }
 
-    /// A file of a real file system keeps what was there behind what is written.
+    /// Whether the file starts with `text` within 20 s. A shorter text leaves the rest of a longer one behind in a regular file.
     fn starts(file: &Path, text: &str) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(20) {
@@ -317,9 +317,9 @@ mod tests {
             last = Instant::now();
             thread::sleep(Duration::from_millis(1));
         }
-        let set_cgroups = fs::read_to_string(&file).unwrap().starts_with("4096000");
+        let is_still_set = fs::read_to_string(&file).unwrap().starts_with("4096000");
         // Unless this machine did not schedule this thread in time.
-        assert!(set_cgroups || longest.max(last.elapsed()) >= LOOP_TIMEOUT);
+        assert!(is_still_set || longest.max(last.elapsed()) >= LOOP_TIMEOUT);
         assert!(starts(&file, "max"));
     }
 

@@ -36,7 +36,7 @@ impl Throttle {
         Self { is_enabled, scopes: HashMap::new(), left_out_reported: false }
     }
 
-    /// Counts from the next sample on.
+    /// Takes effect with the next sample.
     pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
         self.is_enabled = is_enabled;
     }
@@ -154,7 +154,7 @@ fn give_up_text(agent: &AgentRef, limit: Bytes) -> String {
     format!("{}: throttling lifted at {position} of {limit}: no process to kill was identified", agent.id)
 }
 
-/// Starts throttling and removes what a crashed daemon left. `None` unless the unit runs us: after a crash its
+/// Starts throttling and removes the throttles that a crashed daemon left. `None` unless the unit runs us: after a crash its
 /// `ExecStopPost=` removes the throttles, without which a throttled agent would hang.
 pub(crate) fn start(options: &Options, uid: Uid, reporter: &Reporter) -> Option<CgroupThrottles> {
     // A daemon that root starts by hand beside the service throttles nothing.
@@ -253,7 +253,7 @@ mod tests {
         }
 
         /// Whether `memory.high` reads `text` within 20 s.
-        fn says(&self, number: usize, text: &str) -> bool {
+        fn reads(&self, number: usize, text: &str) -> bool {
             let path = &self.snapshot.agents[number].cgroup.as_ref().unwrap().path;
             let file = self.root.path().join(path.strip_prefix("/").unwrap()).join("memory.high");
             let begun = Instant::now();
@@ -289,10 +289,10 @@ mod tests {
         let mut world = World::new();
         assert_eq!(world.step(0, Bytes::mib(100), OngoingAction::None), [""; 0]);
         let position = ThrottlePolicy::position(LIMIT).get().to_string();
-        assert!(world.says(0, &position));
+        assert!(world.reads(0, &position));
         // All queued orders were executed by then.
         assert_eq!(world.throttles.scopes(), [Path::new("/agents.slice/agent-a-1.scope")]);
-        assert!((1..5).all(|number| world.says(number, "max")));
+        assert!((1..5).all(|number| world.reads(number, "max")));
         assert_eq!(release_throttles(world.root.path()).unwrap(), 1);
         assert_eq!(release_throttles(world.root.path()).unwrap(), 0);
         assert_eq!(release_throttles(Path::new("/nowhere")).unwrap(), 0);
@@ -303,7 +303,7 @@ mod tests {
         let mut world = World::new();
         let high = Bytes::mib(316);
         assert_eq!(world.step(0, high, OngoingAction::None), [""; 0]);
-        assert!(world.says(0, &ThrottlePolicy::position(LIMIT).get().to_string()));
+        assert!(world.reads(0, &ThrottlePolicy::position(LIMIT).get().to_string()));
         for second in 1..4 {
             assert_eq!(world.step(second, high, OngoingAction::None), [""; 0]);
         }
@@ -323,7 +323,7 @@ mod tests {
                 "claude-1: throttling lifted at {position} of {LIMIT}: no process to kill was identified"
             )]
         );
-        assert!(world.says(0, "max"));
+        assert!(world.reads(0, "max"));
         assert_eq!(world.step(10, high, OngoingAction::None), [""; 0]);
     }
 
@@ -332,23 +332,23 @@ mod tests {
         let mut world = World::new();
         let position = ThrottlePolicy::position(LIMIT).get().to_string();
         let _ = world.step(0, Bytes::mib(100), OngoingAction::None);
-        assert!(world.says(0, &position));
+        assert!(world.reads(0, &position));
         let _ = world.step(1, Bytes::mib(100), OngoingAction::This);
-        assert!(world.says(0, "max"));
+        assert!(world.reads(0, "max"));
         let _ = world.step(2, Bytes::mib(100), OngoingAction::None);
-        assert!(world.says(0, &position));
+        assert!(world.reads(0, &position));
         world.throttles.remove_all();
         let _ = world.step(3, Bytes::mib(100), OngoingAction::None);
-        assert!(world.says(0, &position), "removed by another action: set again");
+        assert!(world.reads(0, &position), "removed by another action: set again");
         world.throttle.set_enabled(false);
         let _ = world.step(4, Bytes::mib(100), OngoingAction::None);
-        assert!(world.says(0, "max"));
+        assert!(world.reads(0, "max"));
         world.throttle.set_enabled(true);
         let _ = world.step(5, Bytes::mib(100), OngoingAction::None);
-        assert!(world.says(0, &position));
+        assert!(world.reads(0, &position));
         world.snapshot.agents[0].cgroup.as_mut().unwrap().max = None;
         let _ = world.step(6, Bytes::mib(100), OngoingAction::None);
-        assert!(world.says(0, "max"));
+        assert!(world.reads(0, "max"));
     }
 
     #[test]
@@ -371,7 +371,7 @@ mod tests {
                 })
                 .collect::<Vec<_>>()
         };
-        let in_use = |most| select(all(), most).iter().map(|l| l.agent.root.pid.get()).collect::<Vec<_>>();
+        let in_use = |max| select(all(), max).iter().map(|l| l.agent.root.pid.get()).collect::<Vec<_>>();
         assert_eq!(in_use(11).len(), 11);
         assert_eq!(in_use(4), [10, 11, 9, 8]);
     }

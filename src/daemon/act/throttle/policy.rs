@@ -13,7 +13,7 @@ use crate::model::{Boottime, Bytes, Thresholds};
 /// `smaps_rollup` of shared members, and one tick for its figures.
 const MAX_THROTTLE: Duration = Duration::from_secs(4);
 
-/// The throttle stands at a quarter of the way from the kill threshold to the limit. From there allocations are delayed from 2.2 %
+/// The throttle is set at a quarter of the way from the kill threshold to the limit. From there allocations are delayed from 2.2 %
 /// above the kill threshold on; the limit is at 3.2 %.
 const ABOVE_THRESHOLD_SHARE: u64 = 4;
 
@@ -39,11 +39,11 @@ const MAX_PAGE_SIZE: u64 = 64 << 10;
 /// The throttle of one scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ThrottlePolicy {
-    state: State,
+    state: ThrottleState,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ThrottleState {
     /// No order was given yet.
     #[default]
     New,
@@ -69,7 +69,7 @@ pub(super) struct ThrottleInput {
     pub(super) high: Option<Bytes>,
     /// `memory.current` without page cache, which the kernel reclaims without long delays.
     pub(super) in_use: Bytes,
-    /// `high` of `memory.events`: how often the cgroup exceeded `memory.high`.
+    /// `high` of `memory.events`: number of times the cgroup exceeded `memory.high`.
     pub(super) high_events: u64,
     /// The agent is over its kill threshold.
     pub(super) is_over_kill_threshold: bool,
@@ -115,27 +115,28 @@ impl ThrottlePolicy {
         let position = Self::position(input.limit);
         if input.action == OngoingAction::This {
             // Repeated in each sample: an order to set it may have been in progress.
-            self.state = State::Removed(input.at);
+            self.state = ThrottleState::Removed(input.at);
             return Some(ThrottleOrder::Remove);
         }
         match self.state {
-            State::Set { at, ordered, throttled_since, high_events } if at == position => {
+            ThrottleState::Set { at, ordered, throttled_since, high_events } if at == position => {
                 let has_new_events = input.high_events > high_events;
                 let throttled_since = next_throttled_since(input, position, throttled_since, has_new_events);
                 if throttled_since.is_some_and(|(since, _)| input.at.since(since) >= MAX_THROTTLE) {
-                    self.state = State::Removed(input.at);
+                    self.state = ThrottleState::Removed(input.at);
                     return Some(ThrottleOrder::GiveUp);
                 }
                 let again = input.high != Some(position) && input.at.since(ordered) >= ORDER_TIMEOUT;
                 let ordered = if again { input.at } else { ordered };
-                self.state = State::Set { at, ordered, throttled_since, high_events: input.high_events };
+                self.state =
+                    ThrottleState::Set { at, ordered, throttled_since, high_events: input.high_events };
                 again.then_some(ThrottleOrder::Set(position))
             }
-            State::Removed(since) if !may_rearm(input, position, since) => {
+            ThrottleState::Removed(since) if !may_rearm(input, position, since) => {
                 input.high.map(|_| ThrottleOrder::Remove)
             }
-            State::New | State::Set { .. } | State::Removed(_) => {
-                self.state = State::Set {
+            ThrottleState::New | ThrottleState::Set { .. } | ThrottleState::Removed(_) => {
+                self.state = ThrottleState::Set {
                     at: position,
                     ordered: input.at,
                     throttled_since: None,
@@ -153,7 +154,7 @@ fn next_throttled_since(
     before: Option<(Boottime, Boottime)>,
     has_new_events: bool,
 ) -> Option<(Boottime, Boottime)> {
-    // An agent over its own kill threshold stays throttled until the other action has ended. One below does not wait.
+    // An agent over its own kill threshold stays throttled until the other action is over. An agent below it does not wait.
     let waits = input.action == OngoingAction::Other && input.is_over_kill_threshold;
     if waits || input.in_use < position.saturating_sub(position.share(1, REACHED_SHARE)) {
         return None;
@@ -231,11 +232,11 @@ mod tests {
     const SET: Option<ThrottleOrder> = Some(ThrottleOrder::Set(Bytes::kib(312 * 1024 + 512)));
 
     #[test]
-    fn it_stands_between_the_threshold_and_the_limit() {
+    fn the_throttle_is_between_the_threshold_and_the_limit() {
         for gib in [1, 2, 8, 13, 64, 120] {
             let limit = Bytes::gib(gib);
-            let (position, line) = (ThrottlePolicy::position(limit), Thresholds::below_wall(limit));
-            assert!(position > line + line.share(7, 1000), "{limit}: {position}");
+            let (position, threshold) = (ThrottlePolicy::position(limit), Thresholds::below_wall(limit));
+            assert!(position > threshold + threshold.share(7, 1000), "{limit}: {position}");
             // There allocations wait for 25 ms each 256K.
             assert!(position + position.share(2, 100) < limit, "{limit}: {position}");
         }
@@ -246,12 +247,12 @@ mod tests {
         let mut scope = Scope::new();
         assert_eq!(scope.idle_step(0, 100), SET);
         assert_eq!(scope.idle_step(1000, 316), None);
-        assert_eq!(scope.idle_step(3000, 290), None, "it gave way");
+        assert_eq!(scope.idle_step(3000, 290), None, "it has freed memory");
         assert_eq!(scope.idle_step(4000, 316), None);
         assert_eq!(scope.idle_step(7900, 316), None);
         assert_eq!(scope.idle_step(8000, 316), Some(ThrottleOrder::GiveUp));
         assert_eq!(scope.idle_step(9000, 316), None);
-        assert_eq!(scope.idle_step(10_000, 306), None, "a little below is not below");
+        assert_eq!(scope.idle_step(10_000, 306), None, "slightly below it is too close");
         assert_eq!(scope.idle_step(11_000, 290), SET);
         for ms in [12_000, 16_000] {
             let _ = scope.idle_step(ms, 316);
@@ -293,11 +294,11 @@ mod tests {
     #[test]
     fn a_slow_leak_is_not_released_before_its_kill_threshold() {
         let mut scope = Scope { limit: Bytes::gib(8), ..Scope::new() };
-        let line = Thresholds::below_wall(scope.limit);
+        let threshold = Thresholds::below_wall(scope.limit);
         let mut in_use = 7000;
         for ms in (0..120_000).step_by(100) {
             in_use += u64::from(ms % 500 == 0);
-            if Bytes::mib(in_use) < line {
+            if Bytes::mib(in_use) < threshold {
                 assert_ne!(scope.idle_step(ms, in_use), Some(ThrottleOrder::GiveUp), "{in_use}");
             }
         }

@@ -52,11 +52,11 @@ impl World {
         Self { queue, sender, engine: Engine::new(thresholds, act, GuardSettings::default()) }
     }
 
-    fn ask(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, MethodError>> {
+    fn request_stop(&mut self, pid: i32) -> oneshot::Receiver<Result<ActionInfo, MethodError>> {
         let (reply, received) = oneshot::channel();
         let stop = Stop { agent: agent(pid), by: Uid::ROOT, reply };
-        self.sender.send(Command::Stop(stop)).unwrap();
-        let Some(Command::Stop(stop)) = self.queue.next() else { panic!("the command was sent") };
+        self.sender.send(LoopCommand::Stop(stop)).unwrap();
+        let Some(LoopCommand::Stop(stop)) = self.queue.next() else { panic!("the command was sent") };
         self.queue.request_stop(stop, &mut self.engine);
         received
     }
@@ -77,7 +77,7 @@ const REQUESTED: Cause = Cause::Request { by: Uid::ROOT };
 #[test]
 fn a_client_gets_its_reply_when_the_agent_has_exited() {
     let mut world = World::new();
-    let mut reply = world.ask(1);
+    let mut reply = world.request_stop(1);
     assert!(world.engine.is_requested(agent(1).root));
     // A child was over the threshold; the requested stop comes next.
     world.step(true, &[event(1, acted(1, Cause::Threshold, false)), event(1, ended(1))]);
@@ -86,7 +86,7 @@ fn a_client_gets_its_reply_when_the_agent_has_exited() {
     world.step(false, &[event(2, acted(3, REQUESTED, false)), event(1, acted(4, REQUESTED, false))]);
     world.step(false, &[event(2, ended(3))]);
     assert_eq!(number(&mut reply), None);
-    let mut second = world.ask(1);
+    let mut second = world.request_stop(1);
     world.step(false, &[event(1, ended(4))]);
     assert_eq!(number(&mut reply), Some(Ok("4".to_owned())));
     assert_eq!(number(&mut second), Some(Ok("4".to_owned())), "a second client waits for the same stop");
@@ -96,7 +96,7 @@ fn a_client_gets_its_reply_when_the_agent_has_exited() {
 #[test]
 fn a_dry_run_replies_at_once() {
     let mut world = World::new();
-    let mut reply = world.ask(1);
+    let mut reply = world.request_stop(1);
     world.step(false, &[event(1, acted(1, REQUESTED, true))]);
     assert_eq!(number(&mut reply), Some(Ok("1".to_owned())));
 }
@@ -104,7 +104,7 @@ fn a_dry_run_replies_at_once() {
 #[test]
 fn a_protected_or_exited_agent_is_an_error() {
     let mut world = World::new();
-    let (mut protected, mut gone) = (world.ask(1), world.ask(2));
+    let (mut protected, mut gone) = (world.request_stop(1), world.request_stop(2));
     world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Protected })]);
     let Some(Err(MethodError::NotStopped { agent, reason })) = number(&mut protected) else {
         panic!("the stop failed")
@@ -117,12 +117,12 @@ fn a_protected_or_exited_agent_is_an_error() {
 #[test]
 fn clients_that_left_are_dropped_and_a_full_queue_is_busy() {
     let mut world = World::new();
-    drop(world.ask(1));
+    drop(world.request_stop(1));
     world.step(true, &[]);
     assert!(world.queue.waiting.is_empty());
     let send = |world: &World| {
         let (reply, _) = oneshot::channel();
-        world.sender.send(Command::Stop(Stop { agent: agent(1), by: Uid::ROOT, reply }))
+        world.sender.send(LoopCommand::Stop(Stop { agent: agent(1), by: Uid::ROOT, reply }))
     };
     let accepted = (0..100).filter(|_| send(&world).is_ok()).count();
     assert_eq!(accepted, QUEUE_CAPACITY);
@@ -135,7 +135,7 @@ fn clients_that_left_are_dropped_and_a_full_queue_is_busy() {
 #[test]
 fn a_failure_of_another_action_is_not_the_reply() {
     let mut world = World::new();
-    let mut reply = world.ask(1);
+    let mut reply = world.request_stop(1);
     let failed = event(1, EventKind::Failed { action: 1, why: Failure::Protected });
     world.step(false, &[failed, event(1, acted(2, REQUESTED, false))]);
     assert_eq!(number(&mut reply), None);
@@ -146,22 +146,22 @@ fn a_failure_of_another_action_is_not_the_reply() {
 #[test]
 fn shutdown_drops_waiting_clients() {
     let mut world = World::new();
-    let mut reply = world.ask(1);
+    let mut reply = world.request_stop(1);
     world.queue.close();
     assert!(matches!(reply.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
     let (reply, _received) = oneshot::channel();
-    let late = world.sender.send(Command::Stop(Stop { agent: agent(1), by: Uid::ROOT, reply }));
+    let late = world.sender.send(LoopCommand::Stop(Stop { agent: agent(1), by: Uid::ROOT, reply }));
     assert_eq!(late, Err(MethodError::Busy {}));
 }
 
-/// The first client has left, and the agent has no process left to be named by.
+/// The first client has left, and the agent has no visible process any more.
 #[test]
 fn a_second_client_gets_a_reply_after_the_first_has_left() {
     let mut world = World::new();
-    drop(world.ask(1));
+    drop(world.request_stop(1));
     world.step(false, &[event(1, acted(1, REQUESTED, false))]);
     assert!(world.queue.waiting.is_empty());
-    let mut second = world.ask(1);
+    let mut second = world.request_stop(1);
     world.step(false, &[]);
     assert_eq!(number(&mut second), None, "still being stopped");
     world.step(false, &[event(1, ended(1))]);
@@ -171,21 +171,21 @@ fn a_second_client_gets_a_reply_after_the_first_has_left() {
 #[test]
 fn a_request_just_after_the_stop_gets_its_result() {
     let mut world = World::new();
-    let mut first = world.ask(1);
+    let mut first = world.request_stop(1);
     world.step(false, &[event(1, acted(1, REQUESTED, false))]);
     world.step(false, &[event(1, ended(1))]);
-    let mut second = world.ask(1);
+    let mut second = world.request_stop(1);
     world.step(false, &[]);
     assert_eq!(number(&mut first), Some(Ok("1".to_owned())));
     assert_eq!(number(&mut second), Some(Ok("1".to_owned())));
 }
 
-/// The agent was over its threshold when the client asked: that action is the requested stop.
+/// The agent was over its threshold at the time of the request: that action is the requested stop.
 #[test]
 fn a_request_during_a_threshold_action_gets_its_result() {
     let mut world = World::new();
     world.step(false, &[event(1, acted(1, Cause::Threshold, false))]);
-    let mut reply = world.ask(1);
+    let mut reply = world.request_stop(1);
     world.step(true, &[]);
     world.step(false, &[]);
     assert_eq!(number(&mut reply), None, "its memory is not freed yet");
@@ -196,11 +196,11 @@ fn a_request_during_a_threshold_action_gets_its_result() {
 #[test]
 fn a_failed_stop_can_be_requested_again() {
     let mut world = World::new();
-    let mut first = world.ask(1);
+    let mut first = world.request_stop(1);
     world.step(false, &[event(1, acted(1, REQUESTED, false))]);
     world.step(false, &[event(1, EventKind::Failed { action: 1, why: Failure::Survivors(1) })]);
     assert!(matches!(number(&mut first), Some(Err(MethodError::NotStopped { .. }))));
-    let mut second = world.ask(1);
+    let mut second = world.request_stop(1);
     world.step(false, &[event(1, acted(2, REQUESTED, false))]);
     world.step(false, &[event(1, ended(2))]);
     assert_eq!(number(&mut second), Some(Ok("2".to_owned())));

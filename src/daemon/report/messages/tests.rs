@@ -57,7 +57,7 @@ fn requested(culprit: &Culprit, by: u32, agents: usize) -> EventKind {
     EventKind::Acted(Decision { cause: Cause::Request { by: Uid::new(by) }, agents, ..decision })
 }
 
-fn foretold(ceiling: Ceiling, minutes: u64) -> ForecastAlert {
+fn alert(ceiling: Ceiling, minutes: u64) -> ForecastAlert {
     let eta = Duration::from_mins(minutes);
     let level = if minutes < 10 { ForecastLevel::Runaway } else { ForecastLevel::Warn };
     ForecastAlert { level, ceiling, limit: Bytes::gib(13), eta, between: (eta / 2, eta * 2) }
@@ -86,10 +86,10 @@ fn all() -> Vec<Event> {
         event(Bytes::gib(6), EventKind::Escalated { action: 1, culprit, whole: true }),
         event(Bytes::gib(14), EventKind::RestartBackoff { actions: 1, wait: Duration::from_secs(10) }),
         event(Bytes::gib(14), EventKind::RestartBackoff { actions: 3, wait: Duration::from_secs(40) }),
-        event(Bytes::gib(6), EventKind::ForecastAlert(foretold(Ceiling::KillThreshold, 42))),
-        event(Bytes::gib(6), EventKind::ForecastAlert(foretold(Ceiling::Heap, 2))),
+        event(Bytes::gib(6), EventKind::ForecastAlert(alert(Ceiling::KillThreshold, 42))),
+        event(Bytes::gib(6), EventKind::ForecastAlert(alert(Ceiling::Heap, 2))),
         event(Bytes::gib(6), EventKind::ForecastCleared),
-        of_guest(EventKind::ForecastAlert(foretold(Ceiling::Guest, 90))),
+        of_guest(EventKind::ForecastAlert(alert(Ceiling::Guest, 90))),
         of_guest(EventKind::ForecastCleared),
         of_guest(EventKind::GuestInDanger { danger: danger(0, false), why: NoActionReason::NoAgents }),
         of_guest(EventKind::GuestInDanger { danger: danger(12, false), why: NoActionReason::Outside }),

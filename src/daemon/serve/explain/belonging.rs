@@ -59,10 +59,10 @@ pub(crate) fn why(
             beginner.pid
         ),
         (MembershipReason::Child, Some(starter)) => {
-            let ended = if agent.member(*starter).is_some() { "" } else { " and has exited since" };
-            let what = if *starter == agent.agent.root { "the root" } else { "a member" };
-            let who = format!("pid {}, {what} of {id}, started it{ended}", starter.pid);
-            let moved = if reading.stat.parent == Some(starter.pid) || !ended.is_empty() {
+            let exited = if agent.member(*starter).is_some() { "" } else { " and has exited since" };
+            let role = if *starter == agent.agent.root { "the root" } else { "a member" };
+            let start = format!("pid {}, {role} of {id}, started it{exited}", starter.pid);
+            let moved = if reading.stat.parent == Some(starter.pid) || !exited.is_empty() {
                 ""
             } else {
                 "; its parent has changed since, which changes nothing"
@@ -70,11 +70,11 @@ pub(crate) fn why(
             match rule {
                 Some(_) if is_copy(reading) => {
                     format!(
-                        "{who}; a rule matches it, but it is a copy of its parent and runs no program of its own"
+                        "{start}; a rule matches it, but it is a copy of its parent and runs no program of its own"
                     )
                 }
-                Some(_) => format!("{who}; a rule matches it too, and does not make another agent of it"),
-                None => format!("{who}{moved}"),
+                Some(_) => format!("{start}; a rule matches it too, and does not make another agent of it"),
+                None => format!("{start}{moved}"),
             }
         }
         (MembershipReason::Child | MembershipReason::Session, None) => format!("a member of {id} started it"),
@@ -143,9 +143,9 @@ fn is_copy(reading: &Reading) -> bool {
 
 /// The first few pids as text.
 fn pids(all: impl ExactSizeIterator<Item = Pid>) -> String {
-    const SHOWN: usize = 6;
-    let more = all.len().saturating_sub(SHOWN);
-    let shown: Vec<_> = all.take(SHOWN).map(|pid| pid.to_string()).collect();
+    const MAX_SHOWN_PIDS: usize = 6;
+    let more = all.len().saturating_sub(MAX_SHOWN_PIDS);
+    let shown: Vec<_> = all.take(MAX_SHOWN_PIDS).map(|pid| pid.to_string()).collect();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("pid {}{rest}", shown.join(", "))
 }

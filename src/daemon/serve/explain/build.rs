@@ -12,10 +12,10 @@ use crate::{
     model::{AgentSample, ProcessIdentity},
 };
 
-/// Command lines are told up to here.
+/// Longer command lines are truncated.
 const MAX_COMMAND_LEN: usize = 4096;
 
-/// The complete explanation. Unfiltered: the reader's view is cut afterwards.
+/// The complete explanation. Unfiltered: the caller reduces it to the reader's view.
 pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settings) -> Explanation {
     let key = reading.stat.key;
     let found = belonging::find(seen, key);
@@ -41,18 +41,18 @@ pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settin
     }
 }
 
-/// The lines as they were set, and those that count where its own limit is below them.
+/// The configured thresholds, lowered if the agent's own limit is below them.
 fn thresholds(agent: &AgentSample, settings: &Settings) -> ThresholdsInfo {
-    let mut told = settings.thresholds.to_info(&settings.config);
+    let mut info = settings.thresholds.to_info(&settings.config);
     let (all, own) = (settings.thresholds.thresholds, agent.thresholds(settings.thresholds.thresholds));
     if let Some(limit) = agent.limit().filter(|_| own != all) {
-        told.notes.push(format!(
-            "its scope holds no more than {limit}: its lines are {} and {}, not {} and {}",
+        info.notes.push(format!(
+            "its scope is limited to {limit}: its thresholds are {} and {}, not {} and {}",
             own.warn, own.kill, all.warn, all.kill
         ));
-        (told.warn.bytes, told.kill.bytes) = (own.warn, own.kill);
+        (info.warn.bytes, info.kill.bytes) = (own.warn, own.kill);
     }
-    told
+    info
 }
 
 fn process(reading: &Reading) -> ProcessInfo {
@@ -90,7 +90,7 @@ fn memory(reading: &Reading) -> Option<ProcessMemory> {
         swap: rollup.share.swap,
         file: rollup.file,
     });
-    Some(ProcessMemory { shares, ..ProcessMemory::of(charge, reading.look) })
+    Some(ProcessMemory { shares, ..ProcessMemory::of(charge, reading.shares_status) })
 }
 
 fn cgroup(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupInfo {
@@ -135,7 +135,7 @@ fn notes(reading: &Reading, agent: Option<&AgentSample>, settings: &Settings) ->
     notes
 }
 
-/// That it is no longer where its agent is limited.
+/// A note if the process has left the scope that limits its agent.
 fn left(reading: &Reading, agent: &AgentSample) -> Option<String> {
     let (scope, place) = (agent.scope.as_ref()?, reading.cgroup.as_ref()?);
     let (name, id) = (scope.file_name()?.to_string_lossy(), &agent.agent.id);

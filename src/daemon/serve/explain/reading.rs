@@ -40,7 +40,7 @@ pub(crate) struct Reading {
     /// `None`: not read in time.
     pub(crate) identity: Option<ProcessIdentity>,
     pub(crate) cwd: Option<PathBuf>,
-    pub(crate) look: SharesStatus,
+    pub(crate) shares_status: SharesStatus,
     pub(crate) rollup: Option<Rollup>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Cgroup {
 
 /// A part of the reading, sent as soon as it is read, so that a read that hangs loses no earlier part.
 #[derive(Debug)]
-enum Part {
+enum ReadingPart {
     First(Box<Reading>),
     Cgroup(Option<CgroupMemory>, Option<Vec<Pid>>),
     Identity(ProcessIdentity, Option<PathBuf>),
@@ -92,16 +92,17 @@ pub(crate) async fn read(
     let mut reading: Option<Reading> = None;
     while let Ok(Some(part)) = timeout_at(deadline, received.recv()).await {
         match (part, reading.as_mut()) {
-            (Part::First(first), _) => reading = Some(*first),
-            (Part::Gone, _) => return Err(MethodError::NoSuchProcess { pid }),
-            (Part::Cgroup(memory, pids), Some(Reading { cgroup: Some(cgroup), .. })) => {
+            (ReadingPart::First(first), _) => reading = Some(*first),
+            (ReadingPart::Gone, _) => return Err(MethodError::NoSuchProcess { pid }),
+            (ReadingPart::Cgroup(memory, pids), Some(Reading { cgroup: Some(cgroup), .. })) => {
                 (cgroup.memory, cgroup.pids) = (memory, pids);
             }
-            (Part::Identity(identity, cwd), Some(reading)) => {
+            (ReadingPart::Identity(identity, cwd), Some(reading)) => {
                 (reading.identity, reading.cwd) = (Some(identity), cwd);
             }
-            (Part::Rollup(rollup), Some(reading)) => {
-                reading.look = if rollup.is_some() { SharesStatus::Done } else { SharesStatus::Refused };
+            (ReadingPart::Rollup(rollup), Some(reading)) => {
+                reading.shares_status =
+                    if rollup.is_some() { SharesStatus::Done } else { SharesStatus::Refused };
                 reading.rollup = rollup;
             }
             _ => {}
@@ -125,23 +126,23 @@ struct Source {
 }
 
 impl Source {
-    fn read(mut self, asked: Pid, parts: &UnboundedSender<Part>) {
-        if self.parts(asked, parts).is_none() {
-            let _ = parts.send(Part::Gone);
+    fn read(mut self, requested: Pid, parts: &UnboundedSender<ReadingPart>) {
+        if self.parts(requested, parts).is_none() {
+            let _ = parts.send(ReadingPart::Gone);
         }
     }
 
     /// `None`: the process has exited, or its pid was reused.
-    fn parts(&mut self, asked: Pid, parts: &UnboundedSender<Part>) -> Option<()> {
+    fn parts(&mut self, requested: Pid, parts: &UnboundedSender<ReadingPart>) -> Option<()> {
         // The receiver is dropped after the timeout; then the rest is not read.
         let send = |part| parts.send(part).is_ok();
-        let pid = self.proc.status(asked).ok()??.tgid.unwrap_or(asked);
+        let pid = self.proc.status(requested).ok()??.tgid.unwrap_or(requested);
         let (stat, status) = self.stat_and_status(pid)?;
         let cgroup = self.proc.cgroup(pid);
         let visible =
             self.reader.may_see(status.uid) && (!status.is_privileged() || self.reader == Uid::ROOT);
         let first = Reading {
-            requested: asked,
+            requested,
             stat,
             status,
             ancestors: self.ancestors(stat.parent),
@@ -149,14 +150,14 @@ impl Source {
             cgroup: cgroup.clone().map(|path| Cgroup { path, memory: None, pids: None }),
             identity: None,
             cwd: None,
-            look: if visible { SharesStatus::TimedOut } else { SharesStatus::Hidden },
+            shares_status: if visible { SharesStatus::TimedOut } else { SharesStatus::Hidden },
             rollup: None,
         };
-        if !send(Part::First(Box::new(first))) {
+        if !send(ReadingPart::First(Box::new(first))) {
             return Some(());
         }
         if let (Some(path), Some(cgroups)) = (&cgroup, &self.cgroups) {
-            send(Part::Cgroup(cgroups.memory(path), cgroups.pids(path)));
+            send(ReadingPart::Cgroup(cgroups.memory(path), cgroups.pids(path)));
         }
         if !runs_a_program(&stat) {
             return Some(());
@@ -170,13 +171,13 @@ impl Source {
         // Between one file and the next the pid may have been reused, or an exec may have changed the privileges: then the
         // reader may not see it.
         self.same(&stat, &status)?;
-        if !send(Part::Identity(identity, cwd)) || !visible || status.charge.is_none() {
+        if !send(ReadingPart::Identity(identity, cwd)) || !visible || status.charge.is_none() {
             return Some(());
         }
         let swap = status.charge.unwrap_or_default().swap;
         let rollup = self.proc.rollup(pid, swap);
         self.same(&stat, &status)?;
-        send(Part::Rollup(rollup));
+        send(ReadingPart::Rollup(rollup));
         Some(())
     }
 

@@ -86,8 +86,8 @@ impl World {
     }
 }
 
-fn run<T>(what: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(what)
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
 }
 
 #[test]
@@ -154,13 +154,13 @@ fn a_protected_process_has_a_reason() {
 
 #[test]
 fn another_user_gets_totals() {
-    let told = World::family().explained(101, 1001).unwrap();
-    let text = serde_json::to_string(&told).unwrap();
+    let explanation = World::family().explained(101, 1001).unwrap();
+    let text = serde_json::to_string(&explanation).unwrap();
     for secret in ["/usr/bin", "make", "/home/u", "a.slice"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    assert_eq!(told.agent.unwrap().id, "claude-100");
-    let memory = told.memory.unwrap();
+    assert_eq!(explanation.agent.unwrap().id, "claude-100");
+    let memory = explanation.memory.unwrap();
     assert_eq!((memory.look, memory.shares, memory.charge.get() >> 10), (SharesStatus::Hidden, None, 1024));
 }
 
@@ -188,9 +188,12 @@ fn kernel_threads_and_zombies_are_named_as_such() {
         fs::create_dir(world.path(&format!("proc/{pid}"))).unwrap();
         fs::write(world.path(&format!("proc/{pid}/stat")), format!("{stat}\n")).unwrap();
         fs::write(world.path(&format!("proc/{pid}/status")), "Name:\tx\nUid:\t0\t0\t0\t0\n").unwrap();
-        let told = world.explained(pid, 0).unwrap();
-        assert_eq!((told.because.as_str(), told.recognition, told.memory), (because, None, None));
-        assert!(told.notes.is_empty(), "{:?}", told.notes);
+        let explanation = world.explained(pid, 0).unwrap();
+        assert_eq!(
+            (explanation.because.as_str(), explanation.recognition, explanation.memory),
+            (because, None, None)
+        );
+        assert!(explanation.notes.is_empty(), "{:?}", explanation.notes);
     }
 }
 
@@ -199,9 +202,9 @@ fn a_thread_is_explained_as_its_process() {
     let world = World::family().process(300, 1, 1000, "/x", &["x"]);
     let status = "Name:\tx\nTgid:\t101\nUid:\t1000\t1000\t1000\t1000\n";
     fs::write(world.path("proc/300/status"), status).unwrap();
-    let told = world.explained(300, 0).unwrap();
-    assert_eq!(told.process.pid, Pid::new(101).unwrap());
-    assert_eq!(told.notes, ["pid 300 is a thread of process 101"]);
+    let explanation = world.explained(300, 0).unwrap();
+    assert_eq!(explanation.process.pid, Pid::new(101).unwrap());
+    assert_eq!(explanation.notes, ["pid 300 is a thread of process 101"]);
 }
 
 #[test]
@@ -237,10 +240,10 @@ fn hang(world: &World, file: &str) {
 fn a_read_that_hangs_is_left_out() {
     let world = World::family();
     hang(&world, "proc/101/smaps_rollup");
-    let told = world.explained(101, 1000).unwrap();
-    let memory = told.memory.unwrap();
+    let explanation = world.explained(101, 1000).unwrap();
+    let memory = explanation.memory.unwrap();
     assert_eq!((memory.look, memory.shares), (SharesStatus::TimedOut, None));
-    assert_eq!(told.process.exe.as_deref(), Some("/usr/bin/bash"));
+    assert_eq!(explanation.process.exe.as_deref(), Some("/usr/bin/bash"));
 }
 
 #[test]
@@ -270,21 +273,25 @@ fn a_limited_command_is_an_agent_with_its_own_thresholds() {
     {
         fs::write(scope.join(file), text).unwrap();
     }
-    let told = world.explained(100, 1000).unwrap();
+    let explanation = world.explained(100, 1000).unwrap();
     assert_eq!(
-        told.because,
+        explanation.because,
         "it is the root of limited-100: it was started under a limit, and no rule matches it"
     );
-    let agent = told.agent.unwrap();
+    let agent = explanation.agent.unwrap();
     assert_eq!(agent.scope.as_deref(), Some("agent-make-100.scope"));
     assert_eq!((agent.limit, agent.kill_threshold), (Some(Bytes::mib(320)), Bytes::mib(310)));
-    let thresholds = told.thresholds.unwrap();
+    let thresholds = explanation.thresholds.unwrap();
     assert_eq!(thresholds.kill.bytes, Bytes::mib(310));
     assert!(
-        thresholds.notes.iter().any(|note| note.starts_with("its scope holds no more than 320M")),
+        thresholds.notes.iter().any(|note| note.starts_with("its scope is limited to 320M")),
         "{thresholds:?}"
     );
-    assert!(told.signals.because.contains("kill threshold of 310M"), "{}", told.signals.because);
+    assert!(
+        explanation.signals.because.contains("kill threshold of 310M"),
+        "{}",
+        explanation.signals.because
+    );
 }
 
 #[test]
@@ -299,6 +306,6 @@ fn a_process_outside_of_its_scope_has_a_note() {
     }
     let notes = |pid| world.explained(pid, 1000).unwrap().notes;
     assert_eq!((notes(100), notes(101), notes(60)), (vec![], vec![], vec![]));
-    let said = "it has left agent-claude-100.scope, whose limit no longer applies there; the thresholds of claude-100 still do";
-    assert_eq!(notes(103), [said]);
+    let note = "it has left agent-claude-100.scope, whose limit no longer applies there; the thresholds of claude-100 still do";
+    assert_eq!(notes(103), [note]);
 }

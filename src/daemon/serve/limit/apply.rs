@@ -56,15 +56,16 @@ impl LimitContext {
         let cap = backend.slice_cap().await?;
         let mut notes = Vec::new();
         if requested.max > cap {
-            let asked = requested.max;
-            notes
-                .push(format!("limit reduced from {asked} to {cap}, the cap of all limited agents together"));
+            let wanted = requested.max;
+            notes.push(format!(
+                "limit reduced from {wanted} to {cap}, the cap of all limited agents together"
+            ));
         }
         let (scope, limits) = match scope_of(&self.proc, self.manager, target.key.pid) {
             Some(path) => {
                 let limits = self.tighten(backend, cgroups, requested, cap, &path, by).await?;
                 let scope = name_of(&path);
-                notes.push(format!("it stays in {scope}, with the limit of that: {}", limits.max));
+                notes.push(format!("the process stays in its scope {scope}, limited to {}", limits.max));
                 (scope, limits)
             }
             None => {
@@ -79,7 +80,7 @@ impl LimitContext {
                     return Err(ApplyError::NoSuchProcess { pid: target.key.pid });
                 }
                 if let Some(swap) = inherited.swap.filter(|swap| *swap < limits.swap_max) {
-                    notes.push(format!("{swap} of swap, as in the cgroup that it was in"));
+                    notes.push(format!("swap limited to {swap}, as in its previous cgroup"));
                     limits.swap_max = swap;
                 }
                 (backend.start(name, target, limits, inherited).await?, limits)

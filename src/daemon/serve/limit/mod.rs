@@ -109,7 +109,7 @@ impl LimitContext {
 ///
 /// # Errors
 /// As over the socket.
-pub fn limit_alone(request: &LimitRequest) -> Result<LimitInfo, MethodError> {
+pub fn limit_without_daemon(request: &LimitRequest) -> Result<LimitInfo, MethodError> {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
     let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new);
     let context = LimitContext::new(PathBuf::from("/proc"), PathBuf::from("/sys/fs/cgroup"), uid);

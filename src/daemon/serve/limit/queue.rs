@@ -111,7 +111,7 @@ mod tests {
         tokio::time::advance(LIMIT_REQUEST_RATE.window).await;
         let later = Instant::now();
         drop(queue.acquire(ALICE).await);
-        assert_eq!(later.elapsed(), Duration::ZERO, "the delay ends with the window");
+        assert_eq!(later.elapsed(), Duration::ZERO, "the delay is over with the window");
         drop(queue.acquire(BOB).await);
         assert_eq!(queue.users.borrow().len(), 1, "nothing is kept of users that left");
     }

@@ -1,4 +1,4 @@
-//! In folders that look like a cgroup tree; guest cases test the kernel's own.
+//! Tests in folders with the files of a cgroup tree; guest cases test a real one.
 
 use std::fs;
 
@@ -83,7 +83,7 @@ fn a_limit_is_created_below_the_root_of_a_container() {
     assert_eq!(
         block_on(backend.slice_cap()).unwrap(),
         limit::slice_cap(Bytes::gib(1)),
-        "of what the container has"
+        "a share of the container's memory"
     );
     let name = "claude".parse().unwrap();
     let start = || block_on(backend.start(&name, &target(7), LIMITS, InheritedLimits::default())).unwrap();
@@ -138,10 +138,13 @@ fn scopes_of_exited_commands_are_removed_and_new_ones_are_not() {
 fn errors_name_the_missing_precondition() {
     let world = World::new(&[7]);
     let cgroups = world.cgroups();
-    let said = |own: &str| world.find(&cgroups, own).unwrap_err().to_string();
-    assert!(said("/../elsewhere").contains("cgroup of the process is not visible"));
+    let error = |own: &str| world.find(&cgroups, own).unwrap_err().to_string();
+    assert!(error("/../elsewhere").contains("cgroup of the process is not visible"));
     world.write("other/cgroup.procs", "8\n");
-    assert!(said("/other").contains("cgroup of the process is not visible"), "the tree of another namespace");
+    assert!(
+        error("/other").contains("cgroup of the process is not visible"),
+        "the tree of another namespace"
+    );
     world.write("cgroup.controllers", "cpu\n");
-    assert!(said("/").contains("/ has no memory controller"));
+    assert!(error("/").contains("/ has no memory controller"));
 }
