@@ -137,7 +137,7 @@ fn an_exec_is_noticed_by_name_or_by_code() {
     assert_eq!(observed(&mut sampler), ["claude-100 5M: claude.exe"]);
 }
 
-/// Between its fork and its exec a child looks like its parent in everything.
+/// Between its fork and its exec a child cannot be distinguished from its parent.
 #[test]
 fn a_forked_copy_is_a_member_until_it_execs() {
     let stat = |stack: u64| {
@@ -163,7 +163,7 @@ fn a_forked_copy_is_a_member_until_it_execs() {
 }
 
 #[test]
-fn a_child_of_a_script_agent_is_matched_by_its_own_script() {
+fn a_script_agents_child_is_matched_by_its_own_script() {
     let world = World::new().process(100, 1, "claude", "/usr/bin/node", &["claude"], 200).process(
         101,
         100,
@@ -360,17 +360,17 @@ fn an_exclusive_cgroup_counts_with_all_its_memory() {
     assert_eq!(
         charge(),
         (Bytes::mib(150), Some(path.clone())),
-        "a file in a tmpfs is nobody's but the cgroup's"
+        "a file in a tmpfs is charged to the cgroup only"
     );
     fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
     assert_eq!(charge(), (Bytes::mib(100), Some(path)), "charges do not move with a process");
     fill("1\n100\n", 50);
-    assert_eq!(charge(), (Bytes::mib(100), None), "it shares it with others");
+    assert_eq!(charge(), (Bytes::mib(100), None), "other processes share the cgroup");
 }
 
-/// All that is in a cgroup may be killed at once: whoever is near to its line is seen to be alone in there in each look.
+/// A cgroup is killed whole. Near the threshold, each sample therefore verifies that the agent is alone in it.
 #[test]
-fn another_process_in_the_cgroup_is_noticed_at_once_near_the_threshold() {
+fn near_the_threshold_another_process_in_the_cgroup_is_noticed() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let cgroups = TempDir::new().unwrap();
     let scope = cgroups.path().join("a.scope");
@@ -378,11 +378,11 @@ fn another_process_in_the_cgroup_is_noticed_at_once_near_the_threshold() {
     fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
     fs::write(world.file(100, "cgroup"), "0::/a.scope\n").unwrap();
     fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
-    let noticed = |line: Bytes| {
+    let noticed = |threshold: Bytes| {
         fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
         let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
-        sampler.verify_cgroups_above(line);
-        // Within the second in which a home is taken for known.
+        sampler.verify_cgroups_above(threshold);
+        // Within the second for which the cgroup of an agent is cached.
         let at = clock::now();
         let guest = sampler.poll_memory(clock::now()).unwrap();
         let mut alone = |later: u64| {
@@ -397,9 +397,9 @@ fn another_process_in_the_cgroup_is_noticed_at_once_near_the_threshold() {
     assert!(!noticed(Bytes::mib(110)));
 }
 
-/// Which counts for what it costs for some seconds, and not for what may be ended.
+/// A cached cgroup is good enough for the charge for some seconds, but not for a kill.
 #[test]
-fn an_agent_is_verified_to_be_alone_before_its_cgroup_is_killed() {
+fn a_cgroup_is_killed_if_its_agent_is_alone() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
     let world = world.process(110, 1, "claude", CLAUDE, &["claude"], 10);
     let cgroups = TempDir::new().unwrap();
@@ -423,12 +423,12 @@ fn an_agent_is_verified_to_be_alone_before_its_cgroup_is_killed() {
         fs::write(place.join("cgroup.procs"), "1\n100\n").unwrap();
         (before, scan(100))
     };
-    assert_eq!(alone("docker-1.scope", ScanDepth::Full), (true, false), "somebody was let in");
-    assert_eq!(alone("docker-1.scope", ScanDepth::Incremental), (false, false), "not looked at");
+    assert_eq!(alone("docker-1.scope", ScanDepth::Full), (true, false), "another process was added");
+    assert_eq!(alone("docker-1.scope", ScanDepth::Incremental), (false, false), "not verified");
     assert_eq!(
         alone("agents.slice/agent-claude-100.scope", ScanDepth::Incremental),
         (true, true),
-        "only root lets in"
+        "only root can add processes"
     );
 }
 
@@ -456,7 +456,7 @@ fn an_agent_is_not_alone_after_another_enters_its_scope() {
     assert!(!snapshot.agents[0].cgroup.as_ref().unwrap().alone);
 }
 
-/// What the census learns of one process is not lost when nothing moves afterwards.
+/// Attribution is kept while no process changes.
 #[test]
 fn samples_without_a_change_are_equal() {
     let world = World::new()
@@ -468,7 +468,7 @@ fn samples_without_a_change_are_equal() {
     assert_eq!(first, ["claude-100 204M: claude.exe bash", "claude-102 50M: claude.exe"]);
     for _ in 0..3 {
         assert_eq!(observed(&mut sampler), first);
-        assert!(!sampler.changed, "nothing is asked again");
+        assert!(!sampler.changed, "nothing is read again");
     }
     let stat = "101 (bash) S 100 1 101 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 1 1 101\n";
     fs::write(world.file(101, "stat"), stat).unwrap();
@@ -478,7 +478,7 @@ fn samples_without_a_change_are_equal() {
     assert_eq!(observed(&mut sampler), ["claude-100 204M: claude.exe bash"]);
 }
 
-/// Between two sweeps only members are looked at, and those that the last pid tells of.
+/// Between full scans only members are read, and processes that the last pid reveals.
 #[test]
 fn new_processes_are_found_between_full_scans() {
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
@@ -500,15 +500,15 @@ fn new_processes_are_found_between_full_scans() {
 #[test]
 fn a_new_thread_is_no_process() {
     let mut sampler = sampler(Path::new("/proc"), Path::new("/nowhere"), None);
-    // Windows of pids are known from the second look on.
+    // The window of new pids starts with the second sample.
     (0..2).for_each(|_| drop(sampler.sample_now().unwrap()));
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let (tell, told) = std::sync::mpsc::channel();
+    let (id_sender, id_receiver) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
-        tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+        id_sender.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
         let _ = stopped.recv();
     });
-    let id = Pid::new(told.recv().unwrap()).unwrap();
+    let id = Pid::new(id_receiver.recv().unwrap()).unwrap();
     sampler.table.postpone_scans();
     sampler.sample_now().unwrap();
     assert!(!sampler.table.knows(id) && id.get() != i32::try_from(std::process::id()).unwrap());
@@ -516,7 +516,7 @@ fn a_new_thread_is_no_process() {
     thread.join().unwrap();
 }
 
-/// `stat` comes first and tells whether the rest is worth reading.
+/// `stat` is read first; the other files are read if its counters have changed.
 #[test]
 fn an_incremental_sample_reads_members_with_changed_counters() {
     let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
@@ -580,16 +580,16 @@ fn only_new_members_of_an_agent_trigger_a_sample() {
     assert!(wanted(&mut sampler), "the agent itself");
     assert!(!wanted(&mut sampler));
     let world = world.process(101, 1, "cron", "/bin/cron", &["cron"], 1);
-    assert!(!wanted(&mut sampler), "nobody's");
+    assert!(!wanted(&mut sampler), "not of an agent");
     let world = world.process(102, 100, "sh", "/bin/sh", &["sh"], 1);
     assert!(wanted(&mut sampler), "its tool");
     fs::remove_dir_all(world.dir.path().join("102")).unwrap();
-    assert!(wanted(&mut sampler), "which has ended");
+    assert!(wanted(&mut sampler), "which has exited");
 }
 
 /// A shell forks, and its child becomes an agent a little later.
 #[test]
-fn an_exec_of_a_young_process_is_found_between_full_scans() {
+fn between_full_scans_an_exec_of_a_young_process_is_found() {
     let folder = TempDir::new().unwrap();
     let program = folder.path().join("@anthropic-ai/claude-code/bin");
     fs::create_dir_all(&program).unwrap();
@@ -604,7 +604,7 @@ fn an_exec_of_a_young_process_is_found_between_full_scans() {
         .unwrap();
     let pid = crate::model::Pid::new(i32::try_from(child.id()).unwrap()).unwrap();
     let mut observed = || {
-        // As if the last sweep had just been: it is not the sweep that finds it.
+        // Postpone the full scan, so that it does not find the process.
         sampler.table.postpone_scans();
         sampler.sample_now().unwrap().agents.iter().any(|agent| agent.agent.root.pid == pid)
     };
@@ -620,9 +620,9 @@ fn an_exec_of_a_young_process_is_found_between_full_scans() {
     assert_eq!((before, after), (false, true));
 }
 
-/// A tool whose parent has died hangs below another session's process 1; only its environment tells whose it was.
+/// An orphaned tool is a child of process 1; only its environment identifies its agent.
 #[test]
-fn an_orphan_is_assigned_by_its_environment_in_the_first_scan() {
+fn the_first_scan_assigns_an_orphan_by_its_environment() {
     let world = World::new()
         .process(90, 1, "claude", CLAUDE, &["claude"], 5)
         .process(100, 1, "claude", CLAUDE, &["claude"], 5)
@@ -684,7 +684,7 @@ fn an_agents_total_includes_the_agents_it_started() {
     assert_eq!(totals, [(Bytes::mib(6), Bytes::mib(306)), (Bytes::mib(300), Bytes::mib(300))]);
 }
 
-/// Other rules count for processes that are known already, by what they run now; what is not touched by them stays.
+/// New rules apply to known processes, by the programs that they run now. Other agents stay.
 #[test]
 fn new_rules_apply_at_once_and_lose_no_agent() {
     let rules = |text: &str| {
@@ -704,24 +704,20 @@ fn new_rules_apply_at_once_and_lose_no_agent() {
     sampler.reconfigure(rules("[mine]\nexe = [\"/opt/tool\"]\n"));
     assert_eq!(observed(&mut sampler), ["claude-100 250M: node node", "mine-200 30M: tool"]);
     sampler.reconfigure(rules("[mine]\nexe = [\"/opt/other\"]\n"));
-    assert_eq!(
-        observed(&mut sampler),
-        ["claude-100 250M: node node"],
-        "the rule of the other matches no more"
-    );
+    assert_eq!(observed(&mut sampler), ["claude-100 250M: node node"], "its rule no longer matches");
     sampler.reconfigure(rules("[claude]\nenabled = false\n"));
     assert_eq!(observed(&mut sampler), [""; 0]);
     sampler.reconfigure(Arc::new(Rules::built_in()));
-    assert_eq!(observed(&mut sampler), [""; 0], "by its title it is none");
+    assert_eq!(observed(&mut sampler), [""; 0], "its title matches no rule");
     let unmatched: Vec<i32> =
         sampler.sample_now().unwrap().unmatched_roots.iter().map(|root| root.pid.get()).collect();
-    assert_eq!(unmatched, [200, 100], "both run on");
+    assert_eq!(unmatched, [200, 100], "both are still running");
     fs::remove_dir_all(world.file(200, "")).unwrap();
     assert_eq!(sampler.sample_now().unwrap().unmatched_roots.len(), 1);
 }
 
 #[test]
-fn a_limited_command_is_an_agent_unless_a_rule_matches_it() {
+fn a_limited_command_is_an_agent_of_its_own() {
     let world = World::new()
         .process(100, 1, "build", "/usr/bin/build", &["build"], 10)
         .process(101, 100, "cc", "/usr/bin/cc", &["cc"], 10)
@@ -747,7 +743,7 @@ fn a_limited_command_is_an_agent_unless_a_rule_matches_it() {
 }
 
 #[test]
-fn an_escape_from_a_scope_is_logged_once_and_still_counts() {
+fn an_escape_from_a_scope_is_logged_and_still_counts() {
     let world = World::new()
         .process(100, 1, "claude", CLAUDE, &["claude"], 200)
         .process(101, 100, "node", "/usr/bin/node", &["node"], 50)
@@ -771,21 +767,21 @@ fn an_escape_from_a_scope_is_logged_once_and_still_counts() {
     fs::write(folder.join("cgroup.procs"), "100\n").unwrap();
     put(101, "/user.slice/run-7.scope");
     sampler.accounting.forget_homes();
-    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for those who are in it");
+    assert_eq!(limit(&mut sampler), Some(Bytes::mib(300)), "for the processes in it");
     let said = "claude-100: process 101 has left agent-claude-100.scope, whose limit no longer applies there; the thresholds of claude-100 \
                 still do";
     assert_eq!(sampler.drain_new_warnings(), [said]);
     assert_eq!(
         (sampler.drain_new_warnings().len(), sampler.warnings().count()),
         (0, 1),
-        "said once, known on"
+        "logged once, and still shown"
     );
     assert_eq!(observed(&mut sampler), ["claude-100 251M: claude.exe node ended"]);
 }
 
 #[test]
 fn processes_in_a_limited_scope_belong_to_its_command() {
-    // tmux's server has left its parent behind before anybody looked.
+    // The tmux server left its parent before the first sample.
     let world = World::new()
         .process(100, 1, "sh", "/usr/bin/dash", &["sh"], 10)
         .process(101, 1, "tmux: server", "/usr/bin/tmux", &["tmux"], 5)

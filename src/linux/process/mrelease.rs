@@ -74,12 +74,12 @@ impl Releaser {
     /// Where there is no `/proc`, or the thread cannot be started.
     pub fn start() -> io::Result<Self> {
         let proc = open_proc()?;
-        let (queue, asked) = sync_channel(QUEUE_CAPACITY);
+        let (queue, requests) = sync_channel(QUEUE_CAPACITY);
         let tally = Arc::new(Tally::default());
-        let kept = Arc::clone(&tally);
+        let counters = Arc::clone(&tally);
         thread::Builder::new()
             .name("releaser".to_owned())
-            .spawn(move || release_all(&proc, &asked, &kept))?;
+            .spawn(move || release_all(&proc, &requests, &counters))?;
         Ok(Self { queue, tally })
     }
 
@@ -104,8 +104,8 @@ impl Releaser {
     }
 }
 
-fn release_all(proc: &OwnedFd, asked: &Receiver<ProcessKey>, tally: &Tally) {
-    for key in asked {
+fn release_all(proc: &OwnedFd, requests: &Receiver<ProcessKey>, tally: &Tally) {
+    for key in requests {
         let begun = Instant::now();
         let counter = match release(proc, key) {
             ReleaseOutcome::Released => {
@@ -186,7 +186,7 @@ mod tests {
 
     /// A process that holds 64 MiB.
     fn holder() -> (Child, ProcessKey) {
-        // Its shell holds what `head` gives it in a variable.
+        // The shell stores the output of `head` in a variable.
         let script = format!("x=$(head -c {SIZE} /dev/zero | tr '\\0' x); echo ready; read y");
         let mut child = Command::new("sh")
             .args(["-c", &script])
@@ -202,20 +202,20 @@ mod tests {
     }
 
     #[test]
-    fn who_was_not_killed_keeps_its_memory() {
+    fn a_process_that_was_not_killed_keeps_its_memory() {
         let (mut child, key) = holder();
         let proc = open_proc().unwrap();
         assert!(resident(&proc, key.pid).unwrap() > Bytes::new(SIZE));
         assert_eq!(release(&proc, key), ReleaseOutcome::GivenUp);
         assert!(resident(&proc, key.pid).unwrap() > Bytes::new(SIZE));
-        assert!(child.try_wait().unwrap().is_none(), "it lives");
+        assert!(child.try_wait().unwrap().is_none(), "it is still running");
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(release(&proc, key), ReleaseOutcome::NotNeeded, "it is gone");
     }
 
     #[test]
-    fn a_process_that_was_killed_is_done_with_in_any_way() {
+    fn a_killed_process_is_released_or_has_exited() {
         let (mut child, key) = holder();
         let releaser = Releaser::start().unwrap();
         assert_eq!(Signaller::open().unwrap().send(key, rustix::process::Signal::KILL), Sent::Delivered);
@@ -227,12 +227,12 @@ mod tests {
             processes + not_needed + given_up == 2
         });
         assert!(done, "{:?}", releaser.released());
-        assert!(releaser.released().not_needed >= 1, "another's pid is not even asked for");
+        assert!(releaser.released().not_needed >= 1, "a reused pid is not released");
         assert!(!child.wait().unwrap().success());
     }
 
     #[test]
-    fn what_does_not_fit_is_dropped_and_counted() {
+    fn requests_beyond_the_queue_capacity_are_dropped_and_counted() {
         let (queue, _asked) = sync_channel(1);
         let releaser = Releaser { queue, tally: Arc::default() };
         let key = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_asked_again_until_it_answers() {
+    fn the_call_is_repeated_until_it_is_final() {
         let asked = |answers: &[Result<(), Errno>]| {
             let (mut next, mut waits) = (answers.iter().copied(), 0);
             let outcome = retry(|| next.next().unwrap(), || waits += 1);

@@ -14,7 +14,7 @@ const DEFAULT_RATIO: Ratio = Ratio { stored: Bytes::new(2), taken: Bytes::new(1)
 /// The ratio of the pages stored last predicts best that of the next: a leak is of one kind. It is taken over steps of this size.
 const RATIO_STEP: Bytes = Bytes::mib(16);
 
-/// Nine numbers of twenty digits and what stands between them.
+/// Nine numbers of twenty digits, with separators.
 const MM_STAT_LEN: usize = 256;
 
 /// One device.
@@ -24,34 +24,34 @@ pub(crate) struct Zram {
     lately: Lately,
 }
 
-/// What the last step took.
+/// The ratio of the most recent step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lately {
-    /// Where the step began that is under way.
+    /// The start of the current step.
     begun: Option<MmStat>,
     ratio: Option<Ratio>,
 }
 
-/// How much is stored in how much memory.
+/// A compression ratio: the size of pages, and the memory that they take.
 #[derive(Clone, Copy, Debug)]
 struct Ratio {
     stored: Bytes,
     taken: Bytes,
 }
 
-/// What we use of `mm_stat` (`Documentation/admin-guide/blockdev/zram.rst`): its first, third and fourth number.
+/// The fields of `mm_stat` that we use (`Documentation/admin-guide/blockdev/zram.rst`): the first, third and fourth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct MmStat {
-    /// `orig_data_size`: what was stored, as it was.
+    /// `orig_data_size`: the uncompressed size.
     stored: Bytes,
     /// `mem_used_total`: the memory that it takes.
     taken: Bytes,
-    /// `mem_limit`: the memory that it may take; `None`: any.
+    /// `mem_limit`: the most memory that it may take; `None`: no limit.
     limit: Option<Bytes>,
 }
 
 impl Zram {
-    /// The device with this name in `/proc/swaps`; `None` where it is none. `block` is `/sys/block` as a rule.
+    /// The device with this name in `/proc/swaps`; `None` if it is no zram device. `block` is `/sys/block` as a rule.
     pub(crate) fn by_name(name: &[u8], block: &Path) -> Option<Self> {
         let device = std::str::from_utf8(name.strip_prefix(b"/dev/")?).ok()?;
         let digits = device.strip_prefix("zram")?;
@@ -60,23 +60,22 @@ impl Zram {
         is_number.then_some(Self { mm_stat, lately: Lately::default() })
     }
 
-    /// Takes over what is remembered of the same device.
+    /// Continues the measurement of the same device.
     pub(crate) fn remember(&mut self, before: &Self) {
         if before.mm_stat == self.mm_stat {
             self.lately = before.lately;
         }
     }
 
-    /// How much less memory is in use when `free`, what it has left, is full; and what it takes now, nothing where it
-    /// does not say.
+    /// The memory saved by filling `free`, its free part; and the memory that it takes now, zero if unknown.
     pub(crate) fn measure(&mut self, free: Bytes, in_use: bool) -> (Bytes, Bytes) {
-        // While nothing is swapped, whatever is stored there is another's.
+        // While nothing is swapped out, the pages stored there belong to other users of the device.
         let stat = in_use.then(|| self.mm_stat()).flatten();
         self.lately.take(stat);
         (saves(free, stat, self.lately.ratio), stat.map(|stat| stat.taken).unwrap_or_default())
     }
 
-    /// `None` where it is gone, or the kernel says something else than it used to.
+    /// `None` if the device is gone or the format is unknown.
     fn mm_stat(&self) -> Option<MmStat> {
         let mut text = [0; MM_STAT_LEN];
         let len = read_from_start(&open(&self.mm_stat).ok()?, &mut text, to_end).ok()?;
@@ -104,7 +103,7 @@ impl Lately {
             return;
         };
         if now.stored < begun.stored {
-            // Whose it was has ended, or wanted it back: what comes next is another's.
+            // Pages were freed or read back: the next ones belong to another program.
             *self = Self { begun: Some(now), ratio: None };
         } else if now.stored >= begun.stored + RATIO_STEP {
             let stored = now.stored.saturating_sub(begun.stored);
@@ -114,7 +113,7 @@ impl Lately {
     }
 }
 
-/// By the ratio of all that is stored or of what was stored lately, whichever is worse.
+/// By the ratio of all stored pages or that of the last step, whichever is worse.
 fn saves(free: Bytes, stat: Option<MmStat>, lately: Option<Ratio>) -> Bytes {
     let enough = stat.filter(|stat| stat.stored >= MIN_STORED);
     let all = enough.map(|MmStat { stored, taken, .. }| Ratio { stored, taken });
@@ -134,12 +133,12 @@ fn saves_at(ratio: Ratio, free: Bytes, stat: Option<MmStat>) -> Bytes {
 }
 
 impl Ratio {
-    /// What `stored` takes.
+    /// The memory that pages of size `stored` take.
     fn after(self, stored: Bytes) -> Bytes {
         stored.share(self.taken.get(), self.stored.get())
     }
 
-    /// What can be stored in `taken`.
+    /// The size of the pages that fit in `taken`.
     fn before(self, taken: Bytes) -> Bytes {
         taken.share(self.stored.get(), self.taken.get())
     }
@@ -157,9 +156,9 @@ mod tests {
         saves(Bytes::mib(free), stat, None).get() >> 20
     }
 
-    /// Zeros have made the ratio a good one; then noise comes.
+    /// Pages of zeros gave a good ratio; then incompressible pages follow.
     #[test]
-    fn what_came_lately_counts_where_it_is_worse() {
+    fn the_worse_of_recent_and_total_ratio_counts() {
         let mut lately = Lately::default();
         let mut saved = |stored, taken| {
             let stat = stat(stored, taken, 0);
@@ -167,16 +166,16 @@ mod tests {
             saves(Bytes::mib(1000), stat, lately.ratio).get() >> 20
         };
         assert_eq!(saved(900, 9), 990);
-        assert_eq!(saved(910, 19), 979, "too little to say");
-        assert_eq!(saved(932, 41), 0, "a page takes a page");
-        assert_eq!(saved(970, 60), 500, "and now half of one");
-        assert_eq!(saved(1100, 60), 945, "and nothing: then what all take counts");
-        assert_eq!(saved(500, 9), 982, "whose it was has ended");
+        assert_eq!(saved(910, 19), 979, "too little for a new ratio");
+        assert_eq!(saved(932, 41), 0, "incompressible");
+        assert_eq!(saved(970, 60), 500, "now half of that");
+        assert_eq!(saved(1100, 60), 945, "nothing is taken: the ratio of all pages counts");
+        assert_eq!(saved(500, 9), 982, "the program has exited");
         assert_eq!(lately.ratio.map(|r| r.stored), None);
     }
 
     #[test]
-    fn what_is_saved_follows_the_ratio() {
+    fn savings_follow_the_ratio() {
         assert_eq!(mib(1200, stat(900, 300, 0)), 800, "three in one");
         assert_eq!(mib(1200, stat(900, 900, 0)), 0, "incompressible");
         assert_eq!(mib(1200, stat(900, 950, 0)), 0, "worse than that");
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_little_says_nothing() {
+    fn a_few_pages_give_no_ratio() {
         assert_eq!(mib(1200, None), 600, "nothing known");
         assert_eq!(mib(1200, stat(63, 63, 0)), 600);
         assert_eq!(mib(1200, stat(64, 64, 0)), 0);
@@ -193,16 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_memory_is_kept() {
+    fn savings_respect_mem_limit() {
         assert_eq!(mib(1200, stat(900, 300, 400)), 200, "100 more take 300, and save 200");
-        assert_eq!(mib(1200, stat(900, 300, 4000)), 800, "no limit that counts");
+        assert_eq!(mib(1200, stat(900, 300, 4000)), 800, "the limit is not reached");
         assert_eq!(mib(1200, stat(900, 300, 300)), 0, "at its limit");
         assert_eq!(mib(1200, stat(900, 500, 300)), 0, "beyond it");
         assert_eq!(mib(1200, stat(0, 0, 100)), 100, "200 take 100");
     }
 
     #[test]
-    fn devices_are_told_by_their_name() {
+    fn zram_devices_are_recognised_by_name() {
         let block = Path::new("/sys/block");
         let of = |name: &[u8]| Zram::by_name(name, block).map(|zram| zram.mm_stat);
         assert_eq!(of(b"/dev/zram12"), Some(PathBuf::from("/sys/block/zram12/mm_stat")));
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_no_mm_stat() {
+    fn a_malformed_mm_stat_is_refused() {
         for text in [&b""[..], b"1 2 3", b"1 2 3 x\n", b"-1 2 3 4\n", b"1,2,3,4\n", b"\xff 1 1 1\n"] {
             assert_eq!(MmStat::parse(text), None, "{}", text.escape_ascii());
         }

@@ -4,7 +4,7 @@ use super::*;
 
 const HEADER: &str = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
 
-/// Files as a guest with swap has them.
+/// The files of a guest with swap.
 struct World {
     dir: tempfile::TempDir,
     room: SwapRoom,
@@ -35,7 +35,7 @@ impl World {
         self
     }
 
-    /// Room in MiB, a second after the last look.
+    /// The headroom in MiB, one second after the last measurement.
     fn room(&mut self, total: u64, free: u64) -> u64 {
         self.measured(total, free).swap_headroom.get() >> 20
     }
@@ -55,32 +55,32 @@ impl World {
 }
 
 #[test]
-fn what_zram_takes_is_known_once_something_is_there() {
+fn the_memory_of_zram_is_known_once_pages_are_swapped() {
     let mut world =
         World::new().areas(&[("/dev/zram0", 1000, 400), ("/dev/sda2", 1000, 0)]).zram("zram0", 400, 100);
-    assert_eq!(world.measured(2000, 2000).zram, Bytes::ZERO, "what is there is not ours");
+    assert_eq!(world.measured(2000, 2000).zram, Bytes::ZERO, "its pages are not swapped ones");
     assert_eq!(world.measured(2000, 1600).zram, Bytes::mib(100));
     assert_eq!(world.measured(2000, 1950).zram, Bytes::mib(50), "never more than was swapped out");
     assert_eq!(World::new().measured(2000, 1600).zram, Bytes::ZERO, "a disk");
 }
 
 #[test]
-fn a_disk_takes_all_that_is_free() {
+fn disk_headroom_is_its_free_space() {
     let mut world = World::new().areas(&[("/swap\\040file", 500, 0), ("/dev/sda2", 1500, 600)]);
     assert_eq!(world.room(2000, 1400), 1400);
     assert_eq!(world.room(2000, 7), 7, "the list is older than that");
 }
 
 #[test]
-fn zram_takes_what_it_saves() {
+fn zram_headroom_is_its_savings() {
     let mut world = World::new().areas(&[("/dev/zram0", 4000, 0)]).zram("zram0", 100, 100);
-    assert_eq!(world.room(4000, 4000), 2000, "nothing of ours is there yet");
-    assert_eq!(world.room(4000, 3900), 0, "and what comes is incompressible");
+    assert_eq!(world.room(4000, 4000), 2000, "no page is swapped out yet");
+    assert_eq!(world.room(4000, 3900), 0, "the first pages are incompressible");
     let mut world = world.zram("zram0", 900, 300);
     assert_eq!(world.room(4000, 3000), 2000);
     assert_eq!(world.room(4000, 0), 0);
     fs::remove_dir_all(world.dir.path().join("block")).unwrap();
-    assert_eq!(world.room(4000, 3000), 1500, "sysfs says nothing");
+    assert_eq!(world.room(4000, 3000), 1500, "no sysfs: the default ratio");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn disk_and_zram_together() {
 }
 
 #[test]
-fn several_devices_lose_alike_until_the_list_is_read_again() {
+fn devices_share_new_pages_until_the_list_is_reread() {
     let mut world = World::new().areas(&[("/dev/zram0", 1000, 0), ("/dev/zram1", 1000, 0)]);
     let mut world = {
         assert_eq!(world.room(2000, 2000), 1000);
@@ -103,7 +103,7 @@ fn several_devices_lose_alike_until_the_list_is_read_again() {
     world = world.areas(&[("/dev/zram0", 1000, 1000), ("/dev/zram1", 1000, 0)]);
     assert_eq!(world.room(2000, 1000), 250, "not read yet");
     world.now += 10;
-    assert_eq!(world.room(2000, 1000), 0, "read: all that is left is where nothing is saved");
+    assert_eq!(world.room(2000, 1000), 0, "reread: only the device that saves nothing has space");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_new_total_is_a_new_list() {
 }
 
 #[test]
-fn a_list_that_says_nothing_means_disks() {
+fn without_a_usable_list_swap_counts_as_disk() {
     let mut world = World::new();
     assert_eq!(world.room(1000, 900), 900, "no list");
     for text in ["", HEADER, "\n\n", "/dev/zram0 partition\n", "/dev/zram0 partition x y -2\n"] {
@@ -129,7 +129,7 @@ fn a_list_that_says_nothing_means_disks() {
 }
 
 #[test]
-fn a_list_that_contradicts_the_guest_gives_no_more_than_is_free() {
+fn headroom_never_exceeds_free_swap() {
     let mut world = World::new().areas(&[("/dev/zram0", 1 << 40, 0), ("/dev/sda2", 1 << 40, 0)]);
     assert!(world.room(1000, 900) <= 900);
     let mut world = World::new().areas(&[("/dev/zram0", 10, 1000), ("/dev/zram1", 10, 10)]);
