@@ -1,4 +1,4 @@
-//! What a forecast costs: a sample, an evaluation, and the memory of a series that is a day old.
+//! The cost of a forecast: a sample, an evaluation, and the memory of a series that is a day old.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use claude_watchdog::model::{Boottime, Bytes};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 
-/// So that what a series takes is shown beside the time: `max alloc`.
+/// Shows the memory of a series beside the time: `max alloc`.
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
-    println!("a series: {} bytes, and what `day` allocates", size_of::<Forecaster>());
+    println!("a series: {} bytes, plus the allocations of `day`", size_of::<Forecaster>());
     divan::main();
 }
 
-/// A sample each ten seconds for a day: a leak under a garbage collector, the costliest shape, all windows count.
+/// A sample every ten seconds for a day: a leak under a garbage collector, the most expensive shape; all windows are in use.
 fn samples() -> impl Iterator<Item = (Boottime, Bytes)> {
     (0..8640_u64).map(|n| {
         let figure = Bytes::gib(2) + Bytes::new((n << 19) + ((n % 30) << 24));
@@ -35,21 +35,21 @@ fn aged() -> (Forecaster, Boottime, Bytes) {
     (forecaster, last.0, last.1)
 }
 
-/// One of a second's samples, nothing evaluated.
+/// A sample without an evaluation, as most are.
 #[divan::bench]
 fn sample(bencher: Bencher<'_, '_>) {
     let (mut forecaster, at, figure) = aged();
-    // The first is the evaluation that is due.
+    // This one runs the evaluation that is due.
     forecaster.add(at + EVALUATION_INTERVAL, figure);
     let mut step = 0;
     bencher.bench_local(|| {
         step += 1;
-        // Not to the next one: a hundred million samples fit in between.
+        // Stay before the next evaluation: a hundred million samples fit in between.
         forecaster.add(black_box(at + EVALUATION_INTERVAL + Duration::from_nanos(step)), black_box(figure))
     });
 }
 
-/// One a minute: all windows, the estimate, the level, the sentence.
+/// An evaluation, once a minute: all windows, the estimate, the level, the text.
 #[divan::bench]
 fn evaluation(bencher: Bencher<'_, '_>) {
     let (forecaster, at, figure) = aged();
@@ -59,7 +59,7 @@ fn evaluation(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A whole day; `max alloc` is what the series holds at the end, beside the value itself.
+/// A whole day; `max alloc` is the heap memory of the series at the end, without the value itself.
 #[divan::bench]
 fn day(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(8640_usize)).bench_local(aged);

@@ -1,6 +1,6 @@
-//! What one tick costs, piece by piece.
+//! The cost of one tick, piece by piece.
 //!
-//! The pure pieces run on a made world of 300 processes and 5 agents; `scan` reads this machine's own `/proc`.
+//! The pure pieces run on a simulated machine with 300 processes and 5 agents; `scan` reads this machine's own `/proc`.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot start should say so")]
 
@@ -102,7 +102,7 @@ fn step_that_decides(bencher: Bencher) {
         .bench_local_values(|mut engine| engine.step(&snapshot));
 }
 
-/// The guest runs out, and nobody is over a line: five families are judged.
+/// The guest runs out of memory and no agent is over a threshold: five agent trees are ranked.
 #[divan::bench]
 fn step_of_the_guard(bencher: Bencher) {
     let mut snapshot = snapshot();
@@ -122,13 +122,13 @@ fn step_of_the_guard(bencher: Bencher) {
         })
         .bench_local_values(|mut engine| {
             let step = engine.step(&snapshot);
-            assert!(step.signals.is_some(), "it acts");
+            assert!(step.signals.is_some(), "it kills");
             step
         });
 }
 
 #[divan::bench]
-fn glance(bencher: Bencher) {
+fn memory_poll(bencher: Bencher) {
     let thresholds = Thresholds { warn: Bytes::gib(8), kill: Bytes::gib(13) };
     let mut engine = Engine::new(
         thresholds,
@@ -144,7 +144,7 @@ fn glance(bencher: Bencher) {
     });
 }
 
-/// Twenty members, five of them forks of one image.
+/// Twenty members, five of them forks of one process.
 #[divan::bench]
 fn charge_of_an_agent(bencher: Bencher) {
     let guest = snapshot().guest;
@@ -175,7 +175,7 @@ fn scan(bencher: Bencher) {
 }
 
 #[divan::bench]
-fn recognise_a_stranger(bencher: Bencher) {
+fn recognise_an_unknown_process(bencher: Bencher) {
     let rules = Rules::built_in();
     let argv = ["node", "--inspect", "/srv/app/server.js"].map(OsString::from);
     let exe = Some(Path::new("/usr/bin/node"));

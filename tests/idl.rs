@@ -1,4 +1,4 @@
-//! The interface description is written by hand; here it is held against what is really sent.
+//! The interface description is written by hand; these tests compare it with the replies.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
 
 use std::collections::BTreeSet;
@@ -265,7 +265,7 @@ fn with_idl(test: impl FnOnce(&Idl<'_>)) {
 }
 
 #[test]
-fn what_is_sent_is_what_is_described() {
+fn a_status_matches_its_description() {
     with_idl(|idl| {
         let method = idl.0.methods().find(|method| method.name().as_str() == "Status").unwrap();
         let ty = method.outputs().next().unwrap().ty();
@@ -276,19 +276,19 @@ fn what_is_sent_is_what_is_described() {
 }
 
 #[test]
-fn an_explanation_is_what_is_described() {
+fn an_explanation_matches_its_description() {
     with_idl(|idl| {
         let method = idl.0.methods().find(|method| method.name().as_str() == "Explain").unwrap();
         let ty = method.outputs().next().unwrap().ty();
-        for told in [explained()].into_iter().chain(explained_barely()) {
-            idl.check(&serde_json::to_value(told).unwrap(), ty, "explanation");
+        for explanation in [explained()].into_iter().chain(explained_barely()) {
+            idl.check(&serde_json::to_value(explanation).unwrap(), ty, "explanation");
         }
     });
 }
 
-/// A forecast that cannot say when; and all of the past.
+/// A forecast without a time, and a complete history.
 #[test]
-fn forecasts_and_the_past_are_what_is_described() {
+fn forecasts_and_history_match_their_description() {
     let silent = Forecast {
         bytes_per_hour: None,
         eta_seconds: None,
@@ -334,7 +334,7 @@ fn forecasts_and_the_past_are_what_is_described() {
 }
 
 #[test]
-fn events_and_actions_are_what_is_described() {
+fn events_and_actions_match_their_description() {
     let pid = Pid::new(100).unwrap();
     let filled = EventInfo {
         number: 1,
@@ -443,16 +443,17 @@ fn every_word_of_an_explanation_is_described() {
     with_idl(|idl| {
         let parts = [ProcessPart::Exe, ProcessPart::Script, ProcessPart::Module, ProcessPart::Argv0];
         assert_eq!(words(&parts), idl.variants("ProcessPart"));
-        let joinings = [
+        let reasons = [
             MembershipReason::Root,
             MembershipReason::Child,
             MembershipReason::Session,
             MembershipReason::Environment,
             MembershipReason::Scope,
         ];
-        assert_eq!(words(&joinings), idl.variants("MembershipReason"));
-        let looks = [SharesStatus::Done, SharesStatus::TimedOut, SharesStatus::Refused, SharesStatus::Hidden];
-        assert_eq!(words(&looks), idl.variants("SharesStatus"));
+        assert_eq!(words(&reasons), idl.variants("MembershipReason"));
+        let statuses =
+            [SharesStatus::Done, SharesStatus::TimedOut, SharesStatus::Refused, SharesStatus::Hidden];
+        assert_eq!(words(&statuses), idl.variants("SharesStatus"));
         let uses = [CgroupUse::Own, CgroupUse::Shared, CgroupUse::Unknown];
         assert_eq!(words(&uses), idl.variants("CgroupUse"));
     });

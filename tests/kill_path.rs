@@ -1,5 +1,5 @@
-//! Between a decision and its signal nothing is allocated: under pressure an allocation may wait for the very memory
-//! that the signal is to free. Nor by the look at the guest that comes before each decision.
+//! Between a decision and its signals nothing is allocated: under pressure an allocation may wait for the very memory
+//! that the signals are to free. The memory poll before each decision does not allocate either.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 #![allow(unsafe_code, reason = "a counting allocator cannot be written without")]
@@ -27,18 +27,18 @@ use claude_watchdog::model::{
 use claude_watchdog::policy::{Engine, SignalBatch};
 use rustix::process::Signal;
 
-/// The system's allocator, with a count of what this thread asks of it.
+/// The system's allocator, with a count of this thread's allocations.
 struct Counting;
 
 thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
+    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is handed on to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // A thread that is being torn down has no count any more, and nothing to measure.
-        let _ = ASKED.try_with(|queued| queued.set(queued.get() + 1));
+        // A thread that is exiting has no count any more.
+        let _ = ALLOCATED.try_with(|count| count.set(count.get() + 1));
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
@@ -53,12 +53,12 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 fn allocations<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = ASKED.get();
+    let before = ALLOCATED.get();
     let result = work();
-    (result, ASKED.get() - before)
+    (result, ALLOCATED.get() - before)
 }
 
-/// Children of ours that play an agent: the first is its root.
+/// Child processes of the test that act as an agent: the first is its root.
 struct Agent {
     children: Vec<Child>,
     keys: Vec<ProcessKey>,
@@ -68,14 +68,14 @@ struct Agent {
 }
 
 impl Agent {
-    /// An agent whose processes run `programs`, far over its line, and an engine that has seen nothing yet.
+    /// An agent with processes that run `programs`, far over its kill threshold, and a new engine.
     fn of(programs: &[&[&str]]) -> Self {
         let children: Vec<Child> =
             programs.iter().map(|words| Command::new(words[0]).args(&words[1..]).spawn().unwrap()).collect();
         let keys: Vec<ProcessKey> = children.iter().map(key_of).collect();
         let root = keys[0];
         let user = Uid::new(1000);
-        // All alike: no subtree covers the shortfall, so the whole agent is to end.
+        // All use the same: no subtree covers the shortfall, so the whole agent is chosen.
         let each = Charge::anonymous(Bytes::gib(14).share(1, keys.len() as u64));
         let member = |&key: &ProcessKey| Member {
             lineage: if key == root { Vec::new() } else { vec![root] },
@@ -106,23 +106,23 @@ impl Agent {
         }
     }
 
-    /// What the engine asks for at that second, what came of it, and what was allocated in between.
+    /// Sends the signals that the engine decides on at that second; returns the result and the number of allocations.
     fn step(&mut self, second: u64, change: impl FnOnce(&mut SignalBatch)) -> (EventKind, usize) {
         self.snapshot.at = at(second);
         let mut step = self.engine.step(&self.snapshot);
-        // What a test changes is the policy's part, and over before the count begins.
+        // `change` alters the decision of the policy, before the count begins.
         step.signals.as_mut().map(change);
         allocations(|| self.executor.send(step.signals.as_ref().unwrap()))
     }
 
-    /// The signals that ended each.
-    fn ended_by(&mut self) -> Vec<Option<i32>> {
+    /// The signal that killed each process.
+    fn killed_by(&mut self) -> Vec<Option<i32>> {
         self.children.iter_mut().map(|child| child.wait().unwrap().signal()).collect()
     }
 }
 
 impl Drop for Agent {
-    /// What a test that failed left behind.
+    /// Kills the processes that a failed test left behind.
     fn drop(&mut self) {
         for child in &mut self.children {
             let _ = child.kill();
@@ -147,7 +147,7 @@ fn ignored(key: ProcessKey) -> u64 {
     u64::from_str_radix(line.trim(), 16).unwrap()
 }
 
-/// How many signals were delivered, came too late, were refused.
+/// The number of signals that were delivered, came too late, were refused.
 fn counts(kind: &EventKind) -> (usize, usize, usize) {
     match *kind {
         EventKind::Signalled { delivered, gone, refused, .. } => (delivered, gone, refused),
@@ -162,17 +162,17 @@ const KILL: Option<i32> = Some(9);
 #[test]
 fn a_signal_is_sent_without_an_allocation() {
     let (_, counted) = allocations(|| Box::new(1));
-    assert_eq!(counted, 1, "the count counts");
+    assert_eq!(counted, 1, "the allocator counts");
 
     let signaller = Signaller::open().unwrap();
     let mut children: Vec<_> = (0..3).map(|_| Command::new("sleep").arg("60").spawn().unwrap()).collect();
     let keys: Vec<ProcessKey> = children.iter().map(key_of).collect();
-    let stranger = ProcessKey { start_ticks: keys[0].start_ticks.wrapping_sub(1), ..keys[0] };
-    let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
+    let reused = ProcessKey { start_ticks: keys[0].start_ticks.wrapping_sub(1), ..keys[0] };
+    let absent = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
 
     let (sent, counted) = allocations(|| {
         let [a, b, c] = [keys[0], keys[1], keys[2]].map(|key| signaller.send(key, Signal::KILL));
-        [a, b, c, signaller.send(stranger, Signal::KILL), signaller.send(nobody, Signal::KILL)]
+        [a, b, c, signaller.send(reused, Signal::KILL), signaller.send(absent, Signal::KILL)]
     });
     assert_eq!(sent, [Sent::Delivered, Sent::Delivered, Sent::Delivered, Sent::Gone, Sent::Gone]);
     assert_eq!(counted, 0);
@@ -202,7 +202,7 @@ fn a_poll_of_guest_memory_allocates_nothing() {
     assert_eq!(guest.swap_headroom, Bytes::kib(2000));
     guest.swap_free = Bytes::kib(1500);
     let ((), counted) = allocations(|| room.measure(at(105), &mut guest));
-    assert_eq!((guest.swap_headroom, counted), (Bytes::kib(1000), 0), "while the list is not old");
+    assert_eq!((guest.swap_headroom, counted), (Bytes::kib(1000), 0), "while the list is current");
 }
 
 #[test]
@@ -211,14 +211,14 @@ fn a_batch_of_term_is_sent_without_an_allocation() {
     let (kind, counted) = agent.step(100, |_| {});
     assert_eq!((counts(&kind), counted), ((3, 0, 0), 0));
     assert!(matches!(kind, EventKind::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
-    assert_eq!(agent.ended_by(), [TERM; 3]);
+    assert_eq!(agent.killed_by(), [TERM; 3]);
 }
 
-/// Whoever ignores TERM is sent KILL when the grace is over; what is then asked of others costs nothing either.
+/// Processes that ignore TERM are sent KILL after the grace; the requests to reclaim their memory do not allocate either.
 #[test]
 fn a_batch_of_kill_is_sent_without_an_allocation() {
-    let deaf: &[&str] = &["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
-    let mut agent = Agent::of(&[deaf, deaf]);
+    let ignores_term: &[&str] = &["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
+    let mut agent = Agent::of(&[ignores_term, ignores_term]);
     // Until both have set their trap: bit 14 is TERM.
     while !agent.keys.iter().all(|key| ignored(*key) & 1 << 14 != 0) {
         std::thread::sleep(Duration::from_millis(5));
@@ -228,14 +228,14 @@ fn a_batch_of_kill_is_sent_without_an_allocation() {
     let (kind, counted) = agent.step(106, |_| {});
     assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
     assert!(matches!(kind, EventKind::Signalled { signal: claude_watchdog::model::Signal::Kill, .. }));
-    assert_eq!(agent.ended_by(), [KILL; 2]);
-    // The thread that takes memory back had its turn.
-    let queued = (0..400).any(|_| {
+    assert_eq!(agent.killed_by(), [KILL; 2]);
+    // The thread that reclaims memory has processed both.
+    let processed = (0..400).any(|_| {
         std::thread::sleep(Duration::from_millis(5));
         let released = agent.executor.released();
         released.processes + released.not_needed + released.given_up == 2
     });
-    assert!(queued, "{:?}", agent.executor.released());
+    assert!(processed, "{:?}", agent.executor.released());
 }
 
 #[test]
@@ -249,27 +249,27 @@ fn a_stopped_process_receives_its_term() {
     }
     let (kind, counted) = agent.step(100, |_| {});
     assert_eq!((counts(&kind), counted), ((3, 0, 0), 0));
-    assert_eq!(agent.ended_by(), [TERM; 3]);
+    assert_eq!(agent.killed_by(), [TERM; 3]);
 }
 
-/// The ladder asks a tick after it has held: whether the STOP was taken by then, no state tells.
+/// The kill sequence sends TERM one tick after a STOP. The state of a process does not show a pending STOP.
 #[test]
 fn a_paused_process_receives_term_and_a_resumed_one_continues() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);
-    let set_cgroups = agent.keys[1];
-    assert_eq!(Signaller::open().unwrap().send(set_cgroups, Signal::STOP), Sent::Delivered);
+    let paused = agent.keys[1];
+    assert_eq!(Signaller::open().unwrap().send(paused, Signal::STOP), Sent::Delivered);
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
-    let let_go = key_of(&other);
-    assert_eq!(Signaller::open().unwrap().send(let_go, Signal::STOP), Sent::Delivered);
-    let (kind, counted) = agent.step(100, |wave| wave.resumed = vec![let_go]);
+    let resumed = key_of(&other);
+    assert_eq!(Signaller::open().unwrap().send(resumed, Signal::STOP), Sent::Delivered);
+    let (kind, counted) = agent.step(100, |batch| batch.resumed = vec![resumed]);
     assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
-    assert_eq!(agent.ended_by(), [TERM; 2]);
+    assert_eq!(agent.killed_by(), [TERM; 2]);
     let proc = Proc::open(Path::new("/proc")).unwrap();
-    let goes_on = (0..400).any(|_| {
+    let continues = (0..400).any(|_| {
         std::thread::sleep(Duration::from_millis(5));
-        proc.stat(let_go.pid).unwrap().is_some_and(|stat| !stat.is_stopped())
+        proc.stat(resumed.pid).unwrap().is_some_and(|stat| !stat.is_stopped())
     });
-    assert!(goes_on, "it lives, and is not held");
+    assert!(continues, "it is running, and not stopped");
     other.kill().unwrap();
     other.wait().unwrap();
 }
@@ -277,20 +277,20 @@ fn a_paused_process_receives_term_and_a_resumed_one_continues() {
 #[test]
 fn a_stale_key_hits_no_process_and_allocates_nothing() {
     let mut agent = Agent::of(&[SLEEP, SLEEP]);
-    let (kind, counted) = agent.step(100, |wave| {
-        let stale = wave.targets.iter().map(|key| ProcessKey { start_ticks: key.start_ticks - 1, ..*key });
-        let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-        wave.targets = stale.chain([nobody]).collect();
+    let (kind, counted) = agent.step(100, |batch| {
+        let stale = batch.targets.iter().map(|key| ProcessKey { start_ticks: key.start_ticks - 1, ..*key });
+        let absent = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
+        batch.targets = stale.chain([absent]).collect();
     });
     assert_eq!((counts(&kind), counted), ((0, 3, 0), 0));
-    // Nothing of it reached anybody: the next wave finds them as they were.
+    // No process was signalled: the next batch reaches all of them.
     assert!(agent.children.iter_mut().all(|child| child.try_wait().unwrap().is_none()));
     let (kind, counted) = agent.step(106, |_| {});
     assert_eq!((counts(&kind), counted), ((2, 0, 0), 0));
-    assert_eq!(agent.ended_by(), [KILL; 2]);
+    assert_eq!(agent.killed_by(), [KILL; 2]);
 }
 
-/// Its target reads at once what it has, while the rest of the wave, which is long, still goes out.
+/// The target reads its `memory.high` at once, while the rest of the long batch is still being sent.
 #[test]
 fn the_throttle_is_removed_before_the_signals_without_allocating() {
     let tree = tempfile::tempdir().unwrap();
@@ -302,11 +302,11 @@ fn the_throttle_is_removed_before_the_signals_without_allocating() {
         fs::create_dir_all(high(name).parent().unwrap()).unwrap();
         fs::write(high(name), "max").unwrap();
     }
-    let says = |name: &str| fs::read_to_string(high(name)).unwrap();
+    let memory_high = |name: &str| fs::read_to_string(high(name)).unwrap();
     let mut throttles = CgroupThrottles::start(tree.path()).unwrap().unwrap();
     for name in scopes {
         assert!(throttles.set(&path(name), Bytes::new(4_096_000)));
-        while !says(name).starts_with("4096000") {
+        while !memory_high(name).starts_with("4096000") {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -327,18 +327,18 @@ fn the_throttle_is_removed_before_the_signals_without_allocating() {
         std::thread::sleep(Duration::from_millis(5));
     }
     agent.executor = Executor::open(tree.path()).unwrap().with_throttles(Some(throttles));
-    let nobody = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
-    let (kind, counted) = agent.step(100, |wave| {
-        wave.scope = Some(path(scopes[0]));
-        wave.targets.extend(vec![nobody; 300_000]);
+    let absent = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
+    let (kind, counted) = agent.step(100, |batch| {
+        batch.scope = Some(path(scopes[0]));
+        batch.targets.extend(vec![absent; 300_000]);
     });
     assert_eq!((counts(&kind), counted), ((1, 300_000, 0), 0));
-    assert_eq!(agent.ended_by(), [None]);
+    assert_eq!(agent.killed_by(), [None]);
     assert!(fs::read_to_string(seen).unwrap().starts_with("max"));
-    assert!(says(scopes[1]).starts_with("4096000"), "another's holds");
-    let (_, counted) = agent.step(106, |wave| wave.scope = None);
+    assert!(memory_high(scopes[1]).starts_with("4096000"), "another agent stays throttled");
+    let (_, counted) = agent.step(106, |batch| batch.scope = None);
     assert_eq!(counted, 0);
-    assert!(says(scopes[1]).starts_with("max"), "whose it is was not known");
+    assert!(memory_high(scopes[1]).starts_with("max"), "without a known scope all throttles are removed");
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_cgroup_kill_allocates_nothing_whether_it_succeeds_or_not() {
     for path in paths {
         let child = Command::new("sleep").arg("60").spawn().unwrap();
         let executor = Executor::open(tree.path()).unwrap();
-        let wave = SignalBatch {
+        let batch = SignalBatch {
             action: 1,
             signal: claude_watchdog::model::Signal::Kill,
             resumed: Vec::new(),
@@ -362,10 +362,10 @@ fn a_cgroup_kill_allocates_nothing_whether_it_succeeds_or_not() {
             cgroup: Some(PathBuf::from(path)),
             scope: None,
         };
-        let (kind, counted) = allocations(|| executor.send(&wave));
+        let (kind, counted) = allocations(|| executor.send(&batch));
         assert_eq!((counts(&kind), counted), ((1, 0, 0), 0), "{path:.40}");
         let written = fs::read_to_string(scope.join("cgroup.kill")).unwrap();
         assert_eq!(written, if path == "/agents.slice/a.scope" { "1" } else { "" }, "{path:.40}");
-        assert_eq!({ child }.wait().unwrap().signal(), KILL, "by its pid, too");
+        assert_eq!({ child }.wait().unwrap().signal(), KILL, "by its pid as well");
     }
 }

@@ -13,14 +13,14 @@ use procfs::process::{Process, all_processes};
 /// Kernel threads have longer names than a process may have, and no executable; nor has a zombie.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
-/// A process may run for a moment just between two looks at it asleep, or be in the middle of an exec or of its
-/// end: a difference counts when it stays over this many looks, with a pause between them.
-const LOOKS: usize = 20;
-const PAUSE: Duration = Duration::from_millis(10);
+/// A process may run for a moment between two reads, or be in the middle of an exec or of its exit: only a difference
+/// that persists over this many reads counts, with a pause between them.
+const MAX_READS: usize = 20;
+const READ_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Our view of every process, with procfs's view taken just before and just after: where the two differ the
-/// process has changed in between, and nothing can be compared. A process that ends is left out: what remains of
-/// it reads differently through each file.
+/// Compares our reading of every process with readings by procfs just before and just after it. If those two differ,
+/// the process has changed in between, and the comparison is repeated. A process that exits is left out: its
+/// remains read differently through each file.
 fn compared<T: PartialEq + std::fmt::Debug>(
     theirs: impl Fn(&Process) -> Option<T>,
     mut ours: impl FnMut(Pid) -> Option<T>,
@@ -31,7 +31,7 @@ fn compared<T: PartialEq + std::fmt::Debug>(
     for process in all_processes().unwrap().flatten() {
         let pid = Pid::new(process.pid).unwrap();
         let mut differ = None;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_READS {
             let (before, mine, after) = (theirs(&process), ours(pid), theirs(&process));
             if before.is_none() || !lives(&process) {
                 differ = None;
@@ -45,15 +45,15 @@ fn compared<T: PartialEq + std::fmt::Debug>(
                 }
                 differ = Some((mine, before));
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(READ_INTERVAL);
         }
-        assert_eq!(differ, None, "process {pid}: ours is not theirs");
+        assert_eq!(differ, None, "process {pid}: our reading and that of procfs differ");
     }
     compared
 }
 
 #[test]
-fn stat_says_what_procfs_says() {
+fn stat_agrees_with_procfs() {
     let proc = Proc::open(Path::new("/proc")).unwrap();
     let count = compared(
         |p| p.stat().ok().map(|s| (s.comm, s.state, s.ppid, s.starttime, s.num_threads, s.flags)),
@@ -69,7 +69,7 @@ fn stat_says_what_procfs_says() {
 }
 
 #[test]
-fn status_says_what_procfs_says() {
+fn status_agrees_with_procfs() {
     let proc = Proc::open(Path::new("/proc")).unwrap();
     let count = compared(
         |p| {
@@ -93,9 +93,9 @@ fn command(program: &str, arguments: &[&str]) -> Child {
 }
 
 #[test]
-fn arguments_are_what_procfs_says() {
+fn arguments_agree_with_procfs() {
     let proc = Proc::open(Path::new("/proc")).unwrap();
-    // procfs leaves out empty arguments, and we what stands far behind: neither says what a program is.
+    // procfs omits empty arguments, we omit those beyond the limit: neither identifies a program.
     let start = |argv: Vec<String>| argv.join("\0").chars().take(4096).collect::<String>();
     let mut child = command("tail", &["-f", "", "--", "/dev/null"]);
     let mut long = command("tail", &["-f", "/dev/null", &"/dev/null ".repeat(8000)]);
@@ -116,7 +116,7 @@ fn arguments_are_what_procfs_says() {
 }
 
 #[test]
-fn smaps_rollup_says_what_procfs_says() {
+fn smaps_rollup_agrees_with_procfs() {
     let proc = Proc::open(Path::new("/proc")).unwrap();
     let count = compared(
         |p| {
@@ -152,7 +152,7 @@ fn the_cgroup_is_the_one_that_procfs_names() {
 }
 
 #[test]
-fn meminfo_says_what_procfs_says() {
+fn meminfo_agrees_with_procfs() {
     use procfs::Current;
     let proc = Proc::open(Path::new("/proc")).unwrap();
     let (theirs, ours) = (procfs::Meminfo::current().unwrap(), proc.guest().unwrap());

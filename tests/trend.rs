@@ -139,14 +139,14 @@ fn character_set_and_time_zone_are_those_of_the_environment() {
 #[test]
 fn json_has_the_points() {
     let output = FakeDaemon::new().output("vm-health-check", &["--trend", "--json", "--since", "2h"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((told["version"].as_i64(), told["now"].as_i64()), (Some(1), Some(NOW)));
-    assert_eq!(told["since"].as_i64(), Some(NOW - 7200));
-    assert_eq!(told["guest"]["trend"], "insufficient_data");
-    let agent = &told["agents"][0];
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((report["version"].as_i64(), report["now"].as_i64()), (Some(1), Some(NOW)));
+    assert_eq!(report["since"].as_i64(), Some(NOW - 7200));
+    assert_eq!(report["guest"]["trend"], "insufficient_data");
+    let agent = &report["agents"][0];
     assert_eq!((&agent["id"], &agent["trend"]), (&json!("claude-1234"), &json!("oom_predicted:120")));
     assert_eq!(agent["points"].as_array().map(Vec::len), Some(60));
-    assert!(agent["parts"].is_array() && told["breaks"].is_array(), "{told}");
+    assert!(agent["parts"].is_array() && report["breaks"].is_array(), "{report}");
 }
 
 #[test]
@@ -159,12 +159,12 @@ fn without_a_daemon_proc_is_shown() {
     assert!(page.ends_with("insufficient_data\n"), "{page}");
     let output = run("vm-health-check", &[&["--trend", "--json"], &nowhere[..]].concat());
     assert_eq!(output.status.code(), Some(3));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
-        (&told["guest"]["trend"], &told["guest"]["points"]),
+        (&report["guest"]["trend"], &report["guest"]["points"]),
         (&json!("insufficient_data"), &json!([]))
     );
-    let span = told["now"].as_i64().unwrap() - told["since"].as_i64().unwrap();
+    let span = report["now"].as_i64().unwrap() - report["since"].as_i64().unwrap();
     assert_eq!(span, 3 * 3600);
 }
 
@@ -178,8 +178,8 @@ fn an_invalid_span_is_a_usage_error() {
     ] {
         assert_eq!(run("vm-health-check", wrong).status.code(), Some(2), "{wrong:?}");
     }
-    let told = run("vm-health-check", &["--trend", "--since", "6"]);
-    assert!(text(&told.stderr).contains("a time from 1m to 30d"), "{}", text(&told.stderr));
+    let report = run("vm-health-check", &["--trend", "--since", "6"]);
+    assert!(text(&report.stderr).contains("a time from 1m to 30d"), "{}", text(&report.stderr));
     for wrong in
         [["replay"].as_slice(), &["replay", "--from-history", "x.csv"], &["replay", "--since", "1h", "x.csv"]]
     {
@@ -238,7 +238,7 @@ fn series_that_do_not_fit_are_reported() {
 }
 
 #[test]
-fn a_daemon_that_cannot_read_its_history_still_has_a_verdict() {
+fn without_a_readable_history_there_is_still_a_verdict() {
     let daemon = FakeDaemon::with_history_busy(true);
     let output = daemon.output("vm-health-check", &["--trend"]);
     let page = text(&output.stdout);
@@ -246,7 +246,7 @@ fn a_daemon_that_cannot_read_its_history_still_has_a_verdict() {
     assert!(page.contains("claude-1234") && page.contains("insufficient_data"), "{page}");
     assert!(page.contains("cannot show the recorded history: "), "{page}");
     let output = daemon.output("vm-health-check", &["--trend", "--json"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &told["left_out"]), (Some(1), &json!(0)));
-    assert!(told["notes"][0].as_str().unwrap().contains("cannot show"), "{told}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["left_out"]), (Some(1), &json!(0)));
+    assert!(report["notes"][0].as_str().unwrap().contains("cannot show"), "{report}");
 }

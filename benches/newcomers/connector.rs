@@ -19,13 +19,13 @@ const HEAD: usize = 16 + 20;
 pub(crate) const FORK: u32 = 1;
 pub(crate) const EXEC: u32 = 2;
 
-/// What one look at the socket met.
+/// The events of one read of the socket.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct ConnectorEvents {
     pub(crate) calls: u64,
-    pub(crate) events: u64,
+    pub(crate) total: u64,
     pub(crate) forks: u64,
-    /// How often the kernel said `ENOBUFS`: events were lost, how many it does not say.
+    /// The number of `ENOBUFS` errors: events were lost, an unknown number each time.
     pub(crate) losses: u64,
 }
 
@@ -34,9 +34,9 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Subscribes; only to the kinds of `mask` where one is given (Linux 6.6).
+    /// Subscribes, to the kinds in `mask` only if it is given (Linux 6.6).
     pub(crate) fn open(mask: Option<u32>, room: Option<usize>) -> Result<Self, String> {
-        let failed = |what: &'static str| move |e: Errno| format!("{what}: {e}");
+        let failed = |call: &'static str| move |e: Errno| format!("{call}: {e}");
         let socket =
             socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(CONNECTOR))
                 .map_err(failed("socket"))?;
@@ -46,10 +46,10 @@ impl Connector {
         }
         let connector = Self { socket };
         connector.subscribe(&LISTEN.to_ne_bytes()).map_err(failed("send"))?;
-        connector.patience(Duration::from_secs(1));
+        connector.set_receive_timeout(Duration::from_secs(1));
         connector.answer()?;
         if let Some(mask) = mask {
-            // A second time, because the mask keeps the answer back. Older kernels ignore what is longer.
+            // A second message, because the mask suppresses the reply. Older kernels ignore a longer message.
             let data = [LISTEN, mask].map(u32::to_ne_bytes).concat();
             connector.subscribe(&data).map_err(failed("send"))?;
         }
@@ -60,8 +60,8 @@ impl Connector {
         send(&self.socket, &message(data), SendFlags::empty())
     }
 
-    /// Waits for the word that we are subscribed. The kernel tells nothing to those who ask from another user or
-    /// pid namespace; not even that.
+    /// Waits for the confirmation. The kernel sends nothing to processes in another user or pid namespace, not even
+    /// this.
     fn answer(&self) -> Result<(), String> {
         let mut buffer = [0; 256];
         loop {
@@ -76,27 +76,27 @@ impl Connector {
         }
     }
 
-    /// How long [`Self::listen`] waits at most.
-    pub(crate) fn patience(&self, time: Duration) {
+    /// Sets the timeout of [`Self::listen`].
+    pub(crate) fn set_receive_timeout(&self, time: Duration) {
         set_socket_timeout(&self.socket, Timeout::Recv, Some(time)).unwrap();
     }
 
-    /// Takes everything that waits; `flags` may make it wait for a first one.
-    pub(crate) fn listen(&self, waits: bool) -> Heard {
-        let mut heard = Heard::default();
+    /// Reads all pending events; if `waits`, waits for the first one.
+    pub(crate) fn listen(&self, waits: bool) -> ConnectorEvents {
+        let mut events = ConnectorEvents::default();
         let mut buffer = [0; 256];
         let mut flags = if waits { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         loop {
-            heard.calls += 1;
+            events.calls += 1;
             match recv(&self.socket, &mut buffer, flags) {
                 Ok(_) => {
-                    heard.events += 1;
-                    // A thread is told as a fork, too: a child whose pid is not its process's.
+                    events.total += 1;
+                    // A new thread is reported as a fork as well: its pid differs from that of its process.
                     let process = word(&buffer, HEAD + 24) == word(&buffer, HEAD + 28);
-                    heard.forks += u64::from(word(&buffer, HEAD) == FORK && process);
+                    events.forks += u64::from(word(&buffer, HEAD) == FORK && process);
                 }
-                Err(Errno::NOBUFS) => heard.losses += 1,
-                Err(_) => return heard,
+                Err(Errno::NOBUFS) => events.losses += 1,
+                Err(_) => return events,
             }
             flags = RecvFlags::DONTWAIT;
         }

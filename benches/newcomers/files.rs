@@ -1,13 +1,13 @@
-//! What one look at one process costs, file by file.
+//! The cost of sampling one process, file by file.
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use crate::group::mount;
-use crate::held::start;
-use crate::looks::children_of;
-use crate::meter::{left_out, median, row};
+use crate::meter::{median, row, skipped};
+use crate::methods::children_of;
 use crate::reader::Reader;
+use crate::subjects::start;
 
 const ROUNDS: usize = 200;
 const FILES: [&[&str]; 11] = [
@@ -32,7 +32,7 @@ pub(crate) fn all() {
     println!("\na cgroup (version 2)");
     match own_group() {
         Some(folder) => group(&folder),
-        None => left_out("memory.stat", "no cgroup of ours has the memory controller of version 2"),
+        None => skipped("memory.stat", "no cgroup of ours has the memory controller of version 2"),
     }
 }
 
@@ -41,15 +41,15 @@ fn group(folder: &Path) {
     for name in ["memory.stat", "memory.current", "memory.swap.current", "cgroup.procs"] {
         let path = folder.join(name).to_string_lossy().into_owned();
         if reader.whole(&path).is_none() {
-            left_out(&path, "not readable");
+            skipped(&path, "not readable");
             continue;
         }
         reader.take_calls();
-        let look = || {
+        let read = || {
             reader.whole(&path);
             reader.take_calls()
         };
-        row(&path, median(ROUNDS, || {}, look));
+        row(&path, median(ROUNDS, || {}, read));
     }
 }
 
@@ -121,7 +121,7 @@ fn subject(name: &str, mut child: Child) {
     let _ = child.wait();
 }
 
-/// The nearest cgroup above us that accounts for memory.
+/// The nearest cgroup above this process with memory accounting.
 fn own_group() -> Option<PathBuf> {
     let home = mount()?;
     let text = std::fs::read_to_string("/proc/self/cgroup").ok()?;

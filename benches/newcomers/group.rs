@@ -1,4 +1,4 @@
-//! A cgroup (version 2) for each agent, where we may make one.
+//! A cgroup (version 2) for each agent, if permitted.
 
 use std::fs;
 use std::path::{Path, PathBuf};

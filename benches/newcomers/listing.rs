@@ -7,14 +7,14 @@ use claude_watchdog::linux::procfs::last_pid::Window;
 use claude_watchdog::model::Pid;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, seek};
 
-/// Some 170 pids a call; more only lists what stands behind the window.
+/// Some 170 pids a call; a larger buffer only lists pids beyond the window.
 const BATCH: usize = 4 * 1024;
 
 pub(crate) struct Listing {
     dir: OwnedFd,
     batch: Vec<MaybeUninit<u8>>,
-    /// Where a pid stands in the directory, less the pid: 258 (`TGID_OFFSET` of `fs/proc/base.c`), but learned from
-    /// the positions the kernel returned, since nobody promises it. `None` where they are not pids plus a constant.
+    /// The position of a pid in the directory minus the pid: 258 (`TGID_OFFSET` of `fs/proc/base.c`), but measured,
+    /// because it is no documented interface. `None` if positions are not pids plus a constant.
     base: Option<u64>,
     pub(crate) calls: u64,
 }
@@ -24,7 +24,7 @@ impl Listing {
         let dir = openat(CWD, "/proc", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let batch = vec![MaybeUninit::uninit(); BATCH];
         let mut listing = Self { dir, batch, base: None, calls: 0 };
-        listing.base = listing.learn();
+        listing.base = listing.measure_base();
         listing
     }
 
@@ -40,12 +40,12 @@ impl Listing {
         });
     }
 
-    /// The processes within the window; everything where positions mean nothing.
+    /// The processes in the window; all processes if positions have no meaning.
     pub(crate) fn within(&mut self, window: Window, into: &mut Vec<Pid>) {
         into.clear();
         let Some(base) = self.base else { return self.all(into) };
         let (after, to) = (window.after, window.to);
-        // Beyond the highest pid the numbering goes on at the start.
+        // After the highest pid the numbering restarts.
         let spans = if after <= to {
             [(after.get(), to.get()), (0, 0)]
         } else {
@@ -62,7 +62,7 @@ impl Listing {
         }
     }
 
-    fn learn(&mut self) -> Option<u64> {
+    fn measure_base(&mut self) -> Option<u64> {
         let mut bases = Vec::new();
         self.walk(0, |pid, before| {
             bases.push(before.checked_sub(u64::try_from(pid.get()).unwrap()));

@@ -1,10 +1,11 @@
-//! What it costs to notice new processes, by each way there is; and what it costs to look at one.
+//! The cost of detecting new processes, by each available method; and the cost of sampling one process.
 //!
 //!     cargo bench --bench newcomers -- [PROCESSES] [quiet|storm|race|files]…
 //!
-//! Without a number 300 idle processes stand in for a machine's; without a word everything is measured. Times are
-//! processor time of the measuring thread, user and system (`CLOCK_THREAD_CPUTIME_ID`: what getrusage(2) adds up,
-//! in nanoseconds), so neighbours disturb them little. What this machine does not permit is named and left out.
+//! By default 300 idle processes simulate those of a machine, and all parts are measured. Times are
+//! processor time of the measuring thread, user and system (`CLOCK_THREAD_CPUTIME_ID`: the sum of
+//! getrusage(2), in nanoseconds), so other processes hardly affect them. A method that this machine does not permit is
+//! reported and skipped.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot start should say so")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
@@ -12,13 +13,13 @@
 mod connector;
 mod files;
 mod group;
-mod held;
 mod listing;
-mod looks;
 mod meter;
+mod methods;
 mod race;
 mod reader;
 mod storm;
+mod subjects;
 mod world;
 
 fn main() {
@@ -28,8 +29,8 @@ fn main() {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--bench" => {} // cargo's
-            "hold" => return held::hold(&args.collect::<Vec<_>>()),
-            "threads" => return held::threads(),
+            "hold" => return subjects::hold(&args.collect::<Vec<_>>()),
+            "threads" => return subjects::threads(),
             _ => match arg.parse() {
                 Ok(number) => count = number,
                 Err(_) => parts.push(arg),
@@ -40,7 +41,7 @@ fn main() {
     let version = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("Linux {}, uid {}", version.trim_end(), rustix::process::getuid().as_raw());
     if wanted("quiet") {
-        looks::quiet(count);
+        methods::quiet(count);
     }
     if wanted("storm") {
         storm::all(count);

@@ -10,7 +10,7 @@ pub(crate) fn cpu() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
 }
 
-/// The median of what `act` costs, and the calls of its last round. `between` is not counted.
+/// The median cost of `act`, and the calls of its last round. `between` is not counted.
 pub(crate) fn median(
     rounds: usize,
     mut between: impl FnMut(),
@@ -37,7 +37,7 @@ pub(crate) fn row(name: &str, (time, calls): (Duration, u64)) {
     println!("  {name:<58} {:>10.1} µs {calls:>7} calls", time.as_nanos() as f64 / 1000.0);
 }
 
-/// What could not be measured, and why.
-pub(crate) fn left_out(name: &str, why: &str) {
-    println!("  {name:<58} left out: {why}");
+/// Reports a method that could not be measured, and why.
+pub(crate) fn skipped(name: &str, why: &str) {
+    println!("  {name:<58} skipped: {why}");
 }

@@ -19,7 +19,7 @@ impl Reader {
         Self { dir, buffer: vec![0; ROOM], calls: 0 }
     }
 
-    /// The calls since this was asked last.
+    /// The number of calls since the last call of this.
     pub(crate) fn take_calls(&mut self) -> u64 {
         std::mem::take(&mut self.calls)
     }
@@ -29,7 +29,7 @@ impl Reader {
         openat(&self.dir, name, OFlags::CLOEXEC, Mode::empty()).ok()
     }
 
-    /// Reads until the end is seen, as our library does.
+    /// Reads to the end of the file, as the library does.
     pub(crate) fn whole(&mut self, name: &str) -> Option<&[u8]> {
         let file = self.open(name)?;
         let mut len = 0;
@@ -44,7 +44,7 @@ impl Reader {
         Some(&self.buffer[..len])
     }
 
-    /// Reads once: `/proc` gives a small file whole.
+    /// Reads once: `/proc` returns a small file in one read.
     pub(crate) fn once(&mut self, name: &str) -> Option<&[u8]> {
         let file = self.open(name)?;
         self.calls += 2; // and close

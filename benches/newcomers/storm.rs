@@ -1,4 +1,4 @@
-//! The same ways while somebody forks as fast as it can.
+//! The same methods during a fork storm.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +9,8 @@ use claude_watchdog::linux::procfs::last_pid::{LastPid, Window};
 
 use crate::connector::{Connector, EXEC, FORK};
 use crate::listing::Listing;
-use crate::looks::stat_within;
-use crate::meter::{cpu, left_out};
+use crate::meter::{cpu, skipped};
+use crate::methods::stat_within;
 use crate::reader::Reader;
 use crate::world::{World, end, group};
 
@@ -20,13 +20,11 @@ const TICKS: u32 = 40;
 /// A subshell that does nothing: fork and exit, without an exec.
 const STORM: &str = "while :; do (:); done";
 
-/// What each way costs in a storm beside `count` idle processes.
+/// The cost of each method in a storm beside `count` idle processes.
 pub(crate) fn all(count: usize) {
     let _world = World::of(count);
-    println!(
-        "\na storm of forks beside {count} idle processes, 10 looks a second: processor time of the looks"
-    );
-    ticks("nobody looks", String::new);
+    println!("\na fork storm beside {count} idle processes, 10 scans a second: processor time of the scans");
+    ticks("no scan", String::new);
 
     let proc = Proc::open(Path::new("/proc")).unwrap();
     let mut pids = Vec::new();
@@ -39,12 +37,12 @@ pub(crate) fn all(count: usize) {
     });
     match LastPid::open(Path::new("/proc")) {
         Some(newest) => [false, true].into_iter().for_each(|seeks| windows(&newest, seeks)),
-        None => left_out("2  last pid", "loadavg does not tell it here"),
+        None => skipped("2  last pid", "loadavg does not show it here"),
     }
-    let most = Some(16 << 20);
+    let large_buffer = Some(16 << 20);
     connector("3  connector, drained each tick", None, None);
-    connector("3  connector, drained each tick, room of 16 MiB", None, most);
-    connector("3  connector, forks and execs only, room of 16 MiB", Some(FORK | EXEC), most);
+    connector("3  connector, drained each tick, buffer of 16 MiB", None, large_buffer);
+    connector("3  connector, forks and execs only, buffer of 16 MiB", Some(FORK | EXEC), large_buffer);
     connector_at_once();
 }
 
@@ -63,13 +61,13 @@ fn windows(newest: &LastPid, seeks: bool) {
 fn connector(name: &str, mask: Option<u32>, room: Option<usize>) {
     let connector = match Connector::open(mask, room) {
         Ok(connector) => connector,
-        Err(why) => return left_out(name, &why),
+        Err(why) => return skipped(name, &why),
     };
     let (mut forks, mut events, mut losses) = (0, 0, 0);
     ticks(name, || {
-        let heard = connector.listen(false);
-        (forks, events, losses) = (forks + heard.forks, events + heard.events, losses + heard.losses);
-        format!("heard {forks} forks, {events} events; ENOBUFS {losses} times")
+        let read = connector.listen(false);
+        (forks, events, losses) = (forks + read.forks, events + read.total, losses + read.losses);
+        format!("{forks} forks, {events} events; ENOBUFS {losses} times")
     });
 }
 
@@ -78,17 +76,17 @@ fn connector_at_once() {
     let name = "3  connector, woken by each event";
     let connector = match Connector::open(None, None) {
         Ok(connector) => connector,
-        Err(why) => return left_out(name, &why),
+        Err(why) => return skipped(name, &why),
     };
-    connector.patience(TICK);
+    connector.set_receive_timeout(TICK);
     let (mut forks, mut losses) = (0, 0);
     measure(name, || {
         let end = Instant::now() + TICK * TICKS;
         while Instant::now() < end {
-            let heard = connector.listen(true);
-            (forks, losses) = (forks + heard.forks, losses + heard.losses);
+            let read = connector.listen(true);
+            (forks, losses) = (forks + read.forks, losses + read.losses);
         }
-        format!("heard {forks} forks; ENOBUFS {losses} times")
+        format!("{forks} forks; ENOBUFS {losses} times")
     });
 }
 

@@ -10,7 +10,7 @@ use crate::reader::Reader;
 
 pub(crate) const AGENTS: usize = 5;
 
-/// A shell that starts as many children as it is told and then only sleeps, still their parent.
+/// A shell that starts that many children and then sleeps, still as their parent.
 const AGENT: &str = "i=1; while [ $i -lt $0 ]; do sleep 100000 & i=$((i+1)); done; exec sleep 100000";
 
 pub(crate) struct World {

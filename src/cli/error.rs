@@ -7,7 +7,7 @@ use crate::daemon::DaemonError;
 use crate::ipc::ClientError;
 use crate::linux::procfs::ReadError;
 
-/// Why a command failed. Its message is what standard error shows.
+/// Why a command failed. Standard error shows its message.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
     /// The daemon did not answer, or refused.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | success; for `health`: OK; for `check-config`: valid, with or without warnings |
 //! | 1 | error, see standard error; for `health`: a warning; for `explain`: no such process |
-//! | 2 | invalid arguments (`sysexits` aside, what every GNU tool uses); for `health`: critical |
+//! | 2 | invalid arguments (`sysexits` aside, as of every GNU tool); for `health`: critical |
 //! | 3 | the daemon is not running; for `health`: unknown; for `explain`: explained without it |
 //! | 65 | invalid input file (`EX_DATAERR`): for `replay`, a trace |
 //! | 125 | of `run`: invalid arguments, or the limit could not be applied; the command was not run |

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-/// Connects to the socket at `path`. A listener that does not accept and whose queue is full makes a plain
+/// Connects to the socket at `path`. A listener that does not accept and has a full queue makes a plain
 /// `connect` block without end (unix(7)); with a send timeout it fails with EAGAIN.
 pub(crate) fn connect_with_timeout(path: &Path, timeout: Duration) -> Result<UnixStream, Errno> {
     let address = SocketAddrUnix::new(path)?;

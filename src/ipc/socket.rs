@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::connect::connect_with_timeout;
 
-/// All users may connect; the peer's user decides what it may see and do.
+/// All users may connect; the peer's user determines its permissions.
 const SOCKET_MODE: u32 = 0o666;
 
 /// Timeout for connecting to an existing socket; a listener with a full queue then counts as alive.

@@ -19,8 +19,9 @@ impl LimitName {
     #[must_use]
     pub fn of_program(program: &OsStr) -> Self {
         let base = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
-        let kept: String = base.chars().filter(|c| is_allowed(*c)).take(MAX_LEN).collect();
-        kept.trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
+        let allowed: String = base.chars().filter(|c| is_allowed(*c)).take(MAX_LEN).collect();
+        allowed
+            .trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
             .parse()
             .unwrap_or_else(|_| Self("command".to_owned()))
     }

@@ -19,7 +19,7 @@ fn duration(time: Timespec) -> Duration {
     Duration::new(seconds, nanos)
 }
 
-/// Now by the wall clock, which may jump: for what is shown, and for what outlives a boot.
+/// The wall clock, which may jump: for times that are shown, or stored across boots.
 #[must_use]
 pub fn wall() -> UnixSeconds {
     UnixSeconds(clock_gettime(ClockId::Realtime).tv_sec)

@@ -154,11 +154,11 @@ impl AgentState {
     /// Records that no part of it can be killed. Returns whether to report that, which is limited to once per
     /// `RETRY_DELAY`.
     pub(super) fn should_report_unkillable(&mut self, at: Boottime) -> bool {
-        let is_news = self.reported_unkillable_at.is_none_or(|told| at.since(told) >= RETRY_DELAY);
-        if is_news {
+        let is_due = self.reported_unkillable_at.is_none_or(|last| at.since(last) >= RETRY_DELAY);
+        if is_due {
             self.reported_unkillable_at = Some(at);
         }
-        is_news
+        is_due
     }
 
     /// A part of it can be killed again.

@@ -56,7 +56,7 @@ pub struct Engine {
     last_sample: LastSample,
 }
 
-/// The last sample of all agents, and what triggers the next one.
+/// The last sample of all agents, and the triggers of the next one.
 #[derive(Clone, Copy, Debug, Default)]
 struct LastSample {
     at: Boottime,
@@ -72,7 +72,7 @@ struct LastSample {
 pub struct Step {
     /// To be sent before anything else is done.
     pub signals: Option<SignalBatch>,
-    /// The agent whose action is in progress after this step.
+    /// The agent with an action in progress after this step.
     pub target: Option<AgentRef>,
     /// In order, to be reported after the signals were sent.
     pub events: Vec<Event>,
@@ -253,7 +253,7 @@ impl Engine {
         }
     }
 
-    /// The agent whose action is in progress.
+    /// The agent with an action in progress.
     #[must_use]
     pub fn action_target(&self) -> Option<&AgentRef> {
         self.kill_sequence.as_ref().map(|l| &l.agent)

@@ -20,7 +20,7 @@ pub(super) const MIN_RATE_INTERVAL: Duration = Duration::from_millis(10);
 /// No machine fills faster. A larger change means that memory was taken away from it: a part of it, or a pool.
 const MAX_RATE: BytesPerSecond = BytesPerSecond::mebi(20 * 1024);
 
-/// Recent memory use. Based on used memory rather than available memory: swap that is removed, and zram whose estimated
+/// Recent memory use. Based on used memory rather than available memory: swap that is removed, and zram with an estimated
 /// capacity proves wrong, is no growth and may be gigabytes between two samples.
 #[derive(Debug, Default)]
 pub(super) struct FillRate {

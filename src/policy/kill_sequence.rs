@@ -37,7 +37,7 @@ pub(super) struct KillSequence {
     pub(super) action: u64,
     pub(super) agent: AgentRef,
     pub(super) target: KillTarget,
-    /// The user whose processes it may signal; `None`: all users.
+    /// Only processes of this user may be signalled; `None`: of all users.
     reach: Option<Uid>,
     pub(super) signal: Signal,
     max_grace: Duration,
@@ -86,7 +86,7 @@ pub(super) struct KillSequenceParams<'a> {
     pub(super) at: Boottime,
     pub(super) agent: AgentRef,
     pub(super) target: KillTarget,
-    /// The user who requested it; `None`: it frees memory.
+    /// The user that requested it; `None`: it frees memory.
     pub(super) by: Option<Uid>,
     pub(super) sample: &'a AgentSample,
     pub(super) guest: &'a SystemMemory,

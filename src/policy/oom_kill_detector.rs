@@ -21,11 +21,11 @@ pub(super) struct OomKillDetector {
     unattributed: Vec<UnattributedKills>,
 }
 
-/// Kills whose victim is not known yet.
+/// Kills with a victim that is not known yet.
 #[derive(Debug)]
 struct UnattributedKills {
     since: Boottime,
-    /// The agent whose own cgroup counted them; `None`: no agent's cgroup did.
+    /// The agent in whose own cgroup they were counted; `None`: no agent's cgroup counted them.
     root: Option<ProcessKey>,
     kills: u64,
 }

@@ -99,8 +99,8 @@ pub(super) fn max_sample_interval(level: ForecastLevel) -> Duration {
     }
 }
 
-/// The change of memory use that triggers a sample: a quarter of the distance to the nearest threshold, or of what an
-/// unknown agent would need.
+/// The change of memory use that triggers a sample: a quarter of the distance to the nearest threshold, or to that
+/// of an unknown agent.
 pub(super) fn sampling_slack(headrooms: impl Iterator<Item = Headroom>, unknown: Bytes) -> Bytes {
     headrooms.map(|w| w.to_next).fold(unknown, Bytes::min).share(1, 4).max(MIN_SAMPLING_SLACK)
 }

@@ -293,7 +293,7 @@ fn multiplexers_and_their_panes_are_never_signalled() {
         .child(100, 101, "tmux", Bytes::mib(10))
         .child(101, 102, "vim", Bytes::mib(30))
         .child(100, 103, "bash", Bytes::mib(4));
-    assert_eq!(reported(&world.step())[0], "TERM 100 103", "nor what lives in its panes");
+    assert_eq!(reported(&world.step())[0], "TERM 100 103", "nor the processes in its panes");
     // A leak in a pane is still the culprit.
     let mut world = World::new().agent(100, Bytes::mib(240)).child(100, 101, "tmux", Bytes::mib(10)).child(
         101,

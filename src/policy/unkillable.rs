@@ -21,7 +21,7 @@ impl Unkillable {
         self.until.extend(keys.into_iter().map(|key| (key, at + RETRY_DELAY)));
     }
 
-    /// Includes processes again whose time is over.
+    /// Includes processes again after their time is over.
     pub(super) fn forget(&mut self, at: Boottime) {
         self.until.retain(|_, until| at < *until);
     }

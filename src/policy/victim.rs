@@ -31,8 +31,8 @@ pub struct Subtree<'a> {
     pub is_ancestor_of_agent: bool,
 }
 
-/// Chooses the processes of an agent that free `shortfall`: the smallest subtree that covers it, preferably one whose
-/// topmost process is `guilty`, else the whole agent. Returns no targets if what may be signalled does not cover it.
+/// Chooses the processes of an agent that free `shortfall`: the smallest subtree that covers it, preferably one with a
+/// topmost process that is `guilty`, else the whole agent. Returns no targets if the permitted ones do not cover it.
 #[must_use]
 pub fn choose(agent: &AgentSample, shortfall: Bytes, guilty: impl Fn(ProcessKey) -> bool) -> Choice {
     let smallest = subtrees(agent)

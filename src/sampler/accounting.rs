@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::rules::protected::is_protected;
 
-/// Measures agents. Caches the memory of processes whose counters stand still, and the readings of shared memory.
+/// Measures agents. Caches the memory of processes with unchanged counters, and the readings of shared memory.
 #[derive(Debug)]
 pub(super) struct MemoryAccounting {
     reader: BackgroundReader,
@@ -34,7 +34,7 @@ pub(super) struct MemoryAccounting {
     verify_above: Bytes,
 }
 
-/// What all steps of one measurement need.
+/// The context of one measurement.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub(super) proc: &'a Proc,

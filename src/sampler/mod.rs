@@ -135,7 +135,7 @@ impl Sampler {
 
     /// Updates the trees after a change. Returns the trees before, if they were updated.
     fn update_trees(&mut self, changed: bool) -> Option<Vec<Tree>> {
-        // What one update finds out about a process may concern another one in the next.
+        // An update of one process may change the attribution of another one in the next.
         let again = std::mem::replace(&mut self.changed, changed) || changed;
         let before = again.then(|| {
             let trees = self.membership.update(&self.table.observed());
@@ -178,12 +178,12 @@ impl Sampler {
         self.table.reconfigure(rules);
     }
 
-    /// Pins agents whose root `is_pinned`: they stay agents although no rule matches them any more.
+    /// Pins the agents with a root that `is_pinned`: they stay agents although no rule matches them any more.
     pub(crate) fn pin_rules_of(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
         self.membership.pin(is_pinned);
     }
 
-    /// Unpins the agents whose root no longer `is_pinned`.
+    /// Unpins the agents with a root that is no longer `is_pinned`.
     pub(crate) fn unpin_rules_except(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
         self.changed |= self.membership.unpin(is_pinned);
     }

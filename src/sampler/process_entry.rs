@@ -52,7 +52,7 @@ pub(crate) struct ProcessEntry {
     matched: Option<Arc<Recognised>>,
     /// The rules have changed since the last match.
     outdated: bool,
-    /// A copy of its parent, forked and no exec since: it is no agent of its own, although it looks like one.
+    /// A copy of its parent, forked and no exec since: it is no agent of its own, although the same rule matches it.
     is_copy: bool,
     pub(crate) environment: EnvironmentState,
     /// The limit of its heap by its arguments, and by its environment.

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | list of processes, and their executables | 1 s | 2 min | finds an exec in an old process, which no new pid shows; 50 ms for 300 processes in an emulated guest, as much as two minutes of polls there |
 //! | `stat` of all processes | 1 s | 10 min | finds an exec of the same executable with another script, which the line above misses; 5 to 10 µs a process |
-//! | `status` of a member whose counters stand still | 0 | 1 min | huge pages of a pool that are freed but stay mapped change no counter |
+//! | `status` of a member with unchanged counters | 0 | 1 min | huge pages of a pool that are freed but stay mapped change no counter |
 //! | whether others are in an agent's cgroup, after that was so | 10 s | 1 min | costs a walk of the cgroup |
 //! | whether others are in an agent's cgroup, otherwise | 10 s | 10 s | as above; above half of the kill threshold it is verified in each sample |
 //! | members outside of their agent's scope | 10 s | 10 s | only a warning: the member still counts |

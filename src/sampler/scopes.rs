@@ -18,7 +18,7 @@ const OWN_PROGRAM: &str = "claude-watchdog";
 /// Processes named in a warning.
 const MAX_NAMED_PIDS: usize = 3;
 
-/// The processes in those scopes below `agents.slice` whose first process is still in them. A process that was started
+/// The processes in those scopes below `agents.slice` that still contain their first process. A process that was started
 /// under a limit is an agent, whatever it runs.
 #[derive(Debug)]
 pub(super) struct LimitedScopes {
@@ -62,7 +62,7 @@ impl LimitedScopes {
         self.inside.get(&pid).copied()
     }
 
-    /// The rule for the first process of a scope, whose program is `name`. A rule that matches the program comes first.
+    /// The rule for the first process of a scope; its program is `name`. A rule that matches the program comes first.
     pub(super) fn rule(&self, pid: Pid, name: &str) -> Option<Arc<Recognised>> {
         (self.root_of(pid) == Some(pid) && name != OWN_PROGRAM).then(|| Arc::clone(&self.rule))
     }
@@ -89,7 +89,7 @@ impl ScopeEscapes {
         self.tracked.retain(|root, _| is_alive(root));
     }
 
-    /// Searches for members that have left the scope of their agent, whose root is in the cgroup `path`.
+    /// Searches for members that have left the scope of their agent; its root is in the cgroup `path`.
     pub(super) fn check(
         &mut self,
         (proc, cgroups, at): (&Proc, &Cgroups, Boottime),

@@ -589,7 +589,7 @@ fn only_new_members_of_an_agent_trigger_a_sample() {
 
 /// A shell forks, and its child becomes an agent a little later.
 #[test]
-fn between_full_scans_an_exec_of_a_young_process_is_found() {
+fn an_exec_of_a_young_process_is_found_early() {
     let folder = TempDir::new().unwrap();
     let program = folder.path().join("@anthropic-ai/claude-code/bin");
     fs::create_dir_all(&program).unwrap();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const HINT: &str = "run `GENERATE=1 cargo test --test generated` and commit what it writes";
+const HINT: &str = "run `GENERATE=1 cargo test --test generated` and commit the files it writes";
 
 /// Compares the files of a directory with the wanted ones; with `GENERATE` set, writes them first.
 fn check(directory: &str, wanted: &BTreeMap<String, Vec<u8>>) {

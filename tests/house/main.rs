@@ -1,11 +1,11 @@
-//! The walls of the house: which room imports which, what is pure, what may signal. Read from the sources' `use` and other
+//! The walls of the house: which room imports which, which are pure, which files may signal. Read from the sources' `use` and other
 //! paths, re-exports followed; ARCHITECTURE.md draws the same.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the message")]
 
 mod source;
 
-use source::{House, Source, starts_with};
+use source::{House, SourceFile, starts_with};
 
 /// Each room with the rooms that it may import.
 const ROOMS: [(&str, &[&str]); 15] = [
@@ -44,7 +44,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ),
 ];
 
-/// Inside `daemon`, for each stage what it may import; a longer path allows that file alone.
+/// Inside `daemon`, the permitted imports of each stage; a longer path allows that file alone.
 const STAGES: [(&str, &[&str]); 7] = [
     ("options", &[]),
     ("config_load", &["options"]),
@@ -70,12 +70,12 @@ const STAGES: [(&str, &[&str]); 7] = [
 /// Rooms without I/O, clock and async.
 const PURE: [&str; 8] = ["model", "quota", "api", "attribution", "rules", "policy", "forecast", "limit"];
 
-fn room(source: &Source) -> &str {
+fn room(source: &SourceFile) -> &str {
     source.module.first().map_or("", String::as_str)
 }
 
 #[test]
-fn rooms_import_only_what_is_below_them() {
+fn rooms_import_only_rooms_below_them() {
     let house = House::read();
     let names = || ROOMS.iter().map(|(name, _)| *name).chain(["cli", "main", ""]);
     for source in &house.sources {
@@ -91,7 +91,7 @@ fn rooms_import_only_what_is_below_them() {
 }
 
 #[test]
-fn stages_of_the_daemon_import_only_what_is_below_them() {
+fn stages_of_the_daemon_import_only_stages_below_them() {
     let house = House::read();
     for source in house.below(&["daemon"]) {
         let stage = source.module.get(1).map_or("", String::as_str);
@@ -117,8 +117,8 @@ fn stages_of_the_daemon_import_only_what_is_below_them() {
 #[test]
 fn no_files_import_one_another_in_a_circle() {
     let house = House::read();
-    // What a folder's own file and its children share is one unit: a child may import from its parent.
-    let is_parent = |one: &Source, other: &Source| {
+    // A folder's own file and its children are one unit: a child may import from its parent.
+    let is_parent = |one: &SourceFile, other: &SourceFile| {
         one.module.len() > other.module.len() && one.module.starts_with(&other.module)
     };
     let targets: Vec<Vec<usize>> = house
@@ -162,7 +162,8 @@ fn the_core_has_no_io_no_clock_and_no_async() {
         "nix",
     ];
     let house = House::read();
-    let pure = |source: &&Source| PURE.contains(&room(source)) || source.file == "daemon/act/throttle/policy";
+    let pure =
+        |source: &&SourceFile| PURE.contains(&room(source)) || source.file == "daemon/act/throttle/policy";
     for source in house.sources.iter().filter(pure) {
         for path in &source.externals {
             let is_impure = IMPURE.iter().any(|word| path == word || path.starts_with(&format!("{word}::")));
@@ -176,10 +177,10 @@ fn the_core_has_no_io_no_clock_and_no_async() {
     }
 }
 
-/// What kills a process, or takes its memory from it.
+/// The calls that kill a process, or reclaim its memory.
 const KILLS: [&str; 4] = ["pidfd_send_signal", "kill_process", "kill_process_group", "process_mrelease"];
 
-fn kills(source: &Source) -> Option<&'static str> {
+fn kills(source: &SourceFile) -> Option<&'static str> {
     let call = KILLS.into_iter().find(|word| source.identifiers.contains(*word));
     let nix = source.externals.iter().any(|path| path.starts_with("nix::sys::signal::kill"));
     call.or(nix.then_some("nix::sys::signal::kill"))
@@ -211,7 +212,7 @@ fn only_the_monitor_forks() {
 }
 
 #[test]
-fn each_way_to_kill_has_one_file_and_unsafe_stays_in_linux() {
+fn each_kill_call_has_one_file_as_has_unsafe() {
     const KILLING: [&str; 4] =
         ["linux/process/pidfd", "linux/cgroup/kill", "linux/process/mrelease", "linux/process/fork"];
     // These ask for a socket's peer, take a descriptor that was passed, restore the default of a signal, set the allocator up,
@@ -233,7 +234,7 @@ fn each_way_to_kill_has_one_file_and_unsafe_stays_in_linux() {
     }
 }
 
-/// A loop that no longer completes ticks must not look alive to the service manager.
+/// A loop that no longer completes ticks must not appear alive to the service manager.
 #[test]
 fn only_a_tick_feeds_the_watchdog() {
     for source in House::read().sources {

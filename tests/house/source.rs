@@ -12,7 +12,7 @@ use syn::visit::Visit;
 pub(crate) type Names = Vec<String>;
 
 /// One file.
-pub(crate) struct Source {
+pub(crate) struct SourceFile {
     /// Below `src`, without the suffix: `policy/engine/mod`.
     pub(crate) file: String,
     /// The module that it is.
@@ -29,7 +29,7 @@ pub(crate) struct Source {
 
 /// All files of the crate.
 pub(crate) struct House {
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<SourceFile>,
     modules: BTreeMap<Names, usize>,
 }
 
@@ -58,7 +58,7 @@ impl House {
         let sources = parsed
             .into_iter()
             .map(|(file, module, tree)| {
-                let mut found = Found::default();
+                let mut found = ParsedPaths::default();
                 let is_code = |item: &&syn::Item| !matches!(item, syn::Item::Use(_));
                 tree.items.iter().filter(is_code).for_each(|item| found.tokens(item.to_token_stream()));
                 let mut uses = Uses::default();
@@ -71,19 +71,19 @@ impl House {
                         None => drop(externals.insert(path.join("::"))),
                     }
                 }
-                let Found { identifiers, strings, .. } = found;
-                Source { file, module, identifiers, strings, imports, externals }
+                let ParsedPaths { identifiers, strings, .. } = found;
+                SourceFile { file, module, identifiers, strings, imports, externals }
             })
             .collect();
         Self { sources, modules }
     }
 
-    /// The files whose module begins with `names`.
-    pub(crate) fn below<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a Source> {
+    /// The files of the module `names` and below.
+    pub(crate) fn below<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a SourceFile> {
         self.sources.iter().filter(move |source| starts_with(&source.module, names))
     }
 
-    /// The file that defines what `names` leads to.
+    /// The file that defines the item at the path `names`.
     pub(crate) fn file_of(&self, names: &Names) -> usize {
         (0..=names.len()).rev().find_map(|len| self.modules.get(&names[..len])).copied().unwrap()
     }
@@ -129,13 +129,13 @@ fn is_test(item: &syn::Item) -> bool {
 
 /// Identifiers, strings and `a::b` paths of a token stream; macros are token streams like all else.
 #[derive(Default)]
-struct Found {
+struct ParsedPaths {
     identifiers: BTreeSet<String>,
     strings: String,
     paths: Vec<Names>,
 }
 
-impl Found {
+impl ParsedPaths {
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Names::new();
         let mut colons = 0;
@@ -153,7 +153,7 @@ impl Found {
                 TokenTree::Group(group) => {
                     self.close(&mut path);
                     colons = 0;
-                    // `pub(in crate::cli)` names who may see an item, and needs nothing.
+                    // `pub(in crate::cli)` restricts visibility, and imports nothing.
                     let first = group.stream().into_iter().next().map(|token| token.to_string());
                     if first.is_none_or(|first| first != "in") {
                         self.tokens(group.stream());
@@ -240,7 +240,7 @@ fn absolute(path: &[String], module: &Names, modules: &BTreeMap<Names, usize>) -
 
 type Exports = BTreeMap<(Names, String), Names>;
 
-/// What each module re-exports, and from where.
+/// The re-exports of each module, and their sources.
 fn exports(parsed: &[(String, Names, syn::File)], modules: &BTreeMap<Names, usize>) -> Exports {
     let mut exports = Exports::new();
     for (_, module, tree) in parsed {

@@ -88,14 +88,14 @@ fn a_slow_reader_gets_the_newest_and_no_queue() {
         thread::sleep(Duration::from_millis(1));
     }
     let mut replies = 0;
-    let kept = loop {
+    let queued = loop {
         let reply = peer.reply().unwrap();
         replies += 1;
         if available(&reply) == 199 {
             break replies;
         }
     };
-    assert!(kept < 100, "{kept} of 198 updates were kept for a reader that did not read");
+    assert!(queued < 100, "{queued} of 198 updates were queued for a client that did not read");
 }
 
 #[test]

@@ -69,10 +69,10 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => call(), 4 => changed, 2 => vec(any::<u8>(), 0..200), 1 => nest]
 }
 
-/// Every whole message among what was answered.
+/// Every complete message of the reply.
 fn messages(answered: &[u8]) -> Vec<Value> {
     let mut parts: Vec<&[u8]> = answered.split(|byte| *byte == 0).collect();
-    // What follows the last NUL is a message that was not read to its end.
+    // The bytes after the last NUL are an incomplete message.
     parts.pop();
     parts.iter().map(|part| serde_json::from_slice(part).expect("JSON")).collect()
 }
@@ -93,7 +93,7 @@ proptest! {
         }
         peer.0.get_mut().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut answered = Vec::new();
-        // Streams have no end: what has come in this time is looked at.
+        // Streams have no end: the messages received in this time are checked.
         let _ = peer.0.read_to_end(&mut answered);
         for message in messages(&answered) {
             let fields = message.as_object().expect("an object");

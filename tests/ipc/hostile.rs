@@ -161,7 +161,7 @@ fn a_half_closed_client_keeps_its_stream() {
     server.wait_until_held(0);
 }
 
-/// Set for the second life of the test below, in a process whose limit it may lower.
+/// Set for the second life of the test below, in a process with a limit that it may lower.
 const FD_LIMIT_SOCKET: &str = "IPC_TEST_FD_LIMIT_SOCKET";
 
 #[test]

@@ -78,7 +78,7 @@ fn a_slow_subscriber_gets_the_number_missed() {
     assert_eq!(read + missed, 20_000, "each event is either read or counted as missed");
 }
 
-/// For root, who may see all, this shows nothing; the guest cases show it with two users.
+/// For root, which may see all, this proves nothing; the guest cases show it with two users.
 #[test]
 fn events_of_other_users_agents_are_not_shown() {
     let server = Server::start();
@@ -181,8 +181,8 @@ fn history_has_the_requested_length() {
     let server = Server::start();
     let mut peer = server.connect();
     let reply = peer.ask(&history(&json!({ "since_seconds": 60 })));
-    let told = &reply["parameters"]["history"];
-    assert_eq!((&told["since"], told["series"].as_array().unwrap().len()), (&json!(9940), 3));
+    let recorded = &reply["parameters"]["history"];
+    assert_eq!((&recorded["since"], recorded["series"].as_array().unwrap().len()), (&json!(9940), 3));
     let reply = peer.ask(&history(&json!({})));
     assert_eq!(reply["parameters"]["history"]["since"], json!(10_000 - 3 * 3600), "three hours");
     let error = json!({ "parameter": "since_seconds" });

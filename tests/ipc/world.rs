@@ -75,12 +75,12 @@ pub(super) fn large(available: u64) -> StatusInfo {
     StatusInfo { notes: vec!["x".repeat(1 << 20)], ..status(available) }
 }
 
-pub(super) struct Published {
+pub(super) struct TestService {
     pub(super) status: watch::Receiver<Arc<StatusInfo>>,
     pub(super) events: watch::Receiver<Arc<EventLog>>,
 }
 
-impl Service for Published {
+impl Service for TestService {
     async fn status(&self, _: Option<Duration>) -> watch::Receiver<Arc<StatusInfo>> {
         self.status.clone()
     }
@@ -133,7 +133,7 @@ impl Service for Published {
 
     async fn explain(&self, pid: Pid, reader: Uid) -> Result<Explanation, MethodError> {
         match pid.get() {
-            // A process whose memory map is locked.
+            // A process with a locked memory map.
             3 => tokio::time::sleep(Duration::from_millis(500)).await,
             1 | 2 => {}
             _ => return Err(MethodError::NoSuchProcess { pid }),
@@ -188,7 +188,7 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         let (published, receiver) = watch::channel(Arc::new(status(1)));
         let (log, events) = watch::channel(Arc::default());
-        let published_here = Published { status: receiver, events };
+        let published_here = TestService { status: receiver, events };
         let (stop, stopped) = oneshot::channel::<()>();
         let (listener, file) = bind(&socket_in(&directory)).unwrap();
         let thread = thread::spawn(move || {
@@ -257,7 +257,7 @@ impl Drop for Server {
 
 pub(super) fn run(
     listener: std::os::unix::net::UnixListener,
-    published: Published,
+    published: TestService,
     limits: ServerLimits,
     shutdown: impl Future<Output = ()>,
 ) {

@@ -82,12 +82,12 @@ impl World {
         text.lines().map(str::to_owned).collect()
     }
 
-    pub(super) fn noted(&self, what: &str) -> usize {
-        self.log().iter().filter(|line| *line == what).count()
+    pub(super) fn noted(&self, event: &str) -> usize {
+        self.log().iter().filter(|line| *line == event).count()
     }
 
-    pub(super) fn wait_for(&self, what: &str) {
-        until(&format!("{what} in the log"), || self.noted(what) > 0);
+    pub(super) fn wait_for(&self, event: &str) {
+        until(&format!("{event} in the log"), || self.noted(event) > 0);
     }
 
     /// The program, its monitor and the process group of both, once it has started.
@@ -118,10 +118,10 @@ pub(super) fn state(pid: Pid) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
+pub(super) fn until(event: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + TEST_TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < end, "timeout: {what}");
+        assert!(Instant::now() < end, "timeout: {event}");
         thread::sleep(Duration::from_millis(20));
     }
 }

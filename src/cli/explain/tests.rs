@@ -119,15 +119,15 @@ fn root() -> Explanation {
 }
 
 fn child() -> Explanation {
-    let mut told = root();
-    told.process.pid = pid(1250);
-    told.process.name = Some("node".into());
-    told.process.exe = Some("/usr/bin/node".into());
-    told.process.command =
+    let mut explanation = root();
+    explanation.process.pid = pid(1250);
+    explanation.process.name = Some("node".into());
+    explanation.process.exe = Some("/usr/bin/node".into());
+    explanation.process.command =
         Some("node node_modules/.bin/vitest run --pool=forks --reporter=verbose --coverage".into());
-    told.because = "pid 1234, the root of claude-1234, started it".into();
+    explanation.because = "pid 1234, the root of claude-1234, started it".into();
     let not = "it is not @anthropic-ai/claude-code/cli.js, nor claude";
-    told.recognition = Some(MatchTrace {
+    explanation.recognition = Some(MatchTrace {
         steps: vec![
             MatchStep {
                 part: ProcessPart::Exe,
@@ -147,37 +147,38 @@ fn child() -> Explanation {
         matched: None,
         ended: "a script that no rule knows ends the search".into(),
     });
-    let membership = told.membership.as_mut().unwrap();
+    let membership = explanation.membership.as_mut().unwrap();
     (membership.joined, membership.started_by) = (MembershipReason::Child, Some(pid(1234)));
     membership.lineage = vec![pid(1234)];
     membership.counted = Bytes::mib(1500);
     membership.unverified = Bytes::mib(300);
-    let agent = told.agent.as_mut().unwrap();
+    let agent = explanation.agent.as_mut().unwrap();
     (agent.level, agent.charge, agent.parent) = (AgentLevel::Warned, Bytes::mib(8400), None);
-    let memory = told.memory.as_mut().unwrap();
+    let memory = explanation.memory.as_mut().unwrap();
     (memory.look, memory.shares) = (SharesStatus::TimedOut, None);
-    let cgroup = told.cgroup.as_mut().unwrap();
+    let cgroup = explanation.cgroup.as_mut().unwrap();
     cgroup.path = Some("/user.slice/user-1000.slice/session-3.scope".into());
     (cgroup.use_by, cgroup.processes, cgroup.max) = (CgroupUse::Shared, Some(31), None);
-    told.signals.because =
+    explanation.signals.because =
         "once claude-1234 is over its kill threshold of 13G, if it is in the smallest part of it that \
                             frees enough, or with the whole agent"
             .into();
-    told.notes = vec!["dry run: agents over their kill threshold are reported, not killed".into()];
-    told
+    explanation.notes = vec!["dry run: agents over their kill threshold are reported, not killed".into()];
+    explanation
 }
 
 fn stranger() -> Explanation {
-    let mut told = child();
-    told.because = "no rule matches it, and its parent, pid 1, belongs to no agent".into();
-    (told.membership, told.agent, told.thresholds) = (None, None, None);
-    told.signals = SignalsInfo { never: true, because: "only members of agents are ever signalled".into() };
-    told.notes = vec![];
-    told
+    let mut explanation = child();
+    explanation.because = "no rule matches it, and its parent, pid 1, belongs to no agent".into();
+    (explanation.membership, explanation.agent, explanation.thresholds) = (None, None, None);
+    explanation.signals =
+        SignalsInfo { never: true, because: "only members of agents are ever signalled".into() };
+    explanation.notes = vec![];
+    explanation
 }
 
-fn plain(told: &Explanation) -> String {
-    let page = render_plain(told, &Style::plain());
+fn plain(explanation: &Explanation) -> String {
+    let page = render_plain(explanation, &Style::plain());
     for line in page.lines() {
         assert!(
             width(line) <= WIDTH && line == escape_for_terminal(line) && !line.ends_with(' '),
@@ -199,14 +200,15 @@ fn a_child() {
 
 #[test]
 fn an_orphan_found_through_its_environment() {
-    let mut told = child();
-    let membership = told.membership.as_mut().unwrap();
+    let mut explanation = child();
+    let membership = explanation.membership.as_mut().unwrap();
     (membership.joined, membership.started_by) = (MembershipReason::Environment, None);
     membership.lineage = vec![];
-    told.because = "its environment names claude-1234: its parent had exited before it was first seen".into();
-    let agent = told.agent.as_mut().unwrap();
+    explanation.because =
+        "its environment names claude-1234: its parent had exited before it was first seen".into();
+    let agent = explanation.agent.as_mut().unwrap();
     (agent.level, agent.root_alive) = (AgentLevel::Acting, false);
-    assert_snapshot!(plain(&told));
+    assert_snapshot!(plain(&explanation));
 }
 
 #[test]
@@ -216,22 +218,22 @@ fn a_process_of_no_agent() {
 
 #[test]
 fn a_process_without_memory_or_cgroup() {
-    let mut told = stranger();
-    (told.memory, told.cgroup, told.recognition) = (None, None, None);
-    (told.process.exe, told.process.command, told.process.cwd) = (None, None, None);
-    told.process.name = Some("kworker/0:1".into());
-    told.because = "it is a kernel thread".into();
-    assert_snapshot!(plain(&told));
+    let mut explanation = stranger();
+    (explanation.memory, explanation.cgroup, explanation.recognition) = (None, None, None);
+    (explanation.process.exe, explanation.process.command, explanation.process.cwd) = (None, None, None);
+    explanation.process.name = Some("kworker/0:1".into());
+    explanation.because = "it is a kernel thread".into();
+    assert_snapshot!(plain(&explanation));
 }
 
 #[test]
 fn another_users_process() {
-    let told = child().seen_by(Uid::new(1001));
-    let text = serde_json::to_string(&told).unwrap();
+    let explanation = child().seen_by(Uid::new(1001));
+    let text = serde_json::to_string(&explanation).unwrap();
     for secret in ["/home/alice", "vitest", "/usr/bin/node", "opus", "session-3"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    assert_snapshot!(plain(&told));
+    assert_snapshot!(plain(&explanation));
 }
 
 #[test]
@@ -255,26 +257,26 @@ fn another_user_sees_only_totals() {
 
 #[test]
 fn without_the_daemon() {
-    let mut told = root();
-    told.watched = false;
-    told.notes = vec![
+    let mut explanation = root();
+    explanation.watched = false;
+    explanation.notes = vec![
         "no supervisor answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
          claude-watchdog`, or without root with `claude-watchdog daemon`"
             .into(),
     ];
-    assert_snapshot!(plain(&told));
+    assert_snapshot!(plain(&explanation));
 }
 
 #[test]
 fn hostile_text() {
-    let mut told = child();
-    told.process.name = Some("\x1b[2Jnode".into());
-    told.process.command = Some("sh -c \"\x1b]0;owned\x07\nOK  all is well\" \u{202e}".into());
-    told.process.cwd = Some(
+    let mut explanation = child();
+    explanation.process.name = Some("\x1b[2Jnode".into());
+    explanation.process.command = Some("sh -c \"\x1b]0;owned\x07\nOK  all is well\" \u{202e}".into());
+    explanation.process.cwd = Some(
         "/home/アリス/仕事/とても長いディレクトリの名前/プロジェクト/とても長いディレクトリの名前".into(),
     );
-    let recognition = told.recognition.as_mut().unwrap();
+    let recognition = explanation.recognition.as_mut().unwrap();
     recognition.steps[1].text = "x\n  claude    it is claude".repeat(9);
-    told.cgroup.as_mut().unwrap().path = Some("/user.slice/\x1b[31m\n".into());
-    assert_snapshot!(plain(&told));
+    explanation.cgroup.as_mut().unwrap().path = Some("/user.slice/\x1b[31m\n".into());
+    assert_snapshot!(plain(&explanation));
 }

@@ -44,7 +44,7 @@ fn records(series: &SeriesInfo, given: GivenThresholds) -> Vec<SeriesRecord<'_>>
 }
 
 #[test]
-fn text_shows_what_would_have_been_done() {
+fn text_shows_the_actions_of_the_replay() {
     let mut hostile = grown(SeriesKind::Agent, "evil\u{1b}[2J\nclaude-1", 8000, 10, 60);
     hostile.this_boot = false;
     let all = [

@@ -49,7 +49,7 @@ fn start_hint() -> &'static str {
     "; start it with `systemctl start claude-watchdog`, or see `systemctl status claude-watchdog`"
 }
 
-/// What has to hold before the command is run.
+/// The precondition for running the command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LimitSetup<'a> {
     pub(super) request: &'a LimitRequest,

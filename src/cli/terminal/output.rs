@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_pipe_is_no_error_and_a_full_disk_is() {
+    fn a_full_disk_is_an_error_unlike_a_closed_pipe() {
         let (reader, mut writer) = io::pipe().unwrap();
         drop(reader);
         assert!(write(&mut writer, "text").is_ok());

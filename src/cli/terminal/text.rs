@@ -12,7 +12,7 @@ pub fn escape_for_terminal(text: &str) -> String {
     safe
 }
 
-/// Format characters (Unicode category Cf, and the two separators) that change how their neighbours look.
+/// Format characters (Unicode category Cf, and the two separators) that change the rendering of their neighbours.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

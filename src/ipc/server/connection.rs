@@ -247,7 +247,7 @@ impl ClientConnection {
         self.send(Reply { parameters, continues: false }).await
     }
 
-    /// Sends a message. A client whose user has too many unread bytes gets [`MethodError::Busy`] and is disconnected.
+    /// Sends a message. A client of a user with too many unread bytes gets [`MethodError::Busy`] and is disconnected.
     async fn send(&mut self, message: impl Serialize) -> io::Result<()> {
         // While the client reads, only the text is kept in memory.
         let bytes = encode(&message)?;

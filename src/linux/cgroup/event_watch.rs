@@ -1,4 +1,4 @@
-//! Watches `memory.events` of one cgroup for what is worth waking the loop.
+//! Watches `memory.events` of one cgroup and reports changes that need a wakeup of the loop.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct EventWatch {
 
 impl EventWatch {
     /// Opens that of the cgroup at `path`; `None` if it is gone, or has no memory controller. Reads it before the first
-    /// wait: the kernel wakes for what has happened since.
+    /// wait: the kernel wakes for events since then.
     pub(crate) fn open(cgroups: &Cgroups, path: PathBuf) -> Option<Self> {
         let file = open(&cgroups.folder(&path)?.join("memory.events")).ok()?;
         let last = read_events(&file)?;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     impl EventWatch {
-        /// One whose cgroup is gone: reading it fails, as reading a folder does.
+        /// A watch of a removed cgroup: reading fails, as with a folder.
         pub(crate) fn unreadable(path: &str) -> Self {
             Self {
                 path: PathBuf::from(path),

@@ -156,7 +156,7 @@ mod tests {
 
     const SCOPE: &str = "/agents.slice/a.scope";
 
-    /// A tree of files: what is written to `cgroup.kill` stays there.
+    /// A tree of files: text written to `cgroup.kill` stays there.
     struct World {
         root: tempfile::TempDir,
     }

@@ -21,7 +21,7 @@ use values::{EventCounts, MemoryStat, Value};
 /// Upper bound for the cgroups that are walked below one, once a second and agent: a user may make any number of them.
 const MAX_CGROUPS: usize = 256;
 
-/// Reads a cgroup v2 tree, or a folder that looks like one.
+/// Reads a cgroup v2 tree, or a folder with the same files.
 #[derive(Clone, Debug)]
 pub struct Cgroups {
     root: PathBuf,

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_controller_is_read_and_paths_stay_in_the_tree() {
+    fn limits_are_set_and_paths_stay_in_the_tree() {
         let root = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
         write("cgroup.controllers", "cpu memory pids\n");

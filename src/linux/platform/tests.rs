@@ -115,7 +115,7 @@ fn hidepid_is_reported_where_it_hides_processes() {
 }
 
 #[test]
-fn a_pid_namespace_makes_a_container_and_marker_files_name_it() {
+fn a_container_is_known_by_namespace_and_named_by_markers() {
     let docker = Machine::new().file(".dockerenv", "");
     assert_eq!(docker.missing_features(), [], "an image that became a machine");
     let docker = docker.namespace("pid:[4026532201]");

@@ -32,12 +32,12 @@ mod tests {
         // Freed first: without a fixed threshold all others would come from the heap, below the blocks that are kept.
         drop(vec![1_u8; 8 << 20]);
         let before = rss_kib();
-        let mut kept = Vec::new();
+        let mut blocks = Vec::new();
         for _ in 0..20 {
             let large = vec![1_u8; 2 << 20];
-            kept.push((large, Box::new([1_u8; 64])));
+            blocks.push((large, Box::new([1_u8; 64])));
         }
-        let small: Vec<_> = kept.into_iter().map(|(large, small)| (drop(large), small)).collect();
+        let small: Vec<_> = blocks.into_iter().map(|(large, small)| (drop(large), small)).collect();
         assert!(rss_kib() < before + (10 << 10), "{before} {}", rss_kib());
         drop(small);
     }

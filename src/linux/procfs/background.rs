@@ -133,7 +133,7 @@ impl BackgroundReader {
         self.open.keys().any(|(asked, ..)| *asked == key)
     }
 
-    /// Takes all answers. Waits for those whose question is not older than `timeout`: a process that blocks is waited for
+    /// Takes all answers. Waits for answers to questions that are not older than `timeout`: a process that blocks is waited for
     /// once, not in every tick.
     pub fn collect(&mut self, timeout: Duration) -> Vec<ReadReply> {
         let mut answers = Vec::new();

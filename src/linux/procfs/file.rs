@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_file_stays_open_and_is_read_from_its_start() {
+    fn a_kernel_file_stays_open_between_reads() {
         let file = ProcFile::of(PathBuf::from("/proc/self/stat"));
         let mut buffer = [0; 4096];
         for _ in 0..2 {

@@ -14,7 +14,7 @@ use super::file::ProcFile;
 use super::status::ProcessStatus;
 use crate::model::Pid;
 
-/// Five numbers of twenty digits and what stands between them; 30 bytes are usual.
+/// Five numbers of twenty digits, with separators; 30 bytes are usual.
 const LOADAVG_LEN: usize = 128;
 
 /// Upper bound for pids that are probed one by one. Listing 300 processes takes the kernel 340 µs (`cargo bench --bench
@@ -108,7 +108,7 @@ fn parse(text: &[u8]) -> Option<Pid> {
     std::str::from_utf8(last).ok()?.parse().ok().and_then(Pid::new)
 }
 
-/// Whether the tree shows the pid namespace of the calling process, whose `status` this is: `NSpid` then has one pid, else
+/// Whether the tree shows the pid namespace of the calling process. In its `status`, `NSpid` then has one pid, else
 /// one for each level from that namespace down to ours (`proc_pid_status(5)`).
 fn is_of_our_namespace(status: &[u8]) -> bool {
     ProcessStatus::parse(status).is_some_and(|status| status.pid_depth == 1)

@@ -9,7 +9,7 @@ use super::error::ReadError;
 use super::file::ProcFile;
 use crate::model::{Bytes, Charge, SystemMemory};
 
-/// The longest seen has 1.6 KiB; what we use stands in its first half, huge pages at its end.
+/// The longest seen has 1.6 KiB. The fields that we use are in its first half, huge pages at its end.
 const MEMINFO_LEN: usize = 8 * 1024;
 
 /// Reads `meminfo`. Keeps the kernel's file open: it is read in each tick, without an allocation.
@@ -82,7 +82,7 @@ pub fn parse(text: &[u8]) -> Option<SystemMemory> {
         per_cpu: Bytes::ZERO,
         process_totals: Charge {
             anon: known(anon) + huge,
-            // A file in a tmpfs is shmem that nobody needs to map.
+            // A file in a tmpfs is shmem that may not be mapped at all.
             shmem: known(shmem).min(known(mapped)),
             swap: swap_total.saturating_sub(swap_free),
         },
@@ -150,7 +150,7 @@ mod tests {
     fn without_a_total_it_is_no_meminfo() {
         assert_eq!(parse(b""), None);
         assert_eq!(parse(b"MemTotal: 0 kB\nMemFree: 0 kB\n"), None);
-        assert_eq!(parse(b"MemTotal: 5 kB\n"), None, "nor without what is left");
+        assert_eq!(parse(b"MemTotal: 5 kB\n"), None, "nor without the available memory");
     }
 
     proptest::proptest! {

@@ -1,4 +1,4 @@
-//! `/proc`, or a tree that looks like it.
+//! `/proc`, or a tree with the same files.
 //!
 //! [`Proc`] reads files of single processes and opens each anew. Files that are read in every tick are kept open
 //! (`ProcFile`); files that may block are read on other threads ([`background`]).
@@ -114,7 +114,7 @@ impl Proc {
         self.small_file(pid, "status", &mut [0; STATUS_LEN], ProcessStatus::parse)
     }
 
-    /// Owner and memory of a process whose main thread has exited before the others, from the `status` of one of
+    /// Owner and memory of a process with an exited main thread, from the `status` of one of
     /// those. Returns `None` if it has exited, or none of its threads holds memory any more.
     #[must_use]
     pub fn status_of_threads(&self, pid: Pid) -> Option<ProcessStatus> {

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_found_wherever_it_stands() {
+    fn the_line_is_found_at_any_position() {
         assert_eq!(number_behind(SWAPPED_IN, b"pswpin 7\npswpout 8\n"), Some(7));
         assert_eq!(
             number_behind(SWAPPED_IN, b"nr_free_pages 1\nzpswpin 5\npswpin 18446744073709551615\n"),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_swapped_in_counts_in_bytes() {
+    fn swapped_in_pages_are_counted_in_bytes() {
         let tree = tempfile::tempdir().unwrap();
         let vmstat = Vmstat::of(tree.path());
         assert_eq!(vmstat.swapped_in(), None, "no file");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn kills_are_counted_of_their_own_line() {
+    fn kills_are_read_from_their_own_line() {
         let tree = tempfile::tempdir().unwrap();
         let vmstat = Vmstat::of(tree.path());
         std::fs::write(tree.path().join("vmstat"), "pswpin 3\nmemcg_oom_kill 9\noom_kill 2\n").unwrap();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn this_kernel_says_the_same_as_the_whole_file() {
+    fn the_own_kernels_file_is_read_like_a_whole_one() {
         let vmstat = Vmstat::of(Path::new("/proc"));
         let whole = std::fs::read("/proc/vmstat").unwrap();
         assert_eq!(vmstat.swapped_in().is_some(), number_behind(SWAPPED_IN, &whole).is_some());

@@ -43,7 +43,7 @@ impl Engine {
         }
     }
 
-    /// Reports actions whose memory is back; their agents may be acted on again.
+    /// Reports actions after which the memory is back; their agents may be acted on again.
     pub(super) fn finish_cooldowns(
         &mut self,
         snapshot: &Snapshot,

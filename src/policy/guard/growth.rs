@@ -19,7 +19,7 @@ pub(super) struct GrowthBaseline {
 }
 
 impl GrowthBaseline {
-    /// Observes a snapshot, whose memory is comfortable or not.
+    /// Observes a snapshot; its memory is comfortable or not.
     pub(super) fn take(&mut self, snapshot: &Snapshot, is_comfortable: bool) {
         if self.taken && !is_comfortable {
             return;
@@ -52,7 +52,7 @@ impl GrowthBaseline {
     }
 
     /// Whether processes outside agents took most of the memory, given that the agents have `grown`. Based on used
-    /// memory: zram whose estimated capacity proves wrong was taken by no process. Without significant growth, as after
+    /// memory: zram with an estimated capacity that proves wrong was taken by no process. Without significant growth, as after
     /// a start on a full machine: whether processes outside agents use most of the memory.
     pub(super) fn is_growth_outside_agents(&self, snapshot: &Snapshot, grown: Bytes) -> bool {
         let guest = &snapshot.guest;

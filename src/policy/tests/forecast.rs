@@ -27,10 +27,10 @@ fn a_forecast_shortens_grace_and_sample_interval() {
         world.engine.set_forecast(ForecastSummary { level, ..ForecastSummary::default() });
         world.step();
         let at = world.snapshot.at;
-        let looks = |after: &u64| {
+        let is_due = |after: &u64| {
             world.engine.poll_memory(at + Duration::from_millis(*after), &world.snapshot.guest).sample_due
         };
-        (0..20_000).step_by(500).find(looks).unwrap()
+        (0..20_000).step_by(500).find(is_due).unwrap()
     };
     let levels = [ForecastLevel::None, ForecastLevel::Watch, ForecastLevel::Warn, ForecastLevel::Runaway];
     assert_eq!(levels.map(&mut due), [10_000, 5000, 1000, 1000]);

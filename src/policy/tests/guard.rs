@@ -145,7 +145,7 @@ fn sub_agents_are_killed_before_their_parent() {
     }
     world.step();
     let mut pids = Vec::new();
-    let mut world_told = Vec::new();
+    let mut events = Vec::new();
     for step in 1..1000 {
         for pid in 201..=220 {
             world.grow(pid, Bytes::mib(100 + step * 2));
@@ -153,13 +153,13 @@ fn sub_agents_are_killed_before_their_parent() {
         let step = world.after(Duration::from_secs(1));
         if let Some(signals) = &step.signals {
             pids = signals.targets.iter().map(|t| t.pid.get()).collect();
-            world_told = reported(&step);
+            events = reported(&step);
             break;
         }
     }
     assert!(!pids.is_empty() && pids.len() < 10, "{pids:?}");
     assert!(pids.iter().all(|pid| (201..=220).contains(pid)), "{pids:?}");
-    assert!(world_told[1].starts_with("act on claude"), "{world_told:?}");
+    assert!(events[1].starts_with("act on claude"), "{events:?}");
     let each = world.member(pids[0]).charge.total();
     let freed = Bytes::new(each.get() * pids.len() as u64);
     assert!(world.snapshot.guest.remaining() + freed > Bytes::gib(16).share(5, 100), "{freed}");
@@ -329,14 +329,14 @@ fn a_report_does_not_prevent_a_later_action() {
     assert_eq!(reported, ["danger: Outside"]);
     let mut guest = world.snapshot.guest;
     let mut at = world.snapshot.at;
-    let looked = (1..=10).find(|_| {
+    let polls = (1..=10).find(|_| {
         at = at + Duration::from_millis(100);
         guest.mem_available = guest.mem_available.saturating_sub(Bytes::mib(60));
         let poll = world.engine.poll_memory(at, &guest);
         assert!(poll.next_poll <= Duration::from_millis(100), "{poll:?}");
         poll.sample_due
     });
-    assert!(looked.is_some_and(|n| n <= 4), "{looked:?}");
+    assert!(polls.is_some_and(|n| n <= 4), "{polls:?}");
 }
 
 #[test]

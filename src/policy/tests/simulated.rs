@@ -16,7 +16,7 @@ struct SimulationResult {
     /// Signals, with the memory remaining when they were sent.
     batches: Vec<(Signal, Vec<i32>, Bytes)>,
     glances: u32,
-    looks: u32,
+    samples: u32,
 }
 
 /// The behaviour of the machine.
@@ -162,7 +162,7 @@ fn run(case: Case, seconds: u64) -> SimulationResult {
         let poll = world.engine.poll_memory(Boottime::new(now), &leak.guest(now));
         let mut next = poll.next_poll;
         if poll.sample_due {
-            outcome.looks += 1;
+            outcome.samples += 1;
             let step = sample(&mut world, &leak, now);
             now += case.work;
             next = step.next_poll;
@@ -331,7 +331,7 @@ fn at_rest_polls_take_a_second_and_samples_ten() {
     };
     let outcome = run(case, 60);
     assert!((58..=62).contains(&outcome.glances), "{outcome:?}");
-    assert!((5..=8).contains(&outcome.looks), "{outcome:?}");
+    assert!((5..=8).contains(&outcome.samples), "{outcome:?}");
 }
 
 /// The highest rate that a machine of 4 GiB is polled for, beginning at any moment.

@@ -112,7 +112,7 @@ fn no_agent_is_killed_without_effect_on_the_slice() {
         let step = shared.step();
         assert!(step.signals.is_none(), "{:?}", reported(&step));
     }
-    assert!(shared.step().next_poll >= Duration::from_millis(100), "nor is it looked at all the time");
+    assert!(shared.step().next_poll >= Duration::from_millis(100), "nor is it polled all the time");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn a_step_without_signals_keeps_its_events() {
 }
 
 #[test]
-fn an_agent_whose_root_runs_on_is_unknown() {
+fn an_agent_with_a_running_root_is_unknown() {
     let mut world = World::new().agent(100, Bytes::mib(240)).agent(200, Bytes::mib(240));
     world.step();
     world.snapshot.agents.clear();

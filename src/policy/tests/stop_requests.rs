@@ -59,7 +59,7 @@ fn a_requested_stop_includes_descendants_only() {
     let step = world.step();
     assert_eq!(asked(&step), [("claude-200".to_owned(), true, 2)]);
     assert_eq!(pids(&step), [200, 300]);
-    // Survivors are looked up among its descendants only.
+    // Survivors are searched among its descendants only.
     world.end(200);
     let kill = world.after(Duration::from_secs(11));
     assert_eq!((pids(&kill), kill.signals.map(|w| w.signal)), (vec![300], Some(Signal::Kill)));

@@ -253,7 +253,7 @@ fn cell(
 /// Rows from one figure of the scale to the next.
 const ROWS_PER_STEP: usize = 2;
 
-/// Round steps in tenths of a unit, whose multiples up to four are round as well. 512 is half of the next unit.
+/// Round steps in tenths of a unit; their multiples up to four are round as well. 512 is half of the next unit.
 const ROUND_STEPS: [u128; 23] = [
     10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 2000, 2500,
     5120,

@@ -138,7 +138,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_sigkill_just_after_an_oom_kill_is_by_the_kernel() {
+    fn sigkill_right_after_an_oom_kill_is_the_kernels() {
         assert_eq!(detect(SIGKILLED, 1, 0, &[]), MemoryKill::ByKernel);
         let reported = ActionInfo { kind: "kernel_oom".to_owned(), ..action("kernel", 100, 1) };
         assert_eq!(

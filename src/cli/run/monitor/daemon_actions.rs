@@ -34,7 +34,7 @@ pub(super) fn actions(outcome: &RunOutcome, started: UnixSeconds, socket: Option
     request().map(|actions| in_this_run(actions, outcome, started)).unwrap_or_default()
 }
 
-/// Whether it exited by SIGTERM or SIGKILL, or like a shell whose child did: with 128 and the number.
+/// Whether it exited by SIGTERM or SIGKILL, or as a shell does after its child has: with 128 and the number.
 fn may_be_by_daemon(outcome: &RunOutcome) -> bool {
     let by_signal = matches!(outcome.exit, CommandExit::Killed(9 | 15) | CommandExit::Exited(137 | 143));
     by_signal && outcome.usage.taken.killed == 0

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kill_in_a_removed_scope_is_known_from_the_slice() {
+    fn the_slice_shows_a_kill_in_a_removed_scope() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
         let slice = root.path().join("agents.slice");

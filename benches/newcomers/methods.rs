@@ -1,4 +1,4 @@
-//! One tick of each way, while nothing happens and with one newcomer a tick.
+//! One tick of each method, without changes and with one new process a tick.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -11,18 +11,18 @@ use claude_watchdog::model::Pid;
 use crate::connector::Connector;
 use crate::group::Groups;
 use crate::listing::Listing;
-use crate::meter::{left_out, median, row};
+use crate::meter::{median, row, skipped};
 use crate::reader::Reader;
 use crate::world::{World, end, group};
 
 const ROUNDS: usize = 40;
 
-/// Between ticks others run, and our caches cool, as they do in the daemon.
+/// Between ticks other processes run and evict our caches, as in the daemon.
 fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
 
-/// Every way once a tick.
+/// Each method once a tick.
 pub(crate) fn quiet(count: usize) {
     let world = World::of(count);
     let mut listing = Listing::new();
@@ -38,9 +38,9 @@ pub(crate) fn quiet(count: usize) {
     let full = median(ROUNDS, pause, || {
         proc.pids(&mut pids).unwrap();
         let read = pids.iter().filter(|pid| proc.stat(**pid).is_ok()).count() as u64;
-        read * 4 // and the listing's, which the library does not count: a few
+        read * 4 // plus a few for the listing, which the library does not count
     });
-    row("1  list, stat of all (as today; calls of stat only)", full);
+    row("1  list, stat of all (calls of stat only)", full);
     let mut reader = Reader::new();
     let lean = median(ROUNDS, pause, || {
         listing.calls = 0;
@@ -66,34 +66,34 @@ pub(crate) fn quiet(count: usize) {
             let one = median(ROUNDS, || newest = Some(newcomer()), || connector.listen(false).calls);
             row("3  connector, one newcomer", one);
         }
-        Err(why) => left_out("3  connector", &why),
+        Err(why) => skipped("3  connector", &why),
     }
     children(&world, &mut reader);
     match Groups::of(&world) {
         Ok(groups) => {
             let procs = groups.procs();
-            let look = || {
+            let read = || {
                 for name in &procs {
                     assert!(reader.whole(name).is_some());
                 }
                 reader.take_calls()
             };
-            row("5  cgroup.procs of 5 agents", median(ROUNDS, pause, look));
+            row("5  cgroup.procs of 5 agents", median(ROUNDS, pause, read));
         }
-        Err(why) => left_out("5  cgroup.procs", &why),
+        Err(why) => skipped("5  cgroup.procs", &why),
     }
 }
 
 fn newest(listing: &mut Listing, reader: &mut Reader) {
     let Some(newest) = LastPid::open(Path::new("/proc")) else {
-        return left_out("2  last pid", "loadavg does not tell it here");
+        return skipped("2  last pid", "loadavg does not show it here");
     };
     row("2  last pid, unchanged", median(ROUNDS, pause, || u64::from(newest.pid().is_some())));
     for seeks in [false, true] {
         let mut last = newest.pid().unwrap();
         let mut pids = Vec::new();
         let mut newcomer = None;
-        let mut look = || {
+        let mut scan = || {
             listing.calls = 0;
             let now = newest.pid().unwrap();
             let window = Window { after: std::mem::replace(&mut last, now), to: now };
@@ -110,11 +110,11 @@ fn newest(listing: &mut Listing, reader: &mut Reader) {
         } else {
             "2  last pid, one newcomer, list all"
         };
-        row(name, median(ROUNDS, start, &mut look));
+        row(name, median(ROUNDS, start, &mut scan));
     }
 }
 
-/// Lists the window, or everything, and reads `stat` of what is new.
+/// Lists the window, or all processes, and reads `stat` of the new ones.
 pub(crate) fn stat_within(
     window: Window,
     seeks: bool,
@@ -135,11 +135,11 @@ pub(crate) fn stat_within(
     }
 }
 
-/// A process that ends with this value.
+/// A process that is killed when this is dropped.
 struct Newcomer(Child);
 
 impl Newcomer {
-    /// Starts one; only its own events wait then.
+    /// Starts one; then only its own events are pending.
     fn start(connector: &Connector) -> Self {
         pause();
         connector.listen(false);
@@ -158,7 +158,7 @@ impl Drop for Newcomer {
 fn children(world: &World, reader: &mut Reader) {
     let own = std::process::id();
     if reader.whole(&format!("{own}/task/{own}/children")).is_none() {
-        return left_out("4  children", "the kernel has no CONFIG_PROC_CHILDREN");
+        return skipped("4  children", "the kernel has no CONFIG_PROC_CHILDREN");
     }
     let mut found = 0;
     let walk = || {
@@ -174,7 +174,7 @@ fn children(world: &World, reader: &mut Reader) {
     println!("  (found {found})");
 }
 
-/// Children belong to the thread that started them, so each thread is asked.
+/// The kernel lists children by the thread that started them, so each thread is read.
 pub(crate) fn children_of(reader: &mut Reader, pid: &str) -> Vec<String> {
     let mut children = Vec::new();
     reader.calls += 4; // open, two getdents, close

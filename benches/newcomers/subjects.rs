@@ -1,4 +1,4 @@
-//! Processes to look at: one that holds memory, one with many threads. They end with their standard input.
+//! Processes to sample: one with a lot of memory, one with many threads. They exit when their standard input closes.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -7,14 +7,14 @@ use rustix::mm::{Advice, madvise};
 
 const PAGE: usize = 4096;
 
-/// `hold MIB huge|small`: holds so much touched memory, in huge pages or in small ones.
+/// `hold MIB huge|small`: allocates and touches that amount of memory, in huge or small pages.
 pub(crate) fn hold(args: &[String]) {
     let mut memory = vec![0u8; args[0].parse::<usize>().unwrap() << 20];
     let advice = if args[1] == "huge" { Advice::LinuxHugepage } else { Advice::LinuxNoHugepage };
     let skip = memory.as_ptr().align_offset(PAGE);
     let whole = &mut memory[skip..];
     #[allow(unsafe_code, reason = "rustix has no safe madvise, and only it chooses the pages of one process")]
-    // SAFETY: the range is whole pages of our own vector, and the advice leaves what they hold as it is.
+    // SAFETY: the range is whole pages of our own vector, and the advice does not change their contents.
     // An error means a kernel without huge pages.
     let _ = unsafe { madvise(whole.as_mut_ptr().cast(), whole.len() / PAGE * PAGE, advice) };
     whole.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
@@ -36,7 +36,7 @@ fn stay() {
     let _ = std::io::stdin().read(&mut [0]);
 }
 
-/// Starts ourselves in one of these parts, and waits until it is ready.
+/// Starts this program in one of these roles, and waits until it is ready.
 pub(crate) fn start(args: &[&str]) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(args)
