@@ -12,7 +12,7 @@ use claude_watchdog::quota::{self, QuotaLimits, RateLimit};
 use tokio::sync::watch;
 
 use super::world::{
-    FOLLOW, GENEROUS, GUARD, Peer, Published, STATUS, Server, available, large, run, socket_in, status,
+    FOLLOW, GENEROUS, GUARD, Peer, STATUS, Server, TestService, available, large, run, socket_in, status,
 };
 
 #[test]
@@ -200,5 +200,5 @@ fn serve_with_few_fds(path: &Path) {
     let (_published, receiver) = watch::channel(Arc::new(status(1)));
     let limits = GENEROUS;
     let (_log, events) = watch::channel(Arc::default());
-    run(listener, Published { status: receiver, events }, limits, std::future::pending());
+    run(listener, TestService { status: receiver, events }, limits, std::future::pending());
 }
