@@ -25,7 +25,7 @@ impl AlertLevel {
     /// Observes an evaluation: seconds to the limit, infinite without one, and whether it is a runaway.
     pub(super) fn evaluate(&mut self, seconds: f64, runaway: bool) {
         let (horizon, clear) = (HORIZON.as_secs_f64(), HORIZON.as_secs_f64() * 2.0);
-        if self.stands() {
+        if self.is_raised() {
             self.far = if seconds > clear { self.far + 1 } else { 0 };
             if self.far >= CLEAR_AFTER {
                 *self = Self::default();
@@ -33,7 +33,7 @@ impl AlertLevel {
         } else {
             self.near = if seconds <= horizon { self.near + 1 } else { 0 };
         }
-        self.level = match self.stands() || self.near >= RAISE_AFTER {
+        self.level = match self.is_raised() || self.near >= RAISE_AFTER {
             true if runaway => ForecastLevel::Runaway,
             true => ForecastLevel::Warn,
             false if seconds <= clear => ForecastLevel::Watch,
@@ -42,7 +42,7 @@ impl AlertLevel {
     }
 
     /// A runaway: there is no time for a second evaluation.
-    pub(super) fn run_away(&mut self) {
+    pub(super) fn raise_runaway(&mut self) {
         (self.level, self.far) = (ForecastLevel::Runaway, 0);
     }
 
@@ -51,12 +51,12 @@ impl AlertLevel {
         if self.level == ForecastLevel::Runaway {
             self.level = if self.near >= RAISE_AFTER { ForecastLevel::Warn } else { ForecastLevel::None };
         }
-        if self.stands() {
+        if self.is_raised() {
             self.far = self.far.max(CLEAR_AFTER - RAISE_AFTER);
         }
     }
 
-    pub(super) fn stands(&self) -> bool {
+    pub(super) fn is_raised(&self) -> bool {
         matches!(self.level, ForecastLevel::Warn | ForecastLevel::Runaway)
     }
 }
@@ -106,11 +106,11 @@ mod tests {
             alert_level.evaluate(3000.0, false);
         }
         assert_eq!(alert_level.level, L::Warn);
-        alert_level.run_away();
+        alert_level.raise_runaway();
         alert_level.interrupt();
         assert_eq!(alert_level.level, L::Warn, "the trend was there before");
         let mut sudden = AlertLevel::default();
-        sudden.run_away();
+        sudden.raise_runaway();
         sudden.interrupt();
         assert_eq!(sudden.level, L::None);
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_runaway_raises_the_level_at_once() {
         let mut alert_level = AlertLevel::default();
-        alert_level.run_away();
+        alert_level.raise_runaway();
         assert_eq!(alert_level.level, ForecastLevel::Runaway);
         alert_level.evaluate(300.0, false);
         assert_eq!(alert_level.level, ForecastLevel::Warn);

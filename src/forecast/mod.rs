@@ -44,12 +44,12 @@ pub struct Forecaster {
     last: (Boottime, f64),
     due: Boottime,
     /// The limit of the last conclusion; `None` if that is outdated, so that the next sample evaluates again.
-    asked: Option<Bytes>,
+    evaluated_limit: Option<Bytes>,
     bins: Bins,
     cycles: Cycles,
     runaway: Runaway,
     alert_level: AlertLevel,
-    said: Conclusion,
+    conclusion: Conclusion,
     /// Seconds to the limit in the current climb, as of the last sample.
     climb: Option<f64>,
 }
@@ -66,7 +66,7 @@ enum Conclusion {
     /// A trend.
     Trend(TrendEstimate),
     /// No forecast.
-    Silent(NoForecastReason),
+    NoForecast(NoForecastReason),
 }
 
 /// The effect of a sample.
@@ -92,12 +92,12 @@ impl Forecaster {
             first: None,
             last: (Boottime::default(), 0.0),
             due: Boottime::default(),
-            asked: Some(limit),
+            evaluated_limit: Some(limit),
             bins: Bins::default(),
             cycles: Cycles::default(),
             runaway: Runaway::default(),
             alert_level: AlertLevel::default(),
-            said: Conclusion::Young(Duration::ZERO),
+            conclusion: Conclusion::Young(Duration::ZERO),
             climb: None,
         }
     }
@@ -120,32 +120,33 @@ impl Forecaster {
             self.due = at + EVALUATION_INTERVAL;
         }
         self.last = (at, value);
-        if let (Conclusion::Young(_), Some(first)) = (&self.said, self.first) {
-            self.said = Conclusion::Young(at.since(first));
+        if let (Conclusion::Young(_), Some(first)) = (&self.conclusion, self.first) {
+            self.conclusion = Conclusion::Young(at.since(first));
         }
         let now = at.since_boot();
         if let Some(closed) = self.bins.add(now, value) {
-            self.cycles.follow(now.saturating_sub(BIN_WIDTH), closed.low, self.goal());
+            self.cycles.follow(now.saturating_sub(BIN_WIDTH), closed.low, self.limit_value());
         }
         self.runaway.add(now, value);
-        let seconds = self.runaway.seconds(&self.bins, self.goal()).filter(|s| *s <= MAX_RUNAWAY_SECONDS);
+        let seconds =
+            self.runaway.seconds(&self.bins, self.limit_value()).filter(|s| *s <= MAX_RUNAWAY_SECONDS);
         self.climb = seconds;
         if let Some(seconds) = seconds.filter(|_| self.alert_level.level != ForecastLevel::Runaway) {
-            self.alert_level.run_away();
-            self.said = Conclusion::Runaway(seconds);
+            self.alert_level.raise_runaway();
+            self.conclusion = Conclusion::Runaway(seconds);
         }
         let is_due = at >= self.due;
         let evaluated = is_due || self.is_outdated();
         if evaluated {
-            self.said = self.evaluate(seconds);
-            self.asked = Some(self.limit);
+            self.conclusion = self.evaluate(seconds);
+            self.evaluated_limit = Some(self.limit);
         }
         // Its counters are minutes: evaluations in between are for readers only.
         if is_due {
             while self.due <= at {
                 self.due = self.due + EVALUATION_INTERVAL;
             }
-            self.alert_level.evaluate(self.said.seconds(), seconds.is_some());
+            self.alert_level.evaluate(self.conclusion.seconds(), seconds.is_some());
         }
         match (before == self.alert_level.level, evaluated) {
             _ if is_forgotten => ForecastChange::Forgotten,
@@ -164,30 +165,31 @@ impl Forecaster {
         if age < MIN_HISTORY {
             return Conclusion::Young(age);
         }
-        if value >= self.goal() {
+        if value >= self.limit_value() {
             return Conclusion::AtTheLimit;
         }
-        match estimate(&self.bins, &self.cycles, at.since_boot(), value, self.goal()) {
+        match estimate(&self.bins, &self.cycles, at.since_boot(), value, self.limit_value()) {
             Ok(estimate) => Conclusion::Trend(estimate),
-            Err(silence) => Conclusion::Silent(silence),
+            Err(reason) => Conclusion::NoForecast(reason),
         }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory have 53 bits at the most")]
-    fn goal(&self) -> f64 {
+    fn limit_value(&self) -> f64 {
         self.limit.get() as f64
     }
 
     /// Whether the last conclusion is about another ceiling, or a climb that is over.
     fn is_outdated(&self) -> bool {
-        let Some(asked) = self.asked else { return true };
-        let moved = self.limit.saturating_sub(asked).max(asked.saturating_sub(self.limit));
-        moved > asked.share(MIN_CEILING_CHANGE_PERCENT, 100)
+        let Some(evaluated_limit) = self.evaluated_limit else { return true };
+        let moved =
+            self.limit.saturating_sub(evaluated_limit).max(evaluated_limit.saturating_sub(self.limit));
+        moved > evaluated_limit.share(MIN_CEILING_CHANGE_PERCENT, 100)
     }
 
     /// Changes the ceiling. The history stays, and so does an alert until evaluations clear it: the memory of other
     /// processes comes and goes.
-    pub fn aim(&mut self, ceiling: Ceiling, limit: Bytes) {
+    pub fn set_ceiling(&mut self, ceiling: Ceiling, limit: Bytes) {
         (self.ceiling, self.limit) = (ceiling, limit);
     }
 
@@ -197,12 +199,12 @@ impl Forecaster {
         self.alert_level.interrupt();
         self.runaway.interrupt();
         self.climb = None;
-        self.asked = None;
+        self.evaluated_limit = None;
     }
 
     /// The runaway rate, as of the last sample; `None` without a runaway.
     #[must_use]
-    pub fn climbs(&self) -> Option<BytesPerSecond> {
+    pub fn runaway_rate(&self) -> Option<BytesPerSecond> {
         let left = self.limit.saturating_sub(bytes(self.last.1));
         self.climb.map(|seconds| BytesPerSecond::growth(Bytes::ZERO, left, Duration::from_secs_f64(seconds)))
     }
@@ -222,23 +224,23 @@ impl Forecaster {
     /// The forecast of the last evaluation.
     #[must_use]
     pub fn forecast(&self) -> Forecast {
-        let (eta, low, high) = match &self.said {
+        let (eta, low, high) = match &self.conclusion {
             Conclusion::Runaway(seconds) => (Some(*seconds), Some(seconds / 2.0), Some(seconds * 3.0)),
             Conclusion::AtTheLimit => (Some(0.0), Some(0.0), Some(0.0)),
             Conclusion::Trend(e) => (Some(e.seconds), Some(e.low), Some(e.high)),
-            Conclusion::Young(_) | Conclusion::Silent(_) => (None, None, None),
+            Conclusion::Young(_) | Conclusion::NoForecast(_) => (None, None, None),
         };
         Forecast {
             level: self.alert_level.level,
-            trend: reason::word(&self.said, &self.bins, self.goal()),
-            bytes_per_hour: reason::rate(&self.said, &self.bins),
+            trend: reason::trend_word(&self.conclusion, &self.bins, self.limit_value()),
+            bytes_per_hour: reason::rate(&self.conclusion, &self.bins),
             least_squares_per_hour: least_squares::slope(&self.bins).map(reason::per_hour),
             ceiling: self.ceiling,
             ceiling_bytes: self.limit,
             eta_seconds: eta.map(rounded),
             eta_low_seconds: low.map(rounded),
             eta_high_seconds: high.map(rounded),
-            reason: reason::sentence(&self.said, self.limit),
+            reason: reason::reason_text(&self.conclusion, self.limit),
         }
     }
 }
@@ -249,7 +251,7 @@ impl Conclusion {
             Self::Runaway(seconds) => *seconds,
             Self::AtTheLimit => 0.0,
             Self::Trend(estimate) => estimate.trend,
-            Self::Young(_) | Self::Silent(_) => f64::INFINITY,
+            Self::Young(_) | Self::NoForecast(_) => f64::INFINITY,
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::model::time::span;
 const MIN_HOURLY_GROWTH: f64 = 0.01;
 
 /// The evidence, or why there is none.
-pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
-    match said {
+pub(super) fn reason_text(conclusion: &Conclusion, limit: Bytes) -> String {
+    match conclusion {
         Conclusion::Young(age) => format!("only {} of history", span(*age)),
         Conclusion::AtTheLimit => format!("it is at {limit} or above"),
         Conclusion::Runaway(_) => "a steep rise over the last 2 min, beyond all before it".to_owned(),
@@ -31,7 +31,7 @@ pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
                 bytes(e.level),
             )
         }
-        Conclusion::Silent(silence) => match silence {
+        Conclusion::NoForecast(reason) => match reason {
             NoForecastReason::Steady => "no lasting growth".to_owned(),
             NoForecastReason::LevellingOff => "it grew, and less and less: levelling off".to_owned(),
             NoForecastReason::Stopped => "it grew before, and has stopped".to_owned(),
@@ -50,13 +50,13 @@ pub(super) fn sentence(said: &Conclusion, limit: Bytes) -> String {
 }
 
 /// The trend word, as in the original bash script.
-pub(super) fn word(said: &Conclusion, bins: &Bins, limit: f64) -> String {
-    match said {
+pub(super) fn trend_word(conclusion: &Conclusion, bins: &Bins, limit: f64) -> String {
+    match conclusion {
         Conclusion::Young(_) => "insufficient_data".to_owned(),
         Conclusion::AtTheLimit => predicted(0.0),
         Conclusion::Runaway(seconds) => predicted(*seconds),
         Conclusion::Trend(estimate) => predicted(estimate.seconds),
-        Conclusion::Silent(_) => match recent(bins).map(|slope| slope * 3600.0 / limit) {
+        Conclusion::NoForecast(_) => match recent(bins).map(|slope| slope * 3600.0 / limit) {
             Some(share) if share > MIN_HOURLY_GROWTH => "growing",
             Some(share) if share < -MIN_HOURLY_GROWTH => "shrinking",
             _ => "stable",
@@ -66,8 +66,8 @@ pub(super) fn word(said: &Conclusion, bins: &Bins, limit: f64) -> String {
 }
 
 /// Growth of the floor in bytes per hour.
-pub(super) fn rate(said: &Conclusion, bins: &Bins) -> Option<i64> {
-    let slope = match said {
+pub(super) fn rate(conclusion: &Conclusion, bins: &Bins) -> Option<i64> {
+    let slope = match conclusion {
         Conclusion::Trend(estimate) => Some(estimate.slope),
         _ => recent(bins),
     };

@@ -14,7 +14,7 @@ struct ClimbWindow {
     length: Duration,
     /// Fewer samples, or a shorter part, cannot distinguish a climb from a step.
     min_samples: usize,
-    shortest: Duration,
+    min_span: Duration,
     /// Minimum growth, as a share of the limit.
     min_growth: f64,
     /// Minimum share of rising steps.
@@ -24,7 +24,7 @@ struct ClimbWindow {
 const SUSTAINED_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
     length: OBSERVATION_WINDOW,
     min_samples: 7,
-    shortest: Duration::from_secs(85),
+    min_span: Duration::from_secs(85),
     min_growth: 0.06,
     min_rising: 0.8,
 };
@@ -33,7 +33,7 @@ const SUSTAINED_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
 const STEEP_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
     length: Duration::from_secs(50),
     min_samples: 5,
-    shortest: Duration::from_secs(35),
+    min_span: Duration::from_secs(35),
     min_growth: 0.2,
     min_rising: 1.0,
 };
@@ -116,7 +116,7 @@ impl Runaway {
         let count = self.recent.len() - from;
         let (begin, first) = self.recent[from];
         let (span, growth) = (end.saturating_sub(begin), last - first);
-        if count < window.min_samples || span < window.shortest || growth < window.min_growth * limit {
+        if count < window.min_samples || span < window.min_span || growth < window.min_growth * limit {
             return None;
         }
         let piece = || self.recent.iter().skip(from).map(|(_, value)| *value);

@@ -43,13 +43,13 @@ fn a_steady_leak_is_forecast_within_its_interval() {
         changes.iter().filter(|(_, level)| *level == ForecastLevel::Warn).map(|(at, _)| *at).collect();
     assert_eq!(warned.len(), 1, "{changes:?}");
     assert!((235.0..250.0).contains(&warned[0]), "an hour before its end: {changes:?}");
-    let foretold = one.forecast();
-    let eta = foretold.eta_seconds.unwrap();
-    assert!((eta - 1800.0).abs() < 90.0, "{foretold:?}");
-    assert!(foretold.eta_low_seconds.unwrap() < 1800.0 && foretold.eta_high_seconds.unwrap() > 1800.0);
-    assert!((foretold.bytes_per_hour.unwrap() - (2 << 30)).abs() < 40 << 20, "{foretold:?}");
-    assert_eq!(foretold.trend, format!("oom_predicted:{:.0}", eta / 60.0));
-    insta::assert_snapshot!(foretold.reason);
+    let forecast = one.forecast();
+    let eta = forecast.eta_seconds.unwrap();
+    assert!((eta - 1800.0).abs() < 90.0, "{forecast:?}");
+    assert!(forecast.eta_low_seconds.unwrap() < 1800.0 && forecast.eta_high_seconds.unwrap() > 1800.0);
+    assert!((forecast.bytes_per_hour.unwrap() - (2 << 30)).abs() < 40 << 20, "{forecast:?}");
+    assert_eq!(forecast.trend, format!("oom_predicted:{:.0}", eta / 60.0));
+    insta::assert_snapshot!(forecast.reason);
 }
 
 #[test]
@@ -118,21 +118,21 @@ fn a_missing_forecast_has_a_reason() {
         (4.0, |hour| if hour < 2.0 { 2.0 + 3.0 * hour } else { 8.0 }),
         (5.5, |hour| 3.0 + 8.0 * (1.0 - (hour % 2.0 - 1.0).abs())),
     ];
-    let said: Vec<String> = why
+    let conclusion: Vec<String> = why
         .into_iter()
         .map(|(hours, figure)| {
             let mut one = forecaster();
             feed(&mut one, hours, figure);
-            let said = one.forecast();
+            let conclusion = one.forecast();
             format!(
                 "{:8} {:20} {}",
-                said.eta_seconds.map_or("none".into(), |eta| format!("{eta:.0}")),
-                said.trend,
-                said.reason
+                conclusion.eta_seconds.map_or("none".into(), |eta| format!("{eta:.0}")),
+                conclusion.trend,
+                conclusion.reason
             )
         })
         .collect();
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(conclusion.join("\n"));
 }
 
 proptest! {
@@ -148,11 +148,11 @@ proptest! {
         for (step, bytes) in samples {
             seconds += f64::from(step);
             one.add(at(seconds), Bytes::new(bytes >> 8));
-            let said = one.forecast();
-            if let (Some(eta), Some(low), Some(high)) = (said.eta_seconds, said.eta_low_seconds, said.eta_high_seconds) {
-                prop_assert!(eta.is_finite() && low <= eta && eta <= high, "{said:?}");
+            let conclusion = one.forecast();
+            if let (Some(eta), Some(low), Some(high)) = (conclusion.eta_seconds, conclusion.eta_low_seconds, conclusion.eta_high_seconds) {
+                prop_assert!(eta.is_finite() && low <= eta && eta <= high, "{conclusion:?}");
             }
-            prop_assert!(serde_json::to_string(&said).is_ok());
+            prop_assert!(serde_json::to_string(&conclusion).is_ok());
         }
     }
 }
@@ -163,9 +163,9 @@ fn a_new_ceiling_keeps_history_and_alert_until_evaluated() {
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
     assert_eq!(one.level(), ForecastLevel::Warn);
     let before = one.forecast();
-    one.aim(Ceiling::KillThreshold, LIMIT);
+    one.set_ceiling(Ceiling::KillThreshold, LIMIT);
     assert_eq!((one.level(), one.forecast()), (ForecastLevel::Warn, before), "the same is no other");
-    one.aim(Ceiling::Cgroup, Bytes::gib(40));
+    one.set_ceiling(Ceiling::Cgroup, Bytes::gib(40));
     one.add(at(4.5 * 3600.0), Bytes::gib(12));
     assert_eq!(one.level(), ForecastLevel::Warn, "that may be for a moment");
     let after = one.forecast();
@@ -180,12 +180,12 @@ fn a_new_ceiling_keeps_history_and_alert_until_evaluated() {
     // A slightly higher ceiling is the same to an alert.
     let mut one = forecaster();
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
-    one.aim(Ceiling::Guest, Bytes::mib(13_400));
+    one.set_ceiling(Ceiling::Guest, Bytes::mib(13_400));
     assert_eq!((one.level(), one.ceiling()), (ForecastLevel::Warn, (Ceiling::Guest, Bytes::mib(13_400))));
     // A lower ceiling is nearer, and the alert stays as it was.
     let mut one = forecaster();
     feed(&mut one, 4.5, |hour| 3.0 + 2.0 * hour);
-    one.aim(Ceiling::Guest, Bytes::mib(12_500));
+    one.set_ceiling(Ceiling::Guest, Bytes::mib(12_500));
     assert_eq!(one.level(), ForecastLevel::Warn);
 }
 
@@ -195,9 +195,9 @@ fn an_exit_clears_its_climb_and_alert() {
     // An hour of calm, then 100 MiB a second for a minute.
     let changes = feed(&mut one, 1.02, |hour| 3.0 + 0.1 * (hour - 1.0).max(0.0) * 3600.0);
     assert_eq!(changes.last().map(|(_, level)| *level), Some(ForecastLevel::Runaway));
-    assert!(one.climbs().unwrap() > BytesPerSecond::mebi(50), "{:?}", one.climbs());
+    assert!(one.runaway_rate().unwrap() > BytesPerSecond::mebi(50), "{:?}", one.runaway_rate());
     one.interrupt();
-    assert_eq!((one.level(), one.climbs()), (ForecastLevel::None, None));
+    assert_eq!((one.level(), one.runaway_rate()), (ForecastLevel::None, None));
     one.add(at(1.03 * 3600.0), Bytes::gib(3));
     assert_eq!(one.level(), ForecastLevel::None, "{:?}", one.forecast());
 }
@@ -220,7 +220,10 @@ fn evaluations_count_once_a_minute_despite_exits() {
         if second > 3600 {
             often.interrupt();
             // And the ceiling differs each time.
-            often.aim(Ceiling::Guest, if second % 2 == 0 { LIMIT } else { LIMIT + LIMIT.share(6, 100) });
+            often.set_ceiling(
+                Ceiling::Guest,
+                if second % 2 == 0 { LIMIT } else { LIMIT + LIMIT.share(6, 100) },
+            );
         }
         for (one, warned) in [&mut often, &mut never].into_iter().zip(&mut warned) {
             one.add(at(f64::from(second)), value);

@@ -11,7 +11,7 @@ pub(super) struct Cell {
     pub(super) max: u64,
     /// Sum of all samples. It saturates: a month of samples of an exbibyte would not fit.
     pub(super) sum: u64,
-    pub(super) looks: u32,
+    pub(super) samples: u32,
 }
 
 /// Its stored form.
@@ -20,7 +20,7 @@ pub(super) type StoredCell = (u64, u64, u64, u32);
 impl Cell {
     pub(super) fn of(value: Bytes) -> Self {
         let value = value.get();
-        Self { min: value, max: value, sum: value, looks: 1 }
+        Self { min: value, max: value, sum: value, samples: 1 }
     }
 
     pub(super) fn merge(self, other: Self) -> Self {
@@ -28,21 +28,21 @@ impl Cell {
             min: self.min.min(other.min),
             max: self.max.max(other.max),
             sum: self.sum.saturating_add(other.sum),
-            looks: self.looks.saturating_add(other.looks),
+            samples: self.samples.saturating_add(other.samples),
         }
     }
 
     pub(super) fn row(self) -> StoredCell {
-        (self.min, self.max, self.sum, self.looks)
+        (self.min, self.max, self.sum, self.samples)
     }
 
     /// `None` for bytes that no cell can have.
-    pub(super) fn from_row((min, max, sum, looks): StoredCell) -> Option<Self> {
-        (min <= max && looks > 0).then_some(Self { min, max, sum, looks })
+    pub(super) fn from_row((min, max, sum, samples): StoredCell) -> Option<Self> {
+        (min <= max && samples > 0).then_some(Self { min, max, sum, samples })
     }
 
     pub(super) fn point(self, time: i64, seconds: u32) -> PointInfo {
-        let mean = (self.sum / u64::from(self.looks.max(1))).clamp(self.min, self.max);
+        let mean = (self.sum / u64::from(self.samples.max(1))).clamp(self.min, self.max);
         let [min, mean, max] = [self.min, mean, self.max].map(Bytes::new);
         PointInfo { time: UnixSeconds(time), seconds, min, mean, max }
     }
@@ -59,7 +59,7 @@ mod tests {
         fn merging_keeps_extremes_and_counts_every_sample(values in prop::collection::vec(any::<u64>(), 1..50)) {
             let whole = values.iter().map(|v| Cell::of(Bytes::new(*v))).reduce(Cell::merge).unwrap();
             let (min, max) = (values.iter().min().unwrap(), values.iter().max().unwrap());
-            prop_assert_eq!((&whole.min, &whole.max, whole.looks as usize), (min, max, values.len()));
+            prop_assert_eq!((&whole.min, &whole.max, whole.samples as usize), (min, max, values.len()));
             let point = whole.point(0, 60);
             prop_assert!(point.min <= point.mean && point.mean <= point.max);
             prop_assert_eq!(Cell::from_row(whole.row()), Some(whole));

@@ -53,13 +53,13 @@ pub struct HistoryOrigin {
 /// The history. Its thread records the samples once a minute, and before each answer.
 #[derive(Clone, Debug)]
 pub struct History {
-    figures: SyncSender<SeriesSample>,
-    asks: SyncSender<HistoryRequest>,
+    samples: SyncSender<SeriesSample>,
+    requests: SyncSender<HistoryRequest>,
     dropped: Arc<AtomicU64>,
 }
 
 impl History {
-    /// Starts it with its file in `directory`; `None`: in memory only, three hours. On disk it uses at most `cap`. `tell` is
+    /// Starts it with its file in `directory`; `None`: in memory only, three hours. On disk it uses at most `cap`. `notify` is
     /// called by its thread.
     ///
     /// # Errors
@@ -68,27 +68,27 @@ impl History {
         directory: Option<PathBuf>,
         origin: HistoryOrigin,
         cap: Bytes,
-        tell: impl FnMut(Notice) + Send + 'static,
+        notify: impl FnMut(Notice) + Send + 'static,
     ) -> io::Result<Self> {
-        let ((figures, taken), (asks, asked)) =
+        let ((samples, sample_receiver), (requests, request_receiver)) =
             (sync_channel(SAMPLE_QUEUE_CAPACITY), sync_channel(MAX_PENDING_REQUESTS));
         let dropped = Arc::new(AtomicU64::new(0));
         let HistoryOrigin { machine, boot } = origin;
         let worker = Worker {
-            place: StoreLocation { directory, machine, boot, cap },
-            figures: taken,
-            asks: asked,
+            location: StoreLocation { directory, machine, boot, cap },
+            samples: sample_receiver,
+            requests: request_receiver,
             dropped: Arc::clone(&dropped),
-            tell,
+            notify,
             state: WorkerState::default(),
         };
         threads::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || worker.run())?;
-        Ok(Self { figures, asks, dropped })
+        Ok(Self { samples, requests, dropped })
     }
 
     /// Records a sample without waiting or waking a thread. Samples beyond the capacity are dropped with a notice.
-    pub fn record(&self, figures: SeriesSample) {
-        if self.figures.try_send(figures).is_err() {
+    pub fn record(&self, sample: SeriesSample) {
+        if self.samples.try_send(sample).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -100,13 +100,13 @@ impl History {
         now: UnixSeconds,
         answer: impl FnOnce(HistoryInfo) + Send + 'static,
     ) -> bool {
-        self.asks.try_send(HistoryRequest::Read(since, now, Box::new(answer))).is_ok()
+        self.requests.try_send(HistoryRequest::Read(since, now, Box::new(answer))).is_ok()
     }
 
     /// Writes it a last time, waiting at most this long.
     pub fn close(&self, within: Duration) {
         let (done, closed) = sync_channel(1);
-        if self.asks.try_send(HistoryRequest::Close(done)).is_ok() {
+        if self.requests.try_send(HistoryRequest::Close(done)).is_ok() {
             let _ = closed.recv_timeout(within);
         }
     }

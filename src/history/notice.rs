@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The file is corrupt or of a newer version; it was moved aside, and recording starts anew.
-    SetAside {
+    MovedAside {
         /// Its new path; `None` if it could not be moved.
         to: Option<PathBuf>,
         /// The reason.
@@ -19,7 +19,7 @@ pub enum Notice {
         to: Option<PathBuf>,
     },
     /// The file cannot be written; recording continues in memory.
-    NotWritten {
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// The reason.
@@ -28,7 +28,7 @@ pub enum Notice {
     /// The file can be written again.
     Written(PathBuf),
     /// Number of samples dropped because the disk is slow.
-    LeftOut(u64),
+    SamplesDropped(u64),
     /// The wall clock jumped.
     ClockJumped,
     /// Recording has stopped: a bug.
@@ -50,13 +50,13 @@ impl fmt::Display for Notice {
             None => "it could not be moved, keeping the history in memory".to_owned(),
         };
         match self {
-            Self::SetAside { to, why } => {
+            Self::MovedAside { to, why } => {
                 write!(f, "history starts anew, its file is not usable ({why}): {}", moved(to))
             }
             Self::AnotherMachine { to } => {
                 write!(f, "history starts anew, its file belongs to another machine: {}", moved(to))
             }
-            Self::NotWritten { path, why } => {
+            Self::Unwritable { path, why } => {
                 let path = path.display();
                 write!(
                     f,
@@ -64,7 +64,7 @@ impl fmt::Display for Notice {
                 )
             }
             Self::Written(path) => write!(f, "history is written to {} again", path.display()),
-            Self::LeftOut(samples) => {
+            Self::SamplesDropped(samples) => {
                 write!(f, "{samples} samples are missing in the history: writing it is slow")
             }
             Self::Stopped => {

@@ -35,23 +35,23 @@ pub(super) fn read(
         Some(store) => store.read(tier, since, now + 1)?,
         None => CellsBySeries::new(),
     };
-    let mut told = Vec::new();
+    let mut reply = Vec::new();
     for followed in recent.series() {
         let number = store.and_then(|store| store.number(&followed.series.subject));
         let rows = number.and_then(|number| rows.remove(&number)).unwrap_or_default();
         let agent = recent.agent_of(followed);
         let stored = StoredSeries::of(&followed.series, agent, boot);
         let points = points(rows, Some(followed), tier, since, now);
-        told.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
+        reply.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
     }
     for (number, rows) in rows {
         let Some(stored) = store.map(|store| store.series(number)).transpose()?.flatten() else { continue };
         let points = points(rows, None, tier, since, now);
-        told.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
+        reply.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
     }
-    told.retain(|one| !one.info.points.is_empty());
-    let left_out = cut(&mut told);
-    told.sort_by_key(|one| one.stored.rank());
+    reply.retain(|reply_series| !reply_series.info.points.is_empty());
+    let left_out = limit_size(&mut reply);
+    reply.sort_by_key(|reply_series| reply_series.stored.rank());
     let mut all: Vec<BreakInfo> = store.map(|store| store.breaks(since)).transpose()?.unwrap_or_default();
     all.extend(breaks.iter().filter(|info| info.time.0 >= since).copied());
     all.sort_by_key(|info| info.time);
@@ -59,7 +59,7 @@ pub(super) fn read(
     Ok(HistoryInfo {
         now: UnixSeconds(now),
         since: UnixSeconds(since),
-        series: told.into_iter().map(|one| one.info).collect(),
+        series: reply.into_iter().map(|reply_series| reply_series.info).collect(),
         breaks: all,
         left_out,
     })
@@ -81,31 +81,31 @@ fn points(
             spans.entry(start).and_modify(|known| *known = known.merge(*cell)).or_insert(*cell);
         }
     }
-    let looks =
-        || followed.into_iter().flat_map(|followed| &followed.looks).filter(|(time, _)| *time >= since);
+    let samples =
+        || followed.into_iter().flat_map(|followed| &followed.samples).filter(|(time, _)| *time >= since);
     let is_fine = tier == 0 && now - since <= MAX_SAMPLE_REPLY_SECONDS;
     // The minute in which the samples begin has earlier samples, too.
     let whole =
-        looks().next().filter(|_| is_fine).map(|(first, _)| TIERS[0].start(first + i64::from(width) - 1));
-    let fine = looks().filter(|(time, _)| whole.is_some_and(|whole| *time >= whole));
+        samples().next().filter(|_| is_fine).map(|(first, _)| TIERS[0].start(first + i64::from(width) - 1));
+    let fine = samples().filter(|(time, _)| whole.is_some_and(|whole| *time >= whole));
     let fine = fine.map(|(time, value): &(i64, Bytes)| Cell::of(*value).point(*time, 0)).collect::<Vec<_>>();
     let spans = spans.into_iter().filter(|(start, _)| whole.is_none_or(|whole| *start < whole));
     spans.map(|(start, cell)| cell.point(start, width)).chain(fine).collect()
 }
 
 /// Keeps the machine, then agents, then their parts, the most recent first, up to the limit.
-fn cut(told: &mut Vec<ReplySeries>) -> usize {
-    let all = told.len();
-    told.sort_by_key(|one| {
-        let last = one.info.points.last().map(|point| point.time);
-        (one.info.kind, std::cmp::Reverse(last), std::cmp::Reverse(one.info.points.len()))
+fn limit_size(reply: &mut Vec<ReplySeries>) -> usize {
+    let all = reply.len();
+    reply.sort_by_key(|reply_series| {
+        let last = reply_series.info.points.last().map(|point| point.time);
+        (reply_series.info.kind, std::cmp::Reverse(last), std::cmp::Reverse(reply_series.info.points.len()))
     });
-    told.truncate(MAX_SERIES);
+    reply.truncate(MAX_SERIES);
     let mut points = 0;
-    told.retain(|one| {
-        let fits = points + one.info.points.len() <= MAX_POINTS;
-        points += if fits { one.info.points.len() } else { 0 };
+    reply.retain(|reply_series| {
+        let fits = points + reply_series.info.points.len() <= MAX_POINTS;
+        points += if fits { reply_series.info.points.len() } else { 0 };
         fits
     });
-    all - told.len()
+    all - reply.len()
 }

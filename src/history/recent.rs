@@ -33,7 +33,7 @@ pub(super) struct RecentSamples {
 pub(super) struct RecentSeries {
     pub(super) series: Arc<Series>,
     /// Oldest first.
-    pub(super) looks: VecDeque<(i64, Bytes)>,
+    pub(super) samples: VecDeque<(i64, Bytes)>,
     /// By minute: spans that are not on disk yet.
     pub(super) pending: Vec<(i64, Cell)>,
 }
@@ -50,30 +50,30 @@ pub(super) struct DetectedBreak {
 
 impl RecentSamples {
     /// Records a sample. Returns whether the history has a break there.
-    pub(super) fn take(&mut self, figures: &SeriesSample) -> Option<DetectedBreak> {
-        let (at, time) = (figures.at, figures.time.0);
+    pub(super) fn record(&mut self, sample: &SeriesSample) -> Option<DetectedBreak> {
+        let (at, time) = (sample.at, sample.time.0);
         let broken = self.last.and_then(|last| broken(last, (at, time)));
         if broken.is_some_and(|broken| broken.kind == BreakKind::Clock) {
             // Values by the previous clock are on another time axis.
             let now = TIERS[0].start(time);
             for followed in self.series.values_mut() {
-                followed.looks.clear();
+                followed.samples.clear();
                 followed.pending.retain(|(minute, _)| *minute < now);
             }
         }
         self.last = Some((at, time));
-        for (series, value) in &figures.figures {
+        for (series, value) in &sample.figures {
             if self.series.len() >= MAX_SERIES && !self.series.contains_key(&series.subject) {
                 continue;
             }
             let followed = self.series.entry(series.subject).or_insert_with(|| RecentSeries {
                 series: Arc::clone(series),
-                looks: VecDeque::new(),
+                samples: VecDeque::new(),
                 pending: Vec::new(),
             });
-            followed.take(time, *value);
+            followed.record(time, *value);
         }
-        self.series.retain(|_, followed| !followed.is_over(time));
+        self.series.retain(|_, followed| !followed.is_expired(time));
         broken
     }
 
@@ -88,18 +88,18 @@ impl RecentSamples {
     }
 
     /// Marks all spans as written.
-    pub(super) fn flushed(&mut self) {
+    pub(super) fn mark_written(&mut self) {
         self.series.values_mut().for_each(|followed| followed.pending.clear());
     }
 }
 
 impl RecentSeries {
-    fn take(&mut self, time: i64, value: Bytes) {
-        self.looks.push_back((time, value));
-        while self.looks.len() > MAX_SAMPLES_PER_SERIES
-            || self.looks.front().is_some_and(|(then, _)| time - then > SAMPLE_RETENTION_SECONDS)
+    fn record(&mut self, time: i64, value: Bytes) {
+        self.samples.push_back((time, value));
+        while self.samples.len() > MAX_SAMPLES_PER_SERIES
+            || self.samples.front().is_some_and(|(then, _)| time - then > SAMPLE_RETENTION_SECONDS)
         {
-            self.looks.pop_front();
+            self.samples.pop_front();
         }
         let (minute, cell) = (TIERS[0].start(time), Cell::of(value));
         match self.pending.iter_mut().rfind(|(start, _)| *start == minute) {
@@ -113,8 +113,8 @@ impl RecentSeries {
     }
 
     /// Without a sample for ten minutes, and completely written.
-    fn is_over(&self, time: i64) -> bool {
-        let silent = self.looks.back().is_none_or(|(last, _)| time - last > SAMPLE_RETENTION_SECONDS);
+    fn is_expired(&self, time: i64) -> bool {
+        let silent = self.samples.back().is_none_or(|(last, _)| time - last > SAMPLE_RETENTION_SECONDS);
         silent
             && (self.pending.is_empty()
                 || self.pending.last().is_some_and(|(last, _)| time - last > 2 * SAMPLE_RETENTION_SECONDS))
@@ -152,7 +152,7 @@ mod tests {
 
     const EPOCH: i64 = 1_790_000_000;
 
-    fn look(boot: u64, wall: i64, value: u64) -> SeriesSample {
+    fn sample(boot: u64, wall: i64, value: u64) -> SeriesSample {
         let series = Series { subject: SeriesSubject::Guest, name: "guest".into(), uid: Uid::ROOT };
         SeriesSample {
             at: Boottime::new(Duration::from_secs(boot)),
@@ -169,14 +169,14 @@ mod tests {
     fn samples_are_kept_for_ten_minutes_and_merged_by_minute() {
         let mut recent = RecentSamples::default();
         for second in 0..1800 {
-            assert_eq!(recent.take(&look(second, second.cast_signed(), second)), None);
+            assert_eq!(recent.record(&sample(second, second.cast_signed(), second)), None);
         }
-        let looks = &guest(&recent).looks;
-        assert_eq!((looks.len(), looks.back().map(|(_, v)| v.get())), (600, Some(1799)));
+        let samples = &guest(&recent).samples;
+        assert_eq!((samples.len(), samples.back().map(|(_, v)| v.get())), (600, Some(1799)));
         let pending = &guest(&recent).pending;
         assert!((30..=31).contains(&pending.len()), "{pending:?}");
-        assert_eq!(pending.iter().map(|(_, cell)| cell.looks).sum::<u32>(), 1800);
-        recent.flushed();
+        assert_eq!(pending.iter().map(|(_, cell)| cell.samples).sum::<u32>(), 1800);
+        recent.mark_written();
         assert!(guest(&recent).pending.is_empty());
     }
 
@@ -184,8 +184,8 @@ mod tests {
     fn gaps_clock_jumps_and_steps_back_are_distinguished() {
         let breaks = |boot, wall| {
             let mut recent = RecentSamples::default();
-            recent.take(&look(1000, 1000, 1));
-            recent.take(&look(boot, wall, 2)).map(|b| (b.kind, b.seconds, b.back))
+            recent.record(&sample(1000, 1000, 1));
+            recent.record(&sample(boot, wall, 2)).map(|b| (b.kind, b.seconds, b.back))
         };
         assert_eq!(breaks(1010, 1010), None);
         assert_eq!(breaks(1500, 1530), None, "a clock that is slewed");
@@ -200,10 +200,10 @@ mod tests {
     fn a_clock_jump_discards_earlier_samples() {
         let mut recent = RecentSamples::default();
         for n in 0..10 {
-            recent.take(&look(n, n.cast_signed(), 1));
+            recent.record(&sample(n, n.cast_signed(), 1));
         }
-        recent.take(&look(10, 50_000, 2));
-        assert_eq!(guest(&recent).looks.len(), 1);
+        recent.record(&sample(10, 50_000, 2));
+        assert_eq!(guest(&recent).samples.len(), 1);
         assert_eq!(guest(&recent).pending.len(), 2, "each minute is its own clock's");
     }
 
@@ -219,18 +219,18 @@ mod tests {
             })
         };
         for n in 0..5000_u64 {
-            let mut figures = look(n, n.cast_signed(), 1);
+            let mut sample = sample(n, n.cast_signed(), 1);
             let pid = i32::try_from(n).unwrap() + 1;
-            figures.figures.push((agent(pid), Bytes::mib(1)));
-            recent.take(&figures);
+            sample.figures.push((agent(pid), Bytes::mib(1)));
+            recent.record(&sample);
             if n % 60 == 0 {
-                recent.flushed();
+                recent.mark_written();
             }
         }
         assert!(recent.series.len() <= 662, "{}: those of ten minutes", recent.series.len());
-        let mut figures = look(5001, 5001, 1);
-        figures.figures = (1..=3000).map(|pid| (agent(pid), Bytes::mib(1))).collect();
-        recent.take(&figures);
+        let mut sample = sample(5001, 5001, 1);
+        sample.figures = (1..=3000).map(|pid| (agent(pid), Bytes::mib(1))).collect();
+        recent.record(&sample);
         assert!((MAX_SERIES - 10..=MAX_SERIES).contains(&recent.series.len()), "{}", recent.series.len());
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct Store {
     database: Database,
     boot: String,
     /// Maximum number of rows of each tier.
-    most: [u64; 3],
+    max_rows: [u64; 3],
     numbers: HashMap<SeriesSubject, u32>,
     next: u32,
 }
@@ -125,16 +125,16 @@ impl Store {
         let mut store = Self {
             database,
             boot: boot.to_owned(),
-            most: TIERS.map(|tier| rows * tier.share / 100),
+            max_rows: TIERS.map(|tier| rows * tier.share / 100),
             numbers: HashMap::new(),
             next: 0,
         };
-        let before = store.look_over(machine)?;
+        let before = store.read_contents(machine)?;
         Ok((store, before))
     }
 
     /// Creates missing tables, and reads what they contain of this boot.
-    fn look_over(&mut self, machine: &str) -> Result<PreviousContents, StoreError> {
+    fn read_contents(&mut self, machine: &str) -> Result<PreviousContents, StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
         let mut before = PreviousContents::default();
         {
@@ -226,16 +226,16 @@ impl Store {
                     }
                 }
             }
-            for ((table, tier), most) in tables.iter_mut().zip(TIERS).zip(self.most) {
+            for ((table, tier), max_rows) in tables.iter_mut().zip(TIERS).zip(self.max_rows) {
                 if ages {
-                    table.retain_in(..(now - tier.keep, 0), |_, _| false).map_err(broken)?;
+                    table.retain_in(..(now - tier.retention, 0), |_, _| false).map_err(broken)?;
                     // Recorded by a wrong clock.
                     table.retain_in((now + i64::from(tier.width), 0).., |_, _| false).map_err(broken)?;
                 }
                 // Drop a tenth more than necessary, so that not every minute begins with it.
                 let mut rows = table.len().map_err(broken)?;
-                if rows > most {
-                    while rows > most - most / 10 && table.pop_first().map_err(broken)?.is_some() {
+                if rows > max_rows {
+                    while rows > max_rows - max_rows / 10 && table.pop_first().map_err(broken)?.is_some() {
                         rows -= 1;
                     }
                 }

@@ -15,7 +15,7 @@ use crate::model::{Boottime, Pid, ProcessKey, Uid};
 const EPOCH: i64 = 1_790_000_000 - 1_790_000_000 % 3600;
 
 /// Only keeps a broken test from hanging.
-const PATIENCE: Duration = Duration::from_mins(1);
+const REPLY_TIMEOUT: Duration = Duration::from_mins(1);
 
 fn key(pid: i32) -> ProcessKey {
     ProcessKey { pid: Pid::new(pid).unwrap(), start_ticks: 1 }
@@ -25,18 +25,18 @@ fn series(subject: SeriesSubject, name: &str) -> Arc<Series> {
     Arc::new(Series { subject, name: name.to_owned(), uid: Uid::new(1000) })
 }
 
-/// A record in a directory, by a machine in a boot; what it told.
+/// A record in a directory, by a machine in a boot, and its notices.
 struct World {
     history: History,
-    told: Receiver<Notice>,
+    notices: Receiver<Notice>,
 }
 
 impl World {
     fn of(directory: Option<&Path>, machine: &str, boot: &str, cap: Bytes) -> Self {
-        let (sender, told) = channel();
+        let (sender, notices) = channel();
         let origin = HistoryOrigin { machine: machine.to_owned(), boot: boot.to_owned() };
-        let tell = move |notice| drop(sender.send(notice));
-        Self { history: History::start(directory.map(Path::to_owned), origin, cap, tell).unwrap(), told }
+        let notify = move |notice| drop(sender.send(notice));
+        Self { history: History::start(directory.map(Path::to_owned), origin, cap, notify).unwrap(), notices }
     }
 
     fn at(directory: &TempDir) -> Self {
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// The guest, an agent and a part of it, so many seconds after the beginning by both clocks.
-    fn look(&self, boot: i64, wall: i64, value: u64) {
+    fn record(&self, boot: i64, wall: i64, value: u64) {
         let agent = SeriesSubject::Agent(key(5));
         let figures = vec![
             (series(SeriesSubject::Guest, "guest"), Bytes::new(10 * value)),
@@ -54,22 +54,22 @@ impl World {
         let at = Boottime::new(Duration::from_secs(u64::try_from(boot).unwrap()));
         let figures = SeriesSample { at, time: UnixSeconds(EPOCH + wall), figures };
         // As the supervisor has it: the thread takes in what waits when somebody asks.
-        while self.history.figures.try_send(figures.clone()).is_err() {
+        while self.history.samples.try_send(figures.clone()).is_err() {
             self.read(0, 0);
         }
     }
 
     fn read(&self, since: i64, now: i64) -> HistoryInfo {
         let (sender, answer) = channel();
-        let answered = move |told| drop(sender.send(told));
+        let answered = move |reply| drop(sender.send(reply));
         assert!(self.history.read(UnixSeconds(EPOCH + since), UnixSeconds(EPOCH + now), answered));
-        answer.recv_timeout(PATIENCE).unwrap()
+        answer.recv_timeout(REPLY_TIMEOUT).unwrap()
     }
 
     fn close(self) -> Vec<Notice> {
-        self.history.close(PATIENCE);
+        self.history.close(REPLY_TIMEOUT);
         drop(self.history);
-        self.told.iter().collect()
+        self.notices.iter().collect()
     }
 }
 
@@ -94,22 +94,22 @@ fn assert_in_order(history: &HistoryInfo) {
 fn recent_samples_are_unchanged_and_older_ones_merged_by_minute() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    (0..3600).for_each(|second| world.look(second, second, u64::try_from(second).unwrap()));
-    let told = world.read(0, 3600);
-    assert_in_order(&told);
+    (0..3600).for_each(|second| world.record(second, second, u64::try_from(second).unwrap()));
+    let reply = world.read(0, 3600);
+    assert_in_order(&reply);
     assert_eq!(
-        told.series.iter().map(|s| s.kind).collect::<Vec<_>>(),
+        reply.series.iter().map(|s| s.kind).collect::<Vec<_>>(),
         [SeriesKind::Guest, SeriesKind::Agent, SeriesKind::Part]
     );
-    let part = &told.series[2];
+    let part = &reply.series[2];
     assert_eq!((part.id.as_str(), part.name.as_deref(), part.pid), ("claude-5", Some("node"), Pid::new(9)));
-    let points = &guest(&told).points;
-    let (minutes, looks): (Vec<PointInfo>, Vec<PointInfo>) =
+    let points = &guest(&reply).points;
+    let (minutes, samples): (Vec<PointInfo>, Vec<PointInfo>) =
         points.iter().partition(|point| point.seconds == 60);
-    assert_eq!((minutes.len(), looks.len()), (50, 600));
+    assert_eq!((minutes.len(), samples.len()), (50, 600));
     let tenth = minutes[10];
     assert_eq!([tenth.min, tenth.mean, tenth.max].map(Bytes::get), [6000, 6295, 6590]);
-    assert_eq!(told.breaks, []);
+    assert_eq!(reply.breaks, []);
     assert_eq!(world.close(), []);
 }
 
@@ -117,36 +117,36 @@ fn recent_samples_are_unchanged_and_older_ones_merged_by_minute() {
 fn history_continues_across_restarts_and_boots() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    (0..600).for_each(|second| world.look(second, second, 100));
+    (0..600).for_each(|second| world.record(second, second, 100));
     world.close();
     // The same boot, the supervisor was away for 20 s.
     let world = World::at(&directory);
-    (620..700).for_each(|second| world.look(second, second, 200));
-    let told = world.read(0, 700);
-    assert_in_order(&told);
-    assert_eq!((told.series.len(), &told.breaks[..]), (3, &[][..]), "nobody twice, and no break");
-    assert!(told.series.iter().all(|series| series.this_boot));
-    let highest = guest(&told).points.iter().map(|point| point.max.get()).max();
-    assert_eq!((guest(&told).points[0].max.get(), highest), (1000, Some(2000)));
+    (620..700).for_each(|second| world.record(second, second, 200));
+    let reply = world.read(0, 700);
+    assert_in_order(&reply);
+    assert_eq!((reply.series.len(), &reply.breaks[..]), (3, &[][..]), "nobody twice, and no break");
+    assert!(reply.series.iter().all(|series| series.this_boot));
+    let highest = guest(&reply).points.iter().map(|point| point.max.get()).max();
+    assert_eq!((guest(&reply).points[0].max.get(), highest), (1000, Some(2000)));
     world.close();
     // Away for an hour.
     let world = World::at(&directory);
-    world.look(4300, 4300, 300);
-    let told = world.read(0, 4300);
+    world.record(4300, 4300, 300);
+    let reply = world.read(0, 4300);
     assert_eq!(
-        told.breaks.iter().map(|b| (b.kind, b.seconds)).collect::<Vec<_>>(),
+        reply.breaks.iter().map(|b| (b.kind, b.seconds)).collect::<Vec<_>>(),
         [(BreakKind::Gap, Some(3601))]
     );
     world.close();
     // Another boot: the agent of that pid is another one.
     let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
-    world.look(10, 8000, 400);
-    let told = world.read(0, 8000);
+    world.record(10, 8000, 400);
+    let reply = world.read(0, 8000);
     let agents: Vec<bool> =
-        told.series.iter().filter(|s| s.kind == SeriesKind::Agent).map(|s| s.this_boot).collect();
+        reply.series.iter().filter(|s| s.kind == SeriesKind::Agent).map(|s| s.this_boot).collect();
     assert_eq!(agents, [false, true]);
-    assert_eq!(told.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Gap, BreakKind::Boot]);
-    assert!(guest(&told).points.len() > 10, "the guest goes on");
+    assert_eq!(reply.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Gap, BreakKind::Boot]);
+    assert!(guest(&reply).points.len() > 10, "the guest goes on");
     assert_eq!(world.close(), []);
 }
 
@@ -154,19 +154,19 @@ fn history_continues_across_restarts_and_boots() {
 fn a_clone_does_not_show_the_history_of_its_image() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    (0..120).for_each(|second| world.look(second, second, 100));
+    (0..120).for_each(|second| world.record(second, second, 100));
     world.close();
     let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
-    world.look(130, 130, 7);
-    let told = world.read(0, 200);
-    assert_eq!(guest(&told).points.len(), 1, "{told:?}");
-    assert_eq!(told.breaks, []);
+    world.record(130, 130, 7);
+    let reply = world.read(0, 200);
+    assert_eq!(guest(&reply).points.len(), 1, "{reply:?}");
+    assert_eq!(reply.breaks, []);
     let to = directory.path().join("history.redb.other");
     assert!(to.exists());
     assert_eq!(world.close(), [Notice::AnotherMachine { to: Some(to) }]);
     // And the next time it is its own.
     let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
-    world.look(140, 140, 8);
+    world.record(140, 140, 8);
     assert_eq!(guest(&world.read(0, 200)).points[0].min.get(), 70);
     assert_eq!(world.close(), []);
 }
@@ -175,23 +175,23 @@ fn a_clone_does_not_show_the_history_of_its_image() {
 fn rows_in_the_future_of_a_reset_clock_are_removed() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    (0..7200).step_by(10).for_each(|second| world.look(second, second, 100));
-    world.history.close(PATIENCE);
+    (0..7200).step_by(10).for_each(|second| world.record(second, second, 100));
+    world.history.close(REPLY_TIMEOUT);
     let world = World::at(&directory);
     // A snapshot from an hour before was reverted, and the clock is set by the network a moment later.
-    (3600..3700).step_by(10).for_each(|second| world.look(second + 3600, second, 200));
-    let told = world.read(0, 3700);
-    assert_in_order(&told);
-    assert_eq!(told.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Clock]);
+    (3600..3700).step_by(10).for_each(|second| world.record(second + 3600, second, 200));
+    let reply = world.read(0, 3700);
+    assert_in_order(&reply);
+    assert_eq!(reply.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Clock]);
     world.close();
     let world = World::at(&directory);
-    world.look(7400, 3800, 200);
+    world.record(7400, 3800, 200);
     let later = world.read(0, 7300);
     assert!(guest(&later).points.iter().all(|p| p.time.0 < EPOCH + 3600 || p.max.get() == 2000), "{later:?}");
-    world.look(7410, 9000, 300);
-    world.look(7420, 9010, 300);
-    let told = world.read(0, 9100);
-    assert_eq!(told.breaks.last().map(|b| b.kind), Some(BreakKind::Clock), "forward, too");
+    world.record(7410, 9000, 300);
+    world.record(7420, 9010, 300);
+    let reply = world.read(0, 9100);
+    assert_eq!(reply.breaks.last().map(|b| b.kind), Some(BreakKind::Clock), "forward, too");
     assert_eq!(world.close(), [Notice::ClockJumped]);
 }
 
@@ -200,17 +200,17 @@ fn rows_in_the_future_of_a_reset_clock_are_removed() {
 fn a_small_clock_step_back_keeps_the_hour() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    (0..3500).step_by(10).for_each(|second| world.look(second, second, 100));
-    world.history.close(PATIENCE);
+    (0..3500).step_by(10).for_each(|second| world.record(second, second, 100));
+    world.history.close(REPLY_TIMEOUT);
     let world = World::at(&directory);
-    world.look(3510, 3400, 50);
-    world.history.close(PATIENCE);
+    world.record(3510, 3400, 50);
+    world.history.close(REPLY_TIMEOUT);
     let world = World::at(&directory);
-    world.look(3520, 3410, 50);
+    world.record(3520, 3410, 50);
     // Days back, so that it is answered by the hour.
-    let told = world.read(-20 * 86_400, 3500);
-    let hour = guest(&told).points.iter().find(|point| point.seconds == 3600);
-    assert!(hour.is_some_and(|hour| hour.max.get() == 1000), "{told:?}");
+    let reply = world.read(-20 * 86_400, 3500);
+    let hour = guest(&reply).points.iter().find(|point| point.seconds == 3600);
+    assert!(hour.is_some_and(|hour| hour.max.get() == 1000), "{reply:?}");
     world.close();
 }
 
@@ -219,7 +219,7 @@ fn a_corrupt_file_is_moved_aside() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("history.redb");
     let world = World::at(&directory);
-    (0..6000).step_by(10).for_each(|second| world.look(second, second, 100));
+    (0..6000).step_by(10).for_each(|second| world.record(second, second, 100));
     world.close();
     let good = fs::read(&file).unwrap();
     let mut spoilt: Vec<Vec<u8>> = vec![b"no database at all".repeat(1000), good[..good.len() / 2].to_vec()];
@@ -237,16 +237,16 @@ fn a_corrupt_file_is_moved_aside() {
     for bad in &spoilt {
         fs::write(&file, bad).unwrap();
         let world = World::at(&directory);
-        world.look(6010, 6010, 300);
-        let told = world.read(0, 6020);
-        assert_eq!(guest(&told).points.last().map(|p| p.max.get()), Some(3000));
-        world.history.close(PATIENCE);
-        let notices: Vec<Notice> = world.told.try_iter().collect();
-        aside += usize::from(notices.iter().any(|n| matches!(n, Notice::SetAside { to: Some(_), .. })));
-        assert!(notices.iter().all(|n| matches!(n, Notice::SetAside { to: Some(_), .. })), "{notices:?}");
+        world.record(6010, 6010, 300);
+        let reply = world.read(0, 6020);
+        assert_eq!(guest(&reply).points.last().map(|p| p.max.get()), Some(3000));
+        world.history.close(REPLY_TIMEOUT);
+        let notices: Vec<Notice> = world.notices.try_iter().collect();
+        aside += usize::from(notices.iter().any(|n| matches!(n, Notice::MovedAside { to: Some(_), .. })));
+        assert!(notices.iter().all(|n| matches!(n, Notice::MovedAside { to: Some(_), .. })), "{notices:?}");
         // Whatever it was, what is there now is sound.
         let world = World::at(&directory);
-        world.look(6040, 6040, 300);
+        world.record(6040, 6040, 300);
         assert!(!guest(&world.read(0, 6050)).points.is_empty());
         assert_eq!(world.close(), []);
     }
@@ -260,15 +260,15 @@ fn an_unwritable_history_stays_in_memory_with_one_notice() {
     let blocked = directory.path().join("file");
     fs::write(&blocked, "").unwrap();
     let world = World::of(Some(&blocked.join("state")), "m", "b", MAX_DISK_SIZE);
-    (0..1200).for_each(|second| world.look(second, second, 100));
-    let told = world.read(0, 1200);
-    assert_in_order(&told);
-    assert_eq!(guest(&told).points.iter().filter(|p| p.seconds == 60).count(), 10);
+    (0..1200).for_each(|second| world.record(second, second, 100));
+    let reply = world.read(0, 1200);
+    assert_in_order(&reply);
+    assert_eq!(guest(&reply).points.iter().filter(|p| p.seconds == 60).count(), 10);
     let notices = world.close();
-    assert!(matches!(notices.as_slice(), [Notice::NotWritten { .. }]), "{notices:?}");
+    assert!(matches!(notices.as_slice(), [Notice::Unwritable { .. }]), "{notices:?}");
     // Without a place it is no news.
     let world = World::of(None, "m", "b", MAX_DISK_SIZE);
-    world.look(1, 1, 1);
+    world.record(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3);
     assert_eq!(world.close(), []);
 }
@@ -277,11 +277,11 @@ fn an_unwritable_history_stays_in_memory_with_one_notice() {
 fn an_immovable_foreign_file_is_reported_once() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    world.look(1, 1, 1);
+    world.record(1, 1, 1);
     world.close();
     fs::create_dir_all(directory.path().join("history.redb.other/in the way")).unwrap();
     let world = World::of(Some(directory.path()), "another", "b", MAX_DISK_SIZE);
-    world.look(1, 1, 1);
+    world.record(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3, "in memory");
     assert_eq!(world.close(), [Notice::AnotherMachine { to: None }]);
 }
@@ -290,13 +290,13 @@ fn an_immovable_foreign_file_is_reported_once() {
 fn a_second_process_cannot_open_the_file() {
     let directory = TempDir::new().unwrap();
     let first = World::at(&directory);
-    first.look(1, 1, 1);
+    first.record(1, 1, 1);
     first.read(0, 10);
     let second = World::at(&directory);
-    second.look(1, 1, 1);
+    second.record(1, 1, 1);
     assert_eq!(second.read(0, 10).series.len(), 3);
     let notices = second.close();
-    assert!(matches!(notices.as_slice(), [Notice::NotWritten { .. }]), "{notices:?}");
+    assert!(matches!(notices.as_slice(), [Notice::Unwritable { .. }]), "{notices:?}");
     assert_eq!(first.close(), []);
 }
 
@@ -321,7 +321,7 @@ fn the_file_stays_below_its_cap() {
         // A restart writes, as a minute does.
         if minute % 20 == 19 {
             world.read(0, 0);
-            world.history.close(PATIENCE);
+            world.history.close(REPLY_TIMEOUT);
             largest = largest.max(fs::metadata(directory.path().join("history.redb")).unwrap().len());
             world = World::of(Some(directory.path()), "m", "b", cap);
         }
@@ -329,9 +329,9 @@ fn the_file_stays_below_its_cap() {
     assert!(largest <= cap.get(), "{largest}");
     assert!(largest > cap.get() / 4, "it is used: {largest}");
     let now = i64::try_from(agents.len()).unwrap() / 5 * 60;
-    let told = world.read(now - 10_000, now);
-    assert_in_order(&told);
-    assert!(told.series.len() >= 200, "the newest are there: {}", told.series.len());
+    let reply = world.read(now - 10_000, now);
+    assert_in_order(&reply);
+    assert!(reply.series.len() >= 200, "the newest are there: {}", reply.series.len());
     assert_eq!(world.close(), []);
 }
 
@@ -339,12 +339,12 @@ fn the_file_stays_below_its_cap() {
 fn each_notice_states_its_consequence() {
     let path = || std::path::PathBuf::from("/var/lib/claude-watchdog/history.redb");
     let all = [
-        Notice::SetAside { to: Some(path().with_extension("redb.corrupt")), why: "DB corrupted".into() },
-        Notice::SetAside { to: None, why: "DB corrupted".into() },
+        Notice::MovedAside { to: Some(path().with_extension("redb.corrupt")), why: "DB corrupted".into() },
+        Notice::MovedAside { to: None, why: "DB corrupted".into() },
         Notice::AnotherMachine { to: Some(path().with_extension("redb.other")) },
-        Notice::NotWritten { path: path(), why: "No space left on device (os error 28)".into() },
+        Notice::Unwritable { path: path(), why: "No space left on device (os error 28)".into() },
         Notice::Written(path()),
-        Notice::LeftOut(12),
+        Notice::SamplesDropped(12),
         Notice::ClockJumped,
         Notice::Stopped,
     ];
@@ -358,18 +358,18 @@ fn each_notice_states_its_consequence() {
 fn a_briefly_wrong_clock_loses_no_history() {
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    (0..3600).step_by(10).for_each(|second| world.look(second, second, 100));
+    (0..3600).step_by(10).for_each(|second| world.record(second, second, 100));
     world.close();
     let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
-    world.look(10, -EPOCH + 5, 7);
+    world.record(10, -EPOCH + 5, 7);
     world.read(0, 10);
-    world.history.close(PATIENCE);
+    world.history.close(REPLY_TIMEOUT);
     let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
-    world.look(20, -EPOCH + 15, 7);
-    world.look(30, 7200, 200);
-    let told = world.read(0, 7300);
-    assert_eq!(guest(&told).points.iter().filter(|point| point.max.get() == 1000).count(), 60, "{told:?}");
-    assert!(told.breaks.iter().any(|info| info.kind == BreakKind::Clock));
+    world.record(20, -EPOCH + 15, 7);
+    world.record(30, 7200, 200);
+    let reply = world.read(0, 7300);
+    assert_eq!(guest(&reply).points.iter().filter(|point| point.max.get() == 1000).count(), 60, "{reply:?}");
+    assert!(reply.breaks.iter().any(|info| info.kind == BreakKind::Clock));
     world.close();
 }
 
@@ -378,7 +378,7 @@ fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let directory = TempDir::new().unwrap();
     let world = World::at(&directory);
-    world.look(1, 1, 1);
+    world.record(1, 1, 1);
     world.close();
     let mode = fs::metadata(directory.path().join("history.redb")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

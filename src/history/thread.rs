@@ -58,11 +58,11 @@ pub(super) struct StoreLocation {
 }
 
 pub(super) struct Worker<T> {
-    pub(super) place: StoreLocation,
-    pub(super) figures: Receiver<SeriesSample>,
-    pub(super) asks: Receiver<HistoryRequest>,
+    pub(super) location: StoreLocation,
+    pub(super) samples: Receiver<SeriesSample>,
+    pub(super) requests: Receiver<HistoryRequest>,
     pub(super) dropped: Arc<AtomicU64>,
-    pub(super) tell: T,
+    pub(super) notify: T,
     pub(super) state: WorkerState,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct WorkerState {
     failing: bool,
     writes: u32,
     /// Number of writes since the clock became stable.
-    steady: u32,
+    stable_commits: u32,
 }
 
 impl<T: FnMut(Notice)> Worker<T> {
@@ -87,7 +87,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     pub(super) fn run(mut self) {
         let served = catch_unwind(AssertUnwindSafe(|| self.serve()));
         if served.is_err() {
-            (self.tell)(Notice::Stopped);
+            (self.notify)(Notice::Stopped);
         }
     }
 
@@ -95,32 +95,32 @@ impl<T: FnMut(Notice)> Worker<T> {
         self.open();
         let mut due = Instant::now() + COMMIT_INTERVAL;
         loop {
-            match self.asks.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            match self.requests.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(HistoryRequest::Read(since, now, answer)) => {
-                    self.take_in();
+                    self.receive_samples();
                     answer(self.read(since, now));
                     // Continuous requests must not prevent writing.
                     if Instant::now() >= due {
                         self.write();
-                        due = Instant::now() + self.pause();
+                        due = Instant::now() + self.commit_interval();
                     }
                 }
                 Ok(HistoryRequest::Close(done)) => {
-                    self.take_in();
+                    self.receive_samples();
                     self.write();
                     // The waiting caller may open the file now.
-                    self.shut();
+                    self.close_store();
                     // The requester may have left.
                     let _ = done.try_send(());
                     return;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.take_in();
+                    self.receive_samples();
                     self.write();
-                    due = Instant::now() + self.pause();
+                    due = Instant::now() + self.commit_interval();
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.take_in();
+                    self.receive_samples();
                     self.write();
                     return;
                 }
@@ -129,19 +129,19 @@ impl<T: FnMut(Notice)> Worker<T> {
     }
 
     /// Time until the next commit. Without an agent, the machine alone is not worth one a minute.
-    fn pause(&self) -> Duration {
+    fn commit_interval(&self) -> Duration {
         let is_alone = self.state.recent.series().nth(1).is_none();
         if is_alone && !self.state.failing { COMMIT_INTERVAL_WITHOUT_AGENTS } else { COMMIT_INTERVAL }
     }
 
-    fn take_in(&mut self) {
-        while let Ok(figures) = self.figures.try_recv() {
-            self.state.now = figures.time.0;
-            self.since_before();
-            if let Some(broken) = self.state.recent.take(&figures) {
+    fn receive_samples(&mut self) {
+        while let Ok(sample) = self.samples.try_recv() {
+            self.state.now = sample.time.0;
+            self.record_startup_break();
+            if let Some(broken) = self.state.recent.record(&sample) {
                 if broken.kind == BreakKind::Clock {
-                    self.state.steady = 0;
-                    (self.tell)(Notice::ClockJumped);
+                    self.state.stable_commits = 0;
+                    (self.notify)(Notice::ClockJumped);
                 }
                 let time = UnixSeconds(broken.time);
                 let info = BreakInfo { time, kind: broken.kind, seconds: broken.seconds };
@@ -150,19 +150,19 @@ impl<T: FnMut(Notice)> Worker<T> {
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            (self.tell)(Notice::LeftOut(dropped));
+            (self.notify)(Notice::SamplesDropped(dropped));
         }
     }
 
     /// The break between the end of the stored history and the first sample of this run.
-    fn since_before(&mut self) {
+    fn record_startup_break(&mut self) {
         let Some((boot, last)) = self.state.before.take().and_then(|before| before.last) else { return };
         let now = self.state.now;
         let (passed, time) = (now.saturating_sub(last), UnixSeconds(now));
         let seconds = u64::try_from(passed).ok();
         let (kind, back) = if passed < -CLOCK_TOLERANCE_SECONDS {
             (BreakKind::Clock, passed >= -MAX_CLOCK_STEP_BACK_SECONDS)
-        } else if boot != self.place.boot {
+        } else if boot != self.location.boot {
             (BreakKind::Boot, false)
         } else if passed > MIN_GAP_SECONDS {
             (BreakKind::Gap, false)
@@ -175,7 +175,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     }
 
     fn path(&self) -> Option<PathBuf> {
-        Some(self.place.directory.as_ref()?.join("history.redb"))
+        Some(self.location.directory.as_ref()?.join("history.redb"))
     }
 
     fn open(&mut self) {
@@ -191,19 +191,19 @@ impl<T: FnMut(Notice)> Worker<T> {
                 }
                 Ok((store, _)) => {
                     self.state.store = Some(store);
-                    self.shut();
-                    let to = self.set_aside("other");
+                    self.close_store();
+                    let to = self.move_aside("other");
                     let moved = to.is_some();
                     // If it cannot be moved now, it will not be in a minute: report it once.
                     if moved || !std::mem::replace(&mut self.state.failing, true) {
-                        (self.tell)(Notice::AnotherMachine { to });
+                        (self.notify)(Notice::AnotherMachine { to });
                     }
                     if !moved {
                         return;
                     }
                 }
                 Err(error) => {
-                    if !self.give_up(&error) {
+                    if !self.abandon_store(&error) {
                         return;
                     }
                 }
@@ -212,7 +212,7 @@ impl<T: FnMut(Notice)> Worker<T> {
     }
 
     fn try_open(&self, path: &std::path::Path) -> Result<(Store, PreviousContents), StoreError> {
-        let StoreLocation { directory, machine, boot, cap } = &self.place;
+        let StoreLocation { directory, machine, boot, cap } = &self.location;
         if let Some(directory) = directory {
             DirBuilder::new()
                 .recursive(true)
@@ -220,35 +220,35 @@ impl<T: FnMut(Notice)> Worker<T> {
                 .create(directory)
                 .map_err(|error| StoreError::Disk(error.to_string()))?;
         }
-        guarded(|| Store::open(path, machine, boot, *cap))
+        catch_panics(|| Store::open(path, machine, boot, *cap))
     }
 
     /// Continues without the store. Returns whether a new one may be tried at once.
-    fn give_up(&mut self, error: &StoreError) -> bool {
+    fn abandon_store(&mut self, error: &StoreError) -> bool {
         let path = self.path().unwrap_or_default();
         // Release the lock before the name.
-        self.shut();
+        self.close_store();
         let (why, suffix) = match error {
             StoreError::Broken(_) => (error.to_string(), "corrupt"),
             StoreError::Newer(_) => (error.to_string(), "newer"),
             StoreError::Disk(_) | StoreError::InUse(_) => {
                 if !std::mem::replace(&mut self.state.failing, true) {
-                    (self.tell)(Notice::NotWritten { path, why: error.to_string() });
+                    (self.notify)(Notice::Unwritable { path, why: error.to_string() });
                 }
                 return false;
             }
         };
-        let to = self.set_aside(suffix);
+        let to = self.move_aside(suffix);
         let moved = to.is_some();
         // If it cannot be moved now, it will be as corrupt in a minute: report it once.
         if moved || !std::mem::replace(&mut self.state.failing, true) {
-            (self.tell)(Notice::SetAside { to, why });
+            (self.notify)(Notice::MovedAside { to, why });
         }
         moved
     }
 
     /// Keeps one notice of each kind.
-    fn set_aside(&self, suffix: &str) -> Option<PathBuf> {
+    fn move_aside(&self, suffix: &str) -> Option<PathBuf> {
         let path = self.path()?;
         let to = path.with_extension(format!("redb.{suffix}"));
         match fs::rename(&path, &to) {
@@ -262,39 +262,39 @@ impl<T: FnMut(Notice)> Worker<T> {
         if self.state.store.is_none() {
             self.open();
         }
-        let WorkerState { recent, store, breaks, now, writes, steady, .. } = &mut self.state;
+        let WorkerState { recent, store, breaks, now, writes, stable_commits, .. } = &mut self.state;
         let Some(store) = store.as_mut().filter(|_| *now != 0) else {
             self.forget_breaks();
             return;
         };
         *writes += 1;
-        *steady += 1;
+        *stable_commits += 1;
         // A clock that is wrong for a moment would expire a month.
-        let ages = *steady >= MIN_STABLE_COMMITS;
+        let ages = *stable_commits >= MIN_STABLE_COMMITS;
         let sweeps = writes.is_multiple_of(COMMITS_PER_SWEEP);
-        let result = guarded(|| {
+        let result = catch_panics(|| {
             store.write(recent, breaks, *now, ages)?;
             if sweeps { store.sweep() } else { Ok(()) }
         });
         match result {
             Ok(()) => {
-                recent.flushed();
+                recent.mark_written();
                 breaks.clear();
                 if let Some(path) = self.path().filter(|_| std::mem::take(&mut self.state.failing)) {
-                    (self.tell)(Notice::Written(path));
+                    (self.notify)(Notice::Written(path));
                 }
             }
             Err(error) => {
-                self.give_up(&error);
+                self.abandon_store(&error);
                 self.forget_breaks();
             }
         }
     }
 
     /// Closing a file that contradicts itself may panic, like reading it.
-    fn shut(&mut self) {
+    fn close_store(&mut self) {
         let store = self.state.store.take();
-        let _ = guarded(|| {
+        let _ = catch_panics(|| {
             drop(store);
             Ok(())
         });
@@ -308,11 +308,11 @@ impl<T: FnMut(Notice)> Worker<T> {
     fn read(&mut self, since: UnixSeconds, now: UnixSeconds) -> HistoryInfo {
         let WorkerState { recent, store, breaks, .. } = &self.state;
         let breaks: Vec<BreakInfo> = breaks.iter().map(|(info, _)| *info).collect();
-        let boot = self.place.boot.clone();
-        match guarded(|| read(store.as_ref(), recent, &breaks, &boot, since.0, now.0)) {
-            Ok(told) => told,
+        let boot = self.location.boot.clone();
+        match catch_panics(|| read(store.as_ref(), recent, &breaks, &boot, since.0, now.0)) {
+            Ok(reply) => reply,
             Err(error) => {
-                self.give_up(&error);
+                self.abandon_store(&error);
                 // From memory instead.
                 read(None, &self.state.recent, &breaks, &boot, since.0, now.0).unwrap_or_default()
             }
@@ -321,7 +321,7 @@ impl<T: FnMut(Notice)> Worker<T> {
 }
 
 /// A file that was tampered with may make redb panic: that is a corrupt file, and must not end the daemon.
-fn guarded<R>(work: impl FnOnce() -> Result<R, StoreError>) -> Result<R, StoreError> {
+fn catch_panics<R>(work: impl FnOnce() -> Result<R, StoreError>) -> Result<R, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::Broken("its pages contradict one another".to_owned())))
 }

@@ -6,9 +6,9 @@ pub(super) struct Tier {
     /// Seconds of a span.
     pub(super) width: u32,
     /// Retention of its spans, in seconds.
-    pub(super) keep: i64,
+    pub(super) retention: i64,
     /// Requests for up to this many seconds are answered by this tier: at most 1440 points for each series.
-    pub(super) answers: i64,
+    pub(super) max_request_seconds: i64,
     /// Its share of the rows that fit on disk, in percent.
     pub(super) share: u64,
 }
@@ -19,9 +19,9 @@ const DAY: i64 = 24 * HOUR;
 
 /// From the finest to the coarsest. A forecast and a working day look back one day; a month is for comparison.
 pub(super) const TIERS: [Tier; 3] = [
-    Tier { width: 60, keep: 25 * HOUR, answers: DAY, share: 60 },
-    Tier { width: 600, keep: 8 * DAY, answers: 8 * DAY, share: 25 },
-    Tier { width: 3600, keep: 31 * DAY, answers: 31 * DAY, share: 15 },
+    Tier { width: 60, retention: 25 * HOUR, max_request_seconds: DAY, share: 60 },
+    Tier { width: 600, retention: 8 * DAY, max_request_seconds: 8 * DAY, share: 25 },
+    Tier { width: 3600, retention: 31 * DAY, max_request_seconds: 31 * DAY, share: 15 },
 ];
 
 /// Samples are kept unchanged in memory for this long.
@@ -38,7 +38,7 @@ impl Tier {
 
     /// The tier for a request of this many seconds.
     pub(super) fn of(seconds: i64) -> usize {
-        TIERS.iter().position(|tier| seconds <= tier.answers).unwrap_or(TIERS.len() - 1)
+        TIERS.iter().position(|tier| seconds <= tier.max_request_seconds).unwrap_or(TIERS.len() - 1)
     }
 }
 
@@ -50,10 +50,12 @@ mod tests {
     fn each_tier_consists_of_whole_finer_spans() {
         for pair in TIERS.windows(2) {
             assert_eq!(pair[1].width % pair[0].width, 0);
-            assert!(pair[1].keep > pair[0].keep && pair[0].keep >= pair[0].answers);
+            assert!(
+                pair[1].retention > pair[0].retention && pair[0].retention >= pair[0].max_request_seconds
+            );
         }
         assert_eq!(TIERS.iter().map(|tier| tier.share).sum::<u64>(), 100);
-        assert!(TIERS.iter().all(|tier| tier.answers / i64::from(tier.width) <= 1440));
+        assert!(TIERS.iter().all(|tier| tier.max_request_seconds / i64::from(tier.width) <= 1440));
     }
 
     #[test]

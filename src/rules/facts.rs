@@ -48,7 +48,7 @@ impl<'a> ProcessFacts<'a> {
         let interpreter = Interpreter::named(self.exe.map_or(argv0, without_deleted));
         match interpreter.map_or(InterpretedCode::Unnamed, |interpreter| interpreter.program(&self.argv[1..]))
         {
-            InterpretedCode::Script(script) => Some(MatchInput::Script(self.whole(Path::new(script)))),
+            InterpretedCode::Script(script) => Some(MatchInput::Script(self.absolute(Path::new(script)))),
             InterpretedCode::Module(name) => Some(MatchInput::Module(name)),
             InterpretedCode::Unnamed => argv0.file_name().map(MatchInput::Argv0),
         }
@@ -59,13 +59,13 @@ impl<'a> ProcessFacts<'a> {
     }
 
     /// The path below the working directory if it is relative, without `..`.
-    fn whole(&self, path: &'a Path) -> Cow<'a, Path> {
-        let up = |path: &Path| path.components().any(|c| c == Component::ParentDir);
-        let whole = match path.is_relative().then(|| (self.cwd)()).flatten() {
+    fn absolute(&self, path: &'a Path) -> Cow<'a, Path> {
+        let has_parent_component = |path: &Path| path.components().any(|c| c == Component::ParentDir);
+        let absolute = match path.is_relative().then(|| (self.cwd)()).flatten() {
             Some(cwd) => Cow::Owned(without_deleted(&cwd).join(path)),
             None => Cow::Borrowed(path),
         };
-        if up(&whole) { Cow::Owned(without_parents(&whole)) } else { whole }
+        if has_parent_component(&absolute) { Cow::Owned(without_parents(&absolute)) } else { absolute }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Base names of system programs. A project may have a program of the same name.
-const OF_THE_SYSTEM: [&str; 26] = [
+const SYSTEM_PROGRAMS: [&str; 26] = [
     // Init and the user's manager.
     "systemd",
     "init",
@@ -36,7 +36,7 @@ const OF_THE_SYSTEM: [&str; 26] = [
 ];
 
 /// Base names that count in any directory: people build these themselves.
-const ANYWHERE: [&str; 6] = [
+const PROGRAMS_IN_ANY_DIRECTORY: [&str; 6] = [
     // Terminal multiplexers, which hold other work.
     "tmux",
     "screen",
@@ -48,18 +48,19 @@ const ANYWHERE: [&str; 6] = [
 ];
 
 /// Top directories of system programs; also those that begin with `lib`.
-const SYSTEM: [&str; 7] = ["usr", "bin", "sbin", "opt", "nix", "gnu", "snap"];
+const SYSTEM_DIRECTORIES: [&str; 7] = ["usr", "bin", "sbin", "opt", "nix", "gnu", "snap"];
 
 /// Whether a program of this base name is never signalled. `exe` is the path of its executable; `None` if that is
 /// hidden, so that the name has to do.
 #[must_use]
 pub fn is_protected(name: &str, exe: Option<&Path>) -> bool {
-    ANYWHERE.contains(&name) || (OF_THE_SYSTEM.contains(&name) && exe.is_none_or(is_of_the_system))
+    PROGRAMS_IN_ANY_DIRECTORY.contains(&name)
+        || (SYSTEM_PROGRAMS.contains(&name) && exe.is_none_or(is_in_system_directory))
 }
 
-fn is_of_the_system(exe: &Path) -> bool {
+fn is_in_system_directory(exe: &Path) -> bool {
     let top = exe.iter().nth(1).and_then(|top| top.to_str()).unwrap_or_default();
-    SYSTEM.contains(&top) || top.starts_with("lib")
+    SYSTEM_DIRECTORIES.contains(&top) || top.starts_with("lib")
 }
 
 #[cfg(test)]

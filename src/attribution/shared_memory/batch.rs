@@ -41,18 +41,18 @@ pub(crate) struct Batch {
     pub(crate) progress: Boottime,
     /// Time taken by the readings so far.
     pub(crate) took: Duration,
-    asked: HashSet<ProcessKey>,
+    requested: HashSet<ProcessKey>,
     answers: HashMap<ProcessKey, Option<ShareReading>>,
 }
 
 impl Batch {
-    pub(crate) fn new(at: Boottime, held: Charge, asked: &[ProcessKey]) -> Self {
-        let asked = asked.iter().copied().collect();
-        Self { at, held, progress: at, took: Duration::ZERO, asked, answers: HashMap::new() }
+    pub(crate) fn new(at: Boottime, held: Charge, requested: &[ProcessKey]) -> Self {
+        let requested = requested.iter().copied().collect();
+        Self { at, held, progress: at, took: Duration::ZERO, requested, answers: HashMap::new() }
     }
 
     pub(crate) fn is_pending(&self, key: ProcessKey) -> bool {
-        self.asked.contains(&key) && !self.answers.contains_key(&key)
+        self.requested.contains(&key) && !self.answers.contains_key(&key)
     }
 
     pub(crate) fn answer(
@@ -62,7 +62,7 @@ impl Batch {
         reading: Option<ShareReading>,
         took: Duration,
     ) {
-        if self.asked.contains(&key) {
+        if self.requested.contains(&key) {
             self.progress = at;
             self.answers.insert(key, reading);
             self.took += took;
@@ -70,13 +70,13 @@ impl Batch {
     }
 
     /// Whether all processes that still live were answered.
-    pub(crate) fn is_whole(&self, present: &HashSet<ProcessKey>) -> bool {
-        self.asked.iter().all(|key| self.answers.contains_key(key) || !present.contains(key))
+    pub(crate) fn is_complete(&self, present: &HashSet<ProcessKey>) -> bool {
+        self.requested.iter().all(|key| self.answers.contains_key(key) || !present.contains(key))
     }
 
     /// Processes without an answer.
     pub(crate) fn late(&self) -> impl Iterator<Item = ProcessKey> {
-        self.asked.iter().copied().filter(|key| !self.answers.contains_key(key))
+        self.requested.iter().copied().filter(|key| !self.answers.contains_key(key))
     }
 
     /// The readings that arrived.

@@ -65,7 +65,7 @@ impl Group {
         let one = |field: fn(&Charge) -> Bytes| {
             self.members.iter().map(|&i| field(&members[i].charge)).max().unwrap_or_default()
         };
-        let sure = match self.part {
+        let certain = match self.part {
             PageKind::Private => Charge {
                 anon: own.anon.max(one(|c| c.anon)).min(all.anon),
                 swap: own.swap.max(one(|c| c.swap)),
@@ -75,12 +75,12 @@ impl Group {
         };
         let likely = match self.part {
             PageKind::Private => {
-                Charge { anon: (sure.anon + unseen_growth).min(all.anon.max(sure.anon)), ..sure }
+                Charge { anon: (certain.anon + unseen_growth).min(all.anon.max(certain.anon)), ..certain }
             }
             PageKind::Shared => {
-                Charge { shmem: (sure.shmem + unseen_growth).min(all.shmem.max(sure.shmem)), ..sure }
+                Charge { shmem: (certain.shmem + unseen_growth).min(all.shmem.max(certain.shmem)), ..certain }
             }
         };
-        (sure, likely)
+        (certain, likely)
     }
 }

@@ -73,9 +73,9 @@ pub struct Sharing {
     /// When the last batch was requested, and how long its readings took.
     last: Option<(Boottime, Duration)>,
     /// Totals of the previous sample.
-    before: Option<Charge>,
+    previous_totals: Option<Charge>,
     /// A process with a reading has exited: its shared pages now belong to the others.
-    left: bool,
+    member_left: bool,
     /// Unanswered batches in a row, for each process.
     late: HashMap<ProcessKey, u32>,
     /// Processes that have mapped shared memory worth a reading.
@@ -114,18 +114,18 @@ impl Sharing {
             .flat_map(|g| g.members.iter().map(|&i| members[i].key))
             .chain(self.mapped.iter().copied().filter(|_| swapping))
             .collect();
-        self.left |= self.readings.keys().any(|key| !present.contains(key));
+        self.member_left |= self.readings.keys().any(|key| !present.contains(key));
         self.readings.retain(|key, _| sharers.contains(key));
         let mut estimate = self.sum(guest, members, &groups);
         if self.is_due(at, &sharers, &estimate) {
             estimate.to_read = members.iter().map(|m| m.key).filter(|key| sharers.contains(key)).collect();
-            let held = self.before.unwrap_or(guest.process_totals);
+            let held = self.previous_totals.unwrap_or(guest.process_totals);
             self.batch = Some(Batch::new(at, held, &estimate.to_read));
-            self.left = false;
+            self.member_left = false;
             let took = self.last.map_or(Duration::ZERO, |(_, took)| took);
             self.last = Some((at, took));
         }
-        self.before = Some(guest.process_totals);
+        self.previous_totals = Some(guest.process_totals);
         estimate
     }
 
@@ -133,7 +133,7 @@ impl Sharing {
     /// than one.
     fn commit(&mut self, at: Boottime, present: &HashSet<ProcessKey>) {
         let Some(batch) = self.batch.take() else { return };
-        if !batch.is_whole(present) && at.since(batch.progress) < BATCH_TIMEOUT {
+        if !batch.is_complete(present) && at.since(batch.progress) < BATCH_TIMEOUT {
             self.batch = Some(batch);
             return;
         }
@@ -155,7 +155,8 @@ impl Sharing {
         let Some((last, took)) = self.last else { return !sharers.is_empty() };
         let idle = self.batch.is_none() && !sharers.is_empty();
         let doubt = estimate.unverified > estimate.total.total().share(1, 16);
-        let pressing = doubt || self.left || sharers.iter().any(|key| !self.readings.contains_key(key));
+        let pressing =
+            doubt || self.member_left || sharers.iter().any(|key| !self.readings.contains_key(key));
         let apart = match (doubt, pressing) {
             (true, _) => (took * URGENT_TIME_SHARE).clamp(MIN_READ_INTERVAL, MAX_READ_INTERVAL_IN_DOUBT),
             (false, true) => MIN_READ_INTERVAL.max(took * URGENT_TIME_SHARE),
@@ -187,8 +188,8 @@ impl Sharing {
         let mut proven = parts;
         for group in groups {
             let own = group.members.iter().map(|&i| charges[i]).sum();
-            let (sure, likely) = group.bound(own, members, self.unseen_growth(group, guest, members));
-            proven = proven.plus_beyond(sure, own);
+            let (certain, likely) = group.bound(own, members, self.unseen_growth(group, guest, members));
+            proven = proven.plus_beyond(certain, own);
             total = total.plus_beyond(likely, own);
         }
         let unverified = total.total().saturating_sub(proven.total());
@@ -199,7 +200,7 @@ impl Sharing {
     /// growth visible in the group's own figures.
     fn unseen_growth(&self, group: &Group, guest: &SystemMemory, members: &[MemberMemory]) -> Bytes {
         let since = |key| self.readings.get(key)?.map(|reading| reading.totals);
-        let pending = self.batch.as_ref().map(|b| b.held).or(self.before);
+        let pending = self.batch.as_ref().map(|b| b.held).or(self.previous_totals);
         let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
         let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
         let shown = group.members.iter().filter_map(|&i| {

@@ -4,7 +4,7 @@
 ///
 /// On a mismatch after a star, only the last star is extended: everything before it has matched, and an earlier star gains
 /// nothing by taking more. So it takes at most `text` times `pattern` steps.
-pub(crate) fn fits(text: &[u8], pattern: &[u8]) -> bool {
+pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> bool {
     let (mut t, mut p) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -53,16 +53,16 @@ mod tests {
             ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "*a*a*a*a*a*a*a*a*a*a*a*c", false),
         ];
         for (text, pattern, expected) in cases {
-            assert_eq!(fits(text.as_bytes(), pattern.as_bytes()), expected, "{text} {pattern}");
+            assert_eq!(matches(text.as_bytes(), pattern.as_bytes()), expected, "{text} {pattern}");
         }
     }
 
     /// The definition, slow and plain.
-    fn plainly(text: &[u8], pattern: &[u8]) -> bool {
+    fn matches_by_definition(text: &[u8], pattern: &[u8]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
-            Some((b'*', rest)) => (0..=text.len()).any(|run| plainly(&text[run..], rest)),
-            Some((byte, rest)) => text.first() == Some(byte) && plainly(&text[1..], rest),
+            Some((b'*', rest)) => (0..=text.len()).any(|run| matches_by_definition(&text[run..], rest)),
+            Some((byte, rest)) => text.first() == Some(byte) && matches_by_definition(&text[1..], rest),
         }
     }
 
@@ -70,7 +70,7 @@ mod tests {
         #[test]
         fn matching_equals_the_recursive_definition(text in "[ab*]{0,8}", pattern in "[ab*]{0,6}") {
             let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
-            prop_assert_eq!(fits(text, pattern), plainly(text, pattern));
+            prop_assert_eq!(matches(text, pattern), matches_by_definition(text, pattern));
         }
     }
 }

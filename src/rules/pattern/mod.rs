@@ -92,7 +92,7 @@ fn ends_like<'a>(mut text: impl DoubleEndedIterator<Item = &'a [u8]> + Clone, pa
 fn component(name: &[u8], pattern: &str) -> bool {
     // The last of these is a component of another pattern that this is compared with.
     let is_one = !matches!(name, b"" | ROOT | b"**");
-    is_one && glob::fits(name, pattern.as_bytes())
+    is_one && glob::matches(name, pattern.as_bytes())
 }
 
 impl FromStr for Pattern {

@@ -19,13 +19,13 @@ impl Name {
     /// Whether it matches `name`. Does not allocate.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
-        !name.is_empty() && glob::fits(name, self.0.as_bytes())
+        !name.is_empty() && glob::matches(name, self.0.as_bytes())
     }
 
     /// Whether this matches everything that `other` matches; `false` if that is not certain.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        glob::fits(other.0.as_bytes(), self.0.as_bytes())
+        glob::matches(other.0.as_bytes(), self.0.as_bytes())
     }
 
     /// Whether it matches an interpreter or a shell: as `argv[0]` it would match every program.

@@ -90,8 +90,8 @@ fn check_common(text: &str, kind: &str) -> Result<(), PatternError> {
 /// An example made from the text, if that is plain enough to be shown.
 fn like(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@*+".contains(c);
-    let fits = !text.is_empty() && text.len() <= 60 && text.chars().all(plain);
-    if fits { format!(", like \"{text}\"") } else { String::new() }
+    let is_plain = !text.is_empty() && text.len() <= 60 && text.chars().all(plain);
+    if is_plain { format!(", like \"{text}\"") } else { String::new() }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What the built-in rules make of processes, as `/proc` shows them.
 
 mod not_agents;
+mod real_agents;
 mod search;
-mod seen;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ impl ExampleProcess<'_> {
 }
 
 /// Asks `rules` about a process in `/home/u/work`.
-pub(crate) fn ask(rules: &Rules, row: &ExampleProcess<'_>) -> Option<Arc<Recognised>> {
+pub(crate) fn recognise(rules: &Rules, row: &ExampleProcess<'_>) -> Option<Arc<Recognised>> {
     let argv = row.arguments();
     let cwd = || Some(PathBuf::from("/home/u/work"));
     let facts =

@@ -1,6 +1,6 @@
 //! What looks like an agent to a careless eye.
 
-use super::{ExampleProcess, ask};
+use super::{ExampleProcess, recognise};
 use crate::rules::Rules;
 
 #[test]
@@ -61,6 +61,6 @@ fn programs_that_mention_an_agent_are_not_agents() {
         (NODE, &[]),
     ];
     for (exe, argv) in rows {
-        assert_eq!(ask(&rules, &ExampleProcess { comm: "claude", exe, argv }), None, "{exe} {argv:?}");
+        assert_eq!(recognise(&rules, &ExampleProcess { comm: "claude", exe, argv }), None, "{exe} {argv:?}");
     }
 }

@@ -98,7 +98,7 @@ impl AgentForecast {
     ) -> Option<EventKind> {
         let charge = sample.charge.total();
         self.ceiling = ceiling::of_agent(sample, guest, kill_threshold);
-        self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
+        self.own.forecaster.set_ceiling(self.ceiling.0, self.ceiling.1);
         if self.detect_loss(sample) {
             self.own.forecaster.interrupt();
         }
@@ -134,7 +134,7 @@ impl AgentForecast {
         kill_threshold: Bytes,
     ) {
         self.ceiling = ceiling::of_agent(sample, guest, kill_threshold);
-        self.own.forecaster.aim(self.ceiling.0, self.ceiling.1);
+        self.own.forecaster.set_ceiling(self.ceiling.0, self.ceiling.1);
         // Older points are of another process that had this pid.
         let start = Boottime::from_ticks(sample.agent.root.start_ticks);
         let first = points.partition_point(|point| to_boottime(point.time) < start);
@@ -178,7 +178,7 @@ impl AgentForecast {
             let Some(part) = self.parts.get_mut(&subtree.top.key) else { continue };
             let others = sample.charge.total().saturating_sub(subtree.charge);
             let (kind, limit) = ceiling::of_part(self.ceiling, others);
-            part.forecast.forecaster.aim(kind, limit);
+            part.forecast.forecaster.set_ceiling(kind, limit);
             part.forecast.record(at, subtree.charge);
         }
     }
@@ -202,7 +202,7 @@ impl AgentForecast {
             });
             heap.exceeds_limit = charge > limit.share(MAX_HEAP_PERCENT, 100);
             if !heap.exceeds_limit {
-                heap.forecast.forecaster.aim(Ceiling::Heap, limit);
+                heap.forecast.forecaster.set_ceiling(Ceiling::Heap, limit);
                 heap.forecast.record(at, charge);
             }
         }

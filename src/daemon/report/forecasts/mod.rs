@@ -75,7 +75,7 @@ impl ForecastTracker {
                 events.push(Event { agent: Some(sample.agent.clone()), charge: sample.charge.total(), kind });
             }
         }
-        self.guest.forecaster.aim(Ceiling::Guest, capacity(guest));
+        self.guest.forecaster.set_ceiling(Ceiling::Guest, capacity(guest));
         if self.guest.value.saturating_sub(guest.used()) >= capacity(guest).share(MIN_DROP_PERCENT, 100) {
             self.guest.forecaster.interrupt();
         }
@@ -99,7 +99,7 @@ impl ForecastTracker {
             let points = &series.points[first..];
             match series.kind {
                 SeriesKind::Guest => {
-                    self.guest.forecaster.aim(Ceiling::Guest, capacity(&snapshot.guest));
+                    self.guest.forecaster.set_ceiling(Ceiling::Guest, capacity(&snapshot.guest));
                     self.guest.seed(points, to_boottime, snapshot.at);
                 }
                 SeriesKind::Agent => {
@@ -135,7 +135,7 @@ impl ForecastTracker {
         let agents = self.agents.values().map(AgentForecast::level);
         ForecastSummary {
             level: agents.fold(self.guest.forecaster.level(), ForecastLevel::max),
-            climb: self.guest.forecaster.climbs().unwrap_or_default(),
+            climb: self.guest.forecaster.runaway_rate().unwrap_or_default(),
         }
     }
 

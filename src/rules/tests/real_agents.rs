@@ -1,6 +1,6 @@
 //! Agents as they were seen running, each with the version it had.
 
-use super::{ExampleProcess, ask};
+use super::{ExampleProcess, recognise};
 use crate::model::Role::{self, Agent, Launcher, Service};
 use crate::rules::Rules;
 
@@ -10,12 +10,12 @@ const DAEMON: &str =
     "/home/u/.codex/packages/app-server-daemon/releases/0.169.0-x86_64-unknown-linux-musl/bin/codex";
 const COPILOT: &str = "/usr/lib/node_modules/@github/copilot/node_modules/@github/copilot-linux-x64/copilot";
 
-fn all_are(rule: &str, rows: &[(Role, &str, &str, &str)]) {
+fn assert_all_recognised(rule: &str, rows: &[(Role, &str, &str, &str)]) {
     let rules = Rules::built_in();
     for &(role, comm, exe, argv) in rows {
         let argv: Vec<&str> = argv.split(' ').collect();
         let row = ExampleProcess { comm, exe, argv: &argv };
-        let found = ask(&rules, &row);
+        let found = recognise(&rules, &row);
         let found = found.as_deref().map(|found| (found.rule.as_str(), found.role));
         assert_eq!(found, Some((rule, role)), "{} {exe} {argv:?}", row.comm);
     }
@@ -25,7 +25,7 @@ fn all_are(rule: &str, rows: &[(Role, &str, &str, &str)]) {
 fn claude_is_recognised() {
     let npm = "/usr/lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe";
     let native = "/home/u/.local/share/claude/versions/2.1.197";
-    all_are(
+    assert_all_recognised(
         "claude",
         &[
             (Agent, "claude", npm, "claude"),
@@ -78,7 +78,7 @@ fn claude_is_recognised() {
 
 #[test]
 fn codex_is_recognised() {
-    all_are(
+    assert_all_recognised(
         "codex",
         &[
             // 0.169 under Node 20: the launcher and its child; under Node 24 the launcher becomes the child.
@@ -105,7 +105,7 @@ fn codex_is_recognised() {
             (Agent, "codex", "/opt/homebrew/bin/codex", "codex"),
         ],
     );
-    all_are(
+    assert_all_recognised(
         "codex-app-server",
         &[
             (
@@ -127,7 +127,7 @@ fn codex_is_recognised() {
 
 #[test]
 fn gemini_and_qwen_are_recognised() {
-    all_are(
+    assert_all_recognised(
         "gemini",
         &[
             (Launcher, "node", NODE, "node /usr/bin/gemini"),
@@ -137,7 +137,7 @@ fn gemini_and_qwen_are_recognised() {
             (Launcher, "node", NODE, "node /x/node_modules/@google/gemini-cli/dist/index.js"),
         ],
     );
-    all_are(
+    assert_all_recognised(
         "qwen",
         &[
             (Launcher, "node", NODE, "node /usr/bin/qwen"),
@@ -149,7 +149,7 @@ fn gemini_and_qwen_are_recognised() {
 
 #[test]
 fn opencode_copilot_amp_are_recognised() {
-    all_are(
+    assert_all_recognised(
         "opencode",
         &[
             (Agent, "opencode", "/usr/lib/node_modules/opencode-ai/bin/opencode.exe", "opencode"),
@@ -169,7 +169,7 @@ fn opencode_copilot_amp_are_recognised() {
             (Launcher, "node", NODE, "node /usr/bin/opencode"),
         ],
     );
-    all_are(
+    assert_all_recognised(
         "copilot",
         &[
             (Launcher, "node", NODE, "node /usr/bin/copilot"),
@@ -178,7 +178,7 @@ fn opencode_copilot_amp_are_recognised() {
             (Agent, "MainThread", "/x/node_modules/@github/.copilot-linux-x64-AbCdEfGh/copilot", COPILOT),
         ],
     );
-    all_are(
+    assert_all_recognised(
         "amp",
         &[
             (Agent, "amp", "/usr/lib/node_modules/@ampcode/cli/bin/amp.exe", "/usr/bin/amp"),
@@ -193,7 +193,7 @@ fn opencode_copilot_amp_are_recognised() {
 #[test]
 fn aider_goose_crush_cursor_are_recognised() {
     let python = "/usr/bin/python3.12";
-    all_are(
+    assert_all_recognised(
         "aider",
         &[
             (Agent, "aider", python, "/usr/bin/python3 /home/u/.local/bin/aider"),
@@ -207,14 +207,14 @@ fn aider_goose_crush_cursor_are_recognised() {
             (Agent, "python", python, "python3 -u -Im aider"),
         ],
     );
-    all_are(
+    assert_all_recognised(
         "goose",
         &[
             (Agent, "goose", "/home/u/.local/bin/goose", "goose session"),
             (Agent, "goose", "/home/linuxbrew/.linuxbrew/Cellar/block-goose-cli/1.11.0/bin/goose", "goose"),
         ],
     );
-    all_are(
+    assert_all_recognised(
         "crush",
         &[
             (Launcher, "node", NODE, "node /usr/bin/crush"),
@@ -224,7 +224,7 @@ fn aider_goose_crush_cursor_are_recognised() {
     );
     let node = "/home/u/.local/share/cursor-agent/versions/2026.08.10-abc/node";
     let script = "/home/u/.local/share/cursor-agent/versions/2026.08.10-abc/index.js";
-    all_are(
+    assert_all_recognised(
         "cursor",
         &[
             (
@@ -244,9 +244,9 @@ fn the_command_name_is_ignored() {
     let rules = Rules::built_in();
     for comm in ["node", "MainThread", "claude", "2.1.197", ""] {
         let gemini = ExampleProcess { comm, exe: NODE, argv: &["node", "/usr/bin/gemini"] };
-        assert_eq!(ask(&rules, &gemini).map(|r| r.rule.clone()).as_deref(), Some("gemini"), "{comm}");
+        assert_eq!(recognise(&rules, &gemini).map(|r| r.rule.clone()).as_deref(), Some("gemini"), "{comm}");
         let server = ExampleProcess { comm, exe: NODE, argv: &["node", "server.js"] };
-        assert_eq!(ask(&rules, &server), None, "{comm}");
+        assert_eq!(recognise(&rules, &server), None, "{comm}");
     }
 }
 
@@ -254,7 +254,7 @@ fn the_command_name_is_ignored() {
 fn each_rule_except_services_has_a_resume_command() {
     let rules = Rules::built_in();
     let row = ExampleProcess { comm: "claude", exe: "", argv: &["claude"] };
-    assert_eq!(ask(&rules, &row).and_then(|r| r.resume.clone()).as_deref(), Some("claude --continue"));
+    assert_eq!(recognise(&rules, &row).and_then(|r| r.resume.clone()).as_deref(), Some("claude --continue"));
     for (name, rule) in crate::rules::built_in::patches().unwrap() {
         assert_eq!(rule.resume.is_none(), rule.service == Some(true), "{name}");
     }
