@@ -1,4 +1,4 @@
-//! Which process belongs to which agent, and what shared memory is counted for it. Pure.
+//! Attribution of processes to agents, and of shared memory to processes. Pure.
 
 pub mod membership;
 pub mod shared_memory;

@@ -1,4 +1,4 @@
-//! Configuration errors, each a sentence that says what to do.
+//! Configuration errors, each a sentence with the remedy.
 
 use std::fmt;
 use std::io;

@@ -12,7 +12,7 @@ const MAX_NAMES: usize = 3;
 /// A setting without effect. Its `Display` is a sentence with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ineffective {
-    /// Files beside the drop-ins whose names do not end in `.toml`.
+    /// Files beside the drop-ins without `.toml` at the end of their names.
     IgnoredFiles {
         /// The directory of the drop-ins.
         directory: PathBuf,

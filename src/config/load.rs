@@ -44,7 +44,7 @@ const SYSTEM_PATH: &str = "/etc/claude-watchdog/config.toml";
 pub struct Sources<'a> {
     /// The file, which also determines the directory of its drop-ins.
     pub path: ConfigPath,
-    /// Looks up an environment variable: `&|name| std::env::var_os(name)` outside tests.
+    /// Reads an environment variable: `&|name| std::env::var_os(name)` outside tests.
     pub environment: &'a dyn Fn(&str) -> Option<OsString>,
     /// Options of the command line.
     pub overrides: Overrides,

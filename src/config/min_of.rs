@@ -1,6 +1,6 @@
 //! A size, or the smallest of several: a threshold that fits machines of every size.
 //!
-//! In TOML `"8G"`, `8589934592`, or `["8G", "55%"]`. Deserialized by hand rather than as an untagged enum, whose only
+//! In TOML `"8G"`, `8589934592`, or `["8G", "55%"]`. Deserialized by hand rather than as an untagged enum, as its only
 //! message is that no variant matched.
 
 use std::fmt;

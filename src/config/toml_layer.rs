@@ -146,7 +146,7 @@ impl TomlText<'_> {
     }
 }
 
-/// The key of an unknown table with the first key below it, which shows what was meant.
+/// The key of an unknown table with the first key below it, which shows the intended table.
 fn first_leaf(mut key: String, mut value: &DeValue<'_>) -> String {
     while let DeValue::Table(table) = value {
         let Some((name, child)) = table.iter().min_by_key(|(name, _)| name.span().start) else { break };

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(turns, 3);
         let climb = cycles.climb(at, 150.0).unwrap();
         assert_eq!(climb, Duration::from_secs(9 * 90));
-        assert_eq!(cycles.climb(at, 300.0), None, "it is above all that it ever came back from");
+        assert_eq!(cycles.climb(at, 300.0), None, "above all earlier peaks");
         assert_eq!(cycles.climb(at + CLIMB_RETENTION * 2, 150.0), None);
     }
 

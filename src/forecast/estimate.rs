@@ -9,9 +9,9 @@ use super::floor_trend::{BINS_PER_BLOCK, BLOCKS, FloorTrend};
 /// Twelve minutes of growth allow no forecast further ahead than this.
 const MAX_SHORT_WINDOW_SECONDS: f64 = 25.0 * 60.0;
 
-/// The 80 % interval as factors of what the trend says, by how far the values swing above the floor against what is left
+/// The 80 % interval as factors of the trend's time, by the ratio of the swing above the floor to the remaining memory
 /// (below, centre, low, high): the larger the swing, the later and the less certain a peak of it reaches the limit.
-/// Fitted as docs/forecast.md tells.
+/// Fitted as described in docs/forecast.md.
 const INTERVALS: [(f64, f64, f64, f64); 11] = [
     (0.02, 1.0, 0.60, 1.1),
     (0.05, 1.02, 0.82, 1.23),
@@ -58,13 +58,13 @@ pub(super) enum NoForecastReason {
     Stopped,
     /// It grows, but not beyond an earlier level.
     SeenBefore,
-    /// It grows as in an earlier cycle, whose climb takes this long.
+    /// It grows as in an earlier cycle; the climb of that cycle takes this time.
     Cycle(Duration),
     /// It has grown for minutes only, and too slowly to matter within them.
     TooEarly,
 }
 
-/// The estimate at `now`, for a series whose last value is `value`.
+/// The estimate at `now`, for a series with the last value `value`.
 pub(super) fn estimate(
     bins: &Bins,
     cycles: &Cycles,
@@ -77,7 +77,7 @@ pub(super) fn estimate(
     let mut scales: [Option<FloorTrend>; BINS_PER_BLOCK.len()] = Default::default();
     let mut masked = false;
     for (floor_trend, size) in scales.iter_mut().zip(BINS_PER_BLOCK) {
-        // A window whose blocks are shorter than the climb of a cycle mistakes each climb for a trend.
+        // A window with blocks shorter than the climb of a cycle mistakes each climb for a trend.
         if cycle.is_some_and(|climb| block(size) < climb.mul_f64(0.8)) {
             masked |= FloorTrend::of(bins, size).is_some_and(|floor_trend| floor_trend.is_persistent(limit));
         } else {

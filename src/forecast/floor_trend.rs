@@ -188,11 +188,7 @@ mod tests {
         let rising = (0..16).map(|at| 1000.0 + 10.0 * f64::from(at) + if at % 2 == 1 { 40.0 } else { 0.0 });
         let floor_trend = FloorTrend::of(&bins(rising), 2).unwrap();
         assert!((floor_trend.slope * 90.0 - 10.0).abs() < 1e-9, "{floor_trend:?}");
-        assert_eq!(
-            (floor_trend.steps_up, floor_trend.swing),
-            (7, 30.0),
-            "without what it grew by within a block"
-        );
+        assert_eq!((floor_trend.steps_up, floor_trend.swing), (7, 30.0), "without the growth within a block");
         assert!(floor_trend.is_persistent(1000.0) && floor_trend.is_new(&bins([0.0])));
         assert!(FloorTrend::of(&bins([1.0; 15]), 2).is_none(), "too few");
     }

@@ -1,7 +1,7 @@
-//! Foretells when a series of memory figures reaches its ceiling: samples in, a forecast out. No I/O, no clock, no
+//! Predicts when a series of memory figures reaches its ceiling: samples in, a forecast out. No I/O, no clock, no
 //! async; the work is the same for every sample and every evaluation, and a series takes less than 20 KB.
 //!
-//! How it works, and what it cannot do: docs/forecast.md.
+//! Method and limitations: docs/forecast.md.
 
 mod alert_level;
 mod bins;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::bins::Bins;
 
-/// The observed time.
+/// Time for which samples are kept.
 const OBSERVATION_WINDOW: Duration = Duration::from_mins(2);
 
-/// A part of it that may show a climb.
+/// Criteria for a climb within the observed time.
 #[derive(Debug)]
 struct ClimbWindow {
     length: Duration,
@@ -21,6 +21,7 @@ struct ClimbWindow {
     min_rising: f64,
 }
 
+/// A climb over the whole observed time.
 const SUSTAINED_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
     length: OBSERVATION_WINDOW,
     min_samples: 7,

@@ -164,7 +164,11 @@ fn a_new_ceiling_keeps_history_and_alert_until_evaluated() {
     assert_eq!(one.level(), ForecastLevel::Warn);
     let before = one.forecast();
     one.set_ceiling(Ceiling::KillThreshold, LIMIT);
-    assert_eq!((one.level(), one.forecast()), (ForecastLevel::Warn, before), "the same is no other");
+    assert_eq!(
+        (one.level(), one.forecast()),
+        (ForecastLevel::Warn, before),
+        "an unchanged ceiling has no effect"
+    );
     one.set_ceiling(Ceiling::Cgroup, Bytes::gib(40));
     one.add(at(4.5 * 3600.0), Bytes::gib(12));
     assert_eq!(one.level(), ForecastLevel::Warn, "that may be for a moment");

@@ -59,8 +59,8 @@ pub struct History {
 }
 
 impl History {
-    /// Starts it with its file in `directory`; `None`: in memory only, three hours. On disk it uses at most `cap`. `notify` is
-    /// called by its thread.
+    /// Starts it with its file in `directory`; `None`: in memory only, three hours. On disk it uses at most `cap`. Its thread
+    /// calls `notify`.
     ///
     /// # Errors
     /// If the thread cannot be started. Problems with the file are reported as notices.

@@ -121,7 +121,7 @@ impl RecentSeries {
     }
 }
 
-/// A clock set back by more than this was wrong before: what it recorded lies in the future.
+/// A clock set back by more than this was wrong before: rows recorded by it lie in the future.
 pub(super) const MAX_CLOCK_STEP_BACK_SECONDS: i64 = 48 * 3600;
 
 /// Spans kept for a disk that is full: three hours.
@@ -204,7 +204,7 @@ mod tests {
         }
         recent.record(&sample(10, 50_000, 2));
         assert_eq!(guest(&recent).samples.len(), 1);
-        assert_eq!(guest(&recent).pending.len(), 2, "each minute is its own clock's");
+        assert_eq!(guest(&recent).pending.len(), 2, "one minute of each clock");
     }
 
     #[test]

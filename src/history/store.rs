@@ -133,7 +133,7 @@ impl Store {
         Ok((store, before))
     }
 
-    /// Creates missing tables, and reads what they contain of this boot.
+    /// Creates missing tables, and reads the series of this boot.
     fn read_contents(&mut self, machine: &str) -> Result<PreviousContents, StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
         let mut before = PreviousContents::default();

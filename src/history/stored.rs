@@ -9,7 +9,7 @@ use crate::model::{Pid, ProcessKey, Uid};
 /// Subject and name of a series. Process keys are valid in one boot only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredSeries {
-    /// The boot id; empty for the machine, whose series continues.
+    /// The boot id; empty for the machine, since its series continues across boots.
     boot: String,
     kind: SeriesKind,
     /// The agent's name; `guest`.

@@ -1,4 +1,4 @@
-//! The record as a whole: what goes in comes out, whatever becomes of its file.
+//! The history as a whole: recorded samples are returned, even if its file is damaged.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::model::{Boottime, Pid, ProcessKey, Uid};
 /// A full hour, so that spans begin with it.
 const EPOCH: i64 = 1_790_000_000 - 1_790_000_000 % 3600;
 
-/// Only keeps a broken test from hanging.
+/// Prevents a broken test from hanging.
 const REPLY_TIMEOUT: Duration = Duration::from_mins(1);
 
 fn key(pid: i32) -> ProcessKey {
@@ -25,7 +25,7 @@ fn series(subject: SeriesSubject, name: &str) -> Arc<Series> {
     Arc::new(Series { subject, name: name.to_owned(), uid: Uid::new(1000) })
 }
 
-/// A record in a directory, by a machine in a boot, and its notices.
+/// A history in a directory, of one machine and boot, and its notices.
 struct World {
     history: History,
     notices: Receiver<Notice>,
@@ -43,7 +43,7 @@ impl World {
         Self::of(Some(directory.path()), "m", "b", MAX_DISK_SIZE)
     }
 
-    /// The guest, an agent and a part of it, so many seconds after the beginning by both clocks.
+    /// The machine, an agent and a part of it, at these seconds after the start by the two clocks.
     fn record(&self, boot: i64, wall: i64, value: u64) {
         let agent = SeriesSubject::Agent(key(5));
         let figures = vec![
@@ -53,7 +53,7 @@ impl World {
         ];
         let at = Boottime::new(Duration::from_secs(u64::try_from(boot).unwrap()));
         let figures = SeriesSample { at, time: UnixSeconds(EPOCH + wall), figures };
-        // As the supervisor has it: the thread takes in what waits when somebody asks.
+        // The queue is full: a request makes the thread receive pending samples.
         while self.history.samples.try_send(figures.clone()).is_err() {
             self.read(0, 0);
         }
@@ -61,8 +61,8 @@ impl World {
 
     fn read(&self, since: i64, now: i64) -> HistoryInfo {
         let (sender, answer) = channel();
-        let answered = move |reply| drop(sender.send(reply));
-        assert!(self.history.read(UnixSeconds(EPOCH + since), UnixSeconds(EPOCH + now), answered));
+        let send_reply = move |reply| drop(sender.send(reply));
+        assert!(self.history.read(UnixSeconds(EPOCH + since), UnixSeconds(EPOCH + now), send_reply));
         answer.recv_timeout(REPLY_TIMEOUT).unwrap()
     }
 
@@ -119,17 +119,17 @@ fn history_continues_across_restarts_and_boots() {
     let world = World::at(&directory);
     (0..600).for_each(|second| world.record(second, second, 100));
     world.close();
-    // The same boot, the supervisor was away for 20 s.
+    // The same boot, 20 s later.
     let world = World::at(&directory);
     (620..700).for_each(|second| world.record(second, second, 200));
     let reply = world.read(0, 700);
     assert_in_order(&reply);
-    assert_eq!((reply.series.len(), &reply.breaks[..]), (3, &[][..]), "nobody twice, and no break");
+    assert_eq!((reply.series.len(), &reply.breaks[..]), (3, &[][..]), "no duplicate series, no break");
     assert!(reply.series.iter().all(|series| series.this_boot));
     let highest = guest(&reply).points.iter().map(|point| point.max.get()).max();
     assert_eq!((guest(&reply).points[0].max.get(), highest), (1000, Some(2000)));
     world.close();
-    // Away for an hour.
+    // An hour without samples.
     let world = World::at(&directory);
     world.record(4300, 4300, 300);
     let reply = world.read(0, 4300);
@@ -146,7 +146,7 @@ fn history_continues_across_restarts_and_boots() {
         reply.series.iter().filter(|s| s.kind == SeriesKind::Agent).map(|s| s.this_boot).collect();
     assert_eq!(agents, [false, true]);
     assert_eq!(reply.breaks.iter().map(|b| b.kind).collect::<Vec<_>>(), [BreakKind::Gap, BreakKind::Boot]);
-    assert!(guest(&reply).points.len() > 10, "the guest goes on");
+    assert!(guest(&reply).points.len() > 10, "the series of the machine continues");
     assert_eq!(world.close(), []);
 }
 
@@ -164,7 +164,7 @@ fn a_clone_does_not_show_the_history_of_its_image() {
     let to = directory.path().join("history.redb.other");
     assert!(to.exists());
     assert_eq!(world.close(), [Notice::AnotherMachine { to: Some(to) }]);
-    // And the next time it is its own.
+    // The next start continues its own file.
     let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
     world.record(140, 140, 8);
     assert_eq!(guest(&world.read(0, 200)).points[0].min.get(), 70);
@@ -244,7 +244,7 @@ fn a_corrupt_file_is_moved_aside() {
         let notices: Vec<Notice> = world.notices.try_iter().collect();
         aside += usize::from(notices.iter().any(|n| matches!(n, Notice::MovedAside { to: Some(_), .. })));
         assert!(notices.iter().all(|n| matches!(n, Notice::MovedAside { to: Some(_), .. })), "{notices:?}");
-        // Whatever it was, what is there now is sound.
+        // The file is valid again.
         let world = World::at(&directory);
         world.record(6040, 6040, 300);
         assert!(!guest(&world.read(0, 6050)).points.is_empty());
@@ -266,7 +266,7 @@ fn an_unwritable_history_stays_in_memory_with_one_notice() {
     assert_eq!(guest(&reply).points.iter().filter(|p| p.seconds == 60).count(), 10);
     let notices = world.close();
     assert!(matches!(notices.as_slice(), [Notice::Unwritable { .. }]), "{notices:?}");
-    // Without a place it is no news.
+    // Without a directory there is no notice.
     let world = World::of(None, "m", "b", MAX_DISK_SIZE);
     world.record(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3);

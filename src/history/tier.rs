@@ -7,7 +7,7 @@ pub(super) struct Tier {
     pub(super) width: u32,
     /// Retention of its spans, in seconds.
     pub(super) retention: i64,
-    /// Requests for up to this many seconds are answered by this tier: at most 1440 points for each series.
+    /// The longest request answered by this tier, in seconds: at most 1440 points for each series.
     pub(super) max_request_seconds: i64,
     /// Its share of the rows that fit on disk, in percent.
     pub(super) share: u64,
@@ -17,7 +17,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// From the finest to the coarsest. A forecast and a working day look back one day; a month is for comparison.
+/// From the finest to the coarsest. A forecast and a working day need one day; a month is for comparison.
 pub(super) const TIERS: [Tier; 3] = [
     Tier { width: 60, retention: 25 * HOUR, max_request_seconds: DAY, share: 60 },
     Tier { width: 600, retention: 8 * DAY, max_request_seconds: 8 * DAY, share: 25 },

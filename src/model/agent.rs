@@ -10,7 +10,7 @@ use super::{Pid, ProcessKey, Uid};
 pub struct AgentId(String);
 
 impl AgentId {
-    /// The name of the agent whose root process `root` is matched by `rule`.
+    /// The name of the agent with the root process `root`, matched by `rule`.
     #[must_use]
     pub fn new(rule: &str, root: ProcessKey) -> Self {
         Self(format!("{rule}-{}", root.pid))

@@ -227,7 +227,7 @@ pub struct Decision {
     pub dry_run: bool,
 }
 
-/// The smallest subtree whose removal covers the shortfall.
+/// The smallest subtree that covers the shortfall when killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Culprit {
     /// Its topmost process.

@@ -60,7 +60,7 @@ mod tests {
         let rules = patches().unwrap();
         let table = rules.iter().map(row).collect::<Vec<_>>().join("\n");
         let documented = include_str!("../../docs/rules.md");
-        assert!(documented.contains(&table), "docs/rules.md has to say:\n{table}");
+        assert!(documented.contains(&table), "docs/rules.md must contain:\n{table}");
         for name in rules.iter().flat_map(|(_, rule)| rule.not_argv0.iter().flatten()) {
             assert!(documented.contains(&format!("`{name}`")), "{name}");
         }

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn without_a_session_only_the_rule_is_known() {
         assert_eq!(of(None, Some("1"), None).unwrap().session, None);
-        assert_eq!(of(Some("x; rm -rf /"), Some("1"), None).unwrap().resume, None, "that is no id");
+        assert_eq!(of(Some("x; rm -rf /"), Some("1"), None).unwrap().resume, None, "not a valid id");
         assert_eq!(of(None, None, Some("1")).unwrap().rule, "gemini");
         assert_eq!(of(None, None, None), None);
         assert_eq!(of(Some(""), Some(""), None), None);

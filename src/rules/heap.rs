@@ -1,4 +1,4 @@
-//! Heap limit of a runtime: V8 aborts the process there, whatever memory the machine has left.
+//! Heap limit of a runtime: V8 aborts the process there, even if the machine has memory left.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,8 +8,8 @@ use crate::model::Bytes;
 /// From this much memory on V8 uses the larger of its limits (`Heap::MaxOldGenerationSize`, v8/src/heap/heap.cc).
 const LARGE_MEMORY: Bytes = Bytes::gib(15);
 
-/// Options of `node` whose value may be the next word: those that `node --help` (20 and 24) shows with one, except those
-/// that only start tests.
+/// Options of `node` with a value that may be the next word, by `node --help` (20 and 24), without those that only start
+/// tests.
 const OPTIONS_WITH_VALUE: [&str; 38] = [
     "-C",
     "--conditions",

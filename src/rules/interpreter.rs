@@ -1,4 +1,4 @@
-//! Programs that run other programs: rules match what they run.
+//! Interpreters: rules match the program that they run.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interpreter {
     Node,
-    /// Also Deno, whose command line is alike.
+    /// Also Deno, which has a similar command line.
     Bun,
     Python,
 }
@@ -22,7 +22,7 @@ pub(crate) enum InterpretedCode<'a> {
     Unnamed,
 }
 
-/// Options whose value is the next argument, unless it follows a `=`: `node --help`, `bun --help`, `deno run --help`.
+/// Options with a value in the next argument, unless it follows a `=`: `node --help`, `bun --help`, `deno run --help`.
 const OPTIONS_WITH_VALUE: [&[u8]; 27] = [
     b"-r",
     b"--require",

@@ -1,4 +1,4 @@
-//! Recognises agents by rules, built-in and the users' own, and knows how their work is resumed.
+//! Recognises agents by built-in and user rules, and provides the command that resumes their work.
 
 mod built_in;
 mod environment;

@@ -1,4 +1,4 @@
-//! Programs that are never signalled, whichever process started them: more than an agent would be lost.
+//! Programs that are never signalled, even as descendants of an agent: more than the agent would be lost.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ const SYSTEM_PROGRAMS: [&str; 26] = [
     "lightdm",
 ];
 
-/// Base names that count in any directory: people build these themselves.
+/// Base names that are protected in any directory: users build these themselves.
 const PROGRAMS_IN_ANY_DIRECTORY: [&str; 6] = [
     // Terminal multiplexers, which hold other work.
     "tmux",
@@ -92,7 +92,7 @@ mod tests {
         ] {
             assert!(!protects(exe), "{exe}");
         }
-        assert!(is_protected("login", None), "what is hidden goes by its name");
+        assert!(is_protected("login", None), "by name alone if the path is hidden");
     }
 
     #[test]

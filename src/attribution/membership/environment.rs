@@ -1,7 +1,7 @@
-//! Assigns orphans, whose parent died before it was observed, by their environments.
+//! Assigns orphans by their environments. The parent of an orphan exited before it was observed.
 //!
-//! Claude runs its tools in sessions of their own and passes the id of the conversation to them. A tool whose shell has
-//! exited is a child of process 1, and no ancestor leads back to the agent.
+//! Claude runs its tools in sessions of their own and passes the id of the conversation to them. After its shell has
+//! exited, a tool is a child of process 1, and no ancestor leads back to the agent.
 
 use std::sync::Arc;
 

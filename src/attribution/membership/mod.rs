@@ -1,7 +1,7 @@
-//! Which process belongs to which agent.
+//! Attribution of processes to agents.
 //!
-//! Parents die, children call `setsid` and reparent: where a process came from is remembered from the first time
-//! it was seen, by (pid, start time), so a member stays a member wherever it moves.
+//! Parents exit, children call `setsid` and reparent. So the ancestry of a process is stored by (pid, start time) when it
+//! is first observed, and membership survives later moves.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub struct MembershipTracker {
     members: HashMap<ProcessKey, MemberRecord>,
     /// Sessions created by members, while they have processes.
     session_creators: SessionCreators,
-    /// Roots of agents that keep their rule, whatever the rules now match.
+    /// Roots of agents that keep their rule even if the rules now match differently.
     pinned: Vec<ProcessKey>,
 }
 
@@ -132,12 +132,12 @@ impl MembershipTracker {
         self.trees(processes, &alive)
     }
 
-    /// Pins the agents whose root `is_pinned`: they keep their rule, whatever the rules now match.
+    /// Pins the agents with a root that `is_pinned`: they keep their rule even if the rules now match differently.
     pub fn pin(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) {
         self.pinned = self.agents.iter().map(|e| e.agent.root).filter(|root| is_pinned(*root)).collect();
     }
 
-    /// Unpins the agents whose root no longer `is_pinned`. Returns whether any were unpinned.
+    /// Unpins the agents with a root that is not `is_pinned` any more. Returns whether any were unpinned.
     pub fn unpin(&mut self, is_pinned: impl Fn(ProcessKey) -> bool) -> bool {
         let before = self.pinned.len();
         self.pinned.retain(|root| is_pinned(*root));

@@ -6,7 +6,7 @@ use super::{AgentEntry, Live, MemberRecord, MembershipTracker, ObservedProcess, 
 use crate::model::{AgentId, AgentRef, MembershipReason, ProcessKey, Recognised, Role};
 
 impl MembershipTracker {
-    /// Removes agents whose root now runs another program. Their members are assigned again.
+    /// Removes agents if another rule, or none, now matches their root. Their members are assigned again.
     pub(crate) fn remove_changed(&mut self, live: &Live<'_>) {
         let pinned = &self.pinned;
         let changed = |entry: &AgentEntry| {
@@ -48,7 +48,7 @@ impl MembershipTracker {
         }
     }
 
-    /// Makes `agent` the parent of all agents whose parent was `old`: the two have become one.
+    /// Replaces the parent `old` of agents by `agent`, with which it was merged.
     fn reparent(&mut self, old: ProcessKey, agent: &AgentRef) {
         for entry in &mut self.agents {
             if entry.parent.as_ref().is_some_and(|parent| parent.root == old) {
@@ -196,13 +196,14 @@ fn is_service_of(process: &ObservedProcess, entry: &AgentEntry) -> bool {
     entry.role == Role::Service && process.uid == entry.agent.uid && process.rule.as_deref().is_some_and(same)
 }
 
-/// Whether `process` is the agent that `launcher` starts: a child that the same rule matches, in the launcher's session,
-/// older than all its other children; or the next one after that has ended. Any other was started by a tool whose shell
-/// called exec, since the script of a launcher may also be the agent itself (Gemini that does not relaunch).
+/// Whether `process` is the agent that `launcher` starts: a child that the same rule matches, in the launcher's session and
+/// older than all its other children; or the next such child after that one has exited. Any other match was started by a
+/// tool with a shell that called exec, since the script of a launcher may also be the agent itself (Gemini that does not
+/// relaunch).
 ///
-/// The time between the two starts says nothing: a machine that is short of memory is slow, and Node was seen to need 10 s
-/// in one emulated guest and over a minute in another. A launcher stays in its terminal's session, or its agent could
-/// not read from it, and starts nothing else before; an agent runs its tools in sessions of their own.
+/// The time between the two starts is no criterion: a machine that is short of memory is slow, and Node needed 10 s in one
+/// emulated guest and over a minute in another. A launcher stays in its terminal's session, or its agent could not read
+/// from it, and starts nothing else before. An agent runs its tools in sessions of their own.
 fn launches(launcher: &AgentEntry, process: &ObservedProcess, rule: &Recognised, live: &Live<'_>) -> bool {
     let root = launcher.agent.root;
     let is_next = || match launcher.launched {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::Role;
 
-/// A world of processes: pid, start and parent, and which of them a rule recognises.
+/// Processes with pid, start and parent, and the rules that recognise them.
 #[derive(Default)]
 struct World {
     processes: Vec<ObservedProcess>,
@@ -44,7 +44,7 @@ impl World {
             rule.map(|rule| Arc::new(Recognised { rule: rule.to_owned(), role: Role::Agent, resume: None }));
     }
 
-    /// Ends a process; its children become those of process 1.
+    /// Removes a process; its children become those of process 1.
     fn end(&mut self, pid: i32) {
         self.processes.retain(|p| p.key.pid.get() != pid);
         for process in self.processes.iter_mut().filter(|p| p.parent == Pid::new(pid)) {
@@ -88,9 +88,9 @@ fn reparenting_keeps_membership() {
     world.end(11);
     assert_eq!(world.trees(), ["claude-10: 10 12 13"]);
     world.start(14, 12);
-    assert_eq!(world.trees(), ["claude-10: 10 12 13 14"], "and what it starts later too");
+    assert_eq!(world.trees(), ["claude-10: 10 12 13 14"], "later children included");
     let lineage = world.tracker.lineage(key(14, 14));
-    assert_eq!(lineage, [key(12, 12), key(11, 11), key(10, 10)], "the dead one is remembered");
+    assert_eq!(lineage, [key(12, 12), key(11, 11), key(10, 10)], "the dead ancestor is kept");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_dead_agent_keeps_its_orphans_until_the_last_exits() {
     assert_eq!(world.trees(), ["claude-10 (dead): 11"]);
     world.end(11);
     assert!(world.trees().is_empty());
-    assert!(world.tracker.members.is_empty(), "nothing is kept of it");
+    assert!(world.tracker.members.is_empty(), "all records are removed");
 }
 
 #[test]
@@ -184,7 +184,7 @@ impl World {
         process.rule = Some(Arc::new(Recognised { rule: by.to_owned(), role, resume: None }));
     }
 
-    /// Gives a process an environment that speaks of a session of claude's.
+    /// Gives a process an environment with a Claude session.
     fn origin(&mut self, pid: i32, session: &str) {
         let process = self.processes.iter_mut().find(|p| p.key.pid.get() == pid).unwrap();
         let resume = Some(format!("claude --resume {session}"));
@@ -199,7 +199,7 @@ fn a_launcher_and_its_child_are_one_agent() {
         World::default().process(1, 0).process(10, 1).process(11, 10).process(12, 11).process(13, 12);
     world.matched(10, "gemini", Role::Launcher);
     world.matched(11, "gemini", Role::Launcher);
-    // Its tool's shell has exec'd another one: an agent of its own, with its own launched child.
+    // A shell of its tool called exec for another launcher: a separate agent with its own launched child.
     world.matched(12, "gemini", Role::Launcher);
     world.matched(13, "gemini", Role::Launcher);
     assert_eq!(world.trees(), ["gemini-10: 10* 11*", "gemini-12 of gemini-10: 12 13"]);
@@ -325,7 +325,7 @@ fn an_orphan_joins_the_only_possible_agent() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(30, 1).agent(40, 1);
     world.origin(30, "a");
     assert_eq!(world.trees(), ["claude-10: 10 30", "claude-40: 40"], "40 is younger");
-    // It turns out that 10 has another session: what is left over is an entity of its own.
+    // Agent 10 turns out to have another session: the orphan becomes an entity of its own.
     world.start(41, 10);
     world.origin(41, "b");
     assert_eq!(world.trees(), ["claude-10: 10 41", "claude-30 (dead): 30", "claude-40: 40"]);
@@ -343,7 +343,7 @@ fn an_ambiguous_orphan_is_charged_to_no_agent() {
     world.origin(30, "a");
     world.origin(32, "a");
     assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20", "claude-30 (dead): 30 31 32"]);
-    // Once one of the two is known to have that session, it is its.
+    // Once that session is known for one of the two, the orphan belongs to it.
     world.start(40, 20);
     world.origin(40, "a");
     assert_eq!(world.trees(), ["claude-10: 10", "claude-20: 20 30 31 32 40"]);
@@ -406,9 +406,9 @@ fn a_launcher_has_one_launched_child_at_a_time() {
     assert_eq!(
         world.trees(),
         ["gemini-10: 10* 11", "gemini-12 of gemini-10: 12"],
-        "the shell of a tool has exec'd it"
+        "it was started by exec in a tool's shell"
     );
-    // What it launched has ended, and it launches the next.
+    // Its launched child has exited, and it launches the next.
     world.end(11);
     world.start(13, 10);
     world.matched(13, "gemini", Role::Launcher);
@@ -441,7 +441,7 @@ impl World {
     }
 }
 
-/// A tool's shell is the first of its session, as Claude starts it; what it started outlives it, and starts more.
+/// Claude starts a tool's shell as the first process of a session. Its children outlive it and fork further processes.
 #[test]
 fn an_orphan_in_a_members_session_is_a_member() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10).process(12, 11);
@@ -449,7 +449,7 @@ fn an_orphan_in_a_members_session_is_a_member() {
     world.session(12, 11);
     assert_eq!(world.trees(), ["claude-10: 10 11 12"]);
     world.end(11);
-    // Forked by 12, or by a child of its that nobody has seen.
+    // Forked by 12, or by an unobserved child of it.
     world.start(40, 1);
     world.session(40, 11);
     assert_eq!(world.trees(), ["claude-10: 10 12 40"]);
@@ -457,7 +457,7 @@ fn an_orphan_in_a_members_session_is_a_member() {
     assert_eq!((joined.joined, joined.lineage), (MembershipReason::Session, vec![key(11, 11), key(10, 10)]));
 }
 
-/// All that was known of an agent has ended, and something that it had forked just before is seen only now.
+/// All observed members of an agent have exited; a process forked just before is first observed afterwards.
 #[test]
 fn late_orphans_belong_to_their_exited_agent() {
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
@@ -484,7 +484,7 @@ fn sessions_created_by_non_members_assign_no_orphans() {
     }
     world.session(31, 999);
     assert_eq!(world.trees(), ["claude-10: 10"]);
-    // The pid of a member that has ended is given out again, to one that begins a session of its own.
+    // The pid of an exited member is reused by a process that creates a session of its own.
     let mut world = World::default().process(1, 0).agent(10, 1).process(11, 10);
     world.session(11, 11);
     world.trees();
@@ -516,7 +516,7 @@ fn a_pinned_agent_keeps_its_rule_until_unpinned() {
     world.exec(10, None);
     world.exec(20, Some("codex"));
     world.exec(30, None);
-    // What it started stays its own, wherever that hangs.
+    // Its descendants remain members after they reparent.
     world.end(11);
     assert_eq!(world.trees(), ["claude-10: 10 12", "claude-20: 20"]);
     assert!(!world.tracker.unpin(|root| root.pid.get() < 30));
@@ -533,9 +533,9 @@ fn orphans_in_a_limited_agents_scope_belong_to_it() {
         process.scope = Pid::new(root);
     };
     assert_eq!(world.trees(), ["claude-10: 10"]);
-    // Older than the first of its scope, which has the pid of another by now.
+    // Older than the first process of its scope: that pid was reused.
     within(&mut world, 9, 10);
-    // Whose first process is no agent.
+    // The first process of this scope is not an agent.
     within(&mut world, 21, 1);
     assert_eq!(world.trees(), ["claude-10: 10"]);
     within(&mut world, 20, 10);
@@ -544,7 +544,7 @@ fn orphans_in_a_limited_agents_scope_belong_to_it() {
     assert_eq!(joined, [MembershipReason::Root, MembershipReason::Scope, MembershipReason::Child]);
 }
 
-/// A terminal multiplexer is never ended, nor what runs in it: that takes to know what runs in it.
+/// Terminal multiplexers and their descendants are never signalled, so the lineage of orphans matters.
 #[test]
 fn orphans_found_together_keep_their_lineage() {
     let lineage = |world: &mut World, pid: i32| {
@@ -561,7 +561,7 @@ fn orphans_found_together_keep_their_lineage() {
 
     let mut world = orphans();
     world.origin(22, "one");
-    assert_eq!(lineage(&mut world, 22), [10], "those between are not asked yet");
+    assert_eq!(lineage(&mut world, 22), [10], "the environments of those between were not read yet");
     (20..=21).for_each(|pid| world.origin(pid, "one"));
     world.processes.reverse();
     assert_eq!(lineage(&mut world, 22), [21, 20, 10], "by their environment");
@@ -586,7 +586,11 @@ fn the_environment_takes_precedence_over_a_shared_scope() {
         process.scope = Pid::new(10);
         process.environment_read = process.key.pid.get() != 20;
     }
-    assert_eq!(world.trees(), ["claude-10: 10*", "claude-11 of claude-10: 11 12"], "not before it was asked");
+    assert_eq!(
+        world.trees(),
+        ["claude-10: 10*", "claude-11 of claude-10: 11 12"],
+        "not before its environment was read"
+    );
     world.processes.iter_mut().for_each(|process| process.environment_read = true);
     world.origin(20, "inner");
     assert_eq!(world.trees(), ["claude-10: 10*", "claude-11 of claude-10: 11 12 20"]);

@@ -12,14 +12,14 @@ pub struct ShareReading {
     pub seen: Charge,
     /// Totals of all processes.
     pub totals: Charge,
-    /// Its share of what it mapped, by `smaps_rollup`.
+    /// Its share of its mapped memory, by `smaps_rollup`.
     pub share: Charge,
     /// Shared memory that it mapped and that was swapped out.
     pub shmem_swap: Bytes,
 }
 
 impl ShareReading {
-    /// Its share when it maps `now`: growth since the reading is its own, and so was what it freed.
+    /// Its share when it maps `now`: memory mapped or freed since the reading counts as its own.
     pub(crate) fn share_of(&self, now: &Charge) -> Charge {
         // A share is at most the whole, should the process have grown between the two reads.
         let moved = |share: Bytes, then: Bytes, now: Bytes| (share.min(then) + now).saturating_sub(then);

@@ -1,7 +1,7 @@
 //! Counts memory shared among the members of an agent once.
 //!
-//! `status` counts a page for each process that maps it: a 7 GB node that forks looks like 14 GB, two processes with one
-//! segment like two segments. `smaps_rollup` divides such pages among all that map them, but takes 50 ms at 8 GiB. So it
+//! `status` counts a page for each process that maps it: a 7 GB node that forks appears as 14 GB, two processes with one
+//! segment as two segments. `smaps_rollup` divides such pages among all that map them, but takes 50 ms at 8 GiB. So it
 //! is read only for members that can share, at intervals. Between two readings the growth of the machine's memory use
 //! bounds the part that a member can have unshared.
 

@@ -13,7 +13,7 @@ fn shmem(mib: u64) -> Charge {
     Charge { shmem: Bytes::mib(mib), ..Charge::default() }
 }
 
-/// One agent in a guest; the pages that its members really have to themselves and together are said in each test.
+/// One agent on a machine. Each test defines the private and shared pages of its members.
 struct World {
     sharing: Sharing,
     at: Boottime,
@@ -46,7 +46,7 @@ impl World {
         self.answer_with(pid, share, Bytes::ZERO, Duration::from_millis(1));
     }
 
-    /// A look at the process as it is now.
+    /// A reading of the process as it is now.
     fn answer_with(&mut self, pid: i32, share: Charge, shmem_swap: Bytes, took: Duration) {
         let member = self.members.iter().find(|m| m.key == key(pid));
         let seen = member.map(|m| m.charge).unwrap_or_default();
@@ -76,17 +76,17 @@ fn an_unmodified_fork_adds_no_charge() {
     assert_eq!(world.total(), 300);
     world.add(2, 7, anon(300));
     let estimate = world.tick();
-    assert_eq!(estimate.total, anon(300), "before anybody has looked");
+    assert_eq!(estimate.total, anon(300), "before the first reading");
     assert_eq!(estimate.unverified, Bytes::ZERO);
     assert_eq!(estimate.to_read.len(), 2);
     world.answer(1, anon(150));
-    assert_eq!(world.total(), 300, "one look is half the truth");
+    assert_eq!(world.total(), 300, "an incomplete batch is not used");
     world.answer(2, anon(150));
     let estimate = world.tick();
     assert_eq!(estimate.total, anon(300));
     assert_eq!(estimate.charges, [anon(150), anon(150)]);
     world.members.remove(1);
-    assert_eq!(world.total(), 300, "one is gone, all is the other's");
+    assert_eq!(world.total(), 300, "after one exits, all pages belong to the other");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn new_mappings_are_charged_to_their_member_at_once() {
     assert_eq!((estimate.total, estimate.unverified), (anon(500), Bytes::ZERO));
     world.members[1].charge = anon(400);
     world.guest.process_totals = anon(1100);
-    assert_eq!(world.total(), 400, "and what it gives back is back");
+    assert_eq!(world.total(), 400, "freed memory is subtracted");
 }
 
 #[test]
@@ -140,11 +140,11 @@ fn without_readings_members_are_charged_in_full() {
     while world.total() != 600 {
         ticks += 1;
     }
-    // Three times a second, and in between until the next is asked for.
+    // Three attempts of one second each, and the intervals between them.
     assert!((10..20).contains(&ticks), "{ticks}");
 }
 
-/// A parent of 6 GB with 40 workers that it has forked: the looks take 1.6 s, longer than anybody waits for one.
+/// A parent of 6 GB with 40 forked workers: the readings take 1.6 s, longer than the timeout for a single answer.
 #[test]
 fn a_slow_batch_is_awaited_while_answers_arrive() {
     let mut world = World::new(anon(13 << 10));
@@ -160,7 +160,7 @@ fn a_slow_batch_is_awaited_while_answers_arrive() {
         }
     }
     assert_eq!(world.tick().total, anon(6 << 10));
-    // The next batch stops half way: what was found before is what is known.
+    // The next batch stops half way: earlier readings remain in use.
     world.at = world.at + Duration::from_secs(100);
     assert_eq!(world.tick().to_read.len(), 41);
     world.answer(1, anon((6 << 10) / 41));
@@ -181,8 +181,8 @@ fn an_exiting_member_makes_the_next_reading_urgent() {
         world.tick();
     }
     world.members.remove(2);
-    let asked = (0..6).any(|_| !world.tick().to_read.is_empty());
-    assert!(asked, "1.5 s later at most, not after 6 s");
+    let requested = (0..6).any(|_| !world.tick().to_read.is_empty());
+    assert!(requested, "1.5 s later at most, not after 6 s");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn each_shared_segment_counts_once() {
     world.answer(1, shmem(150));
     world.answer(2, shmem(150));
     assert_eq!(world.total(), 300);
-    // One that somebody else maps as well is the agent's no less.
+    // A segment that other processes map as well counts in full.
     let mut world = World::new(shmem(900)).member(1, 7, shmem(300)).member(2, 8, shmem(300));
     world.tick();
     world.answer(1, shmem(100));
@@ -235,7 +235,7 @@ fn a_swapped_out_segment_counts() {
     }
     world.guest.process_totals =
         Charge { shmem: Bytes::mib(700), swap: Bytes::mib(200), ..Charge::default() };
-    assert_eq!(world.total(), 300, "before the next look");
+    assert_eq!(world.total(), 300, "before the next reading");
     world.at = world.at + CALM_READ_INTERVAL;
     assert_eq!(world.tick().to_read.len(), 2);
     for pid in [1, 2] {
@@ -249,18 +249,18 @@ fn slow_readings_are_taken_less_often() {
     let mut world = World::new(anon(1000)).member(1, 7, anon(300)).member(2, 7, anon(300));
     let mut readings = 0;
     for _ in 0..400 {
-        let asked = world.tick().to_read;
-        readings += usize::from(!asked.is_empty());
-        for key in asked {
+        let requested = world.tick().to_read;
+        readings += usize::from(!requested.is_empty());
+        for key in requested {
             world.answer_with(key.pid.get(), anon(150), Bytes::ZERO, Duration::from_millis(50));
         }
     }
-    // 100 s, of which 2 % may be spent on looks of 100 ms.
+    // 100 s, of which 2 % may be spent on batches of 100 ms.
     assert!((15..=22).contains(&readings), "{readings}");
 }
 
 proptest::proptest! {
-    /// Whatever forks, writes and ends, the total stays between what one member maps and what all map.
+    /// After any sequence of forks, writes and exits, the total is at least the largest member and at most the sum of all.
     #[test]
     fn the_total_is_bounded(steps in proptest::collection::vec((0..6i32, 0..3u64, 0..500u64, 0..500u64, proptest::bool::ANY), 1..40)) {
         let mut world = World::new(anon(1000));
@@ -286,7 +286,7 @@ proptest::proptest! {
     }
 }
 
-/// Between the tick that asked and the look the process has grown: what it holds then is in the look already.
+/// The process grows between request and reading; the reading includes that growth.
 #[test]
 fn growth_during_a_reading_counts_once() {
     let mut world = World::new(shmem(900)).member(1, 7, shmem(200)).member(2, 8, shmem(200));

@@ -8,7 +8,7 @@ use crate::config::toml_layer::KnownKeys;
 
 const TEXT: &str = include_str!("../../../docs/configuration.md");
 
-/// The cells of the rows whose first one is such a word in backticks.
+/// The cells of the rows that begin with such a word in backticks.
 fn rows(is_one: impl Fn(&str) -> bool) -> Vec<Vec<&'static str>> {
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
     let rows = TEXT.lines().filter(|line| line.starts_with("| `")).map(cells);

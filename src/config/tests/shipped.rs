@@ -26,7 +26,7 @@ fn example() -> String {
     let lines = SHIPPED.lines().skip_while(|line| *line != "# [rules.my-agent]");
     let lines = lines.take_while(|line| line.starts_with('#'));
     let lines = lines.map(|line| line.trim_start_matches('#').trim_start());
-    // What is not a setting explains one.
+    // All other lines explain a setting.
     let is_setting = |line: &&str| {
         line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
     };

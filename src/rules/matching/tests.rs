@@ -35,7 +35,7 @@ fn a_patch_replaces_single_keys_of_a_built_in_rule() {
     let rules = rules("[claude]\nresume = 'claude --resume'\nargv0 = []\n[gemini]\nenabled = false").unwrap();
     let (_, role, resume) = found(&rules, "/usr/bin/node", "node /usr/bin/claude").unwrap();
     assert_eq!((role, resume.as_deref()), (Role::Launcher, Some("claude --resume")));
-    assert_eq!(found(&rules, "/opt/x", "claude"), None, "its argv0 was taken away");
+    assert_eq!(found(&rules, "/opt/x", "claude"), None, "its argv0 was removed");
     assert_eq!(found(&rules, "/usr/bin/node", "node /usr/bin/gemini"), None);
     assert!(!rules.names().any(|name| name == "gemini"));
 }
@@ -81,12 +81,16 @@ fn shadowed_rules_are_reported() {
     };
     assert_eq!(shadowed("[a]\nexe = ['bin/x*']\n[b]\nexe = ['/opt/bin/x']").replace('"', ""), "b by a");
     assert_eq!(shadowed("[b]\nexe = ['x']\n[a]\nexe = ['bin/x']"), "", "the narrower one comes first");
-    assert_eq!(shadowed("[a]\nexe = ['x']\n[b]\nexe = ['x']\nargv0 = ['y']"), "", "a name is left to it");
+    assert_eq!(
+        shadowed("[a]\nexe = ['x']\n[b]\nexe = ['x']\nargv0 = ['y']"),
+        "",
+        "one of its patterns still matches"
+    );
     assert_eq!(
         shadowed("[a]\nexe = ['x']\n[b]\nargv0 = ['y']\n[c]\nexe = ['x']\nargv0 = ['y']"),
         "c by a, b"
     );
-    assert_eq!(shadowed("[a]\nscript = ['bin/claude']"), "", "a built-in one behind it is meant");
+    assert_eq!(shadowed("[a]\nscript = ['bin/claude']"), "", "shadowing a built-in rule is intended");
     assert_eq!(shadowed("[a]\nscript = ['x']\n[b]\nexe = ['x']"), "", "another step of the search");
     assert_eq!(
         shadowed(

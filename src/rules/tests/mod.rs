@@ -1,4 +1,4 @@
-//! What the built-in rules make of processes, as `/proc` shows them.
+//! The built-in rules applied to processes as `/proc` shows them.
 
 mod not_agents;
 mod real_agents;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::{ProcessFacts, Rules};
 use crate::model::Recognised;
 
-/// A process. What `comm` says of it is there for the reader: no rule gets to see it.
+/// A process. `comm` is for the reader only: rules do not use it.
 pub(crate) struct ExampleProcess<'a> {
     pub(crate) comm: &'a str,
     pub(crate) exe: &'a str,
@@ -24,7 +24,7 @@ impl ExampleProcess<'_> {
     }
 }
 
-/// Asks `rules` about a process in `/home/u/work`.
+/// Applies `rules` to a process in `/home/u/work`.
 pub(crate) fn recognise(rules: &Rules, row: &ExampleProcess<'_>) -> Option<Arc<Recognised>> {
     let argv = row.arguments();
     let cwd = || Some(PathBuf::from("/home/u/work"));

@@ -1,4 +1,4 @@
-//! What looks like an agent to a careless eye.
+//! Processes that resemble an agent and are not one.
 
 use super::{ExampleProcess, recognise};
 use crate::rules::Rules;
@@ -31,7 +31,7 @@ fn programs_that_mention_an_agent_are_not_agents() {
             &["/bin/bash", "-c", "source /home/u/.claude/shell-snapshots/snapshot-bash-1.sh && eval 'make'"],
         ),
         ("/usr/bin/bash", &["bash", "/usr/local/bin/claude"]),
-        // Who reads about agents, or holds them.
+        // Programs that read files of agents, or run agents in them.
         ("/usr/bin/grep", &["grep", "claude"]),
         ("/usr/bin/less", &["less", "/home/u/.claude/x"]),
         ("/usr/bin/vim", &["vim", "claude"]),

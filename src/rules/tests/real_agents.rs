@@ -1,4 +1,4 @@
-//! Agents as they were seen running, each with the version it had.
+//! Agents as observed running, each with its version.
 
 use super::{ExampleProcess, recognise};
 use crate::model::Role::{self, Agent, Launcher, Service};

@@ -1,4 +1,4 @@
-//! The steps of the search, and what they cost.
+//! The steps of the search and their reads.
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -10,15 +10,15 @@ use crate::model::match_trace::ProcessPart;
 use crate::rules::{ProcessFacts, Rules};
 
 fn script(cwd: Option<&str>, script: &str) -> (Option<String>, bool) {
-    let asked = Cell::new(false);
+    let was_read = Cell::new(false);
     let cwd = || {
-        asked.set(true);
+        was_read.set(true);
         cwd.map(PathBuf::from)
     };
     let argv = ["node", script].map(OsString::from);
     let facts = ProcessFacts { exe: Some(Path::new("/usr/bin/node")), argv: &argv, cwd: &cwd };
     let found = Rules::built_in().recognise(&facts).map(|found| found.rule.clone());
-    (found, asked.get())
+    (found, was_read.get())
 }
 
 #[test]
