@@ -20,7 +20,7 @@ pub struct Position {
 
 impl Position {
     /// The position of the byte at `offset` of `text`, the content of `path`.
-    pub(super) fn of(path: &Path, text: &str, offset: usize) -> Self {
+    pub(super) fn new(path: &Path, text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
         Self {

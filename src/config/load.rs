@@ -190,7 +190,7 @@ fn text(path: &Path) -> Result<Option<String>, ConfigError> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-        ConfigError::NotUtf8 { position: Position::of(path, &valid, valid.len()) }
+        ConfigError::NotUtf8 { position: Position::new(path, &valid, valid.len()) }
     })?;
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
 }

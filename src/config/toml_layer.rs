@@ -107,7 +107,7 @@ impl TomlText<'_> {
     }
 
     fn position(&self, offset: usize) -> Position {
-        Position::of(self.path, self.text, offset)
+        Position::new(self.path, self.text, offset)
     }
 
     fn syntax(&self, error: &toml::de::Error) -> ConfigError {

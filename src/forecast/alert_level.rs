@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::model::forecast::ForecastLevel;
 
 /// Warn if the limit will be reached within this time.
-pub(super) const HORIZON: Duration = Duration::from_hours(1);
+pub(super) const WARN_HORIZON: Duration = Duration::from_hours(1);
 
 /// Consecutive evaluations that raise the level.
-const RAISE_AFTER: u32 = 3;
+const EVALUATIONS_TO_RAISE: u32 = 3;
 
 /// Consecutive evaluations, with the limit more than half as far again away, that clear it.
-const CLEAR_AFTER: u32 = 10;
+const EVALUATIONS_TO_CLEAR: u32 = 10;
 
 /// The level, and the counters that change it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,16 +24,16 @@ pub(super) struct AlertLevel {
 impl AlertLevel {
     /// Observes an evaluation: seconds to the limit, infinite without one, and whether it is a runaway.
     pub(super) fn evaluate(&mut self, seconds: f64, runaway: bool) {
-        let (horizon, clear) = (HORIZON.as_secs_f64(), HORIZON.as_secs_f64() * 2.0);
+        let (horizon, clear) = (WARN_HORIZON.as_secs_f64(), WARN_HORIZON.as_secs_f64() * 2.0);
         if self.is_raised() {
             self.far = if seconds > clear { self.far + 1 } else { 0 };
-            if self.far >= CLEAR_AFTER {
+            if self.far >= EVALUATIONS_TO_CLEAR {
                 *self = Self::default();
             }
         } else {
             self.near = if seconds <= horizon { self.near + 1 } else { 0 };
         }
-        self.level = match self.is_raised() || self.near >= RAISE_AFTER {
+        self.level = match self.is_raised() || self.near >= EVALUATIONS_TO_RAISE {
             true if runaway => ForecastLevel::Runaway,
             true => ForecastLevel::Warn,
             false if seconds <= clear => ForecastLevel::Watch,
@@ -49,10 +49,11 @@ impl AlertLevel {
     /// The climbing process has exited. A trend continues below that, or is disproved within a few evaluations.
     pub(super) fn interrupt(&mut self) {
         if self.level == ForecastLevel::Runaway {
-            self.level = if self.near >= RAISE_AFTER { ForecastLevel::Warn } else { ForecastLevel::None };
+            self.level =
+                if self.near >= EVALUATIONS_TO_RAISE { ForecastLevel::Warn } else { ForecastLevel::None };
         }
         if self.is_raised() {
-            self.far = self.far.max(CLEAR_AFTER - RAISE_AFTER);
+            self.far = self.far.max(EVALUATIONS_TO_CLEAR - EVALUATIONS_TO_RAISE);
         }
     }
 

@@ -62,7 +62,7 @@ impl Bins {
     }
 
     /// Seconds until the newest bin closes.
-    pub(super) fn open(&self) -> f64 {
+    pub(super) fn seconds_until_close(&self) -> f64 {
         self.open
     }
 

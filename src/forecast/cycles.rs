@@ -28,7 +28,7 @@ struct CompletedClimb {
 
 impl Cycles {
     /// Observes the floor of a closed bin. A climb counts from 4 % of the limit, once half of it is given back.
-    pub(super) fn follow(&mut self, at: Duration, floor: f64, limit: f64) {
+    pub(super) fn add(&mut self, at: Duration, floor: f64, limit: f64) {
         let Some(trough) = self.trough else {
             (self.trough, self.peak) = (Some((at, floor)), (at, floor));
             return;
@@ -83,7 +83,7 @@ mod tests {
         for turn in 0..4 {
             for step in 0..10 {
                 at += Duration::from_secs(90);
-                cycles.follow(at, 100.0 + 10.0 * f64::from(step), 1000.0);
+                cycles.add(at, 100.0 + 10.0 * f64::from(step), 1000.0);
                 turns = turn;
             }
         }
@@ -98,7 +98,7 @@ mod tests {
     fn small_swings_are_no_cycles() {
         let mut cycles = Cycles::default();
         for step in 0..100_u32 {
-            cycles.follow(Duration::from_secs(90) * step, 100.0 + f64::from(step % 5), 1000.0);
+            cycles.add(Duration::from_secs(90) * step, 100.0 + f64::from(step % 5), 1000.0);
         }
         assert_eq!(cycles.climb(Duration::from_mins(150), 100.0), None);
     }

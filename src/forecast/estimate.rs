@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bins::{BIN_WIDTH, Bins};
 use super::cycles::Cycles;
-use super::floor_trend::{BINS_PER_BLOCK, BLOCKS, FloorTrend};
+use super::floor_trend::{BINS_PER_BLOCK, BLOCKS_PER_WINDOW, FloorTrend};
 
 /// Twelve minutes of growth allow no forecast further ahead than this.
 const MAX_SHORT_WINDOW_SECONDS: f64 = 25.0 * 60.0;
@@ -79,9 +79,10 @@ pub(super) fn estimate(
     for (floor_trend, size) in scales.iter_mut().zip(BINS_PER_BLOCK) {
         // A window with blocks shorter than the climb of a cycle mistakes each climb for a trend.
         if cycle.is_some_and(|climb| block(size) < climb.mul_f64(0.8)) {
-            masked |= FloorTrend::of(bins, size).is_some_and(|floor_trend| floor_trend.is_persistent(limit));
+            masked |=
+                FloorTrend::from_bins(bins, size).is_some_and(|floor_trend| floor_trend.is_persistent(limit));
         } else {
-            *floor_trend = FloorTrend::of(bins, size);
+            *floor_trend = FloorTrend::from_bins(bins, size);
         }
     }
     let grown = |floor_trend: &&FloorTrend| floor_trend.is_persistent(limit);
@@ -109,7 +110,7 @@ pub(super) fn estimate(
         // The swing alone may reach it already.
         let headroom = if headroom > 0.0 { headroom } else { (limit - value).max(0.0) * 0.5 + 1.0 };
         let seconds = headroom / floor_trend.pace();
-        if floor_trend.bins == BLOCKS && seconds > MAX_SHORT_WINDOW_SECONDS {
+        if floor_trend.bins == BLOCKS_PER_WINDOW && seconds > MAX_SHORT_WINDOW_SECONDS {
             early = true;
             continue;
         }
@@ -141,7 +142,7 @@ pub(super) fn estimate(
         high: raw * high,
         slope: first.pace(),
         rose: first.steps_up,
-        block: block(first.bins / BLOCKS),
+        block: block(first.bins / BLOCKS_PER_WINDOW),
         largest_step: first.largest_step,
         level: first.level,
         swing: first.swing,

@@ -4,12 +4,12 @@
 use super::bins::{BIN_WIDTH, Bin, Bins};
 
 /// Blocks of a window: 28 pairs, so the work is the same for each.
-pub(super) const BLOCKS: usize = 8;
+pub(super) const BLOCKS_PER_WINDOW: usize = 8;
 
 /// Bins per block of each window: windows of 12 min to 6.4 h.
 pub(super) const BINS_PER_BLOCK: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
-const PAIRS: usize = BLOCKS * (BLOCKS - 1) / 2;
+const BLOCK_PAIRS: usize = BLOCKS_PER_WINDOW * (BLOCKS_PER_WINDOW - 1) / 2;
 
 /// The floor of one window and its trend.
 #[derive(Clone, Debug)]
@@ -40,26 +40,32 @@ pub(super) struct FloorTrend {
 
 impl FloorTrend {
     /// The newest window with this many bins per block; `None` with too few.
-    pub(super) fn of(bins: &Bins, per_block: usize) -> Option<Self> {
-        let count = BLOCKS * per_block;
+    pub(super) fn from_bins(bins: &Bins, per_block: usize) -> Option<Self> {
+        let count = BLOCKS_PER_WINDOW * per_block;
         if bins.len() < count {
             return None;
         }
-        let (mut floor, mut peak) = ([f64::INFINITY; BLOCKS], [f64::NEG_INFINITY; BLOCKS]);
+        let (mut floor, mut peak) =
+            ([f64::INFINITY; BLOCKS_PER_WINDOW], [f64::NEG_INFINITY; BLOCKS_PER_WINDOW]);
         for (at, Bin { low, high }) in bins.newest(count).enumerate() {
             let block = at / per_block;
             floor[block] = floor[block].min(low);
             peak[block] = peak[block].max(high);
         }
-        Some(Self::over(&floor, &peak, per_block, bins.open()))
+        Some(Self::from_blocks(&floor, &peak, per_block, bins.seconds_until_close()))
     }
 
     #[allow(clippy::cast_precision_loss, reason = "small numbers of blocks and bins")]
-    fn over(floor: &[f64; BLOCKS], peak: &[f64; BLOCKS], per_block: usize, open: f64) -> Self {
+    fn from_blocks(
+        floor: &[f64; BLOCKS_PER_WINDOW],
+        peak: &[f64; BLOCKS_PER_WINDOW],
+        per_block: usize,
+        open: f64,
+    ) -> Self {
         let block = BIN_WIDTH.as_secs_f64() * per_block as f64;
-        let mut slopes = [0.0; PAIRS];
+        let mut slopes = [0.0; BLOCK_PAIRS];
         let (mut order, mut at) = (0, 0);
-        for later in 1..BLOCKS {
+        for later in 1..BLOCKS_PER_WINDOW {
             for earlier in 0..later {
                 let rise = floor[later] - floor[earlier];
                 slopes[at] = rise / (block * (later - earlier) as f64);
@@ -70,23 +76,23 @@ impl FloorTrend {
         let slope = median(&mut slopes);
         // A growing value is lowest where a block begins, and grows by a block's worth within one: that is no swing.
         let within = block * slope.max(0.0);
-        let mut now = [0.0; BLOCKS];
-        let mut swings = [0.0; BLOCKS];
+        let mut now = [0.0; BLOCKS_PER_WINDOW];
+        let mut swings = [0.0; BLOCKS_PER_WINDOW];
         for (at, value) in now.iter_mut().enumerate() {
-            let ago = block * (BLOCKS - at) as f64 - open;
+            let ago = block * (BLOCKS_PER_WINDOW - at) as f64 - open;
             *value = floor[at] + slope * ago;
             swings[at] = (peak[at] - floor[at] - within).max(0.0);
         }
         swings.sort_by(f64::total_cmp);
         let steps = floor.windows(2).map(|pair| pair[1] - pair[0]);
-        let growth = floor[BLOCKS - 1] - floor[0];
+        let growth = floor[BLOCKS_PER_WINDOW - 1] - floor[0];
         let largest = steps.clone().fold(f64::NEG_INFINITY, f64::max);
         let (first, second) = ((floor[3] - floor[0]) / 3.0, (floor[7] - floor[4]) / 3.0);
         Self {
-            bins: BLOCKS * per_block,
+            bins: BLOCKS_PER_WINDOW * per_block,
             slope,
-            level: median(&mut now).max(floor[BLOCKS - 1]),
-            swing: swings[BLOCKS - 2],
+            level: median(&mut now).max(floor[BLOCKS_PER_WINDOW - 1]),
+            swing: swings[BLOCKS_PER_WINDOW - 2],
             growth,
             range: floor.iter().copied().fold(f64::MIN, f64::max)
                 - floor.iter().copied().fold(f64::MAX, f64::min),
@@ -136,7 +142,8 @@ impl FloorTrend {
     /// This finer window is stable enough to judge by, and the growth of the coarser one has stopped in it.
     #[allow(clippy::cast_precision_loss, reason = "8 blocks")]
     pub(super) fn contradicts(&self, coarser: &Self) -> bool {
-        let expected = coarser.slope * self.seconds() * (BLOCKS - 1) as f64 / BLOCKS as f64;
+        let expected =
+            coarser.slope * self.seconds() * (BLOCKS_PER_WINDOW - 1) as f64 / BLOCKS_PER_WINDOW as f64;
         self.growth < 0.4 * expected && self.range < 0.6 * expected
     }
 
@@ -150,7 +157,7 @@ impl FloorTrend {
     /// The slope now, with that acceleration: the middle of the second half is two and a half blocks ago.
     #[allow(clippy::cast_precision_loss, reason = "8 blocks")]
     pub(super) fn pace_now(&self, bend: f64) -> f64 {
-        self.second * (bend * self.seconds() / BLOCKS as f64 * 2.5).exp()
+        self.second * (bend * self.seconds() / BLOCKS_PER_WINDOW as f64 * 2.5).exp()
     }
 
     /// The slope to use: that of the second half if clearly steeper.
@@ -186,11 +193,11 @@ mod tests {
     #[test]
     fn a_linear_floor_is_found_under_a_sawtooth() {
         let rising = (0..16).map(|at| 1000.0 + 10.0 * f64::from(at) + if at % 2 == 1 { 40.0 } else { 0.0 });
-        let floor_trend = FloorTrend::of(&bins(rising), 2).unwrap();
+        let floor_trend = FloorTrend::from_bins(&bins(rising), 2).unwrap();
         assert!((floor_trend.slope * 90.0 - 10.0).abs() < 1e-9, "{floor_trend:?}");
         assert_eq!((floor_trend.steps_up, floor_trend.swing), (7, 30.0), "without the growth within a block");
         assert!(floor_trend.is_persistent(1000.0) && floor_trend.is_new(&bins([0.0])));
-        assert!(FloorTrend::of(&bins([1.0; 15]), 2).is_none(), "too few");
+        assert!(FloorTrend::from_bins(&bins([1.0; 15]), 2).is_none(), "too few");
     }
 
     #[test]
@@ -199,7 +206,7 @@ mod tests {
         let plateau = [0.0, 40.0, 60.0, 70.0, 75.0, 77.0, 78.0, 78.5];
         let noise = [10.0, 12.0, 9.0, 14.0, 11.0, 13.0, 10.0, 15.0];
         for values in [step, plateau, noise] {
-            assert!(!FloorTrend::of(&bins(values), 1).unwrap().is_persistent(100.0), "{values:?}");
+            assert!(!FloorTrend::from_bins(&bins(values), 1).unwrap().is_persistent(100.0), "{values:?}");
         }
     }
 
@@ -207,7 +214,8 @@ mod tests {
     fn recent_stability_contradicts_earlier_growth() {
         let values = (0..16).map(|at| if at < 8 { 100.0 * f64::from(at) } else { 800.0 });
         let bins = bins(values);
-        let (fine, coarse) = (FloorTrend::of(&bins, 1).unwrap(), FloorTrend::of(&bins, 2).unwrap());
+        let (fine, coarse) =
+            (FloorTrend::from_bins(&bins, 1).unwrap(), FloorTrend::from_bins(&bins, 2).unwrap());
         assert!(fine.contradicts(&coarse));
         assert!(!coarse.contradicts(&fine));
     }

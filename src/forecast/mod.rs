@@ -125,7 +125,7 @@ impl Forecaster {
         }
         let now = at.since_boot();
         if let Some(closed) = self.bins.add(now, value) {
-            self.cycles.follow(now.saturating_sub(BIN_WIDTH), closed.low, self.limit_value());
+            self.cycles.add(now.saturating_sub(BIN_WIDTH), closed.low, self.limit_value());
         }
         self.runaway.add(now, value);
         let seconds =

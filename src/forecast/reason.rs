@@ -83,5 +83,7 @@ pub(super) fn per_hour(slope: f64) -> i64 {
 
 /// The slope of the floor over the last 24 minutes, or less history.
 fn recent(bins: &Bins) -> Option<f64> {
-    FloorTrend::of(bins, 2).or_else(|| FloorTrend::of(bins, 1)).map(|floor_trend| floor_trend.slope)
+    FloorTrend::from_bins(bins, 2)
+        .or_else(|| FloorTrend::from_bins(bins, 1))
+        .map(|floor_trend| floor_trend.slope)
 }

@@ -40,10 +40,10 @@ const STEEP_CLIMB_WINDOW: ClimbWindow = ClimbWindow {
 };
 
 /// More samples are thinned out: 4 KB.
-const MAX_SAMPLES: usize = 256;
+const MAX_RUNAWAY_SAMPLES: usize = 256;
 
 /// A starting program climbs steeply, too.
-const WARM_UP: Duration = Duration::from_mins(10);
+const WARM_UP_TIME: Duration = Duration::from_mins(10);
 
 /// Follows the values themselves, not their floor.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ impl Runaway {
         while self.recent.front().is_some_and(|(then, _)| *then + OBSERVATION_WINDOW < at) {
             self.recent.pop_front();
         }
-        if self.recent.len() > MAX_SAMPLES {
+        if self.recent.len() > MAX_RUNAWAY_SAMPLES {
             let mut keep = false;
             self.recent.retain(|_| {
                 keep = !keep;
@@ -91,7 +91,7 @@ impl Runaway {
     /// Seconds until `limit`, if this is a runaway.
     pub(super) fn seconds(&self, bins: &Bins, limit: f64) -> Option<f64> {
         let (end, last) = *self.recent.back()?;
-        if end < self.first? + WARM_UP {
+        if end < self.first? + WARM_UP_TIME {
             return None;
         }
         // It has been this high before.
@@ -169,6 +169,6 @@ mod tests {
         for at in 0..100_000_u32 {
             runaway.add(Duration::from_millis(1) * at, 1.0);
         }
-        assert!(runaway.recent.len() <= MAX_SAMPLES, "{}", runaway.recent.len());
+        assert!(runaway.recent.len() <= MAX_RUNAWAY_SAMPLES, "{}", runaway.recent.len());
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Cell {
 pub(super) type StoredCell = (u64, u64, u64, u32);
 
 impl Cell {
-    pub(super) fn of(value: Bytes) -> Self {
+    pub(super) fn from_value(value: Bytes) -> Self {
         let value = value.get();
         Self { min: value, max: value, sum: value, samples: 1 }
     }
@@ -57,7 +57,7 @@ mod tests {
     proptest! {
         #[test]
         fn merging_keeps_extremes_and_counts_every_sample(values in prop::collection::vec(any::<u64>(), 1..50)) {
-            let whole = values.iter().map(|v| Cell::of(Bytes::new(*v))).reduce(Cell::merge).unwrap();
+            let whole = values.iter().map(|v| Cell::from_value(Bytes::new(*v))).reduce(Cell::merge).unwrap();
             let (min, max) = (values.iter().min().unwrap(), values.iter().max().unwrap());
             prop_assert_eq!((&whole.min, &whole.max, whole.samples as usize), (min, max, values.len()));
             let point = whole.point(0, 60);
@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_mean_is_weighted_by_samples() {
-        let whole = [1, 2, 6].map(|v| Cell::of(Bytes::new(v))).into_iter().reduce(Cell::merge).unwrap();
+        let whole =
+            [1, 2, 6].map(|v| Cell::from_value(Bytes::new(v))).into_iter().reduce(Cell::merge).unwrap();
         assert_eq!(whole.point(0, 60).mean, Bytes::new(3));
         assert_eq!(Cell::from_row((5, 1, 6, 2)), None);
         assert_eq!(Cell::from_row((1, 5, 6, 0)), None);

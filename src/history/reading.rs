@@ -12,8 +12,8 @@ use crate::model::Bytes;
 use crate::model::time::UnixSeconds;
 
 /// Points and series in one reply, 2 MB; of the rest only the number is reported.
-const MAX_POINTS: usize = 20_000;
-const MAX_SERIES: usize = 500;
+const MAX_REPLY_POINTS: usize = 20_000;
+const MAX_REPLY_SERIES: usize = 500;
 
 /// A series of a reply.
 struct ReplySeries {
@@ -30,7 +30,7 @@ pub(super) fn read(
     since: i64,
     now: i64,
 ) -> Result<HistoryInfo, StoreError> {
-    let tier = Tier::of(now - since);
+    let tier = Tier::index_for(now - since);
     let mut rows = match store {
         Some(store) => store.read(tier, since, now + 1)?,
         None => CellsBySeries::new(),
@@ -40,7 +40,7 @@ pub(super) fn read(
         let number = store.and_then(|store| store.number(&followed.series.subject));
         let rows = number.and_then(|number| rows.remove(&number)).unwrap_or_default();
         let agent = recent.agent_of(followed);
-        let stored = StoredSeries::of(&followed.series, agent, boot);
+        let stored = StoredSeries::new(&followed.series, agent, boot);
         let points = points(rows, Some(followed), tier, since, now);
         reply.push(ReplySeries { info: SeriesInfo { points, ..stored.info(boot) }, stored });
     }
@@ -88,7 +88,8 @@ fn points(
     let whole =
         samples().next().filter(|_| is_fine).map(|(first, _)| TIERS[0].start(first + i64::from(width) - 1));
     let fine = samples().filter(|(time, _)| whole.is_some_and(|whole| *time >= whole));
-    let fine = fine.map(|(time, value): &(i64, Bytes)| Cell::of(*value).point(*time, 0)).collect::<Vec<_>>();
+    let fine =
+        fine.map(|(time, value): &(i64, Bytes)| Cell::from_value(*value).point(*time, 0)).collect::<Vec<_>>();
     let spans = spans.into_iter().filter(|(start, _)| whole.is_none_or(|whole| *start < whole));
     spans.map(|(start, cell)| cell.point(start, width)).chain(fine).collect()
 }
@@ -100,10 +101,10 @@ fn limit_size(reply: &mut Vec<ReplySeries>) -> usize {
         let last = reply_series.info.points.last().map(|point| point.time);
         (reply_series.info.kind, std::cmp::Reverse(last), std::cmp::Reverse(reply_series.info.points.len()))
     });
-    reply.truncate(MAX_SERIES);
+    reply.truncate(MAX_REPLY_SERIES);
     let mut points = 0;
     reply.retain(|reply_series| {
-        let fits = points + reply_series.info.points.len() <= MAX_POINTS;
+        let fits = points + reply_series.info.points.len() <= MAX_REPLY_POINTS;
         points += if fits { reply_series.info.points.len() } else { 0 };
         fits
     });

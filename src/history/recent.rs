@@ -13,10 +13,10 @@ use crate::model::{Boottime, Bytes};
 const MAX_SAMPLES_PER_SERIES: usize = 600;
 
 /// Maximum number of series followed at once; more would be agents that come and go within minutes.
-const MAX_SERIES: usize = 1000;
+const MAX_RECENT_SERIES: usize = 1000;
 
 /// A longer silence is a gap, as for the forecaster.
-const MIN_GAP_SECONDS: u64 = 600;
+const MIN_SAMPLE_GAP_SECONDS: u64 = 600;
 
 /// Tolerated drift of the wall clock against the time since boot between two samples; `ntpd` slews by 2 s an hour.
 const MAX_CLOCK_DRIFT_SECONDS: i64 = 60;
@@ -63,7 +63,7 @@ impl RecentSamples {
         }
         self.last = Some((at, time));
         for (series, value) in &sample.figures {
-            if self.series.len() >= MAX_SERIES && !self.series.contains_key(&series.subject) {
+            if self.series.len() >= MAX_RECENT_SERIES && !self.series.contains_key(&series.subject) {
                 continue;
             }
             let followed = self.series.entry(series.subject).or_insert_with(|| RecentSeries {
@@ -101,7 +101,7 @@ impl RecentSeries {
         {
             self.samples.pop_front();
         }
-        let (minute, cell) = (TIERS[0].start(time), Cell::of(value));
+        let (minute, cell) = (TIERS[0].start(time), Cell::from_value(value));
         match self.pending.iter_mut().rfind(|(start, _)| *start == minute) {
             Some((_, pending)) => *pending = pending.merge(cell),
             None => self.pending.push((minute, cell)),
@@ -134,7 +134,7 @@ fn broken((last, then): (Boottime, i64), (at, time): (Boottime, i64)) -> Option<
         let back = (1..=MAX_CLOCK_STEP_BACK_SECONDS).contains(&then.saturating_sub(time));
         return Some(DetectedBreak { kind: BreakKind::Clock, time, seconds: None, back });
     }
-    (passed > MIN_GAP_SECONDS).then_some(DetectedBreak {
+    (passed > MIN_SAMPLE_GAP_SECONDS).then_some(DetectedBreak {
         kind: BreakKind::Gap,
         time,
         seconds: Some(passed),
@@ -231,6 +231,10 @@ mod tests {
         let mut sample = sample(5001, 5001, 1);
         sample.figures = (1..=3000).map(|pid| (agent(pid), Bytes::mib(1))).collect();
         recent.record(&sample);
-        assert!((MAX_SERIES - 10..=MAX_SERIES).contains(&recent.series.len()), "{}", recent.series.len());
+        assert!(
+            (MAX_RECENT_SERIES - 10..=MAX_RECENT_SERIES).contains(&recent.series.len()),
+            "{}",
+            recent.series.len()
+        );
     }
 }

@@ -38,8 +38,8 @@ type Key = (i64, u32);
 const CELLS: [TableDefinition<'static, Key, StoredCell>; 3] =
     [TableDefinition::new("minutes"), TableDefinition::new("tens"), TableDefinition::new("hours")];
 const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("series");
-const BREAKS_AT: TableDefinition<'static, i64, (u8, Option<u64>)> = TableDefinition::new("breaks");
-const FACTS: TableDefinition<'static, &str, &str> = TableDefinition::new("facts");
+const BREAKS: TableDefinition<'static, i64, (u8, Option<u64>)> = TableDefinition::new("breaks");
+const METADATA: TableDefinition<'static, &str, &str> = TableDefinition::new("facts");
 
 /// The reason why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -138,23 +138,24 @@ impl Store {
         let write = self.database.begin_write().map_err(broken)?;
         let mut before = PreviousContents::default();
         {
-            let mut facts = write.open_table(FACTS).map_err(broken)?;
-            let fact = |name: &str| facts.get(name).map(|f| f.map(|f| f.value().to_owned())).map_err(broken);
-            if let Some(format) = fact("format")?.filter(|format| format != FORMAT_VERSION) {
+            let mut metadata = write.open_table(METADATA).map_err(broken)?;
+            let read_metadata =
+                |name: &str| metadata.get(name).map(|f| f.map(|f| f.value().to_owned())).map_err(broken);
+            if let Some(format) = read_metadata("format")?.filter(|format| format != FORMAT_VERSION) {
                 return Err(StoreError::Newer(format));
             }
-            before.foreign = fact("machine")?.is_some_and(|known| known != machine);
-            let last = fact("last")?.and_then(|time| time.parse().ok());
-            before.last = fact("boot")?.zip(last);
-            facts.insert("format", FORMAT_VERSION).map_err(broken)?;
+            before.foreign = read_metadata("machine")?.is_some_and(|known| known != machine);
+            let last = read_metadata("last")?.and_then(|time| time.parse().ok());
+            before.last = read_metadata("boot")?.zip(last);
+            metadata.insert("format", FORMAT_VERSION).map_err(broken)?;
             // Do not change the file of another machine: it is moved aside.
             if !before.foreign {
-                facts.insert("machine", machine).map_err(broken)?;
+                metadata.insert("machine", machine).map_err(broken)?;
             }
             for table in CELLS {
                 write.open_table(table).map_err(broken)?;
             }
-            write.open_table(BREAKS_AT).map_err(broken)?;
+            write.open_table(BREAKS).map_err(broken)?;
             let series = write.open_table(SERIES).map_err(broken)?;
             for entry in series.iter().map_err(broken)? {
                 let (number, stored) = entry.map_err(broken)?;
@@ -179,7 +180,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(broken)?;
         {
-            let mut table = write.open_table(BREAKS_AT).map_err(broken)?;
+            let mut table = write.open_table(BREAKS).map_err(broken)?;
             for (info, back) in breaks {
                 let value = (info.kind as u8, info.seconds);
                 table.insert(info.time.0, value).map_err(broken)?;
@@ -207,7 +208,7 @@ impl Store {
                     Some(number) => *number,
                     None => {
                         let stored =
-                            StoredSeries::of(&followed.series, recent.agent_of(followed), &self.boot);
+                            StoredSeries::new(&followed.series, recent.agent_of(followed), &self.boot);
                         let text =
                             serde_json::to_vec(&stored).map_err(|e| StoreError::Broken(e.to_string()))?;
                         series.insert(self.next, text.as_slice()).map_err(broken)?;
@@ -240,9 +241,9 @@ impl Store {
                     }
                 }
             }
-            let mut facts = write.open_table(FACTS).map_err(broken)?;
-            facts.insert("boot", self.boot.as_str()).map_err(broken)?;
-            facts.insert("last", now.to_string().as_str()).map_err(broken)?;
+            let mut metadata = write.open_table(METADATA).map_err(broken)?;
+            metadata.insert("boot", self.boot.as_str()).map_err(broken)?;
+            metadata.insert("last", now.to_string().as_str()).map_err(broken)?;
         }
         write.commit().map_err(broken)
     }
@@ -300,19 +301,19 @@ impl Store {
     /// Breaks since then.
     pub(super) fn breaks(&self, since: i64) -> Result<Vec<BreakInfo>, StoreError> {
         let read = self.database.begin_read().map_err(broken)?;
-        let table = read.open_table(BREAKS_AT).map_err(broken)?;
+        let table = read.open_table(BREAKS).map_err(broken)?;
         let mut breaks = Vec::new();
         for entry in table.range(since..).map_err(broken)? {
             let (time, value) = entry.map_err(broken)?;
             let (kind, seconds) = value.value();
-            let Some(kind) = kind_of(kind) else { continue };
+            let Some(kind) = break_kind(kind) else { continue };
             breaks.push(BreakInfo { time: UnixSeconds(time.value()), kind, seconds });
         }
         Ok(breaks)
     }
 }
 
-fn kind_of(number: u8) -> Option<BreakKind> {
+fn break_kind(number: u8) -> Option<BreakKind> {
     [BreakKind::Boot, BreakKind::Gap, BreakKind::Clock].into_iter().find(|kind| *kind as u8 == number)
 }
 

@@ -24,7 +24,7 @@ pub(super) struct StoredSeries {
 
 impl StoredSeries {
     /// `agent`: the name of the agent that a part belongs to.
-    pub(super) fn of(series: &Series, agent: Option<&str>, boot: &str) -> Self {
+    pub(super) fn new(series: &Series, agent: Option<&str>, boot: &str) -> Self {
         let process = |key: ProcessKey| Some((key.pid, key.start_ticks));
         let (kind, root, top) = match series.subject {
             SeriesSubject::Guest => (SeriesKind::Guest, None, None),
@@ -90,7 +90,7 @@ mod tests {
             of(SeriesSubject::Part { agent: key(5), top: key(9) }, "node"),
         ];
         let stored: Vec<StoredSeries> =
-            all.iter().map(|s| StoredSeries::of(s, Some("claude-5"), "b")).collect();
+            all.iter().map(|s| StoredSeries::new(s, Some("claude-5"), "b")).collect();
         for (stored, series) in stored.iter().zip(&all) {
             assert_eq!(stored.subject("b"), Some(series.subject));
             let text = serde_json::to_vec(stored).unwrap();

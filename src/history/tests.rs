@@ -32,7 +32,7 @@ struct World {
 }
 
 impl World {
-    fn of(directory: Option<&Path>, machine: &str, boot: &str, cap: Bytes) -> Self {
+    fn new(directory: Option<&Path>, machine: &str, boot: &str, cap: Bytes) -> Self {
         let (sender, notices) = channel();
         let origin = HistoryOrigin { machine: machine.to_owned(), boot: boot.to_owned() };
         let notify = move |notice| drop(sender.send(notice));
@@ -40,7 +40,7 @@ impl World {
     }
 
     fn at(directory: &TempDir) -> Self {
-        Self::of(Some(directory.path()), "m", "b", MAX_DISK_SIZE)
+        Self::new(Some(directory.path()), "m", "b", MAX_DISK_SIZE)
     }
 
     /// The machine, an agent and a part of it, at these seconds after the start by the two clocks.
@@ -139,7 +139,7 @@ fn history_continues_across_restarts_and_boots() {
     );
     world.close();
     // Another boot: the agent of that pid is another one.
-    let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
+    let world = World::new(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
     world.record(10, 8000, 400);
     let reply = world.read(0, 8000);
     let agents: Vec<bool> =
@@ -156,7 +156,7 @@ fn a_clone_does_not_show_the_history_of_its_image() {
     let world = World::at(&directory);
     (0..120).for_each(|second| world.record(second, second, 100));
     world.close();
-    let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
+    let world = World::new(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
     world.record(130, 130, 7);
     let reply = world.read(0, 200);
     assert_eq!(guest(&reply).points.len(), 1, "{reply:?}");
@@ -165,7 +165,7 @@ fn a_clone_does_not_show_the_history_of_its_image() {
     assert!(to.exists());
     assert_eq!(world.close(), [Notice::AnotherMachine { to: Some(to) }]);
     // The next start continues its own file.
-    let world = World::of(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
+    let world = World::new(Some(directory.path()), "clone", "b", MAX_DISK_SIZE);
     world.record(140, 140, 8);
     assert_eq!(guest(&world.read(0, 200)).points[0].min.get(), 70);
     assert_eq!(world.close(), []);
@@ -259,7 +259,7 @@ fn an_unwritable_history_stays_in_memory_with_one_notice() {
     let directory = TempDir::new().unwrap();
     let blocked = directory.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let world = World::of(Some(&blocked.join("state")), "m", "b", MAX_DISK_SIZE);
+    let world = World::new(Some(&blocked.join("state")), "m", "b", MAX_DISK_SIZE);
     (0..1200).for_each(|second| world.record(second, second, 100));
     let reply = world.read(0, 1200);
     assert_in_order(&reply);
@@ -267,7 +267,7 @@ fn an_unwritable_history_stays_in_memory_with_one_notice() {
     let notices = world.close();
     assert!(matches!(notices.as_slice(), [Notice::Unwritable { .. }]), "{notices:?}");
     // Without a directory there is no notice.
-    let world = World::of(None, "m", "b", MAX_DISK_SIZE);
+    let world = World::new(None, "m", "b", MAX_DISK_SIZE);
     world.record(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3);
     assert_eq!(world.close(), []);
@@ -280,7 +280,7 @@ fn an_immovable_foreign_file_is_reported_once() {
     world.record(1, 1, 1);
     world.close();
     fs::create_dir_all(directory.path().join("history.redb.other/in the way")).unwrap();
-    let world = World::of(Some(directory.path()), "another", "b", MAX_DISK_SIZE);
+    let world = World::new(Some(directory.path()), "another", "b", MAX_DISK_SIZE);
     world.record(1, 1, 1);
     assert_eq!(world.read(0, 10).series.len(), 3, "in memory");
     assert_eq!(world.close(), [Notice::AnotherMachine { to: None }]);
@@ -308,7 +308,7 @@ fn the_file_stays_below_its_cap() {
     let mut largest = 0;
     let agents: Vec<Arc<Series>> =
         (0..4000).map(|n| series(SeriesSubject::Agent(key(n + 1)), &format!("claude-{n}"))).collect();
-    let mut world = World::of(Some(directory.path()), "m", "b", cap);
+    let mut world = World::new(Some(directory.path()), "m", "b", cap);
     for minute in 0..i64::try_from(agents.len()).unwrap() / 5 {
         let first = usize::try_from(minute).unwrap() * 5;
         let alive = agents.iter().skip(first.saturating_sub(195)).take(200);
@@ -323,7 +323,7 @@ fn the_file_stays_below_its_cap() {
             world.read(0, 0);
             world.history.close(REPLY_TIMEOUT);
             largest = largest.max(fs::metadata(directory.path().join("history.redb")).unwrap().len());
-            world = World::of(Some(directory.path()), "m", "b", cap);
+            world = World::new(Some(directory.path()), "m", "b", cap);
         }
     }
     assert!(largest <= cap.get(), "{largest}");
@@ -360,11 +360,11 @@ fn a_briefly_wrong_clock_loses_no_history() {
     let world = World::at(&directory);
     (0..3600).step_by(10).for_each(|second| world.record(second, second, 100));
     world.close();
-    let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
+    let world = World::new(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
     world.record(10, -EPOCH + 5, 7);
     world.read(0, 10);
     world.history.close(REPLY_TIMEOUT);
-    let world = World::of(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
+    let world = World::new(Some(directory.path()), "m", "c", MAX_DISK_SIZE);
     world.record(20, -EPOCH + 15, 7);
     world.record(30, 7200, 200);
     let reply = world.read(0, 7300);

@@ -35,7 +35,7 @@ const MIN_STABLE_COMMITS: u32 = 60;
 const CLOCK_TOLERANCE_SECONDS: i64 = 60;
 
 /// A longer silence between two runs is a gap.
-const MIN_GAP_SECONDS: i64 = 600;
+const MIN_RESTART_GAP_SECONDS: i64 = 600;
 
 /// Maximum number of breaks kept in memory without a disk.
 const MAX_BREAKS_IN_MEMORY: usize = 100;
@@ -164,7 +164,7 @@ impl<T: FnMut(Notice)> Worker<T> {
             (BreakKind::Clock, passed >= -MAX_CLOCK_STEP_BACK_SECONDS)
         } else if boot != self.location.boot {
             (BreakKind::Boot, false)
-        } else if passed > MIN_GAP_SECONDS {
+        } else if passed > MIN_RESTART_GAP_SECONDS {
             (BreakKind::Gap, false)
         } else {
             return;

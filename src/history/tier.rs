@@ -37,7 +37,7 @@ impl Tier {
     }
 
     /// The tier for a request of this many seconds.
-    pub(super) fn of(seconds: i64) -> usize {
+    pub(super) fn index_for(seconds: i64) -> usize {
         TIERS.iter().position(|tier| seconds <= tier.max_request_seconds).unwrap_or(TIERS.len() - 1)
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_span_starts_at_a_multiple_of_its_width() {
         assert_eq!([0, 59, 60, 119, -1].map(|time| TIERS[0].start(time)), [0, 0, 60, 60, -60]);
-        let hours = |hours| Tier::of(hours * HOUR);
+        let hours = |hours| Tier::index_for(hours * HOUR);
         assert_eq!([1, 24, 25, 192, 193, 9999].map(hours), [0, 0, 1, 1, 2, 2]);
     }
 }

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::rule::{RuleError, RulePatch, RuleProblem};
 
-const FILE: &str = include_str!("built_in.toml");
+const BUILT_IN_TOML: &str = include_str!("built_in.toml");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,7 +20,7 @@ struct File {
 /// # Errors
 /// If the embedded file is broken, which the tests exclude.
 pub(crate) fn patches() -> Result<Vec<(String, RulePatch)>, RuleError> {
-    let file: File = toml::from_str(FILE).map_err(|error| RuleError {
+    let file: File = toml::from_str(BUILT_IN_TOML).map_err(|error| RuleError {
         rule: "built_in.toml".to_owned(),
         problem: RuleProblem::Embedded { reason: error.message().to_owned() },
     })?;

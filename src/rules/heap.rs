@@ -10,7 +10,7 @@ const LARGE_MEMORY: Bytes = Bytes::gib(15);
 
 /// Options of `node` with a value that may be the next word, by `node --help` (20 and 24), without those that only start
 /// tests.
-const OPTIONS_WITH_VALUE: [&str; 38] = [
+const NODE_OPTIONS_WITH_VALUE: [&str; 38] = [
     "-C",
     "--conditions",
     "--cpu-prof-dir",
@@ -77,7 +77,7 @@ pub fn heap_limit_of(argv: &[OsString]) -> Option<Bytes> {
         // V8 accepts `_` for `-` in its options, and a value after `=` or as the next word.
         if name.replace('_', "-") == "--max-old-space-size" {
             found = value.or_else(|| options.next()).and_then(mebibytes);
-        } else if value.is_none() && OPTIONS_WITH_VALUE.contains(&name) {
+        } else if value.is_none() && NODE_OPTIONS_WITH_VALUE.contains(&name) {
             options.next();
         }
     }

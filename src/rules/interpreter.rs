@@ -23,7 +23,7 @@ pub(crate) enum InterpretedCode<'a> {
 }
 
 /// Options with a value in the next argument, unless it follows a `=`: `node --help`, `bun --help`, `deno run --help`.
-const OPTIONS_WITH_VALUE: [&[u8]; 27] = [
+const INTERPRETER_OPTIONS_WITH_VALUE: [&[u8]; 27] = [
     b"-r",
     b"--require",
     b"--import",
@@ -95,7 +95,7 @@ impl Interpreter {
                     PythonOption::Module(name) => return InterpretedCode::Module(OsStr::from_bytes(name)),
                 },
                 option if CODE_OPTIONS.contains(&option) => return InterpretedCode::Unnamed,
-                option if OPTIONS_WITH_VALUE.contains(&option) => _ = arguments.next(),
+                option if INTERPRETER_OPTIONS_WITH_VALUE.contains(&option) => _ = arguments.next(),
                 b"run" if self == Self::Bun => {}
                 option if option.starts_with(b"-") => {}
                 _ => return InterpretedCode::Script(argument),

@@ -95,7 +95,7 @@ impl Rules {
         let mut last = None;
         for next in [ProcessFacts::exe, ProcessFacts::program] {
             let Some(input) = next(facts) else { continue };
-            steps.push(trace::step(&input, &self.rules));
+            steps.push(trace::match_step(&input, &self.rules));
             if let Some(recognised) = self.find(&input) {
                 let ended = format!("it is {}", recognised.rule);
                 return MatchTrace { steps, matched: Some(recognised.rule.clone()), ended };

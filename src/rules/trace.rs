@@ -5,7 +5,7 @@ use super::spec::{MatchOutcome, Rule};
 use crate::model::match_trace::{MatchStep, ProcessPart, RuleResult};
 
 /// Tries `rules` on one property of a process, up to the first that matches.
-pub(crate) fn step(input: &MatchInput<'_>, rules: &[Rule]) -> MatchStep {
+pub(crate) fn match_step(input: &MatchInput<'_>, rules: &[Rule]) -> MatchStep {
     let (part, text) = match input {
         MatchInput::Exe { path, .. } => (ProcessPart::Exe, path.as_os_str()),
         MatchInput::Script(path) => (ProcessPart::Script, path.as_os_str()),
@@ -16,7 +16,11 @@ pub(crate) fn step(input: &MatchInput<'_>, rules: &[Rule]) -> MatchStep {
     for rule in rules {
         let outcome = rule.outcome(input);
         let matched = matches!(outcome, MatchOutcome::Matched(_));
-        results.push(RuleResult { rule: rule.name.clone(), matched, why: why(outcome, rule, input) });
+        results.push(RuleResult {
+            rule: rule.name.clone(),
+            matched,
+            why: explain_outcome(outcome, rule, input),
+        });
         if matched {
             break;
         }
@@ -24,7 +28,7 @@ pub(crate) fn step(input: &MatchInput<'_>, rules: &[Rule]) -> MatchStep {
     MatchStep { part, text: text.to_string_lossy().into_owned(), results }
 }
 
-fn why(outcome: MatchOutcome<'_>, rule: &Rule, input: &MatchInput<'_>) -> String {
+fn explain_outcome(outcome: MatchOutcome<'_>, rule: &Rule, input: &MatchInput<'_>) -> String {
     match outcome {
         MatchOutcome::Matched(pattern) => format!("it is {pattern}"),
         MatchOutcome::Excluded(name) => format!("under the name {name} it is another program"),

@@ -9,7 +9,7 @@ use crate::limit::{self, SLICE};
 use crate::linux::cgroup::Cgroups;
 use crate::linux::procfs::Proc;
 use crate::model::{AgentId, Boottime, Member, Pid, ProcessKey, Recognised, Role};
-use crate::rules::rule::LIMITED;
+use crate::rules::rule::LIMITED_RULE;
 use crate::systemd;
 
 /// Our own program, which is limited for a moment before it executes the command.
@@ -32,7 +32,7 @@ pub(super) struct LimitedScopes {
 impl LimitedScopes {
     /// Those below the root of the tree at `cgroup`; without systemd also those below any cgroup above our own.
     pub(super) fn new(proc: &Proc, cgroup: &Path) -> Self {
-        let rule = Recognised { rule: LIMITED.to_owned(), role: Role::Agent, resume: None };
+        let rule = Recognised { rule: LIMITED_RULE.to_owned(), role: Role::Agent, resume: None };
         let own = if systemd::is_booted() { None } else { proc.own_cgroup() };
         let above = own.as_deref().unwrap_or(Path::new("/")).ancestors();
         Self {

@@ -69,8 +69,9 @@ impl MembershipTracker {
 
     /// Reverts assignments that later knowledge contradicts.
     fn revise(&mut self, processes: &[ObservedProcess]) {
-        let known =
-            |agents: &[AgentEntry], origin: &SpawnOrigin| agents.iter().any(|e| !e.rootless && e.has(origin));
+        let known = |agents: &[AgentEntry], origin: &SpawnOrigin| {
+            agents.iter().any(|e| !e.rootless && e.matches_origin(origin))
+        };
         for process in processes {
             let Some(origin) = process.origin.as_deref() else { continue };
             if self.entry(process.key).is_some_and(|e| e.rootless) && known(&self.agents, origin) {
@@ -80,8 +81,9 @@ impl MembershipTracker {
             }
             let Some(membership) = self.members.get(&process.key) else { continue };
             let entry = self.entry(membership.agent);
-            let another =
-                entry.is_some_and(|e| !e.sessions.is_empty() && origin.session.is_some() && !e.has(origin));
+            let another = entry.is_some_and(|e| {
+                !e.sessions.is_empty() && origin.session.is_some() && !e.matches_origin(origin)
+            });
             if membership.joined == MembershipReason::Environment && another {
                 let below: Vec<ProcessKey> = self
                     .members
@@ -104,7 +106,7 @@ impl MembershipTracker {
     }
 
     fn by_session(&self, origin: &SpawnOrigin, orphan: &ObservedProcess) -> Option<ProcessKey> {
-        let same = |e: &&AgentEntry| e.has(origin) && e.agent.uid == orphan.uid;
+        let same = |e: &&AgentEntry| e.matches_origin(origin) && e.agent.uid == orphan.uid;
         self.agents.iter().find(same).map(|e| e.agent.root)
     }
 
@@ -152,7 +154,7 @@ impl MembershipTracker {
 
 impl AgentEntry {
     /// Whether `origin` names this agent, or its remains.
-    fn has(&self, origin: &SpawnOrigin) -> bool {
+    fn matches_origin(&self, origin: &SpawnOrigin) -> bool {
         self.agent.rule == origin.rule && origin.session.as_ref().is_some_and(|s| self.sessions.contains(s))
     }
 }

@@ -75,7 +75,7 @@ impl Batch {
     }
 
     /// Processes without an answer.
-    pub(crate) fn late(&self) -> impl Iterator<Item = ProcessKey> {
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = ProcessKey> {
         self.requested.iter().copied().filter(|key| !self.answers.contains_key(key))
     }
 

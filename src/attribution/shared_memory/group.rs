@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{MIN_SHARED, MemberMemory};
+use super::{MIN_SHARED_MEMORY, MemberMemory};
 use crate::model::{Bytes, Charge};
 
 /// Kinds of pages that processes share.
@@ -15,7 +15,7 @@ pub(crate) enum PageKind {
 }
 
 impl PageKind {
-    pub(crate) fn of(self, charge: &Charge) -> Bytes {
+    pub(crate) fn amount(self, charge: &Charge) -> Bytes {
         match self {
             Self::Private => charge.anon + charge.swap,
             Self::Shared => charge.shmem,
@@ -26,7 +26,7 @@ impl PageKind {
 /// Two or more members that can share a significant amount.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub(crate) part: PageKind,
+    pub(crate) page_kind: PageKind,
     /// Their indices among the agent's members.
     pub(crate) members: Vec<usize>,
     /// The index of the largest.
@@ -35,7 +35,7 @@ pub(crate) struct Group {
 
 impl Group {
     /// The groups among `members`: forks of one program, and all that map shared memory.
-    pub(crate) fn of(members: &[MemberMemory]) -> Vec<Self> {
+    pub(crate) fn find(members: &[MemberMemory]) -> Vec<Self> {
         let mut exec_ids: HashMap<u64, Vec<usize>> = HashMap::new();
         for (i, member) in members.iter().enumerate().filter(|(_, m)| m.exec_id != 0) {
             exec_ids.entry(member.exec_id).or_default().push(i);
@@ -46,11 +46,11 @@ impl Group {
         private.chain(Self::new(PageKind::Shared, shared, members)).collect()
     }
 
-    fn new(part: PageKind, indices: Vec<usize>, members: &[MemberMemory]) -> Option<Self> {
-        let of = |i: usize| part.of(&members[i].charge);
+    fn new(page_kind: PageKind, indices: Vec<usize>, members: &[MemberMemory]) -> Option<Self> {
+        let of = |i: usize| page_kind.amount(&members[i].charge);
         let largest = indices.iter().copied().max_by_key(|&i| of(i))?;
         let others: Bytes = indices.iter().filter(|&&i| i != largest).map(|&i| of(i)).sum();
-        (others >= MIN_SHARED).then_some(Self { part, members: indices, largest })
+        (others >= MIN_SHARED_MEMORY).then_some(Self { page_kind, members: indices, largest })
     }
 
     /// The certain and the likely charge of the group, given the sum `own` of its shares and memory that it may have
@@ -65,7 +65,7 @@ impl Group {
         let one = |field: fn(&Charge) -> Bytes| {
             self.members.iter().map(|&i| field(&members[i].charge)).max().unwrap_or_default()
         };
-        let certain = match self.part {
+        let certain = match self.page_kind {
             PageKind::Private => Charge {
                 anon: own.anon.max(one(|c| c.anon)).min(all.anon),
                 swap: own.swap.max(one(|c| c.swap)),
@@ -73,7 +73,7 @@ impl Group {
             },
             PageKind::Shared => Charge { shmem: own.shmem.max(one(|c| c.shmem)).min(all.shmem), ..own },
         };
-        let likely = match self.part {
+        let likely = match self.page_kind {
             PageKind::Private => {
                 Charge { anon: (certain.anon + unseen_growth).min(all.anon.max(certain.anon)), ..certain }
             }

@@ -17,7 +17,7 @@ pub use batch::ShareReading;
 use group::{Group, PageKind};
 
 /// Less shared memory than this is not worth a reading.
-const MIN_SHARED: Bytes = Bytes::mib(4);
+const MIN_SHARED_MEMORY: Bytes = Bytes::mib(4);
 
 /// Readings may take 1/50 of the time while the charge is certain.
 const CALM_TIME_SHARE: u32 = 50;
@@ -77,7 +77,7 @@ pub struct Sharing {
     /// A process with a reading has exited: its shared pages now belong to the others.
     member_left: bool,
     /// Unanswered batches in a row, for each process.
-    late: HashMap<ProcessKey, u32>,
+    unanswered: HashMap<ProcessKey, u32>,
     /// Processes that have mapped shared memory worth a reading.
     mapped: HashSet<ProcessKey>,
 }
@@ -104,10 +104,10 @@ impl Sharing {
         members: &[MemberMemory],
     ) -> ChargeEstimate {
         let present: HashSet<ProcessKey> = members.iter().map(|m| m.key).collect();
-        self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= MIN_SHARED).map(|m| m.key));
+        self.mapped.extend(members.iter().filter(|m| m.charge.shmem >= MIN_SHARED_MEMORY).map(|m| m.key));
         self.mapped.retain(|key| present.contains(key));
         self.commit(at, &present);
-        let groups = Group::of(members);
+        let groups = Group::find(members);
         let swapping = guest.swap_free < guest.swap_total;
         let sharers: HashSet<ProcessKey> = groups
             .iter()
@@ -138,11 +138,11 @@ impl Sharing {
             return;
         }
         self.last = Some((batch.at, batch.took));
-        let late: Vec<ProcessKey> = batch.late().filter(|key| present.contains(key)).collect();
-        self.late.retain(|key, _| late.contains(key));
+        let unanswered: Vec<ProcessKey> = batch.unanswered().filter(|key| present.contains(key)).collect();
+        self.unanswered.retain(|key, _| unanswered.contains(key));
         let before = std::mem::replace(&mut self.readings, batch.finish());
-        for key in late {
-            let tries = self.late.entry(key).or_default();
+        for key in unanswered {
+            let tries = self.unanswered.entry(key).or_default();
             *tries += 1;
             // An older reading is better than none; no reading is better than a guess, until it is clear that none will come.
             if let Some(reading) = before.get(&key).copied().or((*tries >= MAX_ATTEMPTS).then_some(None)) {
@@ -177,7 +177,7 @@ impl Sharing {
                     None if measured || i != group.largest => Charge::default(),
                     _ => member.charge,
                 };
-                group.part.put(&mut charges[i], part);
+                group.page_kind.set_share(&mut charges[i], part);
             }
         }
         for (charge, swap) in charges.iter_mut().zip(self.swapped_shmem(guest, members)) {
@@ -202,12 +202,17 @@ impl Sharing {
         let since = |key| self.readings.get(key)?.map(|reading| reading.totals);
         let pending = self.batch.as_ref().map(|b| b.held).or(self.previous_totals);
         let held = group.members.iter().filter_map(|&i| since(&members[i].key).or(pending));
-        let Some(then) = held.map(|held| group.part.of(&held)).min() else { return Bytes::ZERO };
+        let Some(then) = held.map(|held| group.page_kind.amount(&held)).min() else { return Bytes::ZERO };
         let shown = group.members.iter().filter_map(|&i| {
             let reading = self.readings.get(&members[i].key)?.as_ref()?;
-            Some(group.part.of(&members[i].charge).saturating_sub(group.part.of(&reading.seen)))
+            Some(
+                group
+                    .page_kind
+                    .amount(&members[i].charge)
+                    .saturating_sub(group.page_kind.amount(&reading.seen)),
+            )
         });
-        group.part.of(&guest.process_totals).saturating_sub(then).saturating_sub(shown.sum())
+        group.page_kind.amount(&guest.process_totals).saturating_sub(then).saturating_sub(shown.sum())
     }
 
     /// Swapped-out shared memory is in no field of `status`: it is taken from the reading, plus the shared memory that has
@@ -237,7 +242,7 @@ impl Sharing {
 }
 
 impl PageKind {
-    fn put(self, charge: &mut Charge, part: Charge) {
+    fn set_share(self, charge: &mut Charge, part: Charge) {
         match self {
             Self::Private => (charge.anon, charge.swap) = (part.anon, part.swap),
             Self::Shared => charge.shmem = part.shmem,

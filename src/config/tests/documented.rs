@@ -6,12 +6,12 @@ use crate::config::Config;
 use crate::config::env::VARIABLES;
 use crate::config::toml_layer::KnownKeys;
 
-const TEXT: &str = include_str!("../../../docs/configuration.md");
+const DOCUMENTATION: &str = include_str!("../../../docs/configuration.md");
 
 /// The cells of the rows that begin with such a word in backticks.
 fn rows(is_one: impl Fn(&str) -> bool) -> Vec<Vec<&'static str>> {
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
-    let rows = TEXT.lines().filter(|line| line.starts_with("| `")).map(cells);
+    let rows = DOCUMENTATION.lines().filter(|line| line.starts_with("| `")).map(cells);
     rows.filter(|row| is_one(row[0].trim_matches('`'))).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Programs that run scripts: a pattern that matches one of these would match every program.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const INTERPRETER_NAMES: [&str; 19] = [
     "node",
     "nodejs",
     "bun",
@@ -26,7 +26,7 @@ pub(crate) const NAMES: [&str; 19] = [
 ];
 
 /// System, manual, and per version of a version manager.
-const FOLDERS: [&str; 8] = [
+const PROGRAM_DIRECTORIES: [&str; 8] = [
     "/usr/bin",
     "/bin",
     "/usr/local/bin",
@@ -38,7 +38,7 @@ const FOLDERS: [&str; 8] = [
 ];
 
 /// Script names that many projects have.
-const SCRIPTS: [&str; 8] = [
+const COMMON_SCRIPTS: [&str; 8] = [
     "/srv/app/index.js",
     "/srv/app/server.js",
     "/srv/app/main.js",
@@ -50,9 +50,11 @@ const SCRIPTS: [&str; 8] = [
 ];
 
 pub(crate) fn scripts() -> impl Iterator<Item = &'static Path> {
-    SCRIPTS.iter().map(Path::new)
+    COMMON_SCRIPTS.iter().map(Path::new)
 }
 
 pub(crate) fn paths() -> impl Iterator<Item = PathBuf> {
-    FOLDERS.iter().flat_map(|folder| NAMES.iter().map(|name| Path::new(folder).join(name)))
+    PROGRAM_DIRECTORIES
+        .iter()
+        .flat_map(|folder| INTERPRETER_NAMES.iter().map(|name| Path::new(folder).join(name)))
 }

@@ -31,7 +31,7 @@ impl Name {
     /// Whether it matches an interpreter or a shell: as `argv[0]` it would match every program.
     #[must_use]
     pub fn matches_interpreters(&self) -> bool {
-        interpreters::NAMES.iter().any(|name| self.matches(name.as_bytes()))
+        interpreters::INTERPRETER_NAMES.iter().any(|name| self.matches(name.as_bytes()))
     }
 }
 

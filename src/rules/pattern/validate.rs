@@ -30,13 +30,16 @@ pub(crate) fn path(text: &str) -> Result<(), PatternError> {
     check_common(text, "a path ending")?;
     if text.ends_with('/') {
         let trimmed = text.trim_end_matches('/');
-        return reject(format!("a file path without a trailing /{}", like(trimmed)));
+        return reject(format!("a file path without a trailing /{}", example_from(trimmed)));
     }
     let components: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
     if components.iter().any(|name| matches!(*name, "" | "." | "..")) {
         let plain: Vec<&str> =
             components.iter().copied().filter(|name| !matches!(*name, "" | "." | "..")).collect();
-        return reject(format!("a path without `.`, `..` and empty components{}", like(&plain.join("/"))));
+        return reject(format!(
+            "a path without `.`, `..` and empty components{}",
+            example_from(&plain.join("/"))
+        ));
     }
     if components.iter().any(|name| *name != "**" && name.contains("**")) {
         return reject("`**` only as a whole component, like \"releases/**/codex\"".to_owned());
@@ -51,7 +54,9 @@ pub(crate) fn name(text: &str) -> Result<(), PatternError> {
     check_common(text, "a name")?;
     match text.rsplit_once('/') {
         None => Ok(()),
-        Some((_, last)) => Err(PatternError::new(text, format!("a name without a path{}", like(last)))),
+        Some((_, last)) => {
+            Err(PatternError::new(text, format!("a name without a path{}", example_from(last))))
+        }
     }
 }
 
@@ -63,12 +68,15 @@ fn check_common(text: &str, kind: &str) -> Result<(), PatternError> {
     }
     let quotes = ['"', '\'', '`'];
     if text.contains(quotes) {
-        return reject(format!("{kind} without quotes inside the quotes{}", like(&text.replace(quotes, ""))));
+        return reject(format!(
+            "{kind} without quotes inside the quotes{}",
+            example_from(&text.replace(quotes, ""))
+        ));
     }
     if text.trim() != text || text.chars().any(char::is_control) {
         return reject(format!(
             "{kind} without surrounding spaces and control characters{}",
-            like(text.trim())
+            example_from(text.trim())
         ));
     }
     let variable = text
@@ -76,7 +84,10 @@ fn check_common(text: &str, kind: &str) -> Result<(), PatternError> {
         .any(|(at, _)| text[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '{'));
     if text.starts_with('~') || variable {
         let below = text.split_once('/').map_or("", |(_, below)| below);
-        return reject(format!("{kind} without ~ and variables, which are not expanded{}", like(below)));
+        return reject(format!(
+            "{kind} without ~ and variables, which are not expanded{}",
+            example_from(below)
+        ));
     }
     if text.contains(['\\', '^', '$', '|', '(', ')', '[', ']', '{', '}', '?']) || text.contains(".*") {
         return reject(format!("{kind} with * as its only wildcard, not a regular expression, [] or ?"));
@@ -88,7 +99,7 @@ fn check_common(text: &str, kind: &str) -> Result<(), PatternError> {
 }
 
 /// An example made from the text, if that is plain enough to be shown.
-fn like(text: &str) -> String {
+fn example_from(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@*+".contains(c);
     let is_plain = !text.is_empty() && text.len() <= 60 && text.chars().all(plain);
     if is_plain { format!(", like \"{text}\"") } else { String::new() }

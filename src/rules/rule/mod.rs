@@ -11,7 +11,7 @@ use crate::model::flag;
 pub use problem::{RuleError, RuleProblem};
 
 /// The rule of a limited command that no other rule matches; reserved.
-pub const LIMITED: &str = "limited";
+pub const LIMITED_RULE: &str = "limited";
 
 /// `[rules.NAME]`. A key that is `None` keeps its built-in value, or is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ pub fn check_name(name: &str) -> Result<(), RuleProblem> {
     {
         return Err(RuleProblem::Name);
     }
-    if name == LIMITED { Err(RuleProblem::Reserved) } else { Ok(()) }
+    if name == LIMITED_RULE { Err(RuleProblem::Reserved) } else { Ok(()) }
 }
 
 #[cfg(test)]

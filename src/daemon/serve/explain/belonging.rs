@@ -7,7 +7,7 @@ use crate::daemon::control_loop::active_config::Settings;
 use crate::daemon::report::publisher::Published;
 use crate::model::match_trace::MatchTrace;
 use crate::model::{AgentSample, Member, MembershipReason, Pid, ProcessIdentity, ProcessKey};
-use crate::rules::rule::LIMITED;
+use crate::rules::rule::LIMITED_RULE;
 
 /// The agent that `key` belongs to, and its entry there.
 pub(crate) fn find(seen: &Published, key: ProcessKey) -> Option<(&AgentSample, &Member)> {
@@ -39,7 +39,9 @@ pub(crate) fn why(
     match (member.joined, member.lineage.first()) {
         (MembershipReason::Root, _) => {
             let how = match rule {
-                _ if agent.agent.rule == LIMITED => "it was started under a limit, and no rule matches it",
+                _ if agent.agent.rule == LIMITED_RULE => {
+                    "it was started under a limit, and no rule matches it"
+                }
                 Some(rule) if rule == agent.agent.rule => "its rule matches",
                 Some(_) => "it was recognised by that rule when it started, and another one matches now",
                 // An agent that rewrites its process title remains an agent.
