@@ -224,7 +224,7 @@ impl Explanation {
 impl ProcessMemory {
     /// That charge, without shares.
     #[must_use]
-    pub fn of(charge: Charge, look: SharesStatus) -> Self {
+    pub fn without_shares(charge: Charge, look: SharesStatus) -> Self {
         let Charge { anon, shmem, swap } = charge;
         Self { charge: charge.total(), anon, shmem, swap, look, shares: None }
     }

@@ -87,7 +87,7 @@ fn root() -> Explanation {
             forecast: Some(crate::cli::health::tests::forecast(ForecastLevel::Watch, 90.0)),
             culprits: vec![CulpritInfo { pid: pid(1250), charge: Bytes::mib(500), command: Some("node".into()), forecast: None }],
         }),
-        memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::of(charge, SharesStatus::Done) }),
+        memory: Some(ProcessMemory { shares: Some(share), ..ProcessMemory::without_shares(charge, SharesStatus::Done) }),
         cgroup: Some(CgroupInfo {
             path: Some("/agents.slice/agent-claude-1.scope".into()),
             use_by: CgroupUse::Own,

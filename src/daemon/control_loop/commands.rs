@@ -84,7 +84,7 @@ pub(crate) fn command_queue(waker: Arc<Waker>) -> (CommandSender, CommandQueue) 
 }
 
 impl CommandSender {
-    /// Hands over a command; never blocks.
+    /// Queues a command; never blocks.
     ///
     /// # Errors
     /// [`MethodError::Busy`] if the queue is full.

@@ -220,7 +220,7 @@ impl ControlLoop {
         }
     }
 
-    /// Sleeps until the next iteration is due or the waker asks for an earlier one.
+    /// Sleeps until the next iteration is due or the waker requests an earlier one.
     fn sleep_until(&mut self, planned: Instant) {
         let waker = &self.inputs.waker;
         while !waker.is_shutting_down() {

@@ -186,8 +186,8 @@ impl Schedule {
         }
     }
 
-    /// When a reader may trigger the next sample. A sample that was not published was no reader's; one that failed may have
-    /// been.
+    /// When a reader may trigger the next sample. An unpublished sample served no reader; a failed one may have been
+    /// for a reader.
     fn next_for_readers(&self, published_at: Instant) -> Instant {
         let last = if self.is_failing { self.last_sample } else { published_at };
         last + MIN_READER_INTERVAL
@@ -198,7 +198,7 @@ fn sooner(next: Duration, routine: Duration, is_awaited: bool) -> Duration {
     if is_awaited && routine > Duration::ZERO { next.min(routine) } else { next }
 }
 
-/// Counts a wakeup that came late. Both clocks stand still while the guest is suspended (`CLOCK_MONOTONIC`), so a resume
+/// Counts a wakeup that came late. Both clocks stop while the guest is suspended (`CLOCK_MONOTONIC`), so a resume
 /// is not late. Under memory pressure the loop itself waits for memory, which shows here.
 pub(super) fn record_wakeup_latency(counters: &mut SupervisorInfo, planned: Instant, now: Instant) {
     let late = now.saturating_duration_since(planned);
@@ -213,7 +213,7 @@ pub(super) fn record_wakeup_latency(counters: &mut SupervisorInfo, planned: Inst
 mod tests {
     use super::*;
 
-    /// A schedule that took a sample at its start, and a poll that asks for nothing.
+    /// A schedule that took a sample at its start, and a poll that requires nothing.
     struct World {
         start: Instant,
         schedule: Schedule,

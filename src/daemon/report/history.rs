@@ -19,11 +19,11 @@ use crate::model::series::SeriesSample;
 use crate::model::time::UnixSeconds;
 use crate::model::{Boottime, Uid};
 
-/// Forecasts wait this long for the recorded history; the loop itself never waits.
-pub(crate) const PAST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit of the forecasts' wait for the recorded history; the loop itself never waits.
+pub(crate) const SEED_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Seconds of history that a forecast can use, with a margin.
-const PAST_SECONDS: i64 = 9 * 3600;
+/// Length of the history that seeds the forecasts, a little more than they can use.
+const SEED_SECONDS: i64 = 9 * 3600;
 
 /// Time limit of a reply: it is read from disk.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ impl HistoryRecorder {
     pub(crate) fn read_past(&self) -> Option<Receiver<HistoryInfo>> {
         let (sender, reply) = sync_channel(1);
         let now = clock::wall();
-        let since = UnixSeconds(now.0 - PAST_SECONDS);
+        let since = UnixSeconds(now.0 - SEED_SECONDS);
         // The receiver may have timed out.
         let send = move |history| drop(sender.try_send(history));
         self.0.as_ref().filter(|history| history.read(since, now, send))?;

@@ -31,7 +31,7 @@ pub(crate) enum Report {
     Close,
 }
 
-/// Hands reports to the thread.
+/// Sends reports to the thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
     queue: SyncSender<Report>,
@@ -53,7 +53,7 @@ impl Reporter {
         Ok((Self { queue, dropped, has_screen: io::stderr().is_terminal() }, finished))
     }
 
-    /// Hands over a report; never blocks.
+    /// Queues a report; never blocks.
     pub(crate) fn report(&self, report: Report) {
         if self.queue.try_send(report).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);

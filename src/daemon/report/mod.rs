@@ -101,7 +101,7 @@ impl Outputs {
         let Some(past) = &self.past else { return true };
         match past.try_recv() {
             Ok(history) => self.forecasts.seed(&history, snapshot, thresholds),
-            Err(TryRecvError::Empty) if self.started.elapsed() < history::PAST_TIMEOUT => return false,
+            Err(TryRecvError::Empty) if self.started.elapsed() < history::SEED_TIMEOUT => return false,
             Err(_) => {}
         }
         self.past = None;

@@ -45,7 +45,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Begins with `snapshot`.
+    /// Publishes `snapshot` first.
     pub(crate) fn new(snapshot: Snapshot, source: StatusSource<'_>) -> Self {
         let action_log = ActionLog::default();
         let status = status::status(&snapshot, source, &action_log, Some(SupervisorInfo::default()));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::model::Uid;
 
 /// The directory that `StateDirectory=` of the unit creates.
-const SYSTEM: &str = "/var/lib/claude-watchdog";
+const SYSTEM_STATE_DIR: &str = "/var/lib/claude-watchdog";
 
 /// The directory given on the command line, else the system directory for root, else one in the user's home; `None` without a home.
 pub(crate) fn directory(given: Option<PathBuf>, uid: Uid) -> Option<PathBuf> {
@@ -25,7 +25,7 @@ fn choose(
     let own = || absolute(state).or_else(|| absolute(home).map(|home| home.join(".local/state")));
     match given {
         Some(given) => Some(given),
-        None if uid == Uid::ROOT => Some(PathBuf::from(SYSTEM)),
+        None if uid == Uid::ROOT => Some(PathBuf::from(SYSTEM_STATE_DIR)),
         None => own().map(|state| state.join("claude-watchdog")),
     }
 }
@@ -42,7 +42,7 @@ mod tests {
                 .map(|path| path.to_string_lossy().into_owned())
         };
         let home = || some("/home/a");
-        assert_eq!(of(None, 0, some("/s"), home()).as_deref(), Some(SYSTEM));
+        assert_eq!(of(None, 0, some("/s"), home()).as_deref(), Some(SYSTEM_STATE_DIR));
         assert_eq!(of(None, 1000, some("/s"), home()).as_deref(), Some("/s/claude-watchdog"));
         let usual = Some("/home/a/.local/state/claude-watchdog");
         assert_eq!(of(None, 1000, None, home()).as_deref(), usual);

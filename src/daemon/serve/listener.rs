@@ -26,7 +26,7 @@ pub enum PassedError {
     #[error("the service manager's LISTEN_FDS: {0}")]
     Variables(#[from] io::Error),
     /// The descriptor is not a listening socket.
-    #[error("the service manager passed no socket that can be answered on: {0}")]
+    #[error("the service manager passed an unusable socket: {0}")]
     NoSocket(#[from] inherited_fd::InheritedError),
     /// Several sockets were passed.
     #[error("the service manager passed {0} sockets, expected one ListenStream=")]
@@ -42,8 +42,8 @@ pub(crate) fn passed() -> Result<Option<UnixListener>, PassedError> {
     }
 }
 
-/// Replies to the clients in the queue of `listener` that the configuration is invalid: as long as any waits, systemd starts
-/// us again. The reply does not say where it is invalid, which is not for all users.
+/// Replies to the clients in the queue of `listener` that the configuration is invalid: as long as one waits, systemd restarts
+/// the daemon. The reply does not say where it is invalid, which is not for all users.
 pub(crate) fn reply_unconfigured(listener: &UnixListener) {
     let answer = encode(&MethodError::Unconfigured {}).unwrap_or_default();
     while let Ok((mut stream, _)) = listener.accept() {

@@ -1,4 +1,4 @@
-//! Reloads the configuration on a thread aside.
+//! Reloads the configuration on a thread of its own.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::ipc::MethodError;
 use crate::model::Uid;
 use crate::quota::{Quota, RELOADS};
 
-/// How long the files may take to be read: they are small, but may lie on a disk that hangs.
+/// Timeout for reading the files: they are small, but may be on a disk that hangs.
 const READ_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Reads the configuration that the supervisor was started with.

@@ -18,7 +18,7 @@ pub(crate) const EXPLANATION_MAX_AGE: Duration = MIN_REFRESH_INTERVAL;
 /// Minimum interval between samples that clients trigger.
 pub(crate) const MIN_REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long a client waits for newer figures. A sample takes milliseconds; if it takes longer, the machine is under
+/// Maximum time that a client waits for newer figures. A sample takes milliseconds; if it takes longer, the machine is under
 /// pressure, and old figures are better than none.
 const REFRESH_TIMEOUT: Duration = Duration::from_millis(200);
 

@@ -1,5 +1,5 @@
-//! The socket's thread, which also receives the shutdown signals. Clients, however many, never run on the control loop's
-//! thread: that is woken by nothing but its clock and its waker.
+//! The socket's thread, which also receives the shutdown signals. Clients are never served on the control
+//! loop's thread, which only its clock and its waker wake.
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;

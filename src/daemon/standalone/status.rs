@@ -16,7 +16,7 @@ use crate::rules::Rules;
 use crate::sampler::Sampler;
 
 /// Default mount point of cgroup v2.
-const CGROUP: &str = "/sys/fs/cgroup";
+const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
 
 /// Time limit of a single sample for `smaps_rollup`.
 const SMAPS_TIMEOUT: Duration = Duration::from_millis(500);
@@ -26,7 +26,7 @@ const SMAPS_TIMEOUT: Duration = Duration::from_millis(500);
 /// # Errors
 /// `/proc` cannot be read.
 pub fn status(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
-    let cgroup = Path::new(CGROUP);
+    let cgroup = Path::new(CGROUP_MOUNT);
     let (_, mut status) = sample(proc, cgroup, Arc::new(Rules::built_in()), only)?;
     let missing = Platform::of(proc, cgroup, only.unwrap_or(Uid::ROOT)).missing_features();
     status

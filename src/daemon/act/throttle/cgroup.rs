@@ -18,7 +18,7 @@ use rustix::io::{Errno, pwrite};
 use crate::linux::cgroup::Cgroups;
 use crate::model::Bytes;
 
-/// Orders that wait for the thread. The next sample repeats those that did not fit.
+/// Orders that may wait for the thread. The next sample repeats those that do not fit.
 const QUEUE_CAPACITY: usize = 256;
 
 /// Each throttled cgroup needs two descriptors, and a service has 1024.
@@ -149,7 +149,7 @@ impl ThrottledCgroup {
         self.target.load(Ordering::Relaxed) != NO_LIMIT && !self.gone.load(Ordering::Relaxed)
     }
 
-    /// Writes the target, and again if it has changed during the write: the last value is the one that holds.
+    /// Writes the target, and again if it has changed during the write: the last value wins.
     fn set(&self) {
         loop {
             let target = self.target.load(Ordering::SeqCst);

@@ -22,7 +22,7 @@ pub use cgroup::CgroupThrottles;
 use cgroup::{MAX_THROTTLED_CGROUPS, remove_leftover};
 use policy::{OngoingAction, ThrottleInput, ThrottleOrder, ThrottlePolicy};
 
-/// The throttles of all scopes of ours that belong to one agent alone.
+/// The throttles of all our scopes that contain a single agent.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     is_enabled: bool,
@@ -65,8 +65,9 @@ impl Throttle {
         throttles: &mut CgroupThrottles,
     ) -> Vec<String> {
         let agents = snapshot.agents.iter().filter(|_| self.is_enabled);
-        let limited: Vec<LimitedAgent<'_>> =
-            agents.filter_map(|sample| LimitedAgent::of(sample, thresholds, snapshot, &action)).collect();
+        let limited: Vec<LimitedAgent<'_>> = agents
+            .filter_map(|sample| LimitedAgent::from_sample(sample, thresholds, snapshot, &action))
+            .collect();
         let all = limited.len();
         let limited = select(limited, MAX_THROTTLED_CGROUPS);
         let left_out = all - limited.len();
@@ -98,7 +99,7 @@ impl Throttle {
     }
 }
 
-/// An agent that is alone in a scope of ours.
+/// An agent that has one of our scopes to itself.
 struct LimitedAgent<'a> {
     agent: &'a AgentRef,
     path: &'a Path,
@@ -106,14 +107,14 @@ struct LimitedAgent<'a> {
 }
 
 impl<'a> LimitedAgent<'a> {
-    fn of(
+    fn from_sample(
         sample: &'a AgentSample,
         thresholds: Thresholds,
         snapshot: &Snapshot,
         action: &impl Fn(&AgentRef) -> OngoingAction,
     ) -> Option<Self> {
         let cgroup = sample.cgroup.as_ref()?;
-        // A user manager and a container have such slices as well; throttles there would outlive a crash of ours.
+        // A user manager and a container have such slices as well; throttles there would outlive a crash of the daemon.
         let name = limit::scope_of(&cgroup.path)?;
         let is_scope = cgroup.path == Path::new("/").join(SLICE).join(name);
         let limit = cgroup.max.filter(|_| is_scope)?;
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn page_cache_does_not_throttle_and_giving_up_is_logged_once() {
+    fn page_cache_never_throttles_and_giving_up_is_logged_once() {
         let mut world = World::new();
         let high = Bytes::mib(316);
         assert_eq!(world.step(0, high, OngoingAction::None), [""; 0]);
@@ -367,7 +368,7 @@ mod tests {
             samples
                 .iter()
                 .filter_map(|sample| {
-                    LimitedAgent::of(sample, thresholds, &world, &|_: &AgentRef| OngoingAction::None)
+                    LimitedAgent::from_sample(sample, thresholds, &world, &|_: &AgentRef| OngoingAction::None)
                 })
                 .collect::<Vec<_>>()
         };

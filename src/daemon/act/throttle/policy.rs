@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::model::{Boottime, Bytes, Thresholds};
 
-/// Longest time for which an agent is throttled while nothing is done about it. A decision waits at most 3 s for
+/// Maximum time that an agent is throttled without an action. A decision waits at most 3 s for
 /// `smaps_rollup` of shared members, and one tick for its figures.
 const MAX_THROTTLE: Duration = Duration::from_secs(4);
 
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_below_its_threshold_does_not_wait_for_another_action() {
+    fn an_agent_below_its_threshold_never_waits_for_another_action() {
         let mut scope = Scope::new();
         let _ = scope.idle_step(0, 100);
         assert_eq!(scope.step(1000, 316, OngoingAction::Other), None);

@@ -115,7 +115,7 @@ fn a_protected_or_exited_agent_is_an_error() {
 }
 
 #[test]
-fn clients_that_left_are_dropped_and_a_full_queue_is_busy() {
+fn disconnected_clients_are_dropped_and_a_full_queue_is_busy() {
     let mut world = World::new();
     drop(world.request_stop(1));
     world.step(true, &[]);
@@ -156,7 +156,7 @@ fn shutdown_drops_waiting_clients() {
 
 /// The first client has left, and the agent has no visible process any more.
 #[test]
-fn a_second_client_gets_a_reply_after_the_first_has_left() {
+fn a_second_client_gets_a_reply_after_the_first_left() {
     let mut world = World::new();
     drop(world.request_stop(1));
     world.step(false, &[event(1, acted(1, REQUESTED, false))]);

@@ -136,7 +136,7 @@ fn the_alert_of_a_runaway_child_clears_when_it_exits() {
 }
 
 #[test]
-fn short_lived_children_do_not_hide_a_leak_of_the_agent() {
+fn short_lived_children_do_not_hide_the_agents_leak() {
     let mut world = World::new();
     // A build that grows to 1 GiB in ten steps, each 12 minutes; the agent itself grows by 1 GiB an hour.
     let build = |step: u64| (step % 72 < 10).then(|| member(500, &[100], Bytes::mib(100 * (step % 72))));

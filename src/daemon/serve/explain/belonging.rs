@@ -62,8 +62,8 @@ pub(crate) fn why(
         ),
         (MembershipReason::Child, Some(starter)) => {
             let exited = if agent.member(*starter).is_some() { "" } else { " and has exited since" };
-            let role = if *starter == agent.agent.root { "the root" } else { "a member" };
-            let start = format!("pid {}, {role} of {id}, started it{exited}", starter.pid);
+            let position = if *starter == agent.agent.root { "the root" } else { "a member" };
+            let start = format!("pid {}, {position} of {id}, started it{exited}", starter.pid);
             let moved = if reading.stat.parent == Some(starter.pid) || !exited.is_empty() {
                 ""
             } else {

@@ -36,7 +36,7 @@ pub(crate) fn explanation(reading: &Reading, seen: &Published, settings: &Settin
         memory: memory(reading),
         cgroup: reading.cgroup.as_ref().map(|cgroup| self::cgroup(cgroup, found.map(|(agent, _)| agent))),
         thresholds: found.map(|(agent, _)| thresholds(agent, settings)),
-        signals: signals::of(found, settings),
+        signals: signals::signals_info(found, settings),
         notes: notes(reading, found.map(|(agent, _)| agent), settings),
     }
 }
@@ -90,7 +90,7 @@ fn memory(reading: &Reading) -> Option<ProcessMemory> {
         swap: rollup.share.swap,
         file: rollup.file,
     });
-    Some(ProcessMemory { shares, ..ProcessMemory::of(charge, reading.shares_status) })
+    Some(ProcessMemory { shares, ..ProcessMemory::without_shares(charge, reading.shares_status) })
 }
 
 fn cgroup(cgroup: &Cgroup, agent: Option<&AgentSample>) -> CgroupInfo {

@@ -1,5 +1,5 @@
 //! Explains why a process does or does not belong to an agent. It never delays a tick: it uses the published snapshot, which
-//! is shared and not copied, and reads the process itself on a thread aside, with a timeout.
+//! is shared and not copied, and reads the process itself on a thread of its own, with a timeout.
 
 mod belonging;
 pub(crate) mod build;

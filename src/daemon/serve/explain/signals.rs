@@ -5,7 +5,7 @@ use crate::daemon::control_loop::active_config::Settings;
 use crate::model::{AgentSample, Member};
 
 /// Whether the executor may signal a member of an agent, or another process.
-pub(crate) fn of(found: Option<(&AgentSample, &Member)>, settings: &Settings) -> SignalsInfo {
+pub(crate) fn signals_info(found: Option<(&AgentSample, &Member)>, settings: &Settings) -> SignalsInfo {
     let never = |because: &str| SignalsInfo { never: true, because: because.to_owned() };
     let Some((agent, member)) = found else {
         return never("only members of agents are ever signalled");

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_of_requests_is_delayed_and_a_burst_is_not() {
+    async fn floods_of_requests_are_delayed_and_bursts_are_not() {
         let queue = LimitQueue::default();
         let begun = Instant::now();
         for _ in 0..LIMIT_REQUEST_RATE.max {

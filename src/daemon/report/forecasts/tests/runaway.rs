@@ -43,7 +43,7 @@ fn frequently_exiting_children_do_not_hide_a_runaway() {
 }
 
 #[test]
-fn a_large_exit_does_not_hide_a_runaway_of_the_machine() {
+fn a_large_exit_does_not_hide_the_machines_runaway() {
     let mut world = World::new();
     for step in 0..250_u64 {
         world.others = match step {

@@ -119,7 +119,7 @@ fn processes_of_other_users_are_not_migrated() {
 }
 
 #[test]
-fn scopes_of_exited_commands_are_removed_and_new_ones_are_not() {
+fn only_scopes_of_exited_commands_are_removed() {
     let world = World::new(&[7]);
     world.write("cgroup.subtree_control", "memory\n");
     // Empty folders go as empty cgroups do.
