@@ -41,7 +41,8 @@ impl World {
         let mut stat = format!("{pid} (").into_bytes();
         stat.extend(comm);
         stat.extend(
-            format!(") S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 1 1 {pid}\n").into_bytes(),
+            format!(") S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 4096 0 0 1 1 {pid}\n")
+                .into_bytes(),
         );
         fs::write(dir.join("stat"), stat).unwrap();
         let mut status = b"Name:\t".to_vec();
@@ -430,6 +431,47 @@ fn a_cgroup_is_killed_if_its_agent_is_alone() {
         (true, true),
         "only root can add processes"
     );
+}
+
+/// A killed child leaves the process table with its memory, and its cgroup up to a second later.
+#[test]
+fn an_exiting_child_does_not_take_the_scope_from_its_agent() {
+    let world = World::new().process(100, 1, "claude", CLAUDE, &["claude"], 100);
+    let cgroups = TempDir::new().unwrap();
+    let scope = cgroups.path().join("agents.slice/agent-claude-100.scope");
+    fs::create_dir_all(&scope).unwrap();
+    fs::write(cgroups.path().join("cgroup.controllers"), "memory\n").unwrap();
+    fs::write(world.file(100, "cgroup"), "0::/agents.slice/agent-claude-100.scope\n").unwrap();
+    fs::write(scope.join("memory.stat"), "anon 4096\n").unwrap();
+    fs::write(scope.join("memory.max"), "524288000\n").unwrap();
+    fs::write(scope.join("cgroup.procs"), "100\n101\n").unwrap();
+    let at = clock::now();
+    for verify_above in [Bytes::gib(1), Bytes::ZERO] {
+        let mut sampler = sampler(world.dir.path(), cgroups.path(), None);
+        sampler.verify_cgroups_above(verify_above);
+        let guest = sampler.poll_memory(at).unwrap();
+        let mut limit = |later: u64| {
+            let at = at + Duration::from_millis(later);
+            let agent = sampler.sample(at, guest, ScanDepth::Full).unwrap().agents.remove(0);
+            agent.cgroup.and_then(|cgroup| cgroup.max)
+        };
+        let dir = world.dir.path().join("101");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("stat"), "101 (hog) R 100 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 101 0 0 0 0 0 0\n")
+            .unwrap();
+        assert_eq!(limit(0), Some(Bytes::mib(500)), "101 has no memory any more");
+        // A process of its own in the scope, which the process table does not know yet.
+        fs::write(
+            dir.join("stat"),
+            "101 (sh) S 100 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 101 4096 1 0 1 1 1\n",
+        )
+        .unwrap();
+        fs::write(scope.join("cgroup.procs"), "100\n102\n").unwrap();
+        assert_eq!(limit(20_000), None, "102 is no member");
+        fs::write(scope.join("cgroup.procs"), "100\n").unwrap();
+        assert_eq!(limit(20_100), Some(Bytes::mib(500)), "found again by the next sample");
+        fs::write(scope.join("cgroup.procs"), "100\n101\n").unwrap();
+    }
 }
 
 #[test]

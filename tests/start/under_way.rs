@@ -55,7 +55,7 @@ fn an_agent_without_a_rule_is_not_reported_as_exited() {
     daemon.client().reload().unwrap();
     daemon.status_when(|status| status.agents.is_empty());
     let said = daemon.end();
-    assert_eq!((count(&said, "has exited"), count(&said, "no longer supervised")), (0, 1), "{said:?}");
+    assert_eq!((count(&said, "has exited"), count(&said, "no longer matches a rule")), (0, 1), "{said:?}");
 }
 
 #[test]

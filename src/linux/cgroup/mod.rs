@@ -8,7 +8,6 @@ pub mod limits;
 pub mod tree;
 pub(crate) mod values;
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -46,14 +45,13 @@ impl Cgroups {
         Some(pids)
     }
 
-    /// Whether the cgroup at `path` and those below it hold processes, and all of them are `members`. Stops at the first
-    /// other process.
-    #[must_use]
-    pub fn holds_only(&self, path: &Path, members: &HashSet<Pid>) -> bool {
+    /// Whether the cgroup at `path` and those below it hold processes, and `is_own` is true for all of them. Stops at the
+    /// first other process.
+    pub fn holds_only(&self, path: &Path, is_own: impl Fn(Pid) -> bool) -> bool {
         let mut is_populated = false;
         let all = self.walk(path, |pid| {
             is_populated = true;
-            members.contains(&pid)
+            is_own(pid)
         });
         all.is_some() && is_populated
     }
@@ -165,7 +163,7 @@ mod tests {
     }
 
     fn holds_only(cgroups: &Cgroups, path: &str, pids: &[i32]) -> bool {
-        cgroups.holds_only(Path::new(path), &pids.iter().filter_map(|p| Pid::new(*p)).collect())
+        cgroups.holds_only(Path::new(path), |pid| pids.contains(&pid.get()))
     }
 
     #[test]

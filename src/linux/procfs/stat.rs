@@ -109,6 +109,12 @@ impl Stat {
         matches!(self.state, b'X' | b'x') || (self.state == b'Z' && self.threads <= 1)
     }
 
+    /// Whether it has given its memory back on its way to exit (`exit_mm`). It stays in `cgroup.procs` for up to a second then.
+    #[must_use]
+    pub fn is_exiting(&self) -> bool {
+        self.counters.vsize == 0 && !self.is_kernel_thread()
+    }
+
     /// Whether it is stopped, by a signal or by its tracer.
     #[must_use]
     pub fn is_stopped(&self) -> bool {

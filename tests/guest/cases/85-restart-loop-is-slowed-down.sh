@@ -8,7 +8,7 @@ path=$(program_of alpha)
 install -D /usr/local/bin/hog "$path"
 terminal alpha
 type_in alpha "while :; do $path --until 240M; done"
-wait_until 90 count held-back -ge 2
+wait_until 90 count restart_backoff -ge 2
 wait_until 90 count acted -ge 3
 
 mapfile -t roots < <(events act | jq -r .AGENT_PID)
@@ -19,4 +19,4 @@ expect 'the second delay is longer' test $((second * 2)) -gt $((first * 3))
 expect 'the shell is alive' alive "$(shell_of alpha)"
 expect_is 'no OOM kill by the kernel' "$(oom_kills)" "$ooms"
 figure delays "$((first / 1000)) and $((second / 1000)) ms"
-figure reported "$(count held-back)"
+figure reported "$(count restart_backoff)"

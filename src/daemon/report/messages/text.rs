@@ -77,7 +77,7 @@ fn agent_text(event: &Event, agent: &AgentRef) -> String {
         EventKind::Gone => format!("{id} has exited"),
         EventKind::Unknown => {
             format!(
-                "{id} matches no rule since the configuration was reloaded: no longer supervised, it keeps running"
+                "{id} no longer matches a rule: it is not supervised as an agent of its own any more, and keeps running"
             )
         }
         EventKind::Warned { threshold } => {

@@ -35,7 +35,7 @@ impl World {
         let dir = self.path(&format!("proc/{pid}"));
         fs::create_dir(&dir).unwrap();
         let stat =
-            format!("{pid} (x) S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 0 0 1 1 {pid}\n");
+            format!("{pid} (x) S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 4096 0 0 1 1 {pid}\n");
         fs::write(dir.join("stat"), stat).unwrap();
         let status = format!("Name:\tx\nTgid:\t{pid}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nRssAnon:\t1024 kB\n");
         fs::write(dir.join("status"), status).unwrap();
