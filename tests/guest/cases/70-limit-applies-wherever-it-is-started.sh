@@ -49,10 +49,11 @@ expect_like 'reduced to the cap' "$(<"$CASE/where")" " $cap "
 expect_is 'with one line' "$(lines_in "$CASE/message")" 1
 expect_like 'about the limit' "$(<"$CASE/message")" '12G'
 
-# Without the system bus.
+# Without the system bus there is no manager to ask.
 afterwards 'test ! -e /run/dbus/aside || mv /run/dbus/aside /run/dbus/system_bus_socket'
 mv /run/dbus/system_bus_socket /run/dbus/aside
-expect_like 'without the system bus' "$(run-claude-limited 300M case-where)" "$like"
+expect_code 'not without the system bus' 125 run-claude-limited 300M case-where
+expect 'and nothing is run without it' grep -q "the command was not run" "$CASE/command-output"
 mv /run/dbus/aside /run/dbus/system_bus_socket
 
 # Exit codes.
