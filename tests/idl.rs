@@ -129,7 +129,7 @@ fn bare() -> StatusInfo {
 fn explained() -> Explanation {
     let pid = Pid::new(100).unwrap();
     let bytes = Bytes::gib(1);
-    let line = ThresholdInfo { bytes, set: "1G".into(), origin: "built in".into() };
+    let threshold = ThresholdInfo { bytes, set: "1G".into(), origin: "built in".into() };
     Explanation {
         version: Explanation::VERSION,
         watched: true,
@@ -184,8 +184,12 @@ fn explained() -> Explanation {
             charge: Some(bytes),
             max: Some(bytes),
         }),
-        thresholds: Some(ThresholdsInfo { warn: line.clone(), kill: line, notes: vec!["1G counts".into()] }),
-        signals: SignalsInfo { never: false, because: "once it is over its line".into() },
+        thresholds: Some(ThresholdsInfo {
+            warn: threshold.clone(),
+            kill: threshold,
+            notes: vec!["1G counts".into()],
+        }),
+        signals: SignalsInfo { never: false, because: "once it is over its kill threshold".into() },
         notes: vec!["a dry run".into()],
     }
 }
@@ -360,7 +364,7 @@ fn events_and_actions_match_their_description() {
         eta_high_seconds: Some(4),
         action: Some(1),
         dry_run: Some(false),
-        message: "ending it".into(),
+        message: "terminating it".into(),
     };
     let bare = EventInfo {
         number: 2,

@@ -84,8 +84,8 @@ mod tests {
     #[test]
     fn an_event_is_one_line_without_control_characters() {
         let lines = [
-            event("found", "info", "found claude-1234 (pid 1234, uid 1000), at 240M"),
-            event("warn", "warning", "claude-1234 is at 8.1G, over its warn threshold of 8G"),
+            event("found", "info", "found claude-1234 (pid 1234, uid 1000), uses 240M"),
+            event("warn", "warning", "claude-1234 uses 8.1G, over its warn threshold of 8G"),
             event("failed", "error", "hostile \u{1b}[2J\n2026 forged"),
         ];
         let of = |style: &Style| lines.iter().map(|event| render(event, style)).collect::<String>();

@@ -51,12 +51,12 @@ mod tests {
         let mut action: ActionInfo = serde_json::from_value(serde_json::json!({
             "id": "1", "time": "2026-11-23T14:02:05Z", "kind": "act", "agent": "claude-1234", "rule": "claude", "pid": 1234,
             "uid": 1000, "charge": 1, "threshold": 2, "signals": ["TERM"], "dry_run": false, "cause": "request",
-            "outcome": "agent stopped after 0.3s, 720M freed", "resume": { "cwd": null, "command": ["claude"], "shell": "cd /home/\u{1b}[1m && claude --continue" },
+            "outcome": "exited after 0.3s, 720M freed", "resume": { "cwd": null, "command": ["claude"], "shell": "cd /home/\u{1b}[1m && claude --continue" },
         }))
         .unwrap();
         let stopped = render(&action);
         action.dry_run = true;
-        action.outcome = "dry run: would have stopped claude-1234 (720M), as requested by root".to_owned();
+        action.outcome = "claude-1234 uses 720M, stop requested by root: dry run: would terminate the whole agent (2 processes)".to_owned();
         insta::assert_snapshot!(format!("{stopped}--\n{}", render(&action)));
     }
 }

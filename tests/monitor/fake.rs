@@ -68,7 +68,7 @@ fn action(cause: &str, pid: i32, resume: Option<&Resume>) -> Value {
         "id": "1795000000-1", "time": jiff::Timestamp::now().to_string(), "kind": "act", "agent": format!("limited-{pid}"),
         "rule": "limited", "pid": pid, "uid": 0, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"],
         "culprit": { "pid": pid, "charge": 303_038_464, "command": "prog" }, "dry_run": false, "cause": cause,
-        "outcome": "agent stopped", "resume": resume,
+        "outcome": "exited after 0.3s, 289M freed", "resume": resume,
     })
 }
 

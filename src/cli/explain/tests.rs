@@ -104,14 +104,14 @@ fn root() -> Explanation {
                 set: "16G".into(),
                 origin: "/etc/claude-watchdog/config.toml.d/50-local.toml:3".into(),
             },
-            notes: vec!["the kill threshold 16G (from /etc/claude-watchdog/config.toml.d/50-local.toml:3) is above 85% of \
-                         this guest's 15.3G: 13G counts"
+            notes: vec!["kill threshold: 13G (16G from /etc/claude-watchdog/config.toml.d/50-local.toml:3 exceeds 85% of \
+                         15.3G RAM)"
                 .into()],
         }),
         signals: SignalsInfo {
             never: false,
-            because: "once claude-1234 is over its kill threshold of 13G, with the whole agent, where ending no smaller \
-                      part of it frees enough"
+            because: "once claude-1234 is over its kill threshold of 13G, with the whole agent, if killing no smaller \
+                      part frees enough"
                 .into(),
         },
         notes: vec![],
@@ -260,7 +260,7 @@ fn without_the_daemon() {
     let mut explanation = root();
     explanation.watched = false;
     explanation.notes = vec![
-        "no supervisor answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
+        "no daemon answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
          claude-watchdog`, or without root with `claude-watchdog daemon`"
             .into(),
     ];

@@ -94,7 +94,7 @@ fn action() -> ActionInfo {
         culprit: culprits.into_iter().next(),
         signals: vec!["TERM".into(), "KILL".into()],
         dry_run: false,
-        outcome: "child stopped after 3.2s, 9.8G freed; claude-1234 keeps running".into(),
+        outcome: "killed after 3.2s, 9.8G freed".into(),
         resume: None,
     }
 }
@@ -199,7 +199,9 @@ fn warned() {
     status.agents[0].total_charge += child;
     status.agents[1].scope = Some("agent-codex-1.scope".into());
     status.agents[1].limit = Some(Bytes::gib(4));
-    status.notes = vec!["kill threshold: 13.2G (85% of 15.6G RAM; the configured 16G does not apply)".into()];
+    status.notes = vec![
+        "kill threshold: 13.2G (16G from /etc/claude-watchdog/config.toml:3 exceeds 85% of 15.6G RAM)".into(),
+    ];
     assert_snapshot!(plain(&status));
 }
 
@@ -219,7 +221,7 @@ fn after_an_action() {
     let whole = ActionInfo {
         culprit: None,
         signals: vec!["TERM".into()],
-        outcome: "agent stopped after 0.8s, 13.1G freed".into(),
+        outcome: "exited after 0.8s, 13.1G freed".into(),
         resume: Some(resume),
         ..action()
     };
@@ -237,7 +239,7 @@ fn no_daemon() {
         (agent.warn_threshold, agent.kill_threshold) = (Bytes::ZERO, Bytes::ZERO);
     }
     status.notes = vec![
-        "no supervisor answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
+        "no daemon answers at /run/claude-watchdog/io.moltdown.Watchdog; start it with `systemctl start \
          claude-watchdog`, or without root with `claude-watchdog daemon`"
             .into(),
     ];

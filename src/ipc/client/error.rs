@@ -12,7 +12,7 @@ use crate::model::Uid;
 pub enum ClientError {
     /// No socket has a listener.
     #[error(
-        "no supervisor answers at {}; start it with `systemctl start claude-watchdog`, or without root with `claude-watchdog daemon`; `systemctl status claude-watchdog` says why it does not run",
+        "no daemon answers at {}; start it with `systemctl start claude-watchdog`, or without root with `claude-watchdog daemon`; `systemctl status claude-watchdog` shows why it is not running",
         join(tried)
     )]
     Absent {
@@ -35,7 +35,7 @@ pub enum ClientError {
         /// The owner of the listener.
         owner: Uid,
     },
-    /// The supervisor accepts connections but does not reply.
+    /// The daemon accepts connections but does not reply.
     #[error("{}: no reply within {}; see `systemctl status claude-watchdog`", path.display(), humantime::format_duration(*after))]
     Silent {
         /// The socket.
@@ -44,21 +44,21 @@ pub enum ClientError {
         after: Duration,
     },
     /// The connection was closed before the reply.
-    #[error("{}: the supervisor closed the connection; try again, or see `journalctl -u claude-watchdog`", path.display())]
+    #[error("{}: the daemon closed the connection; try again, or see `journalctl -u claude-watchdog`", path.display())]
     Closed {
         /// The socket.
         path: PathBuf,
     },
     /// The reply cannot be parsed.
-    #[error("{}: the reply cannot be read ({reason}); check that the supervisor and this command have the same version", path.display())]
+    #[error("{}: the reply cannot be read ({reason}); check that the daemon and this command have the same version", path.display())]
     Unreadable {
         /// The socket.
         path: PathBuf,
         /// The parse error.
         reason: String,
     },
-    /// The supervisor refused the call.
-    #[error("{}: the supervisor refused: {error}", path.display())]
+    /// The daemon refused the call.
+    #[error("{}: the daemon refused: {error}", path.display())]
     Refused {
         /// The socket.
         path: PathBuf,

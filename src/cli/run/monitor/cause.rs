@@ -98,7 +98,7 @@ pub(super) mod tests {
             "id": "1795000000-3", "time": time, "kind": "act", "agent": "claude-100", "rule": "claude", "pid": 100,
             "uid": 1000, "charge": 303_038_464, "threshold": 304_087_040, "signals": ["TERM"], "dry_run": false,
             "culprit": { "pid": culprit, "charge": 293_601_280, "command": "node /x/\u{1b}[1m/server.js" },
-            "cause": cause, "outcome": "ended, 280M freed 0.3s after the decision",
+            "cause": cause, "outcome": "exited after 0.3s, 280M freed",
             "resume": (culprit == 100).then(|| Resume::new("claude --resume 7", Some("/home/me/work".to_owned()))),
         }))
         .unwrap()
