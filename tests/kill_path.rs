@@ -69,7 +69,7 @@ struct Agent {
 
 impl Agent {
     /// An agent with processes that run `programs`, far over its kill threshold, and a new engine.
-    fn of(programs: &[&[&str]]) -> Self {
+    fn start(programs: &[&[&str]]) -> Self {
         let children: Vec<Child> =
             programs.iter().map(|words| Command::new(words[0]).args(&words[1..]).spawn().unwrap()).collect();
         let keys: Vec<ProcessKey> = children.iter().map(key_of).collect();
@@ -183,7 +183,7 @@ fn a_signal_is_sent_without_an_allocation() {
 
 #[test]
 fn a_poll_of_guest_memory_allocates_nothing() {
-    let (meminfo, vmstat) = (Meminfo::of(Path::new("/proc")), Vmstat::of(Path::new("/proc")));
+    let (meminfo, vmstat) = (Meminfo::new(Path::new("/proc")), Vmstat::new(Path::new("/proc")));
     let (guest, counted) = allocations(|| (meminfo.read().unwrap(), vmstat.swapped_in()).0);
     assert!(guest.mem_total > Bytes::ZERO);
     assert_eq!(counted, 0);
@@ -196,7 +196,7 @@ fn a_poll_of_guest_memory_allocates_nothing() {
         "Filename Type Size Used Priority\n/dev/zram0 partition 4000 1000 100\n",
     )
     .unwrap();
-    let mut room = SwapRoom::of(tree.path(), tree.path());
+    let mut room = SwapRoom::new(tree.path(), tree.path());
     let mut guest = SystemMemory { swap_total: Bytes::kib(4000), swap_free: Bytes::kib(3000), ..guest };
     room.measure(at(100), &mut guest);
     assert_eq!(guest.swap_headroom, Bytes::kib(2000));
@@ -207,7 +207,7 @@ fn a_poll_of_guest_memory_allocates_nothing() {
 
 #[test]
 fn a_batch_of_term_is_sent_without_an_allocation() {
-    let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
+    let mut agent = Agent::start(&[SLEEP, SLEEP, SLEEP]);
     let (kind, counted) = agent.step(100, |_| {});
     assert_eq!((counts(&kind), counted), ((3, 0, 0), 0));
     assert!(matches!(kind, EventKind::Signalled { signal: claude_watchdog::model::Signal::Term, .. }));
@@ -218,7 +218,7 @@ fn a_batch_of_term_is_sent_without_an_allocation() {
 #[test]
 fn a_batch_of_kill_is_sent_without_an_allocation() {
     let ignores_term: &[&str] = &["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
-    let mut agent = Agent::of(&[ignores_term, ignores_term]);
+    let mut agent = Agent::start(&[ignores_term, ignores_term]);
     // Until both have set their trap: bit 14 is TERM.
     while !agent.keys.iter().all(|key| ignored(*key) & 1 << 14 != 0) {
         std::thread::sleep(Duration::from_millis(5));
@@ -240,7 +240,7 @@ fn a_batch_of_kill_is_sent_without_an_allocation() {
 
 #[test]
 fn a_stopped_process_receives_its_term() {
-    let mut agent = Agent::of(&[SLEEP, SLEEP, SLEEP]);
+    let mut agent = Agent::start(&[SLEEP, SLEEP, SLEEP]);
     let stopped = agent.keys[1];
     assert_eq!(Signaller::open().unwrap().send(stopped, Signal::STOP), Sent::Delivered);
     let proc = Proc::open(Path::new("/proc")).unwrap();
@@ -255,7 +255,7 @@ fn a_stopped_process_receives_its_term() {
 /// The kill sequence sends TERM one tick after a STOP. The state of a process does not show a pending STOP.
 #[test]
 fn a_paused_process_receives_term_and_a_resumed_one_continues() {
-    let mut agent = Agent::of(&[SLEEP, SLEEP]);
+    let mut agent = Agent::start(&[SLEEP, SLEEP]);
     let paused = agent.keys[1];
     assert_eq!(Signaller::open().unwrap().send(paused, Signal::STOP), Sent::Delivered);
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
@@ -276,7 +276,7 @@ fn a_paused_process_receives_term_and_a_resumed_one_continues() {
 
 #[test]
 fn a_stale_key_hits_no_process_and_allocates_nothing() {
-    let mut agent = Agent::of(&[SLEEP, SLEEP]);
+    let mut agent = Agent::start(&[SLEEP, SLEEP]);
     let (kind, counted) = agent.step(100, |batch| {
         let stale = batch.targets.iter().map(|key| ProcessKey { start_ticks: key.start_ticks - 1, ..*key });
         let absent = ProcessKey { pid: Pid::new(i32::MAX).unwrap(), start_ticks: 1 };
@@ -316,7 +316,7 @@ fn the_throttle_is_removed_before_the_signals_without_allocating() {
         high(scopes[0]).display(),
         seen.display()
     );
-    let mut agent = Agent::of(&[&["sh", "-c", &script]]);
+    let mut agent = Agent::start(&[&["sh", "-c", &script]]);
     let traps = |pid: Pid| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();

@@ -23,7 +23,7 @@ pub(crate) fn mount() -> Option<PathBuf> {
 }
 
 impl Groups {
-    pub(crate) fn of(world: &World) -> Result<Self, String> {
+    pub(crate) fn create(world: &World) -> Result<Self, String> {
         let home = mount().ok_or("no cgroup 2 is mounted")?;
         let mut groups = Self { folders: Vec::new(), home };
         let mut reader = Reader::new();

@@ -24,7 +24,7 @@ fn pause() {
 
 /// Each method once a tick.
 pub(crate) fn quiet(count: usize) {
-    let world = World::of(count);
+    let world = World::start(count);
     let mut listing = Listing::new();
     let mut pids = Vec::new();
     listing.all(&mut pids);
@@ -69,7 +69,7 @@ pub(crate) fn quiet(count: usize) {
         Err(why) => skipped("3  connector", &why),
     }
     children(&world, &mut reader);
-    match Groups::of(&world) {
+    match Groups::create(&world) {
         Ok(groups) => {
             let procs = groups.procs();
             let read = || {

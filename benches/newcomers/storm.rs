@@ -22,7 +22,7 @@ const STORM: &str = "while :; do (:); done";
 
 /// The cost of each method in a storm beside `count` idle processes.
 pub(crate) fn all(count: usize) {
-    let _world = World::of(count);
+    let _world = World::start(count);
     println!("\na fork storm beside {count} idle processes, 10 scans a second: processor time of the scans");
     ticks("no scan", String::new);
 

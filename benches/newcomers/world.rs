@@ -18,7 +18,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn of(processes: usize) -> Self {
+    pub(crate) fn start(processes: usize) -> Self {
         let each = processes / AGENTS;
         let roots: Vec<Child> =
             (0..AGENTS).map(|_| group(Command::new("sh").args(["-c", AGENT, &each.to_string()]))).collect();

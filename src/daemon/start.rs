@@ -114,7 +114,7 @@ fn assemble(
         log(Level::INFO, format!("cannot lock own memory, may react slowly under memory pressure: {error}"));
     }
     // Before anything that may fail because a feature is missing.
-    let missing = Platform::of(&options.proc, &options.cgroup, uid).missing_features();
+    let missing = Platform::new(&options.proc, &options.cgroup, uid).missing_features();
     for feature in &missing {
         log(if feature.is_shown_in_status() { Level::WARN } else { Level::INFO }, feature.to_string());
     }

@@ -78,7 +78,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path.
     pub fn status(&mut self) -> Result<StatusInfo, ClientError> {
-        self.connection.call::<StatusReply>(&Call::of(method("Status"))).map(|reply| reply.status)
+        self.connection.call::<StatusReply>(&Call::new(method("Status"))).map(|reply| reply.status)
     }
 
     /// Requests the status; the supervisor may wait at most `wait` for newer figures.
@@ -92,7 +92,7 @@ impl Client {
         }
         let call = self
             .connection
-            .with(Call::of(method("Status")), &StatusParameters { max_wait_ms: wait.as_millis() })?;
+            .with(Call::new(method("Status")), &StatusParameters { max_wait_ms: wait.as_millis() })?;
         self.connection.call::<StatusReply>(&call).map(|reply| reply.status)
     }
 
@@ -107,7 +107,7 @@ impl Client {
         }
         let call = self
             .connection
-            .with(Call::of(method("History")), &HistoryParameters { since_seconds: since.as_secs() })?;
+            .with(Call::new(method("History")), &HistoryParameters { since_seconds: since.as_secs() })?;
         self.connection.call::<HistoryReply>(&call).map(|reply| reply.history)
     }
 
@@ -120,7 +120,7 @@ impl Client {
         struct ExplainParameters {
             pid: Pid,
         }
-        let call = self.connection.with(Call::of(method("Explain")), &ExplainParameters { pid })?;
+        let call = self.connection.with(Call::new(method("Explain")), &ExplainParameters { pid })?;
         self.connection.call::<ExplainReply>(&call).map(|reply| reply.explanation)
     }
 
@@ -129,7 +129,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path.
     pub fn events(&mut self, last: Option<usize>) -> Result<EventsReply, ClientError> {
-        let call = self.connection.with(Call::of(method("Events")), &EventsParameters { last })?;
+        let call = self.connection.with(Call::new(method("Events")), &EventsParameters { last })?;
         self.connection.call(&call)
     }
 
@@ -144,7 +144,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         let call = self
             .connection
-            .with(Call { more: true, ..Call::of(method("Events")) }, &EventsParameters { last })?;
+            .with(Call { more: true, ..Call::new(method("Events")) }, &EventsParameters { last })?;
         self.connection.write(&call)?;
         let mut timeout = Some(self.connection.left());
         loop {
@@ -169,7 +169,7 @@ impl Client {
         struct StopParameters<'a> {
             agent: &'a str,
         }
-        let call = self.connection.with(Call::of(method("Stop")), &StopParameters { agent })?;
+        let call = self.connection.with(Call::new(method("Stop")), &StopParameters { agent })?;
         self.connection.write(&call)?;
         self.connection.reply::<StopReply>(None).map(|(reply, _)| reply.action)
     }
@@ -179,7 +179,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::InvalidConfiguration`] and [`MethodError::PermissionDenied`] in it.
     pub fn reload(&mut self) -> Result<Vec<String>, ClientError> {
-        self.connection.call::<ReloadReply>(&Call::of(method("Reload"))).map(|reply| reply.notes)
+        self.connection.call::<ReloadReply>(&Call::new(method("Reload"))).map(|reply| reply.notes)
     }
 
     /// Limits this process, or another one of the caller's.
@@ -187,7 +187,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with the path; [`MethodError::NotLimited`], [`MethodError::PermissionDenied`] and [`MethodError::Busy`] in it.
     pub fn limit(&mut self, request: &LimitRequest) -> Result<LimitInfo, ClientError> {
-        let call = self.connection.with(Call::of(method("Limit")), request)?;
+        let call = self.connection.with(Call::new(method("Limit")), request)?;
         self.connection.write(&call)?;
         self.connection.reply::<LimitReply>(Some(LIMIT_REPLY_TIMEOUT)).map(|(reply, _)| reply.limited)
     }

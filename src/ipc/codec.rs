@@ -25,7 +25,7 @@ pub struct Call {
 impl Call {
     /// A plain call of `method` without parameters.
     #[must_use]
-    pub fn of(method: String) -> Self {
+    pub fn new(method: String) -> Self {
         Self { method, parameters: None, oneway: false, more: false, upgrade: false }
     }
 
@@ -174,7 +174,7 @@ mod tests {
         let call: Call =
             serde_json::from_str(r#"{"\u006dethod":"a.B","parameters":null,"more":true}"#).unwrap();
         assert_eq!((call.method.as_str(), call.parameters.is_none(), call.more), ("a.B", true, true));
-        let text = String::from_utf8(encode(&Call::of("a.B".to_owned())).unwrap()).unwrap();
+        let text = String::from_utf8(encode(&Call::new("a.B".to_owned())).unwrap()).unwrap();
         assert_eq!(text, "{\"method\":\"a.B\"}\0");
     }
 }

@@ -16,7 +16,7 @@ impl Parameters {
     ///
     /// # Errors
     /// [`MethodError::InvalidParameter`] if they are no object.
-    pub fn of(raw: Option<&RawValue>) -> Result<Self, MethodError> {
+    pub fn parse(raw: Option<&RawValue>) -> Result<Self, MethodError> {
         match raw {
             None => Ok(Self::default()),
             Some(raw) => serde_json::from_str(raw.get()).map(Self).map_err(|_| invalid("parameters")),
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn parameters(json: &str) -> Result<Parameters, MethodError> {
-        Parameters::of(Some(&RawValue::from_string(json.to_owned()).unwrap()))
+        Parameters::parse(Some(&RawValue::from_string(json.to_owned()).unwrap()))
     }
 
     #[test]
@@ -75,6 +75,6 @@ mod tests {
         assert_eq!(optional.take_optional("b"), Ok(Some(7)));
         assert_eq!(optional.take_optional::<i32>("c"), Err(invalid("c")));
         assert_eq!(optional.take_optional::<i32>("d"), Ok(None));
-        assert_eq!(Parameters::of(None).unwrap().finish(), Ok(()));
+        assert_eq!(Parameters::parse(None).unwrap().finish(), Ok(()));
     }
 }

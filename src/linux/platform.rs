@@ -32,7 +32,7 @@ pub struct Platform {
 impl Platform {
     /// This machine, with processes at `proc` and cgroups at `cgroup`, for a supervisor that runs as `uid`.
     #[must_use]
-    pub fn of(proc: &Path, cgroup: &Path, uid: Uid) -> Self {
+    pub fn new(proc: &Path, cgroup: &Path, uid: Uid) -> Self {
         let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).is_ok();
         Self { proc: proc.to_owned(), cgroup: cgroup.to_owned(), root: PathBuf::from("/"), uid, pidfd }
     }

@@ -164,7 +164,7 @@ impl Engine {
 
     /// Polls the memory of the machine and decides whether a full sample is due. Cheap: it precedes every sample.
     pub fn poll_memory(&mut self, at: Boottime, guest: &SystemMemory) -> MemoryPoll {
-        self.guard.fill.take(at, guest.used());
+        self.guard.fill.record(at, guest.used());
         self.poll_intervals.observe(self.guard.fill.current());
         let last = &self.last_sample;
         let since = at.since(last.at);
@@ -203,12 +203,12 @@ impl Engine {
     /// Decides which actions this snapshot requires. The same history yields the same steps.
     pub fn step(&mut self, snapshot: &Snapshot) -> Step {
         let mut step = Step::default();
-        self.guard.fill.take(snapshot.at, snapshot.guest.used());
+        self.guard.fill.record(snapshot.at, snapshot.guest.used());
         self.danger = self.guard.assess(snapshot);
-        let slice = self.slice_guard.take(snapshot);
+        let slice = self.slice_guard.observe(snapshot);
         let fill_rate = self.fill_rate();
         self.detect_new_agents(snapshot, &mut step.events);
-        self.oom_kill_detector.take(snapshot, &mut step.events);
+        self.oom_kill_detector.observe(snapshot, &mut step.events);
         self.detect_crossings(snapshot, true, &mut step.events);
         // An action is measured by the same members from its decision until its memory is back.
         if self.kill_sequence.is_none() && !self.states.values().any(AgentState::is_cooling_down) {

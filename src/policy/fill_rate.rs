@@ -31,7 +31,7 @@ pub(super) struct FillRate {
 
 impl FillRate {
     /// Observes the memory in use.
-    pub(super) fn take(&mut self, at: Boottime, used: Bytes) {
+    pub(super) fn record(&mut self, at: Boottime, used: Bytes) {
         if let Some((before, last)) = self.last {
             let elapsed = at.since(before);
             if elapsed < MIN_RATE_INTERVAL {
@@ -79,10 +79,10 @@ mod tests {
     fn a_burst_is_not_sustained() {
         let mut fill = FillRate::default();
         for second in 0..20 {
-            fill.take(at(second * 1000), Bytes::gib(6));
+            fill.record(at(second * 1000), Bytes::gib(6));
         }
-        fill.take(at(20_000), Bytes::gib(7));
-        fill.take(at(21_000), Bytes::gib(8));
+        fill.record(at(20_000), Bytes::gib(7));
+        fill.record(at(21_000), Bytes::gib(8));
         assert_eq!(fill.current(), BytesPerSecond::mebi(1024));
         assert!(fill.sustained() <= BytesPerSecond::mebi(205), "{:?}", fill.sustained());
     }
@@ -91,7 +91,7 @@ mod tests {
     fn a_leak_is_sustained() {
         let mut fill = FillRate::default();
         for tick in 0..100 {
-            fill.take(at(tick * 200), Bytes::mib(10_000 + tick * 20));
+            fill.record(at(tick * 200), Bytes::mib(10_000 + tick * 20));
         }
         assert_eq!(
             (fill.current(), fill.sustained()),
@@ -103,17 +103,17 @@ mod tests {
     #[test]
     fn a_jump_is_capped() {
         let mut fill = FillRate::default();
-        fill.take(at(0), Bytes::gib(1));
-        fill.take(at(20), Bytes::gib(4));
+        fill.record(at(0), Bytes::gib(1));
+        fill.record(at(20), Bytes::gib(4));
         assert_eq!(fill.current(), MAX_RATE);
     }
 
     #[test]
     fn two_samples_at_once_are_one() {
         let mut fill = FillRate::default();
-        fill.take(at(0), Bytes::gib(1));
-        fill.take(at(1000), Bytes::mib(1048));
-        fill.take(at(1001), Bytes::mib(1200));
+        fill.record(at(0), Bytes::gib(1));
+        fill.record(at(1000), Bytes::mib(1048));
+        fill.record(at(1001), Bytes::mib(1200));
         assert_eq!(fill.current(), BytesPerSecond::mebi(24));
     }
 }

@@ -102,10 +102,10 @@ impl Guard {
         let guest = &snapshot.guest;
         let comfortable = guest.mem_available >= guest.mem_total.share(COMFORTABLE_PERCENT, 100);
         // A fast growth is a danger while much memory remains: with a baseline taken then, no agent would have grown.
-        self.growth.take(snapshot, comfortable && self.danger(guest).is_none());
+        self.growth.observe(snapshot, comfortable && self.danger(guest).is_none());
         // The pressure covers the last half second; the memory may be back since.
         let low = guest.mem_available < self.least(guest);
-        let thrashing = self.thrashing.take(snapshot, low) && low;
+        let thrashing = self.thrashing.observe(snapshot, low) && low;
         self.danger(guest).or_else(|| {
             thrashing.then(|| Danger {
                 left: guest.mem_available,

@@ -42,7 +42,7 @@ struct KnownAgent {
 
 impl OomKillDetector {
     /// Observes a snapshot and reports kills by the kernel since the last one.
-    pub(super) fn take(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    pub(super) fn observe(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         let since = snapshot.at;
         let mut counted = 0;
         for sample in &snapshot.agents {
@@ -64,7 +64,7 @@ impl OomKillDetector {
             self.unattributed.push(UnattributedKills { since, root: None, kills: now - accounted });
         }
         self.report(snapshot, events);
-        self.agents = snapshot.agents.iter().map(|a| (a.agent.root, KnownAgent::of(a))).collect();
+        self.agents = snapshot.agents.iter().map(|a| (a.agent.root, KnownAgent::new(a))).collect();
     }
 
     fn report(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
@@ -115,7 +115,7 @@ impl OomKillDetector {
 }
 
 impl KnownAgent {
-    fn of(sample: &AgentSample) -> Self {
+    fn new(sample: &AgentSample) -> Self {
         let members = sample.members.iter().map(|m| (m.key, (m.name.clone(), m.charge.total())));
         Self {
             agent: sample.agent.clone(),

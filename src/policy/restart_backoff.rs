@@ -36,7 +36,7 @@ enum Spawner {
 
 impl RestartKey {
     /// Returns `None` if its predecessor cannot be determined.
-    fn of(sample: &AgentSample) -> Option<Self> {
+    fn new(sample: &AgentSample) -> Option<Self> {
         let unit = || sample.cgroup.as_ref().map(|cgroup| Spawner::Cgroup(cgroup.path.clone()));
         let spawner = sample.spawner.filter(|k| k.pid != Pid::INIT).map(Spawner::Process).or_else(unit)?;
         Some(Self { rule: sample.agent.rule.clone(), uid: sample.agent.uid, spawner })
@@ -61,7 +61,7 @@ impl RestartBackoffs {
     /// An agent is being killed as a whole.
     pub(super) fn ended(&mut self, at: Boottime, agent: &AgentSample) {
         self.histories.retain(|history| at.since(history.last) < HISTORY_TIMEOUT);
-        let Some(key) = RestartKey::of(agent) else { return };
+        let Some(key) = RestartKey::new(agent) else { return };
         if let Some(history) = self.histories.iter_mut().find(|history| history.key == key) {
             (history.ended, history.last) = (history.ended.saturating_add(1), at);
             return;
@@ -74,7 +74,7 @@ impl RestartBackoffs {
 
     /// The number of killed predecessors, and the remaining delay; `None` without delay.
     pub(super) fn wait(&self, at: Boottime, agent: &AgentSample) -> Option<(u32, Duration)> {
-        let key = RestartKey::of(agent)?;
+        let key = RestartKey::new(agent)?;
         let history = self
             .histories
             .iter()

@@ -360,7 +360,7 @@ fn a_finished_burst_does_not_shorten_the_grace_period() {
     world.grow(101, Bytes::gib(18));
     assert!(reported(&world.step()).is_empty());
     for _ in 0..20 {
-        assert!(reported(&world.step()).is_empty(), "then it stands still");
+        assert!(reported(&world.step()).is_empty(), "then it is stable");
     }
 }
 

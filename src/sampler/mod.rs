@@ -58,9 +58,9 @@ impl Sampler {
     ) -> Result<Self, ReadError> {
         Ok(Self {
             proc: Proc::open(proc)?,
-            swap: SwapRoom::of(proc, Path::new(SYS)),
-            vmstat: Vmstat::of(proc),
-            zones: Zoneinfo::of(proc),
+            swap: SwapRoom::new(proc, Path::new(SYS)),
+            vmstat: Vmstat::new(proc),
+            zones: Zoneinfo::new(proc),
             membership: MembershipTracker::default(),
             trees: Vec::new(),
             unmatched_roots: Vec::new(),

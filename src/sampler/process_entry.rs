@@ -45,7 +45,7 @@ pub(crate) struct ProcessEntry {
     pub(crate) exec_id: u64,
     pub(crate) uid: Uid,
     pub(crate) exe: Option<PathBuf>,
-    /// Stand still while its memory does.
+    /// Unchanged as long as its memory is.
     pub(crate) counters: MemoryCounters,
     pub(crate) rule: Option<Arc<Recognised>>,
     /// The rule that matched this program before it changed its title.

@@ -56,7 +56,7 @@ impl ScanDepth {
         }
     }
 
-    /// Maximum age of a member's `status` while its counters stand still.
+    /// Maximum age of a member's `status` while its counters are unchanged.
     pub(super) fn charge_max_age(self) -> Duration {
         match self {
             Self::Full => Duration::ZERO,

@@ -115,7 +115,7 @@ impl Manager {
         scope: &TransientScope,
         features: &ManagerFeatures,
     ) -> Result<(), ManagerError> {
-        let of = |source| ManagerError::of(&scope.name, source);
+        let of = |source| ManagerError::new(&scope.name, source);
         // Listen before starting the job. The client that started a job receives its signal without a subscription
         // (`bus_foreach_bus` of systemd's dbus.c).
         let mut removed_jobs = self.removed_jobs().await.map_err(of)?;
@@ -200,7 +200,7 @@ impl Manager {
         let mut properties = vec![("MemoryMax", Variant::from(max.get()))];
         properties.extend(swap_max.map(|swap| ("MemorySwapMax", Variant::from(swap.get()))));
         let set = self.proxy.set_unit_properties(unit, true, &properties).await;
-        set.map_err(|source| ManagerError::of(unit, source))
+        set.map_err(|source| ManagerError::new(unit, source))
     }
 
     /// `MemoryMax=` of a slice, active or not; `None`: no limit.
@@ -208,7 +208,7 @@ impl Manager {
     /// # Errors
     /// If it cannot be read.
     pub async fn memory_max(&self, slice: &str) -> Result<Option<Bytes>, ManagerError> {
-        let of = |source| ManagerError::of(slice, source);
+        let of = |source| ManagerError::new(slice, source);
         let path = self.proxy.load_unit(slice).await.map_err(of)?;
         let unit = SystemdSliceProxy::builder(&self.connection).path(path).build().await.map_err(of)?;
         let max = unit.memory_max().await.map_err(of)?;

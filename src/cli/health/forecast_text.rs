@@ -24,7 +24,7 @@ struct EstimatedTimes {
 
 impl EstimatedTimes {
     /// `None` unless all three are numbers.
-    fn of(forecast: &Forecast) -> Option<Self> {
+    fn from_forecast(forecast: &Forecast) -> Option<Self> {
         let number =
             |seconds: Option<f64>| seconds.filter(|s| s.is_finite()).map(|s| s.clamp(0.0, YEAR_SECONDS));
         let (low, high) = (number(forecast.eta_low_seconds)?, number(forecast.eta_high_seconds)?);
@@ -34,7 +34,7 @@ impl EstimatedTimes {
 
 /// `reaches the kill threshold of 13G at 15:40, between 15:10 and 16:30`; `None` without an estimated time.
 pub(super) fn sentence(forecast: &Forecast, clock: &Clock) -> Option<String> {
-    let EstimatedTimes { at, low, high } = EstimatedTimes::of(forecast)?;
+    let EstimatedTimes { at, low, high } = EstimatedTimes::from_forecast(forecast)?;
     let ceiling = ceiling(forecast);
     if high <= 0.0 {
         return Some(format!("is at {ceiling}"));
@@ -54,7 +54,7 @@ pub(super) fn short_sentence(forecast: &Forecast, clock: &Clock) -> Option<Strin
     if forecast.level == ForecastLevel::None {
         return None;
     }
-    let Some(EstimatedTimes { at, low, high }) = EstimatedTimes::of(forecast) else {
+    let Some(EstimatedTimes { at, low, high }) = EstimatedTimes::from_forecast(forecast) else {
         return Some(format!("no estimated time: {}", forecast.reason));
     };
     let ceiling = ceiling(forecast);
@@ -82,11 +82,11 @@ pub(super) fn nearest(status: &StatusInfo, clock: &Clock) -> Option<String> {
     let pressing = all.filter_map(|(name, forecast)| Some((name, forecast?)));
     let pressing = pressing.filter(|(_, forecast)| forecast.is_pressing());
     let time_left =
-        |forecast: &Forecast| EstimatedTimes::of(forecast).map_or(f64::INFINITY, |times| times.at);
+        |forecast: &Forecast| EstimatedTimes::from_forecast(forecast).map_or(f64::INFINITY, |times| times.at);
     let (name, first) =
         pressing.min_by(|(_, one), (_, other)| time_left(one).total_cmp(&time_left(other)))?;
     let name = truncate_start(&escape_for_terminal(name), MAX_NAME_WIDTH);
-    Some(match EstimatedTimes::of(first) {
+    Some(match EstimatedTimes::from_forecast(first) {
         Some(times) => format!("{name}: {} {}", ceiling_name(first.ceiling), when(times.at, clock)),
         None => format!("{name}: forecast {}", level_word(first.level)),
     })

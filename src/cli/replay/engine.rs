@@ -75,7 +75,7 @@ impl Replay {
     }
 
     /// Replays a sample and passes the results to `write`.
-    pub fn take(&mut self, sample: Sample, mut write: impl FnMut(ReplayRecord)) {
+    pub fn add(&mut self, sample: Sample, mut write: impl FnMut(ReplayRecord)) {
         let Sample { seconds, at, bytes } = sample;
         let step = self.engine.step(&self.snapshot(at, bytes));
         for event in step.events {

@@ -48,7 +48,7 @@ fn replay_file(options: &ReplayOptions, path: &Path) -> Result<(), CommandError>
     let mut out = BufWriter::new(io::stdout().lock());
     let mut result = Ok(());
     while let Some(sample) = trace.next_sample().map_err(|error| trace_error(&error))? {
-        replay.take(sample, |record| {
+        replay.add(sample, |record| {
             if result.is_ok() && (options.samples || matches!(record, ReplayRecord::Action { .. })) {
                 result = print(&mut out, &record);
             }
@@ -134,7 +134,7 @@ pub fn replay(series: &SeriesInfo, settings: ReplaySettings, samples: bool) -> V
     let mut level = ForecastLevel::None;
     let mut records = Vec::new();
     for sample in samples_of(&series.points) {
-        replay.take(sample, |record| {
+        replay.add(sample, |record| {
             let is_wanted = match &record {
                 // The machine has no thresholds.
                 ReplayRecord::Action { .. } => series.kind != SeriesKind::Guest,

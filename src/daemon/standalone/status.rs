@@ -28,7 +28,7 @@ const SMAPS_TIMEOUT: Duration = Duration::from_millis(500);
 pub fn status(proc: &Path, only: Option<Uid>) -> Result<StatusInfo, ReadError> {
     let cgroup = Path::new(CGROUP_MOUNT);
     let (_, mut status) = sample(proc, cgroup, Arc::new(Rules::built_in()), only)?;
-    let missing = Platform::of(proc, cgroup, only.unwrap_or(Uid::ROOT)).missing_features();
+    let missing = Platform::new(proc, cgroup, only.unwrap_or(Uid::ROOT)).missing_features();
     status
         .notes
         .extend(missing.iter().filter(|feature| feature.is_shown_in_status()).map(ToString::to_string));

@@ -60,7 +60,7 @@ pub(super) fn parse(call: &Call) -> Result<MethodCall, MethodError> {
     let method = || call.method.clone();
     let (interface, name) =
         call.method.rsplit_once('.').ok_or_else(|| MethodError::MethodNotFound { method: method() })?;
-    let mut parameters = Parameters::of(call.parameters.as_deref())?;
+    let mut parameters = Parameters::parse(call.parameters.as_deref())?;
     let answer = match (interface, name) {
         (VARLINK, "GetInfo") => MethodCall::Info(info()),
         (VARLINK, "GetInterfaceDescription") => {

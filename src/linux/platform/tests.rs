@@ -198,7 +198,7 @@ fn a_machine_without_readable_files() {
 #[test]
 fn this_machine_is_probed() {
     let uid = Uid::new(rustix::process::geteuid().as_raw());
-    let features = Platform::of(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).missing_features();
+    let features = Platform::new(Path::new("/proc"), Path::new("/sys/fs/cgroup"), uid).missing_features();
     assert_eq!(features.contains(&MissingFeature::Root), uid != Uid::ROOT);
     assert!(!features.contains(&MissingFeature::Pidfd), "the tests of pidfds need them, too");
 }

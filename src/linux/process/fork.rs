@@ -80,14 +80,14 @@ impl Child {
     pub fn change(&mut self) -> io::Result<Option<Change>> {
         let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         let waited = waitpid(rustix::process::Pid::from_raw(self.pid.get()), options)?;
-        let change = waited.and_then(|(_, status)| Change::of(status));
+        let change = waited.and_then(|(_, status)| Change::from_wait_status(status));
         self.has_exited |= matches!(change, Some(Change::Exited(_) | Change::Killed(_)));
         Ok(change)
     }
 }
 
 impl Change {
-    fn of(status: WaitStatus) -> Option<Self> {
+    fn from_wait_status(status: WaitStatus) -> Option<Self> {
         if let Some(code) = status.exit_status() {
             return Some(Self::Exited(u8::try_from(code & 0xff).unwrap_or_default()));
         }

@@ -49,7 +49,7 @@ impl Signaller {
             pidfd_send_signal(&pidfd, signal)?;
             Ok(Sent::Delivered)
         });
-        Sent::of(sent)
+        Sent::from_result(sent)
     }
 
     fn open_process(&self, key: ProcessKey) -> Result<Option<(OwnedFd, Stat)>, Errno> {
@@ -58,7 +58,7 @@ impl Signaller {
 }
 
 impl Sent {
-    fn of(result: Result<Self, Errno>) -> Self {
+    fn from_result(result: Result<Self, Errno>) -> Self {
         match result {
             Ok(sent) => sent,
             Err(Errno::SRCH | Errno::NOENT) => Self::Gone,

@@ -18,7 +18,7 @@ pub(crate) struct ProcFile {
 
 impl ProcFile {
     /// The file at `path`, which need not exist yet.
-    pub(crate) fn of(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         let file = open(&path).ok().filter(is_on_procfs);
         Self { path, file }
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_kernel_file_stays_open_between_reads() {
-        let file = ProcFile::of(PathBuf::from("/proc/self/stat"));
+        let file = ProcFile::new(PathBuf::from("/proc/self/stat"));
         let mut buffer = [0; 4096];
         for _ in 0..2 {
             let len = file.read(&mut buffer, to_end).unwrap();
@@ -107,7 +107,7 @@ mod tests {
     fn a_file_of_a_copied_tree_may_be_replaced() {
         let tree = tempfile::tempdir().unwrap();
         let path = tree.path().join("x");
-        let file = ProcFile::of(path.clone());
+        let file = ProcFile::new(path.clone());
         let mut buffer = [0; 8];
         assert_eq!(file.read(&mut buffer, to_end), Err(Errno::NOENT), "not there yet");
         fs::write(&path, "one").unwrap();

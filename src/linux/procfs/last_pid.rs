@@ -31,8 +31,8 @@ impl LastPid {
     /// Opens `loadavg` of the tree at `root`; `None` if it does not concern the processes listed there.
     #[must_use]
     pub fn open(root: &Path) -> Option<Self> {
-        let loadavg = ProcFile::of(root.join("loadavg"));
-        // A copied tree stands still, and lxcfs mounts a file of its own here that counts every five seconds.
+        let loadavg = ProcFile::new(root.join("loadavg"));
+        // A copied tree does not change, and lxcfs mounts a file of its own here that counts every five seconds.
         if !loadavg.is_of_the_kernel() {
             return None;
         }
@@ -171,7 +171,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         assert!(LastPid::open(tree.path()).is_none(), "no loadavg");
         std::fs::write(tree.path().join("loadavg"), "0.08 0.25 1.10 2/85 7013\n").unwrap();
-        assert!(LastPid::open(tree.path()).is_none(), "a copy stands still");
+        assert!(LastPid::open(tree.path()).is_none(), "a copy does not change");
     }
 
     #[test]
@@ -186,11 +186,11 @@ mod tests {
     #[test]
     fn a_window_wraps_around_the_highest_pid() {
         let contains = |window: Window, pids: &[i32]| pids.iter().all(|&p| window.contains(pid(p)));
-        let lacks = |window: Window, pids: &[i32]| pids.iter().all(|&p| !window.contains(pid(p)));
-        assert!(contains(window(10, 12), &[11, 12]) && lacks(window(10, 12), &[1, 10, 13, i32::MAX]));
+        let excludes = |window: Window, pids: &[i32]| pids.iter().all(|&p| !window.contains(pid(p)));
+        assert!(contains(window(10, 12), &[11, 12]) && excludes(window(10, 12), &[1, 10, 13, i32::MAX]));
         let wrapped = window(32_760, 305);
-        assert!(contains(wrapped, &[32_761, 32_768, 300, 305, 1]) && lacks(wrapped, &[306, 32_760]));
-        assert!(lacks(window(7, 7), &[1, 7, i32::MAX]) && window(7, 7).is_empty());
+        assert!(contains(wrapped, &[32_761, 32_768, 300, 305, 1]) && excludes(wrapped, &[306, 32_760]));
+        assert!(excludes(window(7, 7), &[1, 7, i32::MAX]) && window(7, 7).is_empty());
     }
 
     #[test]

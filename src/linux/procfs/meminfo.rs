@@ -21,8 +21,8 @@ pub struct Meminfo {
 impl Meminfo {
     /// That of the tree at `root`, usually `/proc`.
     #[must_use]
-    pub fn of(root: &Path) -> Self {
-        Self { file: ProcFile::of(root.join("meminfo")) }
+    pub fn new(root: &Path) -> Self {
+        Self { file: ProcFile::new(root.join("meminfo")) }
     }
 
     /// Memory of the guest as it is now.
@@ -113,7 +113,7 @@ mod tests {
     fn a_copied_meminfo_is_read_whatever_becomes_of_it() {
         let tree = tempfile::tempdir().unwrap();
         let path = tree.path().join("meminfo");
-        let meminfo = Meminfo::of(tree.path());
+        let meminfo = Meminfo::new(tree.path());
         assert!(meminfo.read().unwrap_err().to_string().contains("meminfo: No such file"));
         let available = |number: u64| format!("MemTotal: 900 kB\nMemAvailable: {number} kB\n");
         std::fs::write(&path, available(800)).unwrap();
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn this_guest_moves_under_a_file_that_stays_open() {
-        let meminfo = Meminfo::of(Path::new("/proc"));
+        let meminfo = Meminfo::new(Path::new("/proc"));
         let before = meminfo.read().unwrap();
         let touched = vec![1u8; 64 << 20];
         let after = meminfo.read().unwrap();

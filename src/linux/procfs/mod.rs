@@ -79,7 +79,7 @@ impl Proc {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let dir = openat(CWD, root, flags, Mode::empty())
             .map_err(|e| ReadError { path: root.to_owned(), source: e.into() })?;
-        let (meminfo, pressure) = (Meminfo::of(root), ProcFile::of(root.join("pressure/memory")));
+        let (meminfo, pressure) = (Meminfo::new(root), ProcFile::new(root.join("pressure/memory")));
         Ok(Self { root: root.to_owned(), dir, meminfo, pressure })
     }
 

@@ -43,8 +43,8 @@ struct Area {
 impl SwapRoom {
     /// That of the trees at `proc` and `sys`, usually `/proc` and `/sys`.
     #[must_use]
-    pub fn of(proc: &Path, sys: &Path) -> Self {
-        Self { swaps: ProcFile::of(proc.join("swaps")), block: sys.join("block"), seen: None }
+    pub fn new(proc: &Path, sys: &Path) -> Self {
+        Self { swaps: ProcFile::new(proc.join("swaps")), block: sys.join("block"), seen: None }
     }
 
     /// Sets `swap_headroom`, the memory that swap can still relieve, and `zram`, the memory that it takes, in a reading of this

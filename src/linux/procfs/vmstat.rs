@@ -22,8 +22,8 @@ pub struct Vmstat {
 impl Vmstat {
     /// That of the tree at `root`, usually `/proc`.
     #[must_use]
-    pub fn of(root: &Path) -> Self {
-        Self { file: ProcFile::of(root.join("vmstat")), page: rustix::param::page_size() as u64 }
+    pub fn new(root: &Path) -> Self {
+        Self { file: ProcFile::new(root.join("vmstat")), page: rustix::param::page_size() as u64 }
     }
 
     /// Memory read back from swap since boot; `None` if the kernel has no swap, or does not say.
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn swapped_in_pages_are_counted_in_bytes() {
         let tree = tempfile::tempdir().unwrap();
-        let vmstat = Vmstat::of(tree.path());
+        let vmstat = Vmstat::new(tree.path());
         assert_eq!(vmstat.swapped_in(), None, "no file");
         let page = rustix::param::page_size() as u64;
         // Longer than a page, as the kernel's is.
@@ -92,15 +92,15 @@ mod tests {
     #[test]
     fn kills_are_read_from_their_own_line() {
         let tree = tempfile::tempdir().unwrap();
-        let vmstat = Vmstat::of(tree.path());
+        let vmstat = Vmstat::new(tree.path());
         std::fs::write(tree.path().join("vmstat"), "pswpin 3\nmemcg_oom_kill 9\noom_kill 2\n").unwrap();
         assert_eq!(vmstat.oom_kills(), Some(2));
-        assert!(Vmstat::of(Path::new("/proc")).oom_kills().is_some(), "every kernel since 4.13 has it");
+        assert!(Vmstat::new(Path::new("/proc")).oom_kills().is_some(), "every kernel since 4.13 has it");
     }
 
     #[test]
     fn the_own_kernels_file_is_read_like_a_whole_one() {
-        let vmstat = Vmstat::of(Path::new("/proc"));
+        let vmstat = Vmstat::new(Path::new("/proc"));
         let whole = std::fs::read("/proc/vmstat").unwrap();
         assert_eq!(vmstat.swapped_in().is_some(), number_behind(SWAPPED_IN, &whole).is_some());
         assert!(vmstat.swapped_in() >= number_behind(SWAPPED_IN, &whole).map(Bytes::new));

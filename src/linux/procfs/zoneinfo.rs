@@ -21,9 +21,9 @@ pub struct Zoneinfo {
 impl Zoneinfo {
     /// That of the tree at `root`, usually `/proc`.
     #[must_use]
-    pub fn of(root: &Path) -> Self {
+    pub fn new(root: &Path) -> Self {
         let text = vec![0; ZONEINFO_LEN].into_boxed_slice();
-        Self { file: ProcFile::of(root.join("zoneinfo")), page: rustix::param::page_size() as u64, text }
+        Self { file: ProcFile::new(root.join("zoneinfo")), page: rustix::param::page_size() as u64, text }
     }
 
     /// Memory in the lists of all processors; 0 if the kernel does not say. Freed memory goes there first: a processor may keep up to an eighth of a zone (`MIN_PERCPU_PAGELIST_HIGH_FRACTION` of
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn pages_are_bytes_and_no_file_is_nothing() {
         let tree = tempfile::tempdir().unwrap();
-        let mut zoneinfo = Zoneinfo::of(tree.path());
+        let mut zoneinfo = Zoneinfo::new(tree.path());
         assert_eq!(zoneinfo.per_cpu(), Bytes::ZERO);
         std::fs::write(tree.path().join("zoneinfo"), TWO_ZONES).unwrap();
         assert_eq!(zoneinfo.per_cpu(), Bytes::new(127 * rustix::param::page_size() as u64));
@@ -73,6 +73,6 @@ mod tests {
     #[test]
     fn this_kernel_says_less_than_it_has() {
         let total = super::super::Proc::open(Path::new("/proc")).unwrap().guest().unwrap().mem_total;
-        assert!(Zoneinfo::of(Path::new("/proc")).per_cpu() < total);
+        assert!(Zoneinfo::new(Path::new("/proc")).per_cpu() < total);
     }
 }

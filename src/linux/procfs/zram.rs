@@ -21,12 +21,12 @@ const MM_STAT_LEN: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Zram {
     mm_stat: PathBuf,
-    lately: Lately,
+    recent: RecentRatio,
 }
 
 /// The ratio of the most recent step.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lately {
+struct RecentRatio {
     /// The start of the current step.
     begun: Option<MmStat>,
     ratio: Option<Ratio>,
@@ -57,13 +57,13 @@ impl Zram {
         let digits = device.strip_prefix("zram")?;
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let mm_stat = block.join(device).join("mm_stat");
-        is_number.then_some(Self { mm_stat, lately: Lately::default() })
+        is_number.then_some(Self { mm_stat, recent: RecentRatio::default() })
     }
 
     /// Continues the measurement of the same device.
     pub(crate) fn remember(&mut self, before: &Self) {
         if before.mm_stat == self.mm_stat {
-            self.lately = before.lately;
+            self.recent = before.recent;
         }
     }
 
@@ -71,8 +71,8 @@ impl Zram {
     pub(crate) fn measure(&mut self, free: Bytes, in_use: bool) -> (Bytes, Bytes) {
         // While nothing is swapped out, the pages stored there belong to other users of the device.
         let stat = in_use.then(|| self.mm_stat()).flatten();
-        self.lately.take(stat);
-        (saves(free, stat, self.lately.ratio), stat.map(|stat| stat.taken).unwrap_or_default())
+        self.recent.record(stat);
+        (saves(free, stat, self.recent.ratio), stat.map(|stat| stat.taken).unwrap_or_default())
     }
 
     /// `None` if the device is gone or the format is unknown.
@@ -92,8 +92,8 @@ impl MmStat {
     }
 }
 
-impl Lately {
-    fn take(&mut self, stat: Option<MmStat>) {
+impl RecentRatio {
+    fn record(&mut self, stat: Option<MmStat>) {
         let Some(now) = stat else {
             *self = Self::default();
             return;
@@ -114,10 +114,10 @@ impl Lately {
 }
 
 /// By the ratio of all stored pages or that of the last step, whichever is worse.
-fn saves(free: Bytes, stat: Option<MmStat>, lately: Option<Ratio>) -> Bytes {
+fn saves(free: Bytes, stat: Option<MmStat>, recent: Option<Ratio>) -> Bytes {
     let enough = stat.filter(|stat| stat.stored >= MIN_STORED);
     let all = enough.map(|MmStat { stored, taken, .. }| Ratio { stored, taken });
-    let ratios = all.into_iter().chain(lately);
+    let ratios = all.into_iter().chain(recent);
     ratios
         .map(|ratio| saves_at(ratio, free, stat))
         .min()
@@ -159,11 +159,11 @@ mod tests {
     /// Pages of zeros gave a good ratio; then incompressible pages follow.
     #[test]
     fn the_worse_of_recent_and_total_ratio_counts() {
-        let mut lately = Lately::default();
+        let mut recent = RecentRatio::default();
         let mut saved = |stored, taken| {
             let stat = stat(stored, taken, 0);
-            lately.take(stat);
-            saves(Bytes::mib(1000), stat, lately.ratio).get() >> 20
+            recent.record(stat);
+            saves(Bytes::mib(1000), stat, recent.ratio).get() >> 20
         };
         assert_eq!(saved(900, 9), 990);
         assert_eq!(saved(910, 19), 979, "too little for a new ratio");
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(saved(970, 60), 500, "now half of that");
         assert_eq!(saved(1100, 60), 945, "nothing is taken: the ratio of all pages counts");
         assert_eq!(saved(500, 9), 982, "the program has exited");
-        assert_eq!(lately.ratio.map(|r| r.stored), None);
+        assert_eq!(recent.ratio.map(|r| r.stored), None);
     }
 
     #[test]

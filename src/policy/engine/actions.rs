@@ -67,7 +67,7 @@ impl Engine {
         else {
             return;
         };
-        let agents = self.slice_guard.of(&killable.agents);
+        let agents = self.slice_guard.agents_inside(&killable.agents);
         let killable = Snapshot { agents, ..Snapshot::default() };
         let cause = Cause::Slice { danger, cap: slice.guest.mem_total };
         let fill_rate = fill_rate.max(self.slice_guard.guard.fill.current());

@@ -21,7 +21,7 @@ pub(super) struct SliceGuard {
 
 impl SliceGuard {
     /// Observes a snapshot. Returns the slice and its agents, as if it were a machine.
-    pub(super) fn take(&mut self, snapshot: &Snapshot) -> Option<Snapshot> {
+    pub(super) fn observe(&mut self, snapshot: &Snapshot) -> Option<Snapshot> {
         let Some(slice) = &snapshot.slice else {
             *self = Self { is_acting: self.is_acting, ..Self::default() };
             return None;
@@ -34,9 +34,13 @@ impl SliceGuard {
             mem_available: slice.max.saturating_sub(slice.used),
             ..SystemMemory::default()
         };
-        let own =
-            Snapshot { at: snapshot.at, guest, agents: self.of(&snapshot.agents), ..Snapshot::default() };
-        self.guard.fill.take(own.at, guest.used());
+        let own = Snapshot {
+            at: snapshot.at,
+            guest,
+            agents: self.agents_inside(&snapshot.agents),
+            ..Snapshot::default()
+        };
+        self.guard.fill.record(own.at, guest.used());
         self.danger = self.guard.assess(&own);
         // A reason for no action is reported again at the next danger.
         _ = self.guard.end_danger(&guest);
@@ -45,7 +49,7 @@ impl SliceGuard {
     }
 
     /// The given agents that are in the slice.
-    pub(super) fn of(&self, agents: &[AgentSample]) -> Vec<AgentSample> {
+    pub(super) fn agents_inside(&self, agents: &[AgentSample]) -> Vec<AgentSample> {
         let inside = |a: &&AgentSample| {
             a.cgroup.as_ref().map(|c| &c.path).or(a.scope.as_ref()).is_some_and(|p| p.starts_with(&self.path))
         };

@@ -20,7 +20,7 @@ pub(super) struct GrowthBaseline {
 
 impl GrowthBaseline {
     /// Observes a snapshot; its memory is comfortable or not.
-    pub(super) fn take(&mut self, snapshot: &Snapshot, is_comfortable: bool) {
+    pub(super) fn observe(&mut self, snapshot: &Snapshot, is_comfortable: bool) {
         if self.taken && !is_comfortable {
             return;
         }

@@ -34,7 +34,7 @@ pub(super) struct ThrashingDetector {
 
 impl ThrashingDetector {
     /// Observes a snapshot, `low` on memory or not. Returns whether the machine has stalled for long enough.
-    pub(super) fn take(&mut self, snapshot: &Snapshot, low: bool) -> bool {
+    pub(super) fn observe(&mut self, snapshot: &Snapshot, low: bool) -> bool {
         let at = snapshot.at;
         let Some(now) = snapshot.swapped_in else {
             *self = Self::default();

@@ -32,7 +32,7 @@ fn until_signals(world: &mut World) -> Duration {
             return world.snapshot.at.since(begun);
         }
     }
-    panic!("no wave");
+    panic!("no signals");
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn forks_outpacing_kills_escalate_to_the_parent() {
         all.extend(reported(&world.step()));
     }
     assert_eq!(all.iter().filter(|t| t.starts_with("STOP")).count(), 10, "in bounded rounds");
-    let widened: Vec<_> = all.iter().filter(|t| t.starts_with("escalated")).collect();
-    assert_eq!(widened, ["escalated to 101", "escalated to the agent"]);
+    let escalated: Vec<_> = all.iter().filter(|t| t.starts_with("escalated")).collect();
+    assert_eq!(escalated, ["escalated to 101", "escalated to the agent"]);
     assert!(all.iter().rev().find(|t| t.starts_with("KILL")).unwrap().starts_with("KILL 100 "), "{all:?}");
 }
 

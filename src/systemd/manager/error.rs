@@ -34,7 +34,7 @@ pub enum ManagerError {
 }
 
 impl ManagerError {
-    pub(super) fn of(unit: &str, source: zbus::Error) -> Self {
+    pub(super) fn new(unit: &str, source: zbus::Error) -> Self {
         let unit = unit.to_owned();
         match source {
             zbus::Error::MethodError(name, ..) if name.as_str() == "org.freedesktop.systemd1.UnitExists" => {

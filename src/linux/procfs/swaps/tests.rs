@@ -14,7 +14,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { room: SwapRoom::of(dir.path(), dir.path()), dir, now: 100 }
+        Self { room: SwapRoom::new(dir.path(), dir.path()), dir, now: 100 }
     }
 
     /// `(name, size, used)` in MiB.
