@@ -1,9 +1,15 @@
 //! Changes to a cgroup v2 tree without a service manager (kernel's cgroup-v2.rst).
+//!
+//! The crate cgroups-rs moves processes and sets limits. Its other functions lose errors, enable controllers elsewhere or
+//! remove more than one cgroup: docs/design/0014-dependencies.md lists them.
 
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cgroups_rs::memory::MemController;
+use cgroups_rs::{CgroupPid, Controller};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
@@ -126,7 +132,8 @@ impl Cgroups {
     /// # Errors
     /// Also if it has processes ([`ChangeError::is_busy`]), unless it is the root of the whole tree.
     pub fn enable_memory_controller(&self, path: &Path) -> Result<(), ChangeError> {
-        self.write(path, "cgroup.subtree_control", "+memory")
+        let file = self.folder_or_error(path)?.join("cgroup.subtree_control");
+        fs::write(&file, "+memory").map_err(|source| ChangeError { path: file, source })
     }
 
     /// Moves a process into the cgroup at `path`.
@@ -134,7 +141,8 @@ impl Cgroups {
     /// # Errors
     /// Also if it has exited ([`ChangeError::process_exited`]).
     pub fn add_process(&self, path: &Path, pid: Pid) -> Result<(), ChangeError> {
-        self.write(path, "cgroup.procs", &pid.to_string())
+        let pid = CgroupPid::from(u64::from(pid.get().unsigned_abs()));
+        self.change(path, "cgroup.procs", |cgroup| cgroup.add_task_by_tgid(&pid))
     }
 
     /// Sets `memory.max` and `memory.swap.max` of the cgroup at `path`; `swap` of `None` leaves the latter unchanged.
@@ -142,25 +150,42 @@ impl Cgroups {
     /// # Errors
     /// If the kernel refuses.
     pub fn set_limits(&self, path: &Path, max: Bytes, swap: Option<Bytes>) -> Result<(), ChangeError> {
+        // The kernel rounds larger values down to this one (`PAGE_COUNTER_MAX`). The crate writes "max" for -1 only.
+        let limit = |bytes: Bytes| i64::try_from(bytes.get()).unwrap_or(i64::MAX);
         if let Some(swap) = swap {
             // A kernel without swap has no such file, and nothing to limit.
-            let file = self.folder_or_error(path)?.join("memory.swap.max");
-            if file.exists() {
-                self.write(path, "memory.swap.max", &swap.get().to_string())?;
+            let name = "memory.swap.max";
+            if self.folder_or_error(path)?.join(name).exists() {
+                self.change(path, name, |cgroup| cgroup.set_memswap_limit(limit(swap)))?;
             }
         }
-        self.write(path, "memory.max", &max.get().to_string())
+        self.change(path, "memory.max", |cgroup| cgroup.set_limit(limit(max)))
     }
 
-    fn write(&self, path: &Path, name: &str, text: &str) -> Result<(), ChangeError> {
-        let file = self.folder_or_error(path)?.join(name);
-        fs::write(&file, text).map_err(|source| ChangeError { path: file, source })
+    /// Has cgroups-rs write the file `name` of the cgroup at `path`.
+    fn change(
+        &self,
+        path: &Path,
+        name: &str,
+        write: impl FnOnce(&MemController) -> cgroups_rs::error::Result<()>,
+    ) -> Result<(), ChangeError> {
+        let folder = self.folder_or_error(path)?;
+        let file = folder.join(name);
+        write(&MemController::new(folder, true))
+            .map_err(|error| ChangeError { path: file, source: system_error(error) })
     }
 
     fn folder_or_error(&self, path: &Path) -> Result<PathBuf, ChangeError> {
         let outside = || ChangeError { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
         self.folder_or_root(path).ok_or_else(outside)
     }
+}
+
+/// The system's reason, without the crate's text around it: that names no path.
+fn system_error(error: cgroups_rs::error::Error) -> io::Error {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    let errno = cause.and_then(io::Error::raw_os_error);
+    errno.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error)
 }
 
 #[cfg(test)]
@@ -224,6 +249,27 @@ mod tests {
         cgroups.set_limits(top, Bytes::mib(8), Some(Bytes::ZERO)).unwrap();
         assert_eq!(cgroups.memory_max(top), Some(Bytes::mib(8)));
         assert!(!root.path().join("memory.swap.max").exists(), "a kernel without swap has no such file");
+        cgroups.set_limits(top, Bytes::new(u64::MAX), None).unwrap();
+        assert_eq!(cgroups.memory_max(top), Some(Bytes::new(u64::MAX / 2)), "the crate takes an i64");
         assert!(cgroups.create(Path::new("/../a")).is_err() && cgroups.remove(Path::new("a")).is_err());
+    }
+
+    #[test]
+    fn errors_of_the_crate_keep_path_and_reason() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+        let cgroups = Cgroups::open(root.path()).unwrap();
+        for name in ["cgroup.procs", "memory.max"] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let errors = [
+            ("cgroup.procs", cgroups.add_process(Path::new("/"), Pid::new(7).unwrap())),
+            ("memory.max", cgroups.set_limits(Path::new("/"), Bytes::mib(8), None)),
+        ];
+        for (name, error) in errors {
+            let error = error.unwrap_err();
+            assert_eq!(error.path, root.path().join(name));
+            assert_eq!(error.source.kind(), io::ErrorKind::IsADirectory);
+        }
     }
 }

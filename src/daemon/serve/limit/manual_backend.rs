@@ -1,9 +1,8 @@
 //! Limits without a service manager, as in a container: cgroups that we create ourselves, named like its scopes.
 //!
-//! The crate cgroups-rs was tried for the file operations. Version 0.5.1 depends on a second zbus with another executor (some
-//! 90 packages); its `create` enables every controller from the root of the tree downwards, without reporting failures, and
-//! does not report a cgroup that exists already. All three matter here: only the memory controller may change, only below the
-//! placement, and a taken name needs another one.
+//! The crate cgroups-rs moves processes and sets limits (`linux/cgroup/tree.rs`). Creating, reading and removing stay ours:
+//! there the crate hides a taken name, reports a failed reading as an empty cgroup, or also removes the cgroups below. Only
+//! the memory controller may change, and only below the placement.
 
 use std::path::{Path, PathBuf};
 
