@@ -62,8 +62,8 @@ pub fn render(event: &EventInfo, style: &Style) -> String {
         "warning" => Some(Paint::Warning),
         _ => None,
     };
-    // The longest kind is `recovered`.
-    let kind = format!("{:9}", escape_for_terminal(&event.kind));
+    // The longest kind is `forecast_cleared`.
+    let kind = format!("{:16}", escape_for_terminal(&event.kind));
     let kind = paint.map_or(kind.clone(), |paint| style.paint(paint, &kind));
     format!("{}  {kind}  {}\n", escape_for_terminal(&event.time), escape_for_terminal(&event.message))
 }
