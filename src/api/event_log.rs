@@ -10,7 +10,7 @@ use crate::model::{Bytes, Pid, Uid};
 pub const EVENT_LOG_CAPACITY: usize = 256;
 
 /// One event. Events of an agent are for its owner and root only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventInfo {
     /// Numbers the events since the supervisor started, from 1.
     pub number: u64,
@@ -64,10 +64,11 @@ pub struct EventInfo {
 }
 
 /// How serious an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventLevel {
     /// Something worth knowing.
+    #[default]
     Info,
     /// An agent was or will be killed.
     Warning,
@@ -155,30 +156,10 @@ mod tests {
 
     fn of(uid: Option<u32>) -> EventInfo {
         EventInfo {
-            number: 0,
-            time: String::new(),
             kind: "found".to_owned(),
-            message_id: String::new(),
-            level: EventLevel::Info,
             agent: uid.map(|_| "claude-1".to_owned()),
-            rule: None,
-            pid: None,
             uid: uid.map(Uid::new),
-            charge: Bytes::ZERO,
-            threshold: None,
-            culprit_pid: None,
-            culprit_charge: None,
-            signal: None,
-            cause: None,
-            by: None,
-            left: None,
-            reserve: None,
-            eta_seconds: None,
-            eta_low_seconds: None,
-            eta_high_seconds: None,
-            action: None,
-            dry_run: None,
-            message: String::new(),
+            ..EventInfo::default()
         }
     }
 

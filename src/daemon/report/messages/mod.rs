@@ -16,7 +16,6 @@ pub(crate) fn event_info(event: &Event) -> EventInfo {
     let (level, message_id, kind) = identity(&event.kind);
     let agent = event.agent.as_ref();
     let plain = EventInfo {
-        number: 0,
         time: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         kind: kind.to_owned(),
         message_id: message_id.to_owned(),
@@ -26,20 +25,8 @@ pub(crate) fn event_info(event: &Event) -> EventInfo {
         pid: agent.map(|agent| agent.root.pid),
         uid: agent.map(|agent| agent.uid),
         charge: event.charge,
-        threshold: None,
-        culprit_pid: None,
-        culprit_charge: None,
-        signal: None,
-        cause: None,
-        by: None,
-        left: None,
-        reserve: None,
-        eta_seconds: None,
-        eta_low_seconds: None,
-        eta_high_seconds: None,
-        action: None,
-        dry_run: None,
         message: text(event),
+        ..EventInfo::default()
     };
     match &event.kind {
         EventKind::Found
