@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::ipc::Caller;
 use crate::linux::process::pidfd;
 use crate::linux::procfs::Proc;
+use crate::linux::procfs::status::ProcessStatus;
 use crate::model::{Pid, ProcessKey, Uid};
 
 use super::error::ApplyError;
@@ -28,9 +29,14 @@ impl LimitTarget {
         let Some(pid) = named.or(by.pid) else {
             return Err(ApplyError::UnknownCaller);
         };
+        // All of `status`: with thousands of groups the line with the pids comes after the part that samples read.
+        let status_of = |caller: Pid| std::fs::read(proc.join(format!("{caller}/status"))).ok();
+        let shares_pids = |caller| {
+            status_of(caller)
+                .and_then(|text| ProcessStatus::parse(&text))
+                .is_some_and(|status| status.shares_pids())
+        };
         let proc = &Proc::open(proc)?;
-        let shares_pids =
-            |caller| proc.status(caller).ok().flatten().is_some_and(|status| status.shares_pids());
         // In a container with our socket, the same pid is another process.
         if named.is_some() && !by.pid.is_some_and(shares_pids) {
             return Err(ApplyError::OtherPidNamespace);
@@ -74,6 +80,18 @@ mod tests {
     fn me() -> (Uid, Pid) {
         let pid = i32::try_from(std::process::id()).ok().and_then(Pid::new).unwrap();
         (Uid::new(rustix::process::getuid().as_raw()), pid)
+    }
+
+    #[test]
+    fn many_groups_do_not_hide_another_pid_namespace() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("7")).unwrap();
+        let groups = "1000000 ".repeat(2000);
+        let status = format!("Name:\tx\nTgid:\t7\nUid:\t0\t0\t0\t0\nGroups:\t{groups}\nNSpid:\t7\t1\n");
+        std::fs::write(root.path().join("7/status"), status).unwrap();
+        let caller = Caller { uid: Uid::ROOT, pid: Pid::new(7) };
+        let error = LimitTarget::find(root.path(), Pid::new(9), caller).unwrap_err();
+        assert!(matches!(error, ApplyError::OtherPidNamespace), "{error}");
     }
 
     #[test]
