@@ -1,4 +1,4 @@
-//! The control loop. It runs on a thread of its own and waits in one `ppoll` only, for its clock and its waker.
+//! The control loop. It runs on the main thread and waits in one `ppoll` only, for its clock and its waker.
 //!
 //! ```text
 //!  clock, PSI and cgroup alarms,          commands (stop, reload)
@@ -86,8 +86,8 @@ impl ControlLoop {
         };
 
         self.schedule.start_sample(started);
-        let is_status_wanted =
-            self.inputs.waker.take_sample_request() | self.apply_commands(memory.mem_total);
+        let is_asked = self.inputs.waker.take_sample_request();
+        let is_reloaded = self.apply_commands(memory.mem_total);
         let depth = trigger.scan_depth(self.engine.action_target().is_some());
         let snapshot = self.sampler.sample(now, memory, depth)?;
 
@@ -111,7 +111,7 @@ impl ControlLoop {
             notes: self.config.notes(),
         };
         // A request made meanwhile need not wait for the next sample.
-        let is_status_wanted = is_status_wanted || self.inputs.waker.is_sample_requested();
+        let is_status_wanted = is_asked || is_reloaded || self.inputs.waker.is_sample_requested();
         let events = self.outputs.publish(started, snapshot, events, source, is_status_wanted);
         // After the status: a client that gets its reply may read the status at once.
         self.inputs.commands.reply(&events, &self.outputs.publisher, &self.engine);
